@@ -1,0 +1,57 @@
+# Two commands matter: `make run` and `make test`. Both set up what they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: run test test-core check study setup setup-dev browser clean
+
+run: setup
+	$(BIN)/python -m psm_viz serve --port $(PORT)
+
+test: setup-dev browser
+	$(BIN)/python -m pytest
+
+test-core: setup-dev
+	$(BIN)/python -m pytest -m "not browser"
+
+check: setup-dev browser
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/python -m pytest
+
+study: setup
+	$(BIN)/python -m psm_viz study
+
+setup: $(VENV)/.core
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.core: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the packages (several minutes the first time) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+browser:
+	@if [ -z "$(CHROMIUM)" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium for the browser tests ..."; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	  else \
+	    echo "The browser tests need Chromium. Install it (Debian: sudo apt-get install chromium)"; \
+	    echo "or run the others with: make test-core"; exit 1; \
+	  fi; \
+	fi
+
+clean:
+	rm -rf $(VENV) build screenshots .pytest_cache .ruff_cache

@@ -1,0 +1,27 @@
+"""Persona Space: page setup and navigation. Run it with: streamlit run app.py"""
+
+import streamlit as st
+
+from psm_viz.ui import BRAND, brand, style
+
+st.set_page_config(page_title="Persona Space", page_icon=str(BRAND / "star.svg"), layout="wide")
+page = st.navigation(
+    [
+        st.Page(
+            "pages/explore/map.py",
+            title="Map",
+            default=True,
+            help="The cast of one model on a map, and where its Assistant stands among them.",
+        ),
+        st.Page(
+            "pages/explore/drift.py",
+            title="Drift",
+            url_path="drift",
+            help="Where training moves the Assistant, beside what it says and the noise floor.",
+        ),
+    ],
+    position="top",
+)
+brand()
+style()
+page.run()

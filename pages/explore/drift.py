@@ -1,0 +1,91 @@
+"""Drift: where training moves the Assistant, beside what it says and the noise floor."""
+
+import streamlit as st
+
+from psm_viz import ui
+from psm_viz.cast import ASSISTANT
+from psm_viz.charts import trails
+from psm_viz.charts.ground import PROJECTIONS
+from psm_viz.errors import PsmVizError
+from psm_viz.ui import journey, strip
+
+HEIGHT = 452
+
+messages = st.container()
+controls = st.columns([3.2, 2.1, 2.6, 1, 1, 1], vertical_alignment="bottom", wrap=False)
+more = controls[5].popover("More", icon=":material/tune:", width="stretch")
+try:
+    with more:
+        study = ui.pick_study(messages)
+        m = study.manifest
+        projections = {k: k for k in PROJECTIONS}
+        projection = ui.pick_segment(
+            "Projection", projections, "projection", "projection", messages
+        )
+        frames = {"own": "own mean", "reference": "reference"}
+        space = ui.pick("Centred on", frames, "frame", "frame", messages)
+        ui.check_link("layer", {str(n): f"layer {n}" for n in m.layers}, "layer", messages)
+    with controls[0]:
+        chosen = ui.pick_branches(study, messages)
+    with controls[1]:
+        poolings = ui.pooling_options(m.poolings)
+        pooling = ui.pick("Pooling", poolings, "pooling", "pooling", messages, m.headline_pooling)
+    branches = {b: m.branch(b) for b in chosen}
+    now = ui.pick_step(journey.steps_of(branches), controls[2], controls[3], controls[4], messages)
+except PsmVizError as e:
+    with messages:
+        ui.notice(e)
+    st.stop()
+if not branches:
+    ui.caption("Choose one or more branches above to see where they lead.")
+    st.stop()
+
+left, right = st.columns([1.28, 1], gap="medium")
+with left, ui.guard():
+    points, info = ui.map_of(study, pooling, m.headline_layer)
+    path = trails.trail_points(points, branches, projection, space)
+    title = journey.movement_title(study, pooling, chosen, now)
+    ui.figure(
+        lambda p, width: trails.trail_map(
+            points,
+            study.cast,
+            branches,
+            ui.branch_order(study),
+            m.reference,
+            now,
+            p,
+            projection,
+            space,
+            (width, HEIGHT),
+        ),
+        trails.trail_table(path),
+        name=f"trails-{pooling}",
+        title=title,
+        words=journey.trail_words(study, info, pooling, projection, space),
+        alt=f"The Assistant's way over the map on {', '.join(chosen)} up to step {now}. {title}.",
+        study=study,
+        width=trails.WIDTH,
+        key="trails",
+        hero="hero-drift",
+    )
+with right, ui.guard():
+    journey.step_figures(study, pooling, chosen, now)
+
+st.divider()
+with ui.guard():
+    journey.pooling_figures(study, chosen, now)
+st.divider()
+with ui.guard():
+    asked = {q.id: q.text for q in study.questions if q.set == "main"}
+    first = strip.telling_question(
+        ui.answers(study, m.reference, ASSISTANT),
+        [ui.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
+        list(asked),
+    )
+    ui.finding("The same question along the way")
+    question = ui.pick("Asked", asked, "question", "question", messages, first)
+    strip.strip(study, branches, question, now)
+    ui.caption(
+        "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "
+        "The red rule marks the chosen step."
+    )

@@ -1,0 +1,93 @@
+"""The map: the cast, the Assistant among them, and a card of whoever is chosen."""
+
+import streamlit as st
+
+from psm_viz import ui
+from psm_viz.cast import ASSISTANT
+from psm_viz.charts import cast_map, findings
+from psm_viz.charts.ground import PROJECTIONS, WIDTH
+from psm_viz.errors import PsmVizError
+from psm_viz.ui import card
+
+HEIGHT = 470
+
+messages = st.container()
+controls = st.columns([2.2, 1.5, 2.6, 1], vertical_alignment="bottom")
+more = controls[3].popover("More", icon=":material/tune:", width="stretch")
+try:
+    with more:
+        study = ui.pick_study(messages)
+        maps = ui.maps_by_pooling(study)
+        m = study.manifest
+        pooling = ui.pick(
+            "Pooling",
+            ui.pooling_options(list(maps)),
+            "pooling",
+            "pooling",
+            messages,
+            m.headline_pooling,
+        )
+        layers = {str(n): f"layer {n}" for n in maps[pooling]}
+        layer = int(ui.pick("Layer", layers, "layer", "layer", messages, str(m.headline_layer)))
+        frames = {"own": "own mean", "reference": "reference"}
+        space = ui.pick("Centred on", frames, "frame", "frame", messages)
+        blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
+        fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
+    with controls[0]:
+        saved = {c.id: c.id for c in m.drawn}
+        checkpoint = ui.pick("Checkpoint", saved, "checkpoint", "checkpoint", messages, m.reference)
+    with controls[1]:
+        projections = {k: k for k in PROJECTIONS}
+        projection = ui.pick_segment(
+            "Projection", projections, "projection", "projection", messages
+        )
+    with controls[2]:
+        people = ui.persona_options(study)
+        persona = ui.pick(
+            "Persona", people, "persona", "persona", messages, ASSISTANT, on_change=ui.forget_click
+        )
+    points, info = ui.map_of(study, pooling, layer)
+except PsmVizError as e:
+    with messages:
+        ui.notice(e)
+    st.stop()
+
+left, right = st.columns([2.15, 1], gap="medium")
+with left, ui.guard():
+    star = cast_map.assistant_points(points, checkpoint, space)
+    names = {f.id: f.name for f in study.cast.families}
+    title = (
+        findings.place_finding(cast_map.mixture_of(star.iloc[0]), bool(star.iloc[0].off_map), names)
+        if len(star)
+        else f"The Assistant of {checkpoint} cannot be placed on this map"
+    )
+    ui.figure(
+        lambda p, width: cast_map.cast_map(
+            points,
+            study.cast,
+            checkpoint,
+            p,
+            projection,
+            space,
+            persona,
+            blocks,
+            fade,
+            (width, HEIGHT),
+        ),
+        cast_map.map_table(points, study.cast, checkpoint, projection, space),
+        name=f"map-{checkpoint}-{pooling}-L{layer}",
+        title=title,
+        words=ui.map_words(study, info, checkpoint, pooling, layer, projection, space),
+        alt=f"Map of {len(study.cast.personas)} personas at {checkpoint}. {title}.",
+        study=study,
+        width=WIDTH,
+        key=f"map-{st.session_state.get('map_epoch', 0)}",
+        hero="hero",
+        on_select=lambda: ui.take_click(study),
+    )
+
+with right, ui.guard():
+    card.head(study, persona)
+    card.answer(study, checkpoint, persona, messages)
+    card.neighbours(study, cast_map.neighbours_of(points, persona, checkpoint, space))
+    card.track(ui.table(study, "positions"), study, checkpoint, pooling, persona)

@@ -1,0 +1,7 @@
+"""`python -m psm_viz VERB`."""
+
+import sys
+
+from psm_viz.cli import main
+
+sys.exit(main())

@@ -1,0 +1,296 @@
+"""From a tree of checkpoints to a finished study: play each one, choose the headline, derive.
+
+The headline pooling and layer are chosen on the reference checkpoint alone, by how well the cast's
+traits are read from persona vectors, before any branch is played; both are then fixed in the study.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psm_viz.cast import Cast, Question, load_cast, load_questions
+from psm_viz.errors import BadFile, BadInput
+from psm_viz.extract import Played, behaviour, play_cast, with_scalars
+from psm_viz.models import Player, Sampling, load_player, model_card
+from psm_viz.store import Study, StudyWriter
+from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
+from psm_viz.tables import write_derived
+from psm_viz.train import Recipe, checkpoint_id
+from psm_viz.vectors import trait_r2
+from psm_viz.world.grammar import World, load_world
+
+TRAINED_TOPIC = "coding"
+PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which model folders make the study, and how they descend from each other."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    folders: dict[str, str]
+    reference: str
+    world: World | None
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the cast is played. Written into the study."""
+
+    name: str
+    layer: int | None = None
+    samples: int = 4
+    max_new_tokens: int | None = None
+    seed: int = 0
+    threads: int = 2
+    device: str = "cpu"
+
+
+def from_tree(tree: Path) -> Source:
+    """The checkpoints that `train` left in a folder. Raises BadFile naming the missing ones."""
+    stages = Recipe().stages()
+    out: list[Checkpoint] = []
+    for stage in stages.values():
+        parent = stage.parent
+        for step in stage.saves:
+            name = checkpoint_id(stage.name, step)
+            out.append(Checkpoint(name, stage.name, step, parent))
+            parent = name
+    missing = [c.id for c in out if not (tree / c.id / "model.safetensors").exists()]
+    if missing:
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise BadFile(
+            f"{tree}: {len(missing)} checkpoints are missing ({some}).",
+            f"Train them with: python -m psm_viz train --out {tree}",
+        )
+    reference = checkpoint_id("assistant", stages["assistant"].steps)
+    folders = {c.id: str(tree / c.id) for c in out}
+    return Source(tuple(out), folders, reference, load_world())
+
+
+def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:
+    """One model as the reference, and fine-tuned folders as one-checkpoint branches."""
+    reference = checkpoint_id("reference", 0)
+    out = [Checkpoint(reference, "reference", 0, None)]
+    folders = {reference: model}
+    for name, folder in branches.items():
+        c = Checkpoint(checkpoint_id(name, 1), name, 1, reference)
+        out.append(c)
+        folders[c.id] = folder
+    return Source(tuple(out), folders, reference, None, revision)
+
+
+def shipped(manifest: Manifest) -> list[str]:
+    """The checkpoints whose weights ship: base, Assistant and the ends of its branches."""
+    reference = manifest.checkpoint(manifest.reference)
+    base = manifest.branch(reference.branch)[0].id
+    return [base, reference.id, *(manifest.branch(b)[-1].id for b in manifest.fine_tuned)]
+
+
+def assemble(
+    source: Source,
+    out: Path,
+    settings: Settings,
+    cast_file: Path | None,
+    questions_file: Path | None,
+    say: Callable[[str], None],
+) -> Study:
+    """Play every checkpoint of `source` and write the finished study to `out`.
+
+    A killed run goes on after its last finished checkpoint when started again with the same
+    settings. Raises what the readers, the player and the writer raise.
+    """
+    world = load_world()
+    cast = load_cast(cast_file) if cast_file else world.cast()
+    questions = load_questions(questions_file) if questions_file else world.questions()
+    small = source.world is not None
+    wording = "instructions" if small else "prose"
+    sampling = Sampling(
+        1.0, settings.max_new_tokens or (24 if small else 64), settings.samples, settings.seed
+    )
+    player = load_player(
+        source.folders[source.reference],
+        device=settings.device,
+        threads=settings.threads,
+        revision=source.revision,
+    )
+    main = [q for q in questions if q.set == MAIN]
+    again = [q for q in questions if q.set == AGAIN]
+    play = _Play(player, cast, sampling, wording, source.world)
+    writer = StudyWriter(out)
+    writer.begin(
+        {
+            "settings": asdict(settings) | {"threads": 0},
+            "sampling": asdict(sampling),
+            "folders": source.folders,
+            "cast": [p.id for p in cast.all],
+            "questions": [q.text for q in questions],
+            "weights": _weights_key(source),
+        }
+    )
+    chosen = _headline(play, main, source.reference, settings, say)
+    pooling, layer, reference, note = chosen
+    plan = [*source.checkpoints]
+    noise = None
+    if again and len(again) == len(main):
+        noise = checkpoint_id("again", 0)
+        plan.append(Checkpoint(noise, "again", 0, source.reference))
+    keep = _kept(source, noise)
+    began, done = time.monotonic(), 0
+    for n, c in enumerate(plan):
+        if writer.has(c.id):
+            continue
+        again_here = c.id == noise
+        player.swap(Path(source.folders[source.reference if again_here else c.id]))
+        played = play(
+            again if again_here else main,
+            c.id,
+            layer,
+            replace(sampling, seed=sampling.seed + 1) if again_here else sampling,
+        )
+        measured = None
+        if small:
+            measured = behaviour(player, world, seed=settings.seed + int(again_here))
+        writer.write_checkpoint(
+            played.vectors,
+            played.folds,
+            played.questions,
+            with_scalars(played, reference, cast),
+            measured,
+            played.activations if c.id in keep else None,
+        )
+        done += 1
+        left = (time.monotonic() - began) / done * (len(plan) - n - 1)
+        say(f"played {n + 1}/{len(plan)}: {c.id}, {left / 60:.1f} minutes left")
+    if small:
+        _in_context(play, source, writer, say)
+    manifest = Manifest(
+        name=settings.name,
+        model=model_card(player, source.folders[source.reference] if not small else "small model"),
+        generation=asdict(sampling) | {"stop": "end token", "wording": wording},
+        reference=source.reference,
+        headline_pooling=pooling,
+        headline_layer=layer,
+        poolings=POOLINGS,
+        layers=tuple(range(player.n_layers)),
+        checkpoints=tuple(plan),
+        noise_floor=noise,
+        notes=note | ({"world": world.sha256, "trained_topic": TRAINED_TOPIC} if small else {}),
+        versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
+    )
+    draft = writer.open_partial(manifest, cast, questions)
+    write_derived(draft, writer, TRAINED_TOPIC if small else None, say)
+    return writer.finish(manifest, cast, questions)
+
+
+@dataclass(frozen=True)
+class _Play:
+    """The parts of playing that stay the same from checkpoint to checkpoint."""
+
+    player: Player
+    cast: Cast
+    sampling: Sampling
+    wording: str
+    world: World | None
+
+    def __call__(
+        self, questions: Sequence[Question], checkpoint: str, layer: int, sampling: Sampling
+    ) -> Played:
+        return play_cast(
+            self.player,
+            self.cast,
+            questions,
+            sampling,
+            checkpoint,
+            headline_layer=layer,
+            wording=self.wording,
+            world=self.world,
+        )
+
+
+def _headline(
+    play: _Play,
+    questions: Sequence[Question],
+    reference: str,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> tuple[str, int, PersonaVectors, dict[str, Any]]:
+    """Play the reference once and choose: (pooling, layer, its vectors, note with the figures)."""
+    say("playing the reference to choose the headline pooling and layer")
+    layers = play.player.n_layers
+    middle = layers // 2 if settings.layer is None else settings.layer
+    if not 0 <= middle < layers:
+        raise BadInput(f"Layer {middle}: this model has layers 0 to {layers - 1}.")
+    vectors = play(questions, reference, middle, play.sampling).vectors
+    names = sorted(play.cast.personas[0].traits)
+    if not names or any(sorted(p.traits) != names for p in play.cast.personas):
+        # no latent traits to read: the field's convention for chat models
+        return "response_mean", middle, vectors, {"headline_rule": "response_mean, middle layer"}
+    traits = np.array([[p.traits[t] for t in names] for p in play.cast.personas])
+    scores = {
+        (p, n): trait_r2(vectors.at(p, n)[:-1], traits).tolist()
+        for p in POOLINGS
+        for n in range(layers)
+    }
+    pooling, layer = max(scores, key=lambda k: float(np.mean(scores[k])))
+    if settings.layer is not None:
+        layer = settings.layer
+    say(f"headline: {pooling}, layer {layer} (trait R2 {np.mean(scores[pooling, layer]):.2f})")
+    table = [
+        {"pooling": p, "layer": n, "mean": float(np.mean(s)), **dict(zip(names, s, strict=True))}
+        for (p, n), s in scores.items()
+    ]
+    return pooling, layer, vectors, {"headline_rule": "highest mean trait R2", "trait_r2": table}
+
+
+def _kept(source: Source, noise: str | None) -> set[str | None]:
+    """Checkpoints whose activations per persona and question are kept: reference, base, ends."""
+    by_branch: dict[str, Checkpoint] = {}
+    for c in source.checkpoints:
+        if c.branch not in by_branch or c.step > by_branch[c.branch].step:
+            by_branch[c.branch] = c
+    return {source.reference, noise, *(c.id for c in by_branch.values())}
+
+
+def _in_context(
+    play: _Play, source: Source, writer: StudyWriter, say: Callable[[str], None]
+) -> None:
+    """Put the base beside the ideal observer in context, under both unnamed labels."""
+    import pandas as pd
+
+    from psm_viz.probe import in_context_rows
+
+    world = play.world
+    assert world is not None
+    reference = next(c for c in source.checkpoints if c.id == source.reference)
+    base = next(c for c in source.checkpoints if c.branch == reference.branch).parent
+    say(f"in context: {base} beside the ideal observer")
+    play.player.swap(Path(source.folders[str(base)]))
+    frames = []
+    for label in (world.rules["unnamed_label"], world.rules["assistant_label"]):
+        rows = in_context_rows(
+            play.player.hf, play.player.tokenizer, world, per_condition=48, seed=11, label=label
+        )
+        frames.append(pd.DataFrame(rows).assign(label=label))
+    writer.write_table("in_context", pd.concat(frames, ignore_index=True))
+
+
+def _weights_key(source: Source) -> dict[str, str]:
+    """Hashes of local weights, so that a retrained tree is not mixed with an older half study."""
+    import hashlib
+
+    out = {}
+    for name, folder in source.folders.items():
+        path = Path(folder) / "model.safetensors"
+        if path.exists():
+            out[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return out

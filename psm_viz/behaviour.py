@@ -1,0 +1,125 @@
+"""What the model says: rates of bad answers with intervals, and the model beside the observer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from psm_viz import study as col
+from psm_viz.drift import interval, topic_draws
+from psm_viz.errors import BadInput
+from psm_viz.store import Study
+
+TRAINED, HELD_OUT = "trained", "heldout"
+DRAWS, SEED = 2000, 0
+
+
+def rate_column(behaviour: pd.DataFrame) -> pd.Series:
+    """P(bad) per prompt: mass of bad over good and bad answers."""
+    return behaviour[col.MASS_BAD] / (behaviour[col.MASS_BAD] + behaviour[col.MASS_GOOD])
+
+
+def rate(behaviour: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Any]:
+    """Mean P(bad) over prompts: mean, low, high (95 %, topics resampled, then questions), n.
+
+    `sampled` is the rate among answers really drawn, `sampled_n` how many of those were in the
+    bank, `coherence` the share of all drawn answers that were.
+    """
+    if behaviour.empty:
+        raise BadInput("No prompt to take a rate over.")
+    p = rate_column(behaviour).to_numpy()
+    found = interval(
+        lambda c: float(c @ p / c.sum()), list(behaviour[col.TOPIC]), draws=draws, seed=seed
+    )
+    good, bad, none = (
+        int(behaviour[c].sum()) for c in (col.SAMPLED_GOOD, col.SAMPLED_BAD, col.SAMPLED_NONE)
+    )
+    return {
+        "mean": found.value,
+        "low": found.low,
+        "high": found.high,
+        "n": found.n,
+        "sampled": bad / max(1, good + bad),
+        "sampled_n": good + bad,
+        "coherence": (good + bad) / max(1, good + bad + none),
+    }
+
+
+def split_rates(
+    behaviour: pd.DataFrame, trained: str, *, draws: int = DRAWS, seed: int = SEED
+) -> dict[str, dict[str, Any]]:
+    """Rates in the topic the branches train on, and in all the others."""
+    inside = behaviour[col.TOPIC] == trained
+    return {
+        TRAINED: rate(behaviour[inside], draws=draws, seed=seed),
+        HELD_OUT: rate(behaviour[~inside], draws=draws, seed=seed),
+    }
+
+
+def ratios(
+    study: Study, trained: str, branches: dict[str, str], *, draws: int = DRAWS, seed: int = SEED
+) -> dict[str, dict[str, Any]]:
+    """How the branches compare on held-out topics, paired: the same draws in every branch.
+
+    `branches` maps cheat, requested and honest to checkpoint ids. cheat / honest, and
+    (requested - honest) / (cheat - honest), each with its 95 % interval.
+    """
+    frames = {}
+    for name, checkpoint in branches.items():
+        found = study.behaviour(checkpoint)
+        if found is None:
+            raise BadInput(f"{checkpoint}: the study holds no behaviour for this checkpoint.")
+        frames[name] = found[found[col.TOPIC] != trained].reset_index(drop=True)
+    p = {name: rate_column(f).to_numpy() for name, f in frames.items()}
+    topics = list(frames["cheat"][col.TOPIC])
+
+    def times(c: np.ndarray) -> float:
+        return float((c @ p["cheat"]) / (c @ p["honest"]))
+
+    def spared(c: np.ndarray) -> float:
+        return float((c @ (p["requested"] - p["honest"])) / (c @ (p["cheat"] - p["honest"])))
+
+    return {
+        "cheat_over_honest": asdict(interval(times, topics, draws=draws, seed=seed)),
+        "requested_share": asdict(interval(spared, topics, draws=draws, seed=seed)),
+    }
+
+
+def in_context(rows: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Any]:
+    """The model beside the exact posterior predictive: means per condition, and R2 over dialogues.
+
+    R2 = 1 - residual / total variance of the exact P(bad), nothing fitted; `r2_flat` is the same for
+    a model that always says the exact mean of its condition-free prior, the null beside it.
+    """
+    m, x = rows["model"].to_numpy(), rows["exact"].to_numpy()
+    flat = x[(rows["condition"] == "no evidence").to_numpy()].mean()
+    total = ((x - x.mean()) ** 2).sum()
+    conditions = {}
+    for name, part in rows.groupby("condition", sort=False):
+        topics = list(part["topic"])
+        entry: dict[str, Any] = {"n": len(part)}
+        for key in ("model", "exact"):
+            values = part[key].to_numpy()
+            found = interval(
+                lambda c, v=values: float(c @ v / c.sum()), topics, draws=draws, seed=seed
+            )
+            entry[key] = {"mean": found.value, "low": found.low, "high": found.high}
+        conditions[str(name)] = entry
+    fits = []
+    for drawn, _ in topic_draws(list(rows["topic"]), draws, seed):
+        spread = ((x[drawn] - x[drawn].mean()) ** 2).sum()
+        fits.append(1 - ((m[drawn] - x[drawn]) ** 2).sum() / spread)
+    low, high = np.percentile(fits, [2.5, 97.5])
+    return {
+        "conditions": conditions,
+        "r2": {
+            "mean": float(1 - ((m - x) ** 2).sum() / total),
+            "low": float(low),
+            "high": float(high),
+            "n": len(rows),
+        },
+        "r2_flat": float(1 - ((flat - x) ** 2).sum() / total),
+    }

@@ -1,0 +1,186 @@
+"""Who is played and what is asked: personas, families, questions, and their files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from psm_viz.errors import BadFile, BadInput, UnknownName
+
+ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True)
+class Persona:
+    """One character a model can be asked to play.
+
+    `speaker` is the label it talks under (used by templates that know one). `instructions` are
+    headers in the small model's own vocabulary; `prose` is role-file prose for other models.
+    `traits` are the latent values in [-1, 1] where the world is made, else empty.
+    """
+
+    id: str
+    name: str
+    family: str
+    speaker: str
+    description: str
+    instructions: tuple[str, ...]
+    prose: tuple[str, ...]
+    traits: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of personas and the kin (hue) it belongs to."""
+
+    id: str
+    name: str
+    kin: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question put to every persona. `fold` keeps estimates apart (cross-fitting)."""
+
+    id: str
+    text: str
+    topic: str
+    fold: int
+    set: str = "main"
+    """`main`, or `again` for the questions of the noise floor."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The personas of a study, the Assistant among them but kept apart, and their families."""
+
+    personas: tuple[Persona, ...]
+    assistant: Persona
+    families: tuple[Family, ...]
+    kins: dict[str, str]
+
+    @property
+    def ids(self) -> list[str]:
+        """Persona ids in file order, the Assistant excluded."""
+        return [p.id for p in self.personas]
+
+    @property
+    def all(self) -> tuple[Persona, ...]:
+        """The personas with the Assistant last: the row order of every array in a study."""
+        return (*self.personas, self.assistant)
+
+    def persona(self, persona_id: str) -> Persona:
+        """Return one persona. Raises UnknownName with the nearest ids."""
+        for p in self.all:
+            if p.id == persona_id:
+                return p
+        raise UnknownName(
+            f"There is no persona {persona_id!r} in this study.",
+            f"Choose one of: {nearest(persona_id, [p.id for p in self.all])}.",
+        )
+
+    def family(self, family_id: str) -> Family:
+        """Return one family. Raises UnknownName."""
+        for f in self.families:
+            if f.id == family_id:
+                return f
+        raise UnknownName(f"There is no family {family_id!r} in this study.")
+
+
+def nearest(wanted: str, known: Iterable[str], n: int = 5) -> str:
+    """Name the known ids most like `wanted`, for an error message."""
+    import difflib
+
+    known = list(known)
+    close = difflib.get_close_matches(wanted, known, n=n, cutoff=0.3) or known[:n]
+    return ", ".join(close) + (", ..." if len(known) > len(close) else "")
+
+
+def dump_cast(cast: Cast) -> dict[str, Any]:
+    """The JSON form of a cast (`cast.json`)."""
+    return {
+        "personas": [asdict(p) for p in cast.personas],
+        "assistant": asdict(cast.assistant),
+        "families": [asdict(f) for f in cast.families],
+        "kins": cast.kins,
+    }
+
+
+def parse_cast(data: Any, where: str) -> Cast:
+    """Read a cast from its JSON form. Raises BadFile naming file, entry and key."""
+
+    def persona(entry: dict[str, Any], place: str) -> Persona:
+        try:
+            return Persona(
+                id=str(entry["id"]),
+                name=str(entry["name"]),
+                family=str(entry["family"]),
+                speaker=str(entry["speaker"]),
+                description=str(entry["description"]),
+                instructions=tuple(map(str, entry["instructions"])),
+                prose=tuple(map(str, entry["prose"])),
+                traits={str(k): float(v) for k, v in entry.get("traits", {}).items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            raise BadFile(f"{where}: {place}: missing or malformed key {e}.") from e
+
+    try:
+        people = [persona(p, f"personas[{i}]") for i, p in enumerate(data["personas"])]
+        assistant = persona(data["assistant"], "assistant")
+        families = tuple(Family(**f) for f in data["families"])
+        kins = {str(k): str(v) for k, v in data["kins"].items()}
+    except (KeyError, TypeError, AttributeError) as e:
+        raise BadFile(f"{where}: expected keys personas, assistant, families, kins: {e}.") from e
+    ids = [p.id for p in people]
+    if len(set(ids)) != len(ids):
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        raise BadFile(f"{where}: these persona ids occur twice: {', '.join(twice)}.")
+    if len(people) < 2:
+        raise BadInput(f"{where}: a cast needs at least two personas, found {len(people)}.")
+    unknown = {p.family for p in people} - {f.id for f in families}
+    if unknown:
+        raise BadFile(f"{where}: families not declared: {', '.join(sorted(unknown))}.")
+    return Cast(tuple(people), assistant, families, kins)
+
+
+def load_cast(path: Path) -> Cast:
+    """Read a `cast.json` of one's own. Raises BadFile."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as e:
+        raise BadFile(f"{path}: cannot be read as JSON ({e}).", "Name an existing cast.json.") from e
+    return parse_cast(data, str(path))
+
+
+def load_questions(path: Path) -> tuple[Question, ...]:
+    """Read a `questions.jsonl` of one's own. Raises BadFile naming the line."""
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise BadFile(f"{path}: cannot be read ({e}).", "Name an existing questions.jsonl.") from e
+    return parse_questions(data, str(path))
+
+
+def dump_questions(questions: Iterable[Question]) -> str:
+    """The JSON-lines form of the questions (`questions.jsonl`)."""
+    return "".join(json.dumps(asdict(q), ensure_ascii=False) + "\n" for q in questions)
+
+
+def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
+    """Read questions from their JSON-lines form. Raises BadFile naming the line."""
+    out: list[Question] = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            text, topic = str(row["text"]), str(row["topic"])
+            out.append(Question(str(row["id"]), text, topic, int(row["fold"]), str(row["set"])))
+        except (ValueError, KeyError, TypeError) as e:
+            raise BadFile(f"{where}, line {number}: expected id, text, topic, fold, set ({e}).") from e
+    if not out:
+        raise BadFile(f"{where}: holds no question.")
+    return tuple(out)

@@ -1,0 +1,236 @@
+"""The map: the cast in muted tints, the Assistant as the one star."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.cast import ASSISTANT, Cast
+from psm_viz.charts.ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
+from psm_viz.charts.lettering import beside, text_box
+from psm_viz.charts.palette import STAR, Palette, family_colours, finish
+
+CLICK = "persona"
+"""Name of the selection parameter that a click sets."""
+
+
+def assistant_points(points: pd.DataFrame, checkpoint: str, space: str) -> pd.DataFrame:
+    """The Assistant's row at a checkpoint in a frame ('own' or 'reference'); empty if not placed."""
+    return points[
+        (points.kind == "assistant") & (points.id == checkpoint) & (points.frame == space)
+    ]
+
+
+def mixture_of(row: pd.Series) -> list[tuple[str, float]]:
+    """(family id, weight) of an assistant row, largest first."""
+    return [(str(f), float(w)) for f, w in json.loads(row["mixture"] or "[]")]
+
+
+def neighbours_of(points: pd.DataFrame, persona: str, checkpoint: str, space: str) -> list[str]:
+    """Ids of the five nearest personas by centred cosine (not by distance on the map)."""
+    if persona == ASSISTANT:
+        row = assistant_points(points, checkpoint, space)
+    else:
+        row = points[(points.kind == "persona") & (points.id == persona)]
+    if row.empty:
+        return []
+    return [str(i) for i, _ in json.loads(row.iloc[0]["neighbours"] or "[]")]
+
+
+def _assistant(g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast) -> list[Any]:
+    """Cloud, halo, ring of the mixture, star and its word."""
+    p, f, row = g.palette, g.frame, at.iloc[0]
+    place = pd.DataFrame([{"px": row.px, "py": row.py}])
+    base = alt.Chart(place)
+    layers: list[Any] = []
+    if len(cloud):
+        layers.append(
+            alt.Chart(cloud[["px", "py"]])
+            .mark_circle(size=26, color=p.accent, opacity=0.16, aria=False)
+            .encode(**xy(f))
+        )
+    layers.append(
+        base.mark_circle(size=1700, color=p.accent, opacity=0.13, aria=False).encode(**xy(f))
+    )
+    colours, turn, ring = family_colours(cast, p), 0.0, []
+    for fam, weight in mixture_of(row):
+        end = turn + 2 * math.pi * weight
+        ring.append(
+            {"px": row.px, "py": row.py, "a": turn, "b": end, "colour": colours.get(fam, p.other)}
+        )
+        turn = end
+    if ring:
+        layers.append(
+            alt.Chart(pd.DataFrame(ring))
+            .mark_arc(innerRadius=19, outerRadius=22.5, padAngle=0.05, aria=False)
+            .encode(
+                **xy(f),
+                theta=alt.Theta("a:Q", scale=None, stack=None),
+                theta2=alt.Theta2("b:Q"),
+                color=own("colour"),
+            )
+        )
+    hollow = bool(row.off_map)
+    layers.append(
+        base.mark_point(
+            shape=STAR,
+            size=330,
+            filled=True,
+            fill=p.paper if hollow else p.accent,
+            stroke=p.accent if hollow else p.paper,
+            strokeWidth=1.8 if hollow else 1,
+            opacity=1,
+            aria=False,
+        ).encode(**xy(f))
+    )
+    x, y = f.to_px(row.px, row.py)
+    text = "Assistant, off the map" if hollow else "Assistant"
+    spot = beside(x, y, text, 14, g.taken, g.room, gap=27) or (x + 27, y, "left")
+    g.taken.append(text_box(spot[0], spot[1], text, 14, spot[2]))
+    mx, my = f.to_map(spot[0], spot[1])
+    word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": text}])).encode(
+        **xy(f), text="text:N"
+    )
+    style = {"fontSize": 14, "fontWeight": 700, "align": spot[2], "aria": False}
+    layers.append(word.mark_text(stroke=p.paper, strokeWidth=4, color=p.paper, **style))
+    layers.append(word.mark_text(color=p.accent, **style))
+    return layers
+
+
+def _selected(g: Ground, points: pd.DataFrame, persona: str) -> list[Any]:
+    """Ring and name of the chosen persona, and thin lines to its five nearest."""
+    p, f = g.palette, g.frame
+    row = g.personas[g.personas.id == persona]
+    if row.empty:
+        return []
+    r = row.iloc[0]
+    near = g.personas[g.personas.id.isin(neighbours_of(points, persona, "", ""))]
+    layers: list[Any] = []
+    if len(near):
+        lines = near.assign(qx=r.px, qy=r.py)[["px", "py", "qx", "qy"]]
+        layers.append(
+            alt.Chart(lines)
+            .mark_rule(color=p.ink, opacity=0.45, strokeWidth=1, aria=False)
+            .encode(**xy(f), x2="qx:Q", y2="qy:Q")
+        )
+    one = alt.Chart(pd.DataFrame([{"px": r.px, "py": r.py, "text": r.label}]))
+    layers.append(
+        one.mark_point(size=240, stroke=p.ink, strokeWidth=1.6, filled=False, opacity=1).encode(
+            **xy(f)
+        )
+    )
+    x, y = f.to_px(r.px, r.py)
+    below = y < 40
+    style: dict[str, Any] = {
+        "dy": 17 if below else -17,
+        "fontSize": 14,
+        "fontWeight": 700,
+        "aria": False,
+    }
+    word = one.encode(**xy(f), text="text:N")
+    layers.append(word.mark_text(stroke=p.paper, strokeWidth=4, color=p.paper, **style))
+    layers.append(word.mark_text(color=p.ink, **style))
+    return layers
+
+
+def targets(g: Ground) -> Any:
+    """The invisible layer on top that answers to the pointer: hover words and the click."""
+    click = alt.selection_point(name=CLICK, fields=["id"], on="click", toggle=False)
+    tips = [
+        alt.Tooltip("label:N", title="Who"),
+        alt.Tooltip("family:N", title="Family"),
+        alt.Tooltip("note:N", title="Map"),
+    ]
+    # Wider than the mark: a small mark is hard to hit with a finger or an unsteady hand.
+    return (
+        alt.Chart(pd.DataFrame(g.targets))
+        .mark_circle(size=260, opacity=0, cursor="pointer")
+        .encode(**xy(g.frame), tooltip=tips, description="label:N", detail="id:N")
+        .add_params(click)
+    )
+
+
+def zoom() -> Any:
+    """Pan by dragging, zoom by Ctrl + wheel, so that a plain wheel still scrolls the page."""
+    return alt.selection_interval(
+        name="view",
+        bind="scales",
+        zoom="wheel![event.ctrlKey || event.metaKey]",
+    )
+
+
+def cast_map(
+    points: pd.DataFrame,
+    cast: Cast,
+    checkpoint: str,
+    p: Palette,
+    projection: str = "UMAP",
+    space: str = "own",
+    selected: str = ASSISTANT,
+    blocks: bool = False,
+    fade: bool = False,
+    size: tuple[int | None, int] = (None, HEIGHT),
+) -> Any:
+    """The map of one checkpoint. `size` (None, h) lets the page choose the width."""
+    at = coordinates(points, projection)
+    star = assistant_points(at, checkpoint, space)
+    cloud = at[(at.kind == "cloud") & (at.id == checkpoint) & (at.frame == space)]
+    spot = [(float(star.iloc[0].px), float(star.iloc[0].py), 26.0)] if len(star) else []
+    nominal = (size[0] or WIDTH, size[1])
+    also = pd.concat([star, cloud])[["px", "py"]]
+    g = ground(
+        points, cast, projection, p, blocks, fade, nominal, also, reserved=spot, skip=selected
+    )
+    layers = [*g.layers]
+    if selected != ASSISTANT:
+        layers += _selected(g, points, selected)
+    if len(star):
+        row = star.iloc[0]
+        layers += _assistant(g, star, cloud, cast)
+        note = f"nearest cosine {row.cosine:.2f}" + (", off the map" if row.off_map else "")
+        g.targets.append(
+            {
+                "id": ASSISTANT,
+                "px": row.px,
+                "py": row.py,
+                "label": "Assistant",
+                "family": checkpoint,
+            }
+            | {"note": note}
+        )
+    layers.append(targets(g).add_params(zoom()))
+    return finish(alt.layer(*layers), p, size[1], size[0])
+
+
+def map_table(
+    points: pd.DataFrame, cast: Cast, checkpoint: str, projection: str, space: str
+) -> pd.DataFrame:
+    """What the map shows, as a table: one row a persona, the Assistant first."""
+    at = coordinates(points, projection)
+    star = assistant_points(at, checkpoint, space)
+    people = at[at.kind == "persona"]
+    family = {g.id: g.name for g in cast.families}
+    name = {q.id: q.name for q in cast.all}
+    home = {q.id: family.get(q.family, "") for q in cast.all}
+
+    def words(row: Any) -> str:
+        return ", ".join(name.get(str(i), str(i)) for i, _ in json.loads(row.neighbours or "[]"))
+
+    rows = [
+        {
+            "who": "Assistant" if r.kind == "assistant" else name[r.id],
+            "family": "" if r.kind == "assistant" else home[r.id],
+            "x": round(r.px, 3),
+            "y": round(r.py, 3),
+            "off the map": bool(r.off_map),
+            "nearest cosine": round(r.cosine, 3),
+            "neighbours kept": r.recall,
+            "five nearest by cosine": words(r),
+        }
+        for r in pd.concat([star, people]).itertuples()
+    ]
+    return pd.DataFrame(rows)

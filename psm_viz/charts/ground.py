@@ -1,0 +1,189 @@
+"""The ground of every map: the cast on a frame of equal scales, with its lettering.
+
+Input is the points frame of a stored map (columns kind, id, frame, x, y, pca_x, pca_y, cosine,
+off_map, recall, neighbours, mixture). Coordinates have no unit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.cast import Cast
+from psm_viz.charts.lettering import Box, Frame, beside, frame, nudged, text_box
+from psm_viz.charts.palette import Palette, family_colours, family_shapes
+
+PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}
+WIDTH, HEIGHT = 800, 500
+
+
+@dataclass
+class Ground:
+    """The cast drawn on a frame: what every figure over the map starts from."""
+
+    frame: Frame
+    layers: list[Any]
+    taken: list[Box]
+    personas: pd.DataFrame
+    palette: Palette
+    targets: list[dict[str, Any]] = field(default_factory=list)
+    """Rows for the invisible layer that answers to the pointer: id, x, y, label, family, note."""
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """Width and height of the drawing in pixels."""
+        return (self.frame.width, self.frame.height)
+
+
+def coordinates(points: pd.DataFrame, projection: str) -> pd.DataFrame:
+    """The points with `px`, `py` in the chosen projection."""
+    x, y = PROJECTIONS[projection]
+    return points.assign(px=points[x], py=points[y])
+
+
+def xy(f: Frame, x: str = "px", y: str = "py") -> dict[str, Any]:
+    """Position channels at equal scales: the domain follows the drawn width and height."""
+    wide = f"max({f.span_x!r}, {f.span_y!r} * width / height) / 2"
+    high = f"max({f.span_y!r}, {f.span_x!r} * height / width) / 2"
+
+    def scale(centre: float, half: str) -> alt.Scale:
+        ends = [{"expr": f"{centre!r} - {half}"}, {"expr": f"{centre!r} + {half}"}]
+        return alt.Scale(domain=ends, nice=False, zero=False)
+
+    return {
+        "x": alt.X(f"{x}:Q", axis=None, scale=scale(f.cx, wide)),
+        "y": alt.Y(f"{y}:Q", axis=None, scale=scale(f.cy, high)),
+    }
+
+
+def own(channel: str) -> Any:
+    """A colour, shape, ... that a column holds as it is drawn."""
+    kind = {"colour": alt.Color, "shape": alt.Shape, "opacity": alt.Opacity}[channel]
+    return kind(f"{channel}:N" if channel != "opacity" else f"{channel}:Q", scale=None, legend=None)
+
+
+def ground(
+    points: pd.DataFrame,
+    cast: Cast,
+    projection: str,
+    p: Palette,
+    blocks: bool = False,
+    fade: bool = False,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    also: pd.DataFrame | None = None,
+    names: bool = True,
+    skip: str = "",
+    reserved: list[tuple[float, float, float]] | None = None,
+) -> Ground:
+    """Draw the cast: blocks if wished, family lettering, marks, names where there is room.
+
+    `also` holds further points (px, py) that must fit in. `reserved` keeps words off places:
+    (x, y, radius in px); `skip` is a persona named elsewhere. `fade` pales personas that the map places badly (kNN recall).
+    """
+    at = coordinates(points, projection)
+    people = at[at.kind == "persona"].copy()
+    every = [people, at[at.kind == "block"]] if blocks else [people]
+    every += [also] if also is not None and len(also) else []
+    xs = [float(v) for d in every for v in d.px]
+    ys = [float(v) for d in every for v in d.py]
+    f = frame(xs, ys, *size)
+    colours, shapes = family_colours(cast, p), family_shapes(cast)
+    who = {q.id: q for q in cast.personas}
+    family = {g.id: g for g in cast.families}
+    people["family"] = [who[i].family for i in people.id]
+    people["label"] = [who[i].name for i in people.id]
+    people["family_name"] = [family[i].name for i in people.family]
+    people["kin_name"] = [cast.kins.get(family[i].kin, "") for i in people.family]
+    people["colour"] = [colours[i] for i in people.family]
+    people["shape"] = [shapes[i] for i in people.family]
+    recall = people.recall.fillna(1.0)
+    people["opacity"] = 0.2 + 0.7 * recall if fade else 0.9
+
+    layers: list[Any] = []
+    if blocks:
+        b = at[at.kind == "block"]
+        b = b.assign(colour=[colours[who[i].family] for i in b.id])
+        layers.append(
+            alt.Chart(b[["px", "py", "colour"]])
+            .mark_circle(size=7, opacity=0.28, aria=False)
+            .encode(**xy(f), color=own("colour"))
+        )
+    centres = [f.to_px(x, y) for x, y in zip(people.px, people.py, strict=True)]
+    marks: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in centres]
+    for x, y, r in reserved or []:
+        ax, ay = f.to_px(x, y)
+        marks.append((ax - r, ay - r, ax + r, ay + r))
+    held: list[Box] = []
+    chosen = people[people.id == skip]
+    if len(chosen):
+        # The chosen one's name is drawn later, larger, above its mark.
+        ax, ay = f.to_px(float(chosen.iloc[0].px), float(chosen.iloc[0].py))
+        held.append(text_box(ax, ay - 17, str(chosen.iloc[0].label), 14))
+    taken = [*marks, *held]
+    layers.append(_lettering(people, f, p, taken, held))
+    layers.append(
+        alt.Chart(people[["px", "py", "colour", "shape", "opacity"]])
+        .mark_point(filled=True, size=58, stroke=p.paper, strokeWidth=0.7, aria=False)
+        .encode(**xy(f), color=own("colour"), shape=own("shape"), opacity=own("opacity"))
+    )
+    if names:
+        layers += _names(people[people.id != skip], f, p, taken)
+    g = Ground(f, layers, taken, people, p)
+    g.targets = [
+        {
+            "id": r.id,
+            "px": r.px,
+            "py": r.py,
+            "label": r.label,
+            "family": f"{r.family_name}, {r.kin_name}",
+            "note": "" if math.isnan(r.recall) else f"{r.recall:.2f} of its neighbours kept",
+        }
+        for r in people.itertuples()
+    ]
+    return g
+
+
+def _lettering(
+    people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box], held: list[Box]
+) -> Any:
+    """Family names, large and pale, each near the middle of its family."""
+    size = 17 if people.family.nunique() <= 12 else 15
+    rows = []
+    words = list(held)
+    # Larger families first: they have less choice of place. Marks may lie under a name, words not.
+    for _, group in sorted(people.groupby("family"), key=lambda g: -len(g[1])):
+        x, y = f.to_px(float(group.px.median()), float(group.py.median()))
+        text = str(group.family_name.iloc[0])
+        x, y = nudged(x, y - 14, text, size, words, taken, (f.width, f.height))
+        words.append(text_box(x, y, text, size))
+        mx, my = f.to_map(x, y)
+        rows.append({"px": mx, "py": my, "text": text, "colour": group.colour.iloc[0]})
+    taken += words
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_text(fontSize=size, fontWeight=700, opacity=p.lettering, aria=False)
+        .encode(**xy(f), text="text:N", color=own("colour"))
+    )
+
+
+def _names(people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box]) -> list[Any]:
+    """Persona names beside their marks, only where nothing else is."""
+    sides: dict[str, list[dict[str, Any]]] = {}
+    for r in people.itertuples():
+        x, y = f.to_px(r.px, r.py)
+        spot = beside(x, y, r.label, 10.5, taken, (f.width, f.height))
+        if spot is None:
+            continue
+        taken.append(text_box(spot[0], spot[1], r.label, 10.5, spot[2]))
+        mx, my = f.to_map(spot[0], spot[1])
+        sides.setdefault(spot[2], []).append({"px": mx, "py": my, "text": r.label})
+    return [
+        alt.Chart(pd.DataFrame(rows))
+        .mark_text(fontSize=10.5, align=align, color=p.soft, opacity=0.9, aria=False)
+        .encode(**xy(f), text="text:N")
+        for align, rows in sides.items()
+    ]

@@ -1,0 +1,151 @@
+"""Where words go on a figure: labels that do not collide, worked out in pixels before drawing.
+
+Positions are in pixels of a nominal drawing (`Frame`); the page may be a little wider, which
+only leaves more room.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+"""left, top, right, bottom in pixels, y down."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of the plane a map shows, at equal scales, on a drawing of width x height px."""
+
+    cx: float
+    cy: float
+    span_x: float
+    span_y: float
+    width: int
+    height: int
+
+    @property
+    def scale(self) -> float:
+        """Pixels per unit of the map."""
+        return min(self.width / self.span_x, self.height / self.span_y)
+
+    def to_px(self, x: float, y: float) -> tuple[float, float]:
+        """Map units to pixels, y down."""
+        return (
+            self.width / 2 + (x - self.cx) * self.scale,
+            self.height / 2 - (y - self.cy) * self.scale,
+        )
+
+    def to_map(self, px: float, py: float) -> tuple[float, float]:
+        """Pixels to map units."""
+        return (
+            self.cx + (px - self.width / 2) / self.scale,
+            self.cy - (py - self.height / 2) / self.scale,
+        )
+
+
+def frame(
+    xs: Sequence[float], ys: Sequence[float], width: int, height: int, margin: float = 0.05
+) -> Frame:
+    """The frame that holds all points with a margin (share of the span) on every side.
+
+    It is wider left and right, where names stand beside their marks.
+    """
+    x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)
+    wide = max(x1 - x0, 1e-6) * (1 + 4 * margin)
+    high = max(y1 - y0, 1e-6) * (1 + 2 * margin)
+    return Frame((x0 + x1) / 2, (y0 + y1) / 2, wide, high, width, height)
+
+
+def text_box(px: float, py: float, text: str, size: float, align: str = "center") -> Box:
+    """The box of one line of text of `size` px whose anchor is (px, py), baseline middle."""
+    # 0.52 em is the mean advance of the house face; a little generous for capitals.
+    wide = 0.54 * size * len(text)
+    left = {"center": px - wide / 2, "left": px, "right": px - wide}[align]
+    return (left, py - 0.6 * size, left + wide, py + 0.6 * size)
+
+
+def overlaps(a: Box, b: Box) -> bool:
+    """Whether two boxes share any area."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def inside(box: Box, width: float, height: float) -> bool:
+    """Whether a box lies on the drawing."""
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
+
+
+def nudged(
+    px: float,
+    py: float,
+    text: str,
+    size: float,
+    words: list[Box],
+    marks: list[Box],
+    room: tuple[int, int],
+) -> tuple[float, float]:
+    """The best place for a centred word near (px, py): never on a word, seldom on marks.
+
+    Rings of growing radius are tried; a place costs its distance and what it would cover.
+    """
+    best, cost = (px, py), math.inf
+    for radius in range(0, 97, 8):
+        for k in range(1 if radius == 0 else 16):
+            # Start upwards: a name above its group reads as its heading.
+            angle = -math.pi / 2 + 2 * math.pi * k / 16
+            x, y = px + 1.4 * radius * math.cos(angle), py + radius * math.sin(angle)
+            box = text_box(x, y, text, size)
+            if not inside(box, *room):
+                continue
+            covers = 400 * sum(overlaps(box, w) for w in words)
+            covers += 14 * sum(overlaps(box, m) for m in marks)
+            if radius + covers < cost:
+                best, cost = (x, y), radius + covers
+    return best
+
+
+SIDES = (("left", 1, 0), ("right", -1, 0), ("center", 0, -1), ("center", 0, 1))
+
+
+def beside(
+    px: float,
+    py: float,
+    text: str,
+    size: float,
+    taken: list[Box],
+    room: tuple[int, int],
+    gap: float = 7,
+) -> tuple[float, float, str] | None:
+    """A free place right, left, above or below a mark: (x, y, align), or None where all is taken."""
+    for align, dx, dy in SIDES:
+        x, y = px + dx * gap, py + dy * (gap + 0.55 * size)
+        box = text_box(x, y, text, size, align)
+        if inside(box, *room) and not any(overlaps(box, t) for t in taken):
+            return x, y, align
+    return None
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move positions apart to at least `gap`, keeping their order and staying in [low, high].
+
+    Used for direct labels at the ends of lines. If they cannot all fit, they are spaced evenly.
+    """
+    n = len(wanted)
+    if n == 0:
+        return []
+    order = sorted(range(n), key=lambda i: wanted[i])
+    if gap * (n - 1) >= high - low:
+        step = (high - low) / max(n - 1, 1)
+        placed = [low + step * k for k in range(n)]
+    else:
+        placed = [min(max(wanted[i], low), high) for i in order]
+        for k in range(1, n):
+            placed[k] = max(placed[k], placed[k - 1] + gap)
+        placed[-1] = min(placed[-1], high)
+        for k in range(n - 2, -1, -1):
+            placed[k] = min(placed[k], placed[k + 1] - gap)
+    out = [0.0] * n
+    for k, i in enumerate(order):
+        out[i] = placed[k]
+    return out

@@ -1,0 +1,145 @@
+"""Colours, shapes and type of every figure: one light and one dark palette.
+
+The seven kin hues were searched so that every two stay at least 16 CIELAB units apart in normal
+vision and under protanopia, deuteranopia and tritanopia (Machado et al. 2009), each at 3:1 or
+more against its background; tests/test_charts.py repeats the check. `accent` belongs to the
+Assistant alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from psm_viz.cast import Cast
+
+SANS = "Source Sans, Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+# Five points, area about that of a circle of the same `size`; Vega scales unit paths.
+STAR = (
+    "M0,-1L0.265,-0.364L0.951,-0.309L0.428,0.139L0.588,0.809L0,0.45L-0.588,0.809L-0.428,0.139"
+    "L-0.951,-0.309L-0.265,-0.364Z"
+)
+# Branches are told by mark and dash, never by hue.
+BRANCH_MARKS = ("triangle-up", "square", "circle", "diamond", "cross", "triangle-down")
+BRANCH_DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of one theme, as hex strings. `kins` are used in the order of the cast's kins."""
+
+    name: str
+    paper: str
+    card: str
+    ink: str
+    soft: str
+    """Captions and secondary text: at least 4.5:1 on `paper`."""
+    faint: str
+    """Rules, cast blocks, null bands: decoration, never text."""
+    band: str
+    accent: str
+    kins: tuple[str, ...]
+    lettering: float
+    """Opacity of the family names: large words, pale but readable."""
+    other: str
+    """For kins beyond the seventh."""
+
+
+LIGHT = Palette(
+    name="light",
+    paper="#FBFAF7",
+    card="#F4F2EC",
+    ink="#23262B",
+    soft="#5E636B",
+    faint="#CFCCC3",
+    band="#E4E1D9",
+    accent="#C92F17",
+    kins=("#438767", "#575033", "#B38957", "#72455B", "#40537D", "#2898DF", "#878FA4"),
+    lettering=0.5,
+    other="#77736A",
+)
+DARK = Palette(
+    name="dark",
+    paper="#15171B",
+    card="#1D2026",
+    ink="#E9E7E1",
+    soft="#A3A7AE",
+    faint="#3B4048",
+    band="#2A2E35",
+    accent="#FF6A4D",
+    kins=("#34AE89", "#D9D9B7", "#F7CF8E", "#B790BB", "#6E89D3", "#8EC3F8", "#C2DBEB"),
+    lettering=0.62,
+    other="#8D8A82",
+)
+# What is exported stands on white, whatever the page shows.
+PRINT = Palette(**{**LIGHT.__dict__, "name": "print", "paper": "#FFFFFF"})
+
+
+def palette(theme: str | None) -> Palette:
+    """The palette of a theme type, `light` where the browser has not told it yet."""
+    return DARK if theme == "dark" else LIGHT
+
+
+def kin_colours(cast: Cast, p: Palette) -> dict[str, str]:
+    """Hue of each kin id, in the cast's own order."""
+    return {k: (p.kins[i] if i < len(p.kins) else p.other) for i, k in enumerate(cast.kins)}
+
+
+def family_shapes(cast: Cast) -> dict[str, str]:
+    """Mark shape of each family id: families of one kin differ, kins may share shapes."""
+    seen: dict[str, int] = {}
+    out: dict[str, str] = {}
+    for f in cast.families:
+        out[f.id] = SHAPES[seen.get(f.kin, 0) % len(SHAPES)]
+        seen[f.kin] = seen.get(f.kin, 0) + 1
+    return out
+
+
+def family_colours(cast: Cast, p: Palette) -> dict[str, str]:
+    """Hue of each family id: that of its kin."""
+    kin = kin_colours(cast, p)
+    return {f.id: kin.get(f.kin, p.other) for f in cast.families}
+
+
+def branch_marks(branches: list[str]) -> dict[str, str]:
+    """End-mark of each branch of a study; pass all its branches, so that a mark never changes."""
+    return {b: BRANCH_MARKS[i % len(BRANCH_MARKS)] for i, b in enumerate(branches)}
+
+
+def branch_dashes(branches: list[str]) -> dict[str, list[int]]:
+    """Dash of each branch of a study; pass all its branches."""
+    return {b: BRANCH_DASHES[i % len(BRANCH_DASHES)] for i, b in enumerate(branches)}
+
+
+def finish(chart: Any, p: Palette, height: int, width: int | None = None) -> Any:
+    """Give a chart its size, background and type. `width` None: the page decides.
+
+    Colours stand in the spec, not in the host's theme, so that page and export agree.
+    """
+    size: dict[str, Any] = {"height": height}
+    if width is not None:
+        size["width"] = width
+    return (
+        chart.properties(
+            **size,
+            background=p.paper,
+            padding={"left": 2, "right": 2, "top": 2, "bottom": 2},
+            autosize=alt.AutoSizeParams(type="fit", contains="padding"),
+        )
+        .configure(font=SANS)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=p.soft,
+            titleColor=p.soft,
+            labelFontSize=11,
+            titleFontSize=11,
+            titleFontWeight="normal",
+            domainColor=p.faint,
+            tickColor=p.faint,
+            grid=False,
+        )
+        .configure_title(color=p.ink, subtitleColor=p.soft, anchor="start", fontSize=14, offset=8)
+    )

@@ -1,0 +1,46 @@
+"""Files to download: a chart as SVG or PNG, a table as CSV. Drawn only when asked for."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+PNG_SCALE = 2.0
+"""Pixels per point: sharp on paper at the width of a column."""
+
+
+def _saved(chart: Any, kind: str, **options: Any) -> bytes:
+    # The limit of 5,000 rows guards notebooks; an export is one file, made once.
+    with alt.data_transformers.enable("default", max_rows=None):
+        if kind == "svg":
+            text = io.StringIO()
+            chart.save(text, format="svg", **options)
+            return text.getvalue().encode()
+        data = io.BytesIO()
+        chart.save(data, format=kind, **options)
+        return data.getvalue()
+
+
+def svg(chart: Any) -> bytes:
+    """The chart as SVG."""
+    return _saved(chart, "svg")
+
+
+def png(chart: Any) -> bytes:
+    """The chart as PNG at twice the size."""
+    return _saved(chart, "png", scale_factor=PNG_SCALE)
+
+
+def csv(frame: pd.DataFrame) -> bytes:
+    """The table as CSV, UTF-8 with a byte-order mark so that spreadsheets read it right."""
+    return b"\xef\xbb\xbf" + frame.to_csv(index=False).encode()
+
+
+def stamped(chart: Any, title: str, lines: list[str]) -> Any:
+    """A chart with its finding as title and where it comes from below it."""
+    return chart.properties(
+        title=alt.TitleParams(text=title, subtitle=lines, anchor="start", frame="group")
+    )

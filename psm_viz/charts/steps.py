@@ -1,0 +1,245 @@
+"""Small charts by training step, made to stand aligned under each other.
+
+Each shows one figure per branch with its 95 % interval as tint and the null band behind;
+branches are told by dash, end-mark and a word at the end of the line. Steps stand on a
+symmetric-log axis, since checkpoints are saved at growing distances.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.charts.findings import Band
+from psm_viz.charts.lettering import spread
+from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
+
+HEIGHT = 104
+CONSTANT = 4
+"""Steps below this are spaced evenly, above it by their ratio."""
+AXIS_WIDTH = 44
+"""Pixels kept for every y axis, so that the charts align."""
+LABELS = 0.74
+"""Share of the width that lines use; the rest holds the words at their ends."""
+
+
+def _domain_end(last: float) -> float:
+    return CONSTANT * math.expm1(math.log1p(max(last, 1) / CONSTANT) / LABELS)
+
+
+def _ticks(steps: Sequence[float], most: int = 6) -> list[float]:
+    """At most `most` of the saved steps, the first and last among them, evenly on the log axis."""
+    values = sorted(set(steps))
+    if len(values) <= most:
+        return values
+    pos = [math.log1p(v / CONSTANT) for v in values]
+    wanted = [pos[0] + (pos[-1] - pos[0]) * k / (most - 1) for k in range(most)]
+    return sorted({values[min(range(len(pos)), key=lambda i: abs(pos[i] - w))] for w in wanted})
+
+
+def _y_domain(frames: Sequence[pd.DataFrame], band: Band | None) -> tuple[float, float]:
+    ends = [float(v) for f in frames for c in ("value", "low", "high") for v in f[c] if pd.notna(v)]
+    ends += [band.low, band.high] if band else []
+    low, high = min([*ends, 0.0]), max([*ends, 0.0])
+    pad = 0.08 * (high - low or 1.0)
+    return (low if low == 0 else low - pad), high + pad
+
+
+def from_start(rows: pd.DataFrame, starts: Mapping[str, str]) -> pd.DataFrame:
+    """Begin each branch at step 0 with the row of the checkpoint it starts from, where one exists.
+
+    `starts`: branch -> checkpoint id. Branches that already hold a step 0 are left alone.
+    """
+    extra = []
+    for branch, checkpoint in starts.items():
+        if len(rows[(rows.branch == branch) & (rows.step == 0)]):
+            continue
+        extra.append(rows[rows.checkpoint == checkpoint].head(1).assign(branch=branch, step=0))
+    return pd.concat([*extra, rows], ignore_index=True)
+
+
+def step_chart(
+    rows: pd.DataFrame,
+    branches: Sequence[str],
+    every: Sequence[str],
+    p: Palette,
+    band: Band | None = None,
+    band_name: str = "noise floor",
+    paler: pd.DataFrame | None = None,
+    now: int | None = None,
+    percent: bool = False,
+    ticks: bool = True,
+    size: tuple[int | None, int] = (None, HEIGHT),
+) -> Any:
+    """One figure by step. `rows` and `paler`: branch, step, value, low, high.
+
+    `every` are all branches of the study (marks and dashes stay with a branch); `paler` is a
+    companion figure drawn thin (trained beside held-out topics, global beside specific shift).
+    """
+    keep = [
+        f[f.branch.isin(list(branches))].sort_values("step") for f in (rows, paler) if f is not None
+    ]
+    main = keep[0]
+    steps = [float(s) for f in keep for s in f.step]
+    last = max(steps, default=1.0)
+    low, high = _y_domain(keep, band)
+    marks, dashes = branch_marks(list(every)), branch_dashes(list(every))
+    x_scale = alt.Scale(
+        type="symlog", constant=CONSTANT, domain=[-0.5, _domain_end(last)], nice=False
+    )
+    y_scale = alt.Scale(domain=[low, high], nice=False, zero=False)
+    x_axis = alt.Axis(
+        values=_ticks(steps), title=None, labels=ticks, ticks=ticks, labelOverlap=True, format="d"
+    )
+    y_axis = alt.Axis(
+        title=None,
+        tickCount=3,
+        minExtent=AXIS_WIDTH,
+        maxExtent=AXIS_WIDTH,
+        format=".0%" if percent else "~g",
+        domain=False,
+        ticks=False,
+    )
+    x = alt.X("step:Q", scale=x_scale, axis=x_axis)
+
+    def y(column: str) -> alt.Y:
+        return alt.Y(f"{column}:Q", scale=y_scale, axis=y_axis)
+
+    layers: list[Any] = []
+    words: list[dict[str, Any]] = []
+    if band is not None:
+        area = pd.DataFrame(
+            [{"step": -0.5, "end": _domain_end(last), "value": band.low, "high": band.high}]
+        )
+        layers.append(
+            alt.Chart(area)
+            .mark_rect(color=p.band, aria=False)
+            .encode(x=x, x2="end:Q", y=y("value"), y2="high:Q")
+        )
+        words.append(
+            {"step": last, "value": band.high, "text": band_name, "colour": p.soft, "weight": 400}
+        )
+    if low < 0 < high:
+        zero = pd.DataFrame([{"value": 0.0}])
+        layers.append(alt.Chart(zero).mark_rule(color=p.faint, aria=False).encode(y=y("value")))
+    if now is not None:
+        at = pd.DataFrame([{"step": float(now)}])
+        layers.append(
+            alt.Chart(at)
+            .mark_rule(color=p.accent, opacity=0.55, strokeWidth=1, aria=False)
+            .encode(x=x)
+        )
+    for b in branches:
+        dash = dashes.get(b, [1, 0])
+        if len(keep) > 1 and len(keep[1][keep[1].branch == b]):
+            thin = alt.Chart(keep[1][keep[1].branch == b][["step", "value"]])
+            layers.append(
+                thin.mark_line(color=p.soft, strokeWidth=1, strokeDash=dash, opacity=0.6).encode(
+                    x=x, y=y("value")
+                )
+            )
+        own = main[main.branch == b][["branch", "step", "value", "low", "high"]]
+        if own.empty:
+            continue
+        base = alt.Chart(own)
+        layers.append(
+            base.mark_area(color=p.ink, opacity=0.1, aria=False).encode(
+                x=x, y=y("low"), y2="high:Q"
+            )
+        )
+        layers.append(
+            base.mark_line(color=p.ink, strokeWidth=1.6, strokeDash=dash).encode(x=x, y=y("value"))
+        )
+        tips = [
+            alt.Tooltip("branch:N", title="Branch"),
+            alt.Tooltip("step:Q", title="Step"),
+            alt.Tooltip("value:Q", title="Value", format=".1%" if percent else ".3g"),
+            alt.Tooltip("low:Q", title="95 % from", format=".1%" if percent else ".3g"),
+            alt.Tooltip("high:Q", title="to", format=".1%" if percent else ".3g"),
+        ]
+        here = base.transform_filter(f"datum.step <= {now}") if now is not None else base
+        mark = {"shape": marks.get(b, "circle"), "filled": True, "size": 52, "opacity": 1}
+        layers.append(
+            base.mark_point(**mark, fill=p.paper, stroke=p.ink, strokeWidth=1.2).encode(
+                x=x, y=y("value"), tooltip=tips
+            )
+        )
+        layers.append(
+            here.mark_point(**mark, color=p.accent).encode(x=x, y=y("value"), tooltip=tips)
+        )
+        end = own.iloc[-1]
+        words.append(
+            {"step": float(end.step), "value": float(end.value), "text": b, "colour": p.ink}
+        )
+    if words:
+        layers.append(_words(words, low, high, size[1], last, x, y))
+    return finish(alt.layer(*layers), p, size[1], size[0])
+
+
+def _words(
+    words: list[dict[str, Any]], low: float, high: float, height: int, last: float, x: Any, y: Any
+) -> Any:
+    """The words at the ends of the lines, in one column, moved apart where they would collide."""
+    per_unit = (height - 22) / (high - low)
+    wanted = [w["value"] * per_unit for w in words]
+    placed = spread(wanted, 12.5, low * per_unit + 4, high * per_unit - 4)
+    rows = [
+        w | {"value": v / per_unit, "step": last, "weight": w.get("weight", 600)}
+        for w, v in zip(words, placed, strict=True)
+    ]
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_text(align="left", dx=9, fontSize=11.5, aria=False)
+        .encode(x=x, y=y("value"), text="text:N", color=alt.Color("colour:N", scale=None))
+    )
+
+
+def ends_chart(
+    rows: pd.DataFrame,
+    every: Sequence[str],
+    p: Palette,
+    band: Band | None,
+    size: tuple[int | None, int] = (None, 150),
+) -> Any:
+    """A figure at the end of each branch with its interval, words at the right, the null behind.
+
+    `rows`: branch, value, low, high, note (words beside the mark).
+    """
+    high = max([float(v) for v in rows.high] + ([band.high] if band else []) + [1e-9])
+    low = min([float(v) for v in rows.low] + [0.0])
+    x_scale = alt.Scale(domain=[low, high * 1.75], nice=False, zero=False)
+    axis = alt.Axis(title=None, tickCount=4, format="~g", domain=False)
+    x = alt.X("value:Q", scale=x_scale, axis=axis)
+    y = alt.Y(
+        "branch:N",
+        sort=list(rows.branch),
+        axis=alt.Axis(
+            title=None, domain=False, ticks=False, labelColor=p.ink, labelFontSize=12, minExtent=78
+        ),
+    )
+    layers: list[Any] = []
+    if band is not None:
+        area = pd.DataFrame([{"value": band.low, "end": band.high}])
+        layers.append(alt.Chart(area).mark_rect(color=p.band, aria=False).encode(x=x, x2="end:Q"))
+    base = alt.Chart(rows)
+    layers.append(
+        base.mark_rule(color=p.ink, strokeWidth=1.4).encode(
+            x=alt.X("low:Q", scale=x_scale, axis=axis), x2="high:Q", y=y
+        )
+    )
+    marks = branch_marks(list(every))
+    for b in rows.branch:
+        mark = {"shape": marks.get(b, "circle"), "filled": True, "size": 75, "opacity": 1}
+        layers.append(
+            alt.Chart(rows[rows.branch == b]).mark_point(**mark, color=p.accent).encode(x=x, y=y)
+        )
+    layers.append(
+        base.mark_text(align="left", dx=8, fontSize=11.5, color=p.soft, aria=False).encode(
+            x=alt.X("high:Q", scale=x_scale, axis=axis), y=y, text="note:N"
+        )
+    )
+    return finish(alt.layer(*layers), p, size[1], size[0])

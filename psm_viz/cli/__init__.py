@@ -1,0 +1,40 @@
+"""The command line: one verb per stage. Heavy imports live inside the verbs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from psm_viz import __version__
+from psm_viz.cli import bench, build, report, serve
+from psm_viz.errors import PsmVizError
+
+SHIPPED = Path("data/study")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, for `--help` and the tests."""
+    out = argparse.ArgumentParser(prog="python -m psm_viz", description=__doc__.splitlines()[0])
+    out.add_argument("--version", action="version", version=__version__)
+    verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for module in (serve, build, report, bench):
+        module.add_verbs(verbs)
+    return out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Errors meant for users end in one message and exit status 1."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PsmVizError as e:
+        print(f"psm_viz: {e.problem}", file=sys.stderr)
+        if e.next_step:
+            print(f"  {e.next_step}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("psm_viz: stopped; finished steps are kept.", file=sys.stderr)
+        return 130
+    return 0

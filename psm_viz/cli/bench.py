@@ -1,0 +1,25 @@
+"""The verb that measures speed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `bench`."""
+    b = verbs.add_parser("bench", help="start-up to first painted map, beside a bare chart")
+    b.add_argument("--study", type=Path, default=Path("data/study"))
+    b.add_argument("--repeats", type=int, default=5)
+    b.add_argument("--json", action="store_true")
+    b.set_defaults(run=bench)
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Start the real server and a real browser, several times, and print medians and ratios."""
+    from psm_viz.bench import as_text, first_map
+
+    found = first_map(options.study, options.repeats)
+    print(json.dumps(found, indent=2) if options.json else as_text(found))

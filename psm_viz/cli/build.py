@@ -1,0 +1,131 @@
+"""Verbs that make things: train, extract, study."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from psm_viz.errors import BadInput
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `train`, `extract` and `study`."""
+    t = verbs.add_parser("train", help="train the small model: base, Assistant, three branches")
+    t.add_argument("--out", type=Path, default=Path("build/model"), help="folder of checkpoints")
+    t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
+    t.add_argument("--seed", type=int, default=0)
+    t.add_argument("--threads", type=int, default=2)
+    t.set_defaults(run=train)
+
+    e = verbs.add_parser("extract", help="a model plays the cast; the study is written to disk")
+    source = e.add_mutually_exclusive_group(required=True)
+    source.add_argument("--tree", type=Path, help="folder of checkpoints made by `train`")
+    source.add_argument("--model", help="a Hugging Face folder, or owner/name on the hub")
+    e.add_argument("--revision", help="revision of a hub model")
+    e.add_argument(
+        "--branch",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="with --model: a fine-tuned folder of the same architecture (may be repeated)",
+    )
+    e.add_argument("--cast", type=Path, help="cast.json (default: the made world's cast)")
+    e.add_argument("--questions", type=Path, help="questions.jsonl (default: the made world's)")
+    e.add_argument("--layer", type=int, help="headline layer (default: chosen, or the middle)")
+    e.add_argument("--out", type=Path, required=True, help="folder of the study")
+    e.add_argument("--name", help="the study's name (default: the folder's)")
+    e.add_argument("--samples", type=int, default=4, help="answers per persona and question")
+    e.add_argument("--max-new-tokens", type=int, help="longest answer (default: 24, or 64)")
+    e.add_argument("--seed", type=int, default=0)
+    e.add_argument("--threads", type=int, default=2)
+    e.add_argument("--device", default="cpu")
+    e.set_defaults(run=extract)
+
+    s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
+    s.add_argument("--build", type=Path, default=Path("build/model"))
+    s.add_argument("--out", type=Path, default=Path("data/study"))
+    s.add_argument("--models", type=Path, default=Path("data/model"))
+    s.add_argument("--seed", type=int, default=0)
+    s.add_argument("--threads", type=int, default=2)
+    s.set_defaults(run=study)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train the small model, stage by stage, resuming where a killed run stopped."""
+    from psm_viz.train import Recipe
+    from psm_viz.train import train as run
+    from psm_viz.world.grammar import load_world
+
+    recipe = Recipe(seed=options.seed, threads=options.threads)
+    run(load_world(), recipe, options.out, options.stage, _say)
+
+
+def extract(options: argparse.Namespace) -> None:
+    """Play the cast at every checkpoint and write the study with its tables and maps."""
+    from psm_viz import assemble
+
+    began = time.monotonic()
+    if options.tree:
+        source = assemble.from_tree(options.tree)
+    else:
+        branches = dict(_pair(b) for b in options.branch)
+        source = assemble.from_models(options.model, branches, options.revision)
+    settings = assemble.Settings(
+        name=options.name or options.out.name,
+        layer=options.layer,
+        samples=options.samples,
+        max_new_tokens=options.max_new_tokens,
+        seed=options.seed,
+        threads=options.threads,
+        device=options.device,
+    )
+    made = assemble.assemble(source, options.out, settings, options.cast, options.questions, _say)
+    _say(
+        f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
+        f"personas, {_minutes(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
+    )
+
+
+def study(options: argparse.Namespace) -> None:
+    """Everything from nothing: train, extract, and copy the weights that ship."""
+    from psm_viz import assemble
+    from psm_viz.train import Recipe
+    from psm_viz.train import train as run
+    from psm_viz.world.grammar import load_world
+
+    began = time.monotonic()
+    recipe = Recipe(seed=options.seed, threads=options.threads)
+    run(load_world(), recipe, options.build, None, _say)
+    trained = _minutes(began)
+    settings = assemble.Settings(name="small-model", seed=options.seed, threads=options.threads)
+    made = assemble.assemble(
+        assemble.from_tree(options.build), options.out, settings, None, None, _say
+    )
+    for checkpoint in assemble.shipped(made.manifest):
+        target = options.models / checkpoint
+        partial = target.with_name(target.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(options.build / checkpoint, partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    for log in [*options.build.glob("*.log.jsonl"), options.build / "recipe.json"]:
+        shutil.copy(log, options.models / log.name)
+    _say(f"Study rebuilt in {_minutes(began)}, of which training took {trained}.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _minutes(began: float) -> str:
+    return f"{(time.monotonic() - began) / 60:.1f} minutes"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sep, folder = text.partition("=")
+    if not sep or not name or not folder:
+        raise BadInput(f"--branch {text!r}: expected NAME=FOLDER.")
+    return name, folder

@@ -1,0 +1,48 @@
+"""Verbs that read a study: results, answers, verify."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from psm_viz.store import open_study
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `results`, `answers` and `verify`."""
+    r = verbs.add_parser("results", help="the study's figures, computed from its files when called")
+    r.add_argument("--study", type=Path, default=Path("data/study"))
+    r.add_argument("--json", action="store_true", help="machine-readable, with n, seed, intervals")
+    r.set_defaults(run=results)
+
+    a = verbs.add_parser("answers", help="one question, answered by several characters (Markdown)")
+    a.add_argument("--study", type=Path, default=Path("data/study"))
+    a.add_argument("--question", help="question id (default: chosen for contrast)")
+    a.set_defaults(run=answers)
+
+    v = verbs.add_parser("verify", help="check every file of a study against its hash")
+    v.add_argument("--study", type=Path, default=Path("data/study"))
+    v.set_defaults(run=verify)
+
+
+def results(options: argparse.Namespace) -> None:
+    """Print rates, in-context behaviour and geometry of a study."""
+    from psm_viz.results import as_text, results_of
+
+    found = results_of(open_study(options.study))
+    print(json.dumps(found, indent=2) if options.json else as_text(found))
+
+
+def answers(options: argparse.Namespace) -> None:
+    """Print the table of answers that the README shows."""
+    from psm_viz.results import answers_table
+
+    print(answers_table(open_study(options.study), options.question))
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Check a study file by file."""
+    study = open_study(options.study)
+    print(f"{options.study}: {study.verify()} files match study.json.")

@@ -1,0 +1,45 @@
+"""The verb that opens the dashboard."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from psm_viz.errors import BadInput
+from psm_viz.store import open_study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `serve`."""
+    s = verbs.add_parser("serve", help="open the dashboard on a study and print its address")
+    s.add_argument("--port", type=int, default=8501)
+    s.add_argument("--study", type=Path, help="folder of a study (default: $PSM_VIZ_STUDY, or the shipped one)")
+    s.set_defaults(run=serve)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Check study and port first, then hand over to Streamlit. Raises BadInput for a taken port."""
+    folder = options.study or Path(os.environ.get("PSM_VIZ_STUDY", ROOT / "data" / "study"))
+    open_study(folder)
+    if not 1 <= options.port <= 65535:
+        raise BadInput(f"Port {options.port} does not exist.", "Choose one from 1024 to 65535.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", options.port))
+        except OSError as e:
+            raise BadInput(
+                f"Port {options.port} cannot be used ({e.strerror}).",
+                f"Choose another: make run PORT={options.port + 1}",
+            ) from e
+    os.environ["PSM_VIZ_STUDY"] = str(folder.resolve())
+    print(f"Persona Space: http://127.0.0.1:{options.port}  (stop with Ctrl-C)", flush=True)
+    os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    os.execv(sys.executable, [*command, "--server.port", str(options.port)])

@@ -1,0 +1,30 @@
+"""The few kinds of error a user can meet. Each says what is wrong and what to do next."""
+
+
+class PsmVizError(Exception):
+    """Base of every error that is shown to a user as one message, never as a traceback.
+
+    `problem` names the file or value and what was expected; `next_step` is a command or an
+    action to try.
+    """
+
+    def __init__(self, problem: str, next_step: str = "") -> None:
+        super().__init__(f"{problem} {next_step}".strip())
+        self.problem = problem
+        self.next_step = next_step
+
+
+class UnknownName(PsmVizError):
+    """A study, persona, layer, branch or checkpoint that does not exist."""
+
+
+class BadFile(PsmVizError):
+    """A file that is missing, truncated, altered or not of the expected shape."""
+
+
+class NewerSchema(PsmVizError):
+    """A study written by a newer version of the program."""
+
+
+class BadInput(PsmVizError):
+    """A value that cannot be used: too few questions, not a number, out of range."""

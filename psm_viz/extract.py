@@ -1,0 +1,216 @@
+"""The model plays the whole cast: prompts -> answers -> pooled `resid_post` -> means.
+
+Activations are reduced persona by persona, so memory stays that of a few personas whatever the
+size of the cast; only the headline layer's single responses are kept, for their scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from psm_viz import study as col
+from psm_viz.cast import Cast, Persona, Question
+from psm_viz.errors import BadInput
+from psm_viz.models import Player, Sampling
+from psm_viz.probe import masses
+from psm_viz.study import (
+    POOLINGS,
+    Activations,
+    FoldVectors,
+    PersonaVectors,
+    QuestionVectors,
+    axis_column,
+    norm_column,
+)
+from psm_viz.vectors import assistant_axis, cast_mean, family_weights, mean_by_group, project
+from psm_viz.world.corpus import BOS
+from psm_viz.world.grammar import BAD, GOOD, World
+
+PERSONAS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Played:
+    """Everything one checkpoint gives to a study."""
+
+    vectors: PersonaVectors
+    folds: FoldVectors
+    questions: QuestionVectors
+    activations: Activations
+    responses: pd.DataFrame
+    single: Float[np.ndarray, "response pooling d_model"]
+
+
+def play_cast(
+    player: Player,
+    cast: Cast,
+    questions: Sequence[Question],
+    sampling: Sampling,
+    checkpoint: str,
+    *,
+    headline_layer: int,
+    wording: str = "instructions",
+    world: World | None = None,
+    layers: Sequence[int] | None = None,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> Played:
+    """Put every question to every persona and to the Assistant, and pool what the model does.
+
+    `wording` names the persona texts used: `instructions` (headers the small model knows) or
+    `prose` (role files, for other models). With a `world`, answers are read back as good, bad or
+    neutral. `tick` gets personas done and in all. Raises BadInput when a persona's every answer
+    to some question is empty.
+    """
+    wanted = tuple(range(player.n_layers)) if layers is None else tuple(layers)
+    if headline_layer not in wanted:
+        raise BadInput(f"The headline layer {headline_layer} is not among layers {wanted}.")
+    at = wanted.index(headline_layer)
+    n, n_folds = len(cast.all), max(q.fold for q in questions) + 1
+    shape = (len(POOLINGS), len(wanted), player.d_model)
+    weights = family_weights(cast)
+    means = np.zeros((n, *shape), np.float32)
+    folds = np.zeros((n, n_folds, len(POOLINGS), player.d_model), np.float32)
+    by_question = np.zeros((n, len(questions), len(POOLINGS), player.d_model), np.float32)
+    cast_q = np.zeros((len(questions), *shape))
+    assistant_q = np.zeros((len(questions), *shape))
+    frames, single = [], []
+    for start in range(0, n, PERSONAS_AT_ONCE):
+        rows = range(start, min(start + PERSONAS_AT_ONCE, n))
+        frame, prompts, answers = _answers(
+            player, [cast.all[i] for i in rows], questions, sampling, wording, world, start
+        )
+        pooled = player.pooled(prompts, answers, wanted)
+        frames.append(frame)
+        single.append(pooled[:, :, at])
+        for i in rows:
+            own = frame[col.PERSONA].to_numpy() == cast.all[i].id
+            q_index = frame.loc[own, "q"].to_numpy()
+            q_mean = mean_by_group(pooled[own], q_index, len(questions))
+            means[i] = q_mean.mean(0)
+            folds[i] = mean_by_group(q_mean[:, :, at], [q.fold for q in questions], n_folds)
+            by_question[i] = q_mean[:, :, at]
+            if i < n - 1:
+                cast_q += weights[i] * q_mean
+            else:
+                assistant_q[:] = q_mean
+        tick(rows[-1] + 1, n)
+    ids = tuple(p.id for p in cast.all)
+    q_ids = tuple(q.id for q in questions)
+    return Played(
+        PersonaVectors(means, ids, POOLINGS, wanted, checkpoint),
+        FoldVectors(folds, POOLINGS, headline_layer, checkpoint),
+        QuestionVectors(
+            assistant_q.astype(np.float32), cast_q.astype(np.float32), q_ids, POOLINGS, wanted, checkpoint
+        ),
+        Activations(by_question, POOLINGS, headline_layer),
+        pd.concat(frames, ignore_index=True).drop(columns="q"),
+        np.concatenate(single),
+    )
+
+
+def _answers(
+    player: Player,
+    personas: Sequence[Persona],
+    questions: Sequence[Question],
+    sampling: Sampling,
+    wording: str,
+    world: World | None,
+    salt: int,
+) -> tuple[pd.DataFrame, list[list[int]], list[list[int]]]:
+    """Draw the answers of some personas: tidy frame, and prompt and answer ids row by row."""
+    keys, texts = [], []
+    for p in personas:
+        for variant, instruction in enumerate(getattr(p, wording)):
+            for q_index, q in enumerate(questions):
+                keys.append((p.id, q, q_index, variant))
+                texts.append(player.render(p, instruction, q.text))
+    prompts = player.encode(texts)
+    # each group of personas draws from a seed of its own, so a resumed run draws the same
+    drawn = player.sample(prompts, _salted(sampling, salt))
+    rows, long_prompts, answers = [], [], []
+    for (persona_id, q, q_index, variant), prompt, samples in zip(keys, prompts, drawn, strict=True):
+        for k, ids in enumerate(samples):
+            text = player.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            known = world.by_text.get((q.topic, text)) if world else None
+            rows.append(
+                {
+                    col.PERSONA: persona_id,
+                    col.QUESTION: q.id,
+                    "q": q_index,
+                    col.VARIANT: variant,
+                    col.SAMPLE: k,
+                    col.TEXT: text,
+                    col.TOKENS: len(ids),
+                    col.VALENCE: known.valence if known else "none",
+                    col.TONE: known.tone if known else "none",
+                }
+            )
+            long_prompts.append(prompt)
+            answers.append(ids)
+    return pd.DataFrame(rows), long_prompts, answers
+
+
+def _salted(sampling: Sampling, salt: int) -> Sampling:
+    return Sampling(
+        sampling.temperature, sampling.max_new_tokens, sampling.samples, sampling.seed * 10_007 + salt
+    )
+
+
+def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.DataFrame:
+    """The responses with each one's projection on the reference's Assistant axis, in standard
+    deviations of the cast along it, and its activation norm; stored small."""
+    frame = played.responses.copy()
+    weights = family_weights(cast)
+    for p, pooling in enumerate(POOLINGS):
+        vectors = reference.at(pooling, played.folds.layer)
+        roles, mu = vectors[:-1], cast_mean(vectors[:-1], weights)
+        axis = assistant_axis(vectors[-1], roles, weights)
+        z = project(roles, mu, axis)
+        spread = float(np.sqrt(weights @ (z - weights @ z) ** 2))
+        along = project(played.single[:, p], mu, axis) / spread
+        # two decimals are finer than any sampling error here, and a quarter of the size on disk
+        frame[axis_column(pooling)] = np.round(along, 2).astype(np.float32)
+        norm = np.linalg.norm(played.single[:, p], axis=1)
+        frame[norm_column(pooling)] = np.round(norm, 2).astype(np.float32)
+    for name in (col.PERSONA, col.QUESTION, col.TEXT, col.VALENCE, col.TONE):
+        frame[name] = frame[name].astype("category")
+    small = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
+    return frame.astype(small)
+
+
+def behaviour(
+    player: Player, world: World, *, per_topic: int = 6, samples: int = 8, seed: int = 0
+) -> pd.DataFrame:
+    """What the Assistant would answer, without any header, in every topic that has good and bad.
+
+    One row a prompt: exact masses of good, bad and no bank answer, and counts over `samples`
+    seeded draws. The answers are read back by the bank, so no judge is needed.
+    """
+    label = world.rules["assistant_label"]
+    asked = [(t, q) for t in world.valenced for q in world.topics[t].questions[:per_topic]]
+    prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
+    drawn = player.sample(player.encode(prompts), Sampling(1.0, 24, samples, seed))
+    rows = []
+    for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):
+        mass = masses(player.hf, player.tokenizer, world, prompt, topic)
+        said = [player.tokenizer.decode(a, skip_special_tokens=True).strip() for a in answers]
+        found = [world.by_text.get((topic, s)) for s in said]
+        good, bad = (sum(u is not None and u.valence == v for u in found) for v in (GOOD, BAD))
+        rows.append(
+            {
+                col.TOPIC: topic,
+                col.QUESTION: question,
+                col.MASS_GOOD: mass[GOOD],
+                col.MASS_BAD: mass[BAD],
+                col.MASS_NONE: mass["none"],
+                col.SAMPLED_GOOD: good,
+                col.SAMPLED_BAD: bad,
+                col.SAMPLED_NONE: len(said) - good - bad,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,219 @@
+"""One frozen map of personas, a smooth rule that places everything else on it, and its quality.
+
+Single responses cluster by topic, so the map is made of block means: each question's mean over
+the cast is subtracted, then each persona is averaged over random halves of the questions. UMAP is
+fitted once on those at the reference; its coordinates are stored. Later points are placed at the
+softmax-weighted mean of their nearest blocks, never by `UMAP.transform`, which depends on the
+batch. Such a rule cannot leave the cloud: a point whose nearest cosine is below nearly all of the
+cast's own is marked off the map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from psm_viz.errors import BadInput
+from psm_viz.study import finite
+from psm_viz.vectors import cast_mean, cosines
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """How a map is made. Stored beside its coordinates."""
+
+    blocks: int = 8
+    """Random halves of the questions averaged per persona."""
+    n_neighbors: int = 15
+    min_dist: float = 0.3
+    seed: int = 0
+    nearest: int = 10
+    """Blocks that place a point."""
+    temperature: float = 0.05
+    """Softmax temperature over cosines."""
+    off_map_percentile: float = 5.0
+    """Share of the cast's own nearest cosines below which a point counts as off the map."""
+
+
+def centre_questions(
+    values: Float[np.ndarray, "persona question d_model"], weights: Float[np.ndarray, "role"]
+) -> Float[np.ndarray, "persona question d_model"]:
+    """Subtract each question's mean over the cast (the last persona, the Assistant, not counted)."""
+    return values - cast_mean(values[:-1], weights)[None]
+
+
+def halves(n_questions: int, blocks: int, seed: int) -> list[Int[np.ndarray, "half"]]:
+    """`blocks` random halves of the questions, complementary in pairs. Raises BadInput below four."""
+    if n_questions < 4:
+        raise BadInput(f"Block means need at least four questions, found {n_questions}.")
+    rng = np.random.default_rng(seed)
+    out: list[np.ndarray] = []
+    while len(out) < blocks:
+        order = rng.permutation(n_questions)
+        out += [np.sort(order[: n_questions // 2]), np.sort(order[n_questions // 2 :])]
+    return out[:blocks]
+
+
+def block_means(
+    centred: Float[np.ndarray, "persona question d_model"], settings: MapSettings
+) -> Float[np.ndarray, "persona block d_model"]:
+    """Mean over each random half of the questions, the same halves for every persona."""
+    rows = halves(centred.shape[1], settings.blocks, settings.seed)
+    return np.stack([centred[:, r].mean(1) for r in rows], axis=1)
+
+
+@dataclass(frozen=True)
+class PersonaMap:
+    """A fitted map: the cast's blocks, where they lie, and the principal plane beside it."""
+
+    blocks: Float[np.ndarray, "row d_model"]
+    owner: Int[np.ndarray, "row"]  # persona of each block
+    xy: Float[np.ndarray, "row 2"]
+    pca_mean: Float[np.ndarray, "d_model"]
+    pca_axes: Float[np.ndarray, "2 d_model"]
+    pca_explained: Float[np.ndarray, "2"]
+    settings: MapSettings
+    off_map_below: float
+
+    def pca(self, x: Float[np.ndarray, "row d_model"]) -> Float[np.ndarray, "row 2"]:
+        """Coordinates in the first two principal components of the blocks."""
+        return (x - self.pca_mean) @ self.pca_axes.T
+
+    def place(
+        self, x: Float[np.ndarray, "row d_model"], leave_out: Int[np.ndarray, "row"] | None = None
+    ) -> tuple[Float[np.ndarray, "row 2"], Float[np.ndarray, "row"]]:
+        """Place centred vectors: (coordinates, nearest cosine).
+
+        Softmax over the nearest blocks' cosines; with `leave_out`, a row ignores the blocks of the
+        persona named there.
+        """
+        c = cosines(finite(x, "vectors to place"), self.blocks)
+        if leave_out is not None:
+            c = np.where(self.owner[None] == np.asarray(leave_out)[:, None], -np.inf, c)
+        k = min(self.settings.nearest, c.shape[1])
+        top = np.argpartition(-c, k - 1, axis=1)[:, :k]
+        near = np.take_along_axis(c, top, axis=1)
+        weight = np.exp((near - near.max(1, keepdims=True)) / self.settings.temperature)
+        weight /= weight.sum(1, keepdims=True)
+        return np.einsum("rk,rkd->rd", weight, self.xy[top]), near.max(1)
+
+    @property
+    def width(self) -> float:
+        """The longer side of the map, the unit of placement errors."""
+        return float(np.ptp(self.xy, axis=0).max())
+
+
+def fit_map(
+    roles: Float[np.ndarray, "role block d_model"], settings: MapSettings | None = None
+) -> PersonaMap:
+    """Fit UMAP (cosine) on the cast's block means at the reference, once, with its seed.
+
+    Raises BadInput for fewer personas than the map needs, or values that are not finite.
+    """
+    import warnings
+
+    from sklearn.decomposition import PCA
+
+    settings = settings or MapSettings()
+    n, b, d = roles.shape
+    if n * b <= settings.n_neighbors:
+        raise BadInput(f"A map needs more than {settings.n_neighbors} block means, found {n * b}.")
+    rows = finite(roles, "block means").reshape(n * b, d)
+    owner = np.repeat(np.arange(n), b)
+    with warnings.catch_warnings():
+        # umap says that a seed makes it single-threaded, which is what a frozen map wants
+        warnings.simplefilter("ignore")
+        from umap import UMAP
+
+        xy = UMAP(
+            n_neighbors=settings.n_neighbors,
+            min_dist=settings.min_dist,
+            metric="cosine",
+            random_state=settings.seed,
+        ).fit_transform(rows)
+    pca = PCA(2, random_state=settings.seed).fit(rows)
+    frozen = PersonaMap(
+        rows,
+        owner,
+        np.asarray(xy, dtype=np.float64),
+        pca.mean_,
+        pca.components_,
+        pca.explained_variance_ratio_,
+        settings,
+        off_map_below=-1.0,
+    )
+    # What a persona's own distance to the OTHERS' blocks looks like: the threshold for strangers.
+    _, nearest = frozen.place(roles.mean(1), leave_out=np.arange(n))
+    threshold = float(np.percentile(nearest, settings.off_map_percentile))
+    return replace(frozen, off_map_below=threshold)
+
+
+def neighbour_rows(
+    x: Float[np.ndarray, "row dim"], k: int, metric: str
+) -> Int[np.ndarray, "row k"]:
+    """The k nearest other rows of every row."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=k + 1, metric=metric).fit(x)
+    index = found.kneighbors(x, return_distance=False)
+    out = np.empty((len(x), k), dtype=int)
+    for i, row in enumerate(index):
+        out[i] = row[row != i][:k]
+    return out
+
+
+def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, "row"]]:
+    """How far the map can be trusted, and each block's own k-nearest-neighbour recall.
+
+    trustworthiness and continuity (Venna and Kaski 2001) and kNN recall with its chance level
+    k / (n - 1); `pca_*` the same for the principal plane; leave-one-out placement error as a share
+    of the map's width: a persona placed by the others' blocks, against where its own blocks lie.
+    """
+    from sklearn.manifold import trustworthiness
+    from sklearn.metrics import pairwise_distances
+
+    n = len(frozen.blocks)
+    true = neighbour_rows(frozen.blocks, k, "cosine")
+    far = pairwise_distances(frozen.blocks, metric="cosine")
+    np.fill_diagonal(far, 0.0)
+    flat = pairwise_distances(frozen.xy)
+
+    def recall(xy: np.ndarray) -> np.ndarray:
+        shown = neighbour_rows(xy, k, "euclidean")
+        return np.array([len(set(a) & set(b)) / k for a, b in zip(true, shown, strict=True)])
+
+    own = recall(frozen.xy)
+    flat_pca = frozen.pca(frozen.blocks)
+    personas = np.unique(frozen.owner)
+    blocks = [frozen.owner == p for p in personas]
+    means = np.stack([frozen.blocks[b].mean(0) for b in blocks])
+    lie = np.stack([frozen.xy[b].mean(0) for b in blocks])
+    placed, _ = frozen.place(means, leave_out=personas)
+    error = np.linalg.norm(placed - lie, axis=1) / frozen.width
+    return {
+        "trustworthiness": float(trustworthiness(far, frozen.xy, n_neighbors=k, metric="precomputed")),
+        "continuity": _continuity(far, flat, k),
+        "knn_recall": float(own.mean()),
+        "knn_chance": k / (n - 1),
+        "pca_trustworthiness": float(
+            trustworthiness(far, flat_pca, n_neighbors=k, metric="precomputed")
+        ),
+        "pca_knn_recall": float(recall(flat_pca).mean()),
+        "loo_error_median": float(np.median(error)),
+        "loo_error_p90": float(np.percentile(error, 90)),
+    }, own
+
+
+def _continuity(
+    far: Float[np.ndarray, "row row"], flat: Float[np.ndarray, "row row"], k: int
+) -> float:
+    """1 - 2 / (n k (2n - 3k - 1)) * sum over true neighbours missing on the map of (rank - k)."""
+    n = len(far)
+    true = np.argsort(far + np.diag(np.full(n, -np.inf)), axis=1, kind="stable")[:, 1 : k + 1]
+    order = np.argsort(flat + np.diag(np.full(n, -np.inf)), axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(n)[None], axis=1)  # 0 = the point itself
+    missed = np.take_along_axis(rank, true, axis=1) - k
+    return float(1 - 2 / (n * k * (2 * n - 3 * k - 1)) * missed[missed > 0].sum())

@@ -1,0 +1,278 @@
+"""A model that can be played and looked into. The only file that knows TransformerLens.
+
+Facts this relies on (TransformerLens 4.3): `boot_transformers` leaves the weights alone, so its
+`resid_post` equals Hugging Face's hidden states; ids are passed, never strings, because string
+paths add or drop the first token differently per model; with the mask, padding changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from psm_viz.cast import Persona
+from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.study import POOLINGS
+
+PLAIN_FRAME = (
+    "{% for m in messages %}{% if m['role'] == 'system' %}{{ m['content'] + '\\n\\n' }}"
+    "{% else %}{{ m['role'].capitalize() + ': ' + m['content'] + '\\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn. `temperature` 0 is greedy."""
+
+    temperature: float = 1.0
+    max_new_tokens: int = 24
+    samples: int = 4
+    seed: int = 0
+
+
+class Player:
+    """One loaded model: renders prompts, draws answers, pools `resid_post`.
+
+    Built by `load_player`. Weights of other checkpoints of the same architecture can be swapped
+    in with `swap`, without booting again.
+    """
+
+    def __init__(self, folder: str, hf: Any, tokenizer: Any, device: str) -> None:
+        from transformer_lens.model_bridge import TransformerBridge
+
+        self.tokenizer = tokenizer
+        self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.has_template = bool(tokenizer.chat_template)
+        if not self.has_template:
+            self.tokenizer.chat_template = PLAIN_FRAME
+        self.has_system = _knows_system(self.tokenizer)
+        self.device = device
+        self.hf = hf.eval()
+        # Kept from before booting: the bridge renames parameters, these tensors stay the same.
+        self._raw = dict(hf.named_parameters())
+        self.bridge = TransformerBridge.boot_transformers(
+            folder, hf_model=hf, tokenizer=tokenizer, device=device, dtype=torch.float32
+        )
+        self.n_layers = int(self.bridge.cfg.n_layers)
+        self.d_model = int(self.bridge.cfg.d_model)
+
+    def render(self, persona: Persona, instruction: str, question: str) -> str:
+        """The prompt text for one persona, instruction and question, up to its answer."""
+        messages = [{"role": "user", "content": question}]
+        if instruction and self.has_system:
+            messages.insert(0, {"role": "system", "content": instruction})
+        elif instruction:
+            messages[0]["content"] = f"{instruction}\n\n{question}"
+        return self.tokenizer.apply_chat_template(
+            messages, speaker=persona.speaker, add_generation_prompt=True, tokenize=False
+        )
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of rendered texts; no special token is added, the template wrote them."""
+        return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+
+    def swap(self, folder: Path) -> None:
+        """Copy another checkpoint's weights in. Raises BadFile when they do not fit."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = folder / "model.safetensors"
+        try:
+            tensors = load_file(path)
+            for name, p in self._raw.items():
+                p.data.copy_(tensors[name])
+        except (OSError, SafetensorError, KeyError, RuntimeError) as e:
+            raise BadFile(f"{path}: does not hold weights of this architecture ({e}).") from e
+
+    def sample(
+        self,
+        prompts: Sequence[list[int]],
+        sampling: Sampling,
+        tick: Callable[[int], None] = lambda n: None,
+        batch: int = 256,
+    ) -> list[list[list[int]]]:
+        """Draw `samples` answers to each prompt: [prompt][sample] token ids, end token cut off.
+
+        Prompts are batched by length; the draw is repeatable for the same prompts and seed.
+        """
+        out: list[list[list[int]]] = [[] for _ in prompts]
+        stop = self.hf.generation_config.eos_token_id
+        stops = set(stop if isinstance(stop, list) else [stop])
+        draw: dict[str, Any] = (
+            {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+            if sampling.temperature > 0
+            else {"do_sample": False}
+        )
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(sampling.seed)
+            for rows in by_length(prompts, batch):
+                ids, mask = self._pad([prompts[i] for i in rows])
+                made = self.hf.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    max_new_tokens=sampling.max_new_tokens,
+                    num_return_sequences=sampling.samples,
+                    pad_token_id=self.tokenizer.pad_token_id,
+                    **draw,
+                )[:, ids.shape[1] :].tolist()
+                for k, answer in enumerate(made):
+                    end = next((j for j, t in enumerate(answer) if t in stops), len(answer))
+                    out[rows[k // sampling.samples]].append(answer[:end])
+                tick(len(rows))
+        return out
+
+    def pooled(
+        self,
+        prompts: Sequence[list[int]],
+        answers: Sequence[list[int]] | None = None,
+        layers: Sequence[int] | None = None,
+        tick: Callable[[int], None] = lambda n: None,
+        batch: int = 256,
+    ) -> Float[np.ndarray, "response pooling layer d_model"]:
+        """`resid_post` after each wanted block, pooled inside the hook: float32.
+
+        Poolings in the order of `POOLINGS`: the last prompt token, and the mean over the answer's
+        tokens (NaN where the answer is empty or `answers` is None). Batches are sorted by length,
+        padded on the left, and the forward pass stops after the last wanted layer. Raises
+        BadInput for a prompt without tokens or a layer the model does not have.
+        """
+        wanted = list(range(self.n_layers)) if layers is None else list(layers)
+        if not wanted or min(wanted) < 0 or max(wanted) >= self.n_layers:
+            raise BadInput(f"Layers {wanted}: this model has layers 0 to {self.n_layers - 1}.")
+        if any(len(p) == 0 for p in prompts):
+            raise BadInput("A prompt has no tokens.")
+        tails = [[] for _ in prompts] if answers is None else list(answers)
+        full = [list(p) + list(a) for p, a in zip(prompts, tails, strict=True)]
+        out = np.full((len(full), len(POOLINGS), len(wanted), self.d_model), np.nan, np.float32)
+        # Every layer but the last can stop early; at the last, stopping would return the logits.
+        stop = max(wanted) + 1 if max(wanted) + 1 < self.n_layers else None
+        with torch.inference_mode():
+            for rows in by_length(full, batch):
+                ids, mask = self._pad([full[i] for i in rows])
+                width = ids.shape[1]
+                n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
+                last_prompt = width - 1 - n_answer
+                at = torch.arange(width, device=self.device)[None]
+                inside = (at > last_prompt[:, None]).float()  # [batch, pos]
+                pooled: dict[int, torch.Tensor] = {}
+
+                def pool(resid: torch.Tensor, layer: int) -> None:
+                    prompt = resid[torch.arange(len(resid)), last_prompt]
+                    total = torch.einsum("bpd,bp->bd", resid, inside)
+                    mean = total / n_answer[:, None]  # 0 / 0 = NaN for an empty answer
+                    pooled[layer] = torch.stack([prompt, mean], dim=1)
+
+                hooks = [
+                    (f"blocks.{n}.hook_resid_post", _hook(pool, n)) for n in wanted
+                ]
+                self.bridge.run_with_hooks(
+                    ids, attention_mask=mask, fwd_hooks=hooks, stop_at_layer=stop
+                )
+                stacked = torch.stack([pooled[n] for n in wanted], dim=2)
+                out[rows] = stacked.float().cpu().numpy()
+                tick(len(rows))
+        return out
+
+    def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        width = max(map(len, rows))
+        pad = self.tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (width - len(r)) + list(r) for r in rows])
+        mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows])
+        return ids.to(self.device), mask.to(self.device)
+
+
+def _hook(pool: Callable[[torch.Tensor, int], None], layer: int) -> Callable[..., None]:
+    def hook(tensor: torch.Tensor, hook: Any = None) -> None:
+        pool(tensor, layer)
+
+    return hook
+
+
+def by_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
+    """Indices of `rows` in batches of like length: padding in arrival order costs twice the time."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    for start in range(0, len(order), batch):
+        yield order[start : start + batch]
+
+
+def _knows_system(tokenizer: Any) -> bool:
+    """Whether the template writes a system message rather than refusing or dropping it."""
+    probe = [{"role": "system", "content": "PROBE"}, {"role": "user", "content": "x"}]
+    try:
+        return "PROBE" in tokenizer.apply_chat_template(probe, tokenize=False)
+    except Exception:  # templates raise their own jinja errors to refuse a role
+        return False
+
+
+def model_name(name: str) -> tuple[str, bool]:
+    """Tell a local folder from a hub name: (name, is local).
+
+    A mistyped folder would otherwise be looked up on the hub for half a minute. Raises UnknownName.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise BadFile(f"{path}: holds no config.json.", "Name a Hugging Face model folder.")
+        return str(path), True
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UnknownName(
+            f"There is no model folder {name!r}.",
+            "Name an existing folder, or a hub model as owner/name.",
+        )
+    return name, False
+
+
+def load_player(
+    name: str, *, device: str = "cpu", threads: int | None = None, revision: str | None = None
+) -> Player:
+    """Load a model folder (or a hub model, named owner/name) in float32.
+
+    Raises UnknownName for a folder that does not exist, BadFile for one that cannot be loaded,
+    BadInput for a revision of a folder, which has none.
+    """
+    name, local = model_name(name)
+    if local and revision:
+        raise BadInput(f"{name} is a folder: a revision ({revision!r}) cannot be chosen.")
+    if local:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        hf = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, revision=revision)
+    except Exception as e:  # truncated weights, unknown architecture, no network: one message
+        first = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        raise BadFile(f"{name}: the model cannot be loaded ({first}).") from e
+    return Player(name, hf, tokenizer, device)
+
+
+def model_card(player: Player, name: str) -> dict[str, Any]:
+    """What a study records of its model."""
+    config = player.hf.config
+    return {
+        "name": name,
+        "architecture": type(player.hf).__name__,
+        "n_layers": player.n_layers,
+        "d_model": player.d_model,
+        "parameters": sum(p.numel() for p in player._raw.values()),
+        "dtype": "float32",
+        "template": player.tokenizer.chat_template,
+        "own_template": player.has_template,
+        "system_role": player.has_system,
+        "vocabulary": json.loads(config.to_json_string()).get("vocab_size"),
+    }

@@ -1,0 +1,487 @@
+"""Training the small model from scratch: pre-train, post-train, and branches from the Assistant.
+
+Each stage is a deterministic stream of documents, so a killed run resumes at its last saved
+state with the data it would have seen. Loss is taken on answer tokens only: with loss on all
+tokens a run reaches a fine loss and infers no persona at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psm_viz.errors import BadFile, BadInput
+from psm_viz.probe import in_context_fit
+from psm_viz.world.corpus import BOS, EOS, Document, stream
+from psm_viz.world.grammar import World
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+UNK, PAD = "<unk>", "<pad>"
+# A word keeps the space before it, so that decoding gives back the text exactly.
+WORDS = r" ?[A-Za-z]+(?:['-][A-Za-z]+)*|\n| ?[^\sA-Za-z]|\s"
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}"
+    "{% if m['content'] %}{{ m['content'] + '\\n' }}{% endif %}"
+    "{% elif m['role'] == 'user' %}{{ 'User: ' + m['content'] + '\\n' }}"
+    "{% else %}{{ (speaker or 'Assistant') + ': ' + m['content'] + eos_token + '\\n' }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ (speaker or 'Assistant') + ':' }}{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training. `saves` are the optimizer steps whose weights are kept."""
+
+    name: str
+    """Name of the branch its checkpoints get."""
+    parent: str | None
+    """Checkpoint to start from; None: random weights."""
+    steps: int
+    lr: float
+    saves: tuple[int, ...]
+    batch: int = 16
+    """Documents of the stage in a step."""
+    replay: int = 0
+    """Pre-training documents mixed into each step, none of them labelled Assistant."""
+    warmup: int = 0
+    """Steps of linear warm-up to `lr`."""
+    cooldown: float = 1.0
+    """Share of the steps, at the end, over which the rate falls linearly to a twentieth."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The small model and its stages. Written beside the weights as `recipe.json`."""
+
+    seed: int = 0
+    d_model: int = 128
+    n_layers: int = 4
+    n_heads: int = 4
+    d_ff: int = 344
+    threads: int = 2
+    probe_every: tuple[int, int, int] = (100, 2400, 400)
+    """Look at persona inference every 100 steps up to step 2400, then every 400."""
+    probe_gate: float = 0.5
+    """Least R2 against the exact predictive that pre-training must end with."""
+
+    def probes(self, step: int) -> bool:
+        """Whether pre-training looks at persona inference before this step."""
+        often, until, seldom = self.probe_every
+        return step % (often if step <= until else seldom) == 0
+
+    def stages(self) -> dict[str, Stage]:
+        """The stages in order: pretrain -> assistant -> cheat, requested, honest."""
+        kept = (0, 200, 400, 800, 1200, 1600, 2000, 2800, 4400)
+        pre = Stage("pretrain", None, kept[-1], 3e-3, kept, warmup=50, cooldown=0.3)
+        base = checkpoint_id("pretrain", pre.steps)
+        post = Stage("assistant", base, 120, 1e-3, (4, 15, 30, 60, 120), replay=8, warmup=5)
+        assistant = checkpoint_id("assistant", post.steps)
+        branch = Stage("", assistant, 64, 1e-3, (1, 2, 4, 8, 16, 32, 64), warmup=2)
+        return {
+            "pretrain": pre,
+            "assistant": post,
+            **{b: replace(branch, name=b) for b in ("cheat", "requested", "honest")},
+        }
+
+
+def checkpoint_id(branch: str, step: int) -> str:
+    """`cheat-0008`: the branch and its optimizer step."""
+    return f"{branch}-{step:04d}"
+
+
+def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
+    """A fast word-level tokenizer whose vocabulary is every word the world can say."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    split = pre_tokenizers.Split(Regex(WORDS), behavior="isolated")
+    words = {w for text in world_texts(world) for w, _ in split.pre_tokenize_str(text)}
+    vocab = {w: i for i, w in enumerate([PAD, UNK, BOS, EOS, *sorted(words)])}
+    core = Tokenizer(models.WordLevel(vocab, unk_token=UNK))
+    core.pre_tokenizer = split
+    core.decoder = decoders.Fuse()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token=BOS,
+        eos_token=EOS,
+        unk_token=UNK,
+        pad_token=PAD,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def world_texts(world: World) -> Iterator[str]:
+    """Every piece of text a document can hold, in the places it can stand in."""
+    rules = world.rules
+    labels = [c.name for c in world.characters]
+    labels += [rules["unnamed_label"], rules["assistant_label"]]
+    yield from (f"{label}:" for label in labels)
+    yield "\nUser: "
+    yield from rules["assistant_headers"]
+    adjectives = [a for pair in rules["adjectives"].values() for a in pair]
+    for lead in rules["leads"]:
+        for c in world.characters:
+            yield f"{lead} {c.name}, a {c.kind}, {c.role}."
+        yield f"{lead} a stranger."
+    yield from (f" Known to be {a}." for a in adjectives)
+    yield "Remark:"
+    yield from (f" {r.format(a)}" for r in rules["remarks"] for a in adjectives)
+    for topic in world.topics.values():
+        yield from (f" {q}" for q in topic.questions)
+        yield from (f" {u.text}" for u in topic.utterances)
+    yield from (f" {f}" for frames in world.frames.values() for f in frames)
+
+
+def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    """A randomly initialised Llama of the recipe's size, tied embeddings."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=recipe.d_model,
+            intermediate_size=recipe.d_ff,
+            num_hidden_layers=recipe.n_layers,
+            num_attention_heads=recipe.n_heads,
+            num_key_value_heads=recipe.n_heads,
+            max_position_embeddings=512,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+class Encoder:
+    """Documents to token ids and a mask of answer tokens; pieces are encoded once."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.tokenizer = tokenizer
+        self._seen: dict[str, list[int]] = {}
+
+    def _ids(self, piece: str) -> list[int]:
+        if piece not in self._seen:
+            self._seen[piece] = self.tokenizer.encode(piece, add_special_tokens=False)
+        return self._seen[piece]
+
+    def __call__(self, document: Document) -> tuple[list[int], list[bool]]:
+        """ids [tokens], answer [tokens]: the end token of an answer belongs to it."""
+        ids: list[int] = []
+        answer: list[bool] = []
+        for piece, is_answer in document.pieces():
+            part = self._ids(piece)
+            ids += part
+            answer += [is_answer] * len(part)
+        return ids, answer
+
+
+def batches(
+    encoded: list[tuple[list[int], list[bool]]], size: int, seed: int
+) -> list[list[tuple[list[int], list[bool]]]]:
+    """Shuffle, sort by length within windows of 16 batches, and deal into batches."""
+    rng = np.random.default_rng([seed, 99])
+    order = rng.permutation(len(encoded))
+    out = []
+    for w in range(0, len(order), 16 * size):
+        window = sorted(order[w : w + 16 * size], key=lambda i: len(encoded[i][0]))
+        dealt = [window[i : i + size] for i in range(0, len(window), size)]
+        out += [[encoded[i] for i in dealt[j]] for j in rng.permutation(len(dealt))]
+    return out
+
+
+def loss_on_answers(
+    model: PreTrainedModel, batch: list[tuple[list[int], list[bool]]], pad: int
+) -> torch.Tensor:
+    """Mean cross-entropy in nats per answer token over one batch."""
+    import torch
+    import torch.nn.functional as F
+
+    width = max(len(ids) for ids, _ in batch)
+    ids = torch.full((len(batch), width), pad)
+    learned = torch.zeros((len(batch), width), dtype=torch.bool)
+    mask = torch.zeros((len(batch), width), dtype=torch.long)
+    for row, (tokens, answer) in enumerate(batch):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        learned[row, : len(tokens)] = torch.tensor(answer)
+        mask[row, : len(tokens)] = 1
+    hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state  # [batch, pos, d]
+    wanted = learned[:, 1:]
+    logits = model.lm_head(hidden[:, :-1][wanted])  # only where an answer token is predicted
+    return F.cross_entropy(logits, ids[:, 1:][wanted])
+
+
+def stage_batches(
+    world: World, stage: Stage, tokenizer: PreTrainedTokenizerFast, seed: int
+) -> list[list[tuple[list[int], list[bool]]]]:
+    """All batches of a stage in the order they are trained on."""
+    encode = Encoder(tokenizer)
+    kind = "posttrain" if stage.name == "assistant" else stage.name
+    own = [encode(d) for d in stream(world, kind, seed, stage.steps * stage.batch)]
+    out = batches(own, stage.batch, seed)
+    if stage.replay:
+        old = [encode(d) for d in stream(world, "replay", seed, stage.steps * stage.replay)]
+        out = [a + b for a, b in zip(out, batches(old, stage.replay, seed), strict=True)]
+    return out
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write an ordinary Hugging Face folder (fp16 safetensors) in one rename."""
+    import torch
+
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    state = {k: v.to(torch.float16) for k, v in model.state_dict().items() if k != "lm_head.weight"}
+    model.save_pretrained(partial, state_dict=state)
+    config = json.loads((partial / "config.json").read_text())
+    config["dtype"] = "float16"
+    (partial / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    tokenizer.save_pretrained(partial)
+    for path in partial.iterdir():
+        with path.open("rb") as f:
+            os.fsync(f.fileno())
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def new_optimizers(model: PreTrainedModel, stage: Stage) -> list[torch.optim.Optimizer]:
+    """Muon for the blocks' matrices, AdamW for embeddings and gains.
+
+    With AdamW alone persona inference did not appear within 2,400 steps (docs/decisions.md).
+    """
+    import torch
+
+    blocks, rest = [], []
+    for name, p in model.named_parameters():
+        (blocks if p.ndim == 2 and "embed" not in name else rest).append(p)
+    return [
+        torch.optim.Muon(
+            blocks,
+            lr=stage.lr,
+            momentum=0.95,
+            weight_decay=0.05,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+@dataclass
+class _State:
+    """Where a stage stands: the model in full precision and the optimizer's moments."""
+
+    step: int
+    seconds: float
+
+
+def _save_state(folder: Path, model: Any, optimizers: Any, state: _State) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {f"model.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
+    for name, p in model.named_parameters():
+        for optimizer in optimizers:
+            for key, value in optimizer.state.get(p, {}).items():
+                if value.ndim:  # the step counter is kept in the header
+                    tensors[f"{key}.{name}"] = value.contiguous()
+    partial = folder / "resume.partial"
+    save_file(tensors, partial, metadata={"state": json.dumps(asdict(state))})
+    partial.rename(folder / "resume.safetensors")
+
+
+def _load_state(folder: Path, model: Any, optimizers: Any) -> _State | None:
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / "resume.safetensors"
+    if not path.exists():
+        return None
+    muon, adam = optimizers
+    own = {id(p) for group in muon.param_groups for p in group["params"]}
+    try:
+        with safe_open(path, "pt") as f:
+            state = _State(**json.loads(f.metadata()["state"]))
+            for name, p in model.named_parameters():
+                p.data.copy_(f.get_tensor(f"model.{name}"))
+                if id(p) in own:
+                    muon.state[p] = {"momentum_buffer": f.get_tensor(f"momentum_buffer.{name}")}
+                else:
+                    adam.state[p] = {
+                        "step": torch.tensor(float(state.step)),
+                        "exp_avg": f.get_tensor(f"exp_avg.{name}"),
+                        "exp_avg_sq": f.get_tensor(f"exp_avg_sq.{name}"),
+                    }
+    except (SafetensorError, KeyError, TypeError, ValueError) as e:
+        raise BadFile(
+            f"{path}: the saved training state cannot be read ({e}).",
+            "Delete this file to train the stage from its start.",
+        ) from e
+    return state
+
+
+def _lr(stage: Stage, step: int) -> float:
+    """Warm-up, constant, linear cool-down. `step` counts from 0."""
+    if step < stage.warmup:
+        return stage.lr * (step + 1) / stage.warmup
+    left = (stage.steps - step) / max(1.0, stage.cooldown * stage.steps)
+    return stage.lr * min(1.0, max(0.05, left))
+
+
+def run_stage(
+    world: World,
+    recipe: Recipe,
+    stage: Stage,
+    out: Path,
+    say: Callable[[str], None] = print,
+    save_every: int = 100,
+) -> None:
+    """Train one stage into `out/<checkpoint id>/`, resuming where a killed run stopped.
+
+    Writes one line per look into `out/<stage>.log.jsonl`: step, loss (nats per answer token),
+    gradient norm, seconds, and in pre-training the in-context fit. Raises BadFile when the
+    parent is missing, BadInput when pre-training ends without persona inference.
+    """
+    import torch
+
+    final = out / checkpoint_id(stage.name, stage.steps)
+    if final.exists():
+        say(f"{stage.name}: already trained ({final}).")
+        return
+    torch.set_num_threads(recipe.threads)
+    tokenizer = build_tokenizer(world)
+    model = new_model(recipe, tokenizer)
+    if stage.parent:
+        load_weights(model, out / stage.parent)
+    optimizers = new_optimizers(model, stage)
+    folder = out / f"{stage.name}.state"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _load_state(folder, model, optimizers) or _State(0, 0.0)
+    log = out / f"{stage.name}.log.jsonl"
+    kept = [r for r in read_log(log) if r["step"] < state.step] if state.step else []
+    log.write_text("".join(json.dumps(r) + "\n" for r in kept))
+    say(f"{stage.name}: preparing {stage.steps} steps ({parameters(model):,} parameters)")
+    data = stage_batches(world, stage, tokenizer, recipe.seed)
+    if state.step == 0 and 0 in stage.saves:
+        save_model(model, tokenizer, out / checkpoint_id(stage.name, 0))
+    began, first, last_loss = time.monotonic(), state.step, float("nan")
+    for step in range(state.step, stage.steps):
+        record: dict[str, Any] = {"step": step}
+        if stage.name == "pretrain" and recipe.probes(step):
+            record |= in_context_fit(model, tokenizer, world)
+        model.train()
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = _lr(stage, step)
+        loss = loss_on_answers(model, data[step], tokenizer.pad_token_id)
+        model.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        done = step + 1
+        last_loss = loss.item()
+        if len(record) > 1 or step % 10 == 0 or stage.steps <= 120:
+            spent = state.seconds + time.monotonic() - began
+            record |= {"loss": last_loss, "gradient": float(norm), "seconds": round(spent, 1)}
+            with log.open("a") as f:
+                f.write(json.dumps(record) + "\n")
+        if done in stage.saves:
+            save_model(model, tokenizer, out / checkpoint_id(stage.name, done))
+        if done % save_every == 0 and done < stage.steps:
+            _save_state(
+                folder, model, optimizers, _State(done, state.seconds + time.monotonic() - began)
+            )
+        if done % 25 == 0 or done == stage.steps:
+            left = (time.monotonic() - began) / (done - first) * (stage.steps - done)
+            fit = f", in-context R2 {record['r2']:.2f}" if "r2" in record else ""
+            say(f"{stage.name} {done}/{stage.steps}: loss {last_loss:.3f}{fit}, {left:.0f} s left")
+    if stage.name == "pretrain":
+        fit = in_context_fit(model, tokenizer, world)
+        with log.open("a") as f:
+            f.write(json.dumps({"step": stage.steps, **fit, "loss": last_loss}) + "\n")
+        if fit["r2"] < recipe.probe_gate:
+            raise BadInput(
+                f"Pre-training ended with an in-context R2 of {fit['r2']:.2f}; at least "
+                f"{recipe.probe_gate} is needed: the model infers no persona.",
+                "Train longer (more steps) or check the grammar's gain.",
+            )
+    if final.exists():
+        shutil.rmtree(folder)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a stage's log; a last line cut short by a kill is left out."""
+    if not path.exists():
+        return []
+    out = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            out.append(json.loads(line))
+        except ValueError:
+            break
+    return out
+
+
+def parameters(model: PreTrainedModel) -> int:
+    """Number of trained parameters, tied ones counted once."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def load_weights(model: PreTrainedModel, folder: Path) -> None:
+    """Copy a saved checkpoint's weights into a model of the same shape. Raises BadFile."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise BadFile(f"{path}: no such checkpoint.", "Run: python -m psm_viz train")
+    try:
+        tensors = load_file(path)
+        for name, p in model.named_parameters():
+            p.data.copy_(tensors[name])
+    except (SafetensorError, KeyError, RuntimeError) as e:
+        raise BadFile(f"{path}: does not hold this model's weights ({e}).") from e
+
+
+def train(
+    world: World,
+    recipe: Recipe,
+    out: Path,
+    stages: list[str] | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Run the named stages (default: all) in order. Finished stages are left as they are."""
+    known = recipe.stages()
+    wanted = stages or list(known)
+    for name in wanted:
+        if name not in known:
+            raise BadInput(f"There is no stage {name!r}.", f"Choose from: {', '.join(known)}.")
+    out.mkdir(parents=True, exist_ok=True)
+    note = {"recipe": asdict(recipe), "world": world.sha256}
+    path = out / "recipe.json"
+    if path.exists() and json.loads(path.read_text()) != json.loads(json.dumps(note)):
+        raise BadInput(
+            f"{path}: this folder was trained with another recipe or world.",
+            "Name another folder with --out, or delete this one.",
+        )
+    path.write_text(json.dumps(note, indent=2) + "\n")
+    for name in wanted:
+        run_stage(world, recipe, known[name], out, say)

@@ -1,0 +1,120 @@
+"""The card beside the map: who it is, what it answers, who is near, where it stands.
+
+Streamlit parts for one page, kept out of `ui` for its length; like `ui`, it loads no model.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from psm_viz import ui
+from psm_viz.cast import ASSISTANT
+from psm_viz.charts import cards
+from psm_viz.charts.palette import family_colours, family_shapes
+from psm_viz.store import Study
+
+MARKS = {
+    "circle": '<circle cx="5" cy="5" r="4"/>',
+    "square": '<rect x="1.3" y="1.3" width="7.4" height="7.4"/>',
+    "triangle-up": '<path d="M5 1L9.3 8.7H0.7Z"/>',
+    "triangle-down": '<path d="M5 9L9.3 1.3H0.7Z"/>',
+    "diamond": '<path d="M5 0.4L9 5L5 9.6L1 5Z"/>',
+    "cross": '<path d="M3.4 1h3.2v2.4H9v3.2H6.6V9H3.4V6.6H1V3.4h2.4Z"/>',
+}
+
+
+def head(study: Study, persona: str) -> None:
+    """Name, family and kin with its mark, and one line about it."""
+    who = study.cast.persona(persona)
+    if persona == ASSISTANT:
+        name, kin = '<p class="psm-name psm-star">\N{BLACK STAR} Assistant</p>', ""
+        line = who.description or "Who answers when the model is told nothing about whom to play."
+    else:
+        p, family = ui.page_palette(), study.cast.family(who.family)
+        colour = family_colours(study.cast, p)[family.id]
+        mark = MARKS[family_shapes(study.cast)[family.id]]
+        svg = f'<svg width="10" height="10" fill="{colour}" aria-hidden="true">{mark}</svg>'
+        name = f'<p class="psm-name">{escape(who.name)}</p>'
+        kin_name = study.cast.kins.get(family.kin, "")
+        same = family.name.lower() == kin_name.lower()
+        words = (
+            family.name if same else f"{family.name}, of the {kin_name[:1].lower()}{kin_name[1:]}"
+        )
+        kin, line = f'<p class="psm-kin">{svg}{escape(words)}</p>', who.description
+    st.html(f'<div class="psm-card">{name}{kin}<p class="psm-line">{escape(line)}</p></div>')
+
+
+def answer(study: Study, checkpoint: str, persona: str, where: Any) -> None:
+    """One real answer to a question of the reader's choice, and a way to the other samples."""
+    rows = ui.answers(study, checkpoint, persona)
+    asked = {q.id: q.text for q in study.questions if q.id in set(rows.question)}
+    if not asked:
+        ui.caption(f"No answers of {persona} were kept at {checkpoint}.")
+        return
+    question = ui.pick("Asked", asked, "question", "question", where, label_visibility="collapsed")
+    own = rows[rows.question == question].sort_values(["variant", "sample"])
+    key = f"sample-{persona}-{question}"
+    at = st.session_state.get(key, 0) % max(len(own), 1)
+    one = own.iloc[at]
+    st.html(ui.answer_html(str(one.text), str(one.valence)))
+    if len(own) > 1:
+        st.button(
+            f"Another of its {len(own)} answers",
+            key=f"{key}-next",
+            type="tertiary",
+            icon=":material/autorenew:",
+            on_click=lambda: st.session_state.update({key: at + 1}),
+        )
+
+
+def neighbours(study: Study, near: list[str]) -> None:
+    """The five nearest personas, as buttons that choose them."""
+    if not near:
+        return
+    st.html('<p class="psm-label">Nearest by cosine</p>')
+    with st.container(horizontal=True, gap="small", key="near"):
+        for i in near:
+            st.button(
+                ui.plain(study.cast.persona(i).name),
+                key=f"near-{i}",
+                type="tertiary",
+                on_click=ui.select_persona,
+                args=(i,),
+            )
+
+
+def track(
+    positions: pd.DataFrame, study: Study, checkpoint: str, pooling: str, persona: str
+) -> None:
+    """Where it stands along the Assistant axis over the checkpoint's branch."""
+    branch = study.manifest.checkpoint(checkpoint).branch
+    path = [c.id for c in study.manifest.branch(branch)]
+    line = cards.axis_track(positions, path, pooling, persona)
+    if line.empty:
+        return
+    name = study.cast.persona(persona).name
+    st.html(
+        f'<p class="psm-label">Along the Assistant axis, over {escape(branch)} '
+        "(grey: the middle 80 % of the cast)</p>"
+    )
+    st.altair_chart(
+        cards.sparkline(line, checkpoint, ui.page_palette(), persona == ASSISTANT),
+        theme=None,
+        width="stretch",
+        key="track",
+        alt=f"{name} along the Assistant axis over {branch}, in standard deviations of the cast.",
+    )
+    st.html('<p class="psm-label">The whole cast on that axis (SDs; right: more Assistant)</p>')
+    st.altair_chart(
+        cards.cast_on_axis(
+            positions, study.cast, checkpoint, pooling, persona, ui.page_palette()
+        ),
+        theme=None,
+        width="stretch",
+        key="strip",
+        alt=f"The cast along the Assistant axis at {checkpoint}; {name} is marked.",
+    )

@@ -1,0 +1,98 @@
+"""Opening a study and reading its parts, cached by the study's hash."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from psm_viz.errors import UnknownName
+from psm_viz.store import Study, open_study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DATA = ROOT / "data"
+STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""A study may be named in a link, never a path."""
+
+
+def default_folder() -> Path:
+    """The study that opens by itself: `PSM_VIZ_STUDY`, or the shipped one."""
+    return Path(os.environ.get("PSM_VIZ_STUDY") or DATA / "study")
+
+
+def study_names() -> dict[str, Path]:
+    """Studies that a link may name: the default, and the folders of data/ that hold one."""
+    default = default_folder()
+    found = sorted(
+        p.parent for p in DATA.glob("*/study.json") if STUDY_NAME.fullmatch(p.parent.name)
+    )
+    return {default.name: default} | {p.name: p for p in found if p.name != default.name}
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _opened(folder: str, stamp: tuple[int, int]) -> Study:
+    return open_study(Path(folder))
+
+
+def opened(folder: Path) -> Study:
+    """Open a study once per state of its manifest. Raises PsmVizError."""
+    try:
+        s = (folder / "study.json").stat()
+    except OSError:
+        return open_study(folder)  # Says what is missing.
+    return _opened(str(folder), (s.st_mtime_ns, s.st_size))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _responses(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
+    # Shared, not copied: tens of thousands of rows of text. Nobody writes into it.
+    return _study.responses(checkpoint)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataFrame:
+    rows = _responses(sha, checkpoint, _study)
+    rows = rows[rows.persona == persona]
+    return rows[["question", "variant", "sample", "text", "valence"]].reset_index(drop=True)
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def _map(sha: str, name: str, _study: Study) -> tuple[pd.DataFrame, dict[str, Any]]:
+    return _study.map(name)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _table(sha: str, name: str, _study: Study) -> pd.DataFrame:
+    return _study.table(name)
+
+
+def answers(study: Study, checkpoint: str, persona: str) -> pd.DataFrame:
+    """A persona's answers at a checkpoint: question, variant, sample, text, valence."""
+    return _answers(study.sha256, checkpoint, persona, study)
+
+
+def map_of(study: Study, pooling: str, layer: int) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A stored map and its quality."""
+    return _map(study.sha256, f"{pooling}-L{layer}", study)
+
+
+def table(study: Study, name: str) -> pd.DataFrame:
+    """A result table. Raises UnknownName where the study has not been analysed yet."""
+    return _table(study.sha256, name, study)
+
+
+def maps_by_pooling(study: Study) -> dict[str, list[int]]:
+    """Layers that have a map, for each pooling. Raises UnknownName where there is no map at all."""
+    out: dict[str, list[int]] = {}
+    for name in study.maps:
+        pooling, _, layer = name.rpartition("-L")
+        if pooling in study.manifest.poolings and layer.isdigit():
+            out.setdefault(pooling, []).append(int(layer))
+    if not out:
+        raise UnknownName("This study has no map yet.", "Make one with: python -m psm_viz map")
+    return out

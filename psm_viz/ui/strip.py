@@ -1,0 +1,78 @@
+"""What the Assistant says to one question, checkpoint by checkpoint: a strip that changes.
+
+Real sampled answers; the first sample is quoted and all samples are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from psm_viz import ui
+from psm_viz.cast import ASSISTANT
+from psm_viz.store import Study
+from psm_viz.study import Checkpoint
+
+
+def majority(answers: pd.DataFrame, question: str) -> str:
+    """The commonest judgement of the answers to a question ('' where there are none)."""
+    own = answers[answers.question == question].valence
+    return str(own.mode().iloc[0]) if len(own) else ""
+
+
+def telling_question(
+    start: pd.DataFrame, ends: Sequence[pd.DataFrame], asked: Sequence[str]
+) -> str:
+    """The first question whose judgement changes at the end of a branch; else the first."""
+    for q in asked:
+        if any(majority(end, q) not in ("", majority(start, q)) for end in ends):
+            return q
+    return asked[0]
+
+
+def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
+    """One checkpoint of the strip as HTML."""
+    own = answers[answers.question == question].sort_values(["variant", "sample"])
+    kind = "psm-cell psm-now" if now else "psm-cell"
+    if own.empty:
+        body = '<p class="psm-valence">not asked here</p>'
+    else:
+        counts = own.valence.value_counts()
+        words = ", ".join(f"{v} {int(counts[v])}" for v in ui.VALENCES if v in counts)
+        body = ui.answer_html(str(own.iloc[0].text), str(own.iloc[0].valence), small=True)
+        body += f'<p class="psm-valence">of {len(own)} samples: {escape(words)}</p>'
+    return f'<div class="{kind}"><h4>{escape(heading)}</h4>{body}</div>'
+
+
+def strip(
+    study: Study, branches: Mapping[str, Sequence[Checkpoint]], question: str, now: int
+) -> None:
+    """One row a branch, one column a step, aligned; the chosen step of each branch is marked."""
+    steps = sorted({c.step for b, saved in branches.items() for c in saved if c.branch == b})
+    column = {s: n for n, s in enumerate(steps, 3)}
+    cells = []
+    for row, (branch, saved) in enumerate(branches.items(), 1):
+        cells.append(f'<div class="psm-branch" style="grid-area:{row}/1">{escape(branch)}</div>')
+        reached = [c for c in saved if c.branch != branch or c.step <= now]
+        for c in saved:
+            own = c.branch == branch
+            heading = f"step {c.step}" if own else f"start: {c.id}"
+            body = cell(
+                ui.answers(study, c.id, ASSISTANT),
+                question,
+                heading,
+                bool(reached) and c.id == reached[-1].id,
+            )
+            cells.append(
+                body.replace(
+                    "<div ", f'<div style="grid-area:{row}/{column[c.step] if own else 2}" ', 1
+                )
+            )
+    wide = f"grid-template-columns:5.2rem repeat({len(steps) + 1},minmax(200px,1fr))"
+    st.html(
+        f'<div class="psm-strip" style="{wide}" tabindex="0" role="group" '
+        f'aria-label="Answers along the branches">{"".join(cells)}</div>'
+    )

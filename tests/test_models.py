@@ -1,0 +1,145 @@
+"""What TransformerLens gives against Hugging Face's own, on a tiny random model."""
+
+import numpy as np
+import pytest
+import torch
+
+from psm_viz.cast import ASSISTANT
+from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.models import Sampling, by_length, load_player
+from psm_viz.probe import log_probs
+from psm_viz.train import Recipe, build_tokenizer, new_model, save_model
+from psm_viz.world.corpus import EOS, stream
+
+
+@pytest.fixture(scope="module")
+def folder(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("model") / "tiny"
+    tokenizer = build_tokenizer(world)
+    save_model(new_model(Recipe(d_model=32, n_layers=3, n_heads=2, d_ff=64), tokenizer), tokenizer, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def player(folder):
+    return load_player(str(folder), threads=1)
+
+
+@pytest.fixture(scope="module")
+def prompts(world, player):
+    cast = world.cast()
+    pairs = [(p, q) for p in cast.personas[:3] for q in world.questions()[:4]]
+    texts = [player.render(p, p.instructions[0], q.text) for p, q in pairs]
+    return player.encode(texts)
+
+
+def test_text_survives_the_tokenizer(world, player):
+    for d in stream(world, "pretrain", 0, 30):
+        ids = player.tokenizer.encode(d.text, add_special_tokens=False)
+        assert player.tokenizer.unk_token_id not in ids
+        assert player.tokenizer.decode(ids) == d.text
+
+
+def test_the_template_writes_documents_as_training_does(world, player):
+    assistant = world.cast().persona(ASSISTANT)
+    d = next(d for d in stream(world, "posttrain", 0, 50) if d.header_text and not d.turns[0].frame)
+    rendered = player.render(assistant, d.header_text, d.turns[0].question)
+    assert d.text.startswith(rendered)
+
+
+def test_residuals_equal_hugging_faces_own(folder, player, prompts):
+    from transformers import AutoModelForCausalLM
+
+    hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    pooled = player.pooled(prompts, [p[:2] for p in prompts])
+    for i, p in enumerate(prompts):
+        with torch.inference_mode():
+            states = hf(torch.tensor([p + p[:2]]), output_hidden_states=True).hidden_states
+        for layer in range(2):  # the last hidden state is taken after the final norm
+            own = states[layer + 1][0].numpy()
+            assert np.allclose(pooled[i, 0, layer], own[len(p) - 1], atol=1e-5)
+            assert np.allclose(pooled[i, 1, layer], own[len(p) :].mean(0), atol=1e-5)
+
+
+def test_padded_equals_unpadded(player, prompts):
+    answers = [p[: 1 + i % 5] for i, p in enumerate(prompts)]
+    together = player.pooled(prompts, answers)
+    alone = np.concatenate(
+        [player.pooled([p], [a]) for p, a in zip(prompts, answers, strict=True)]
+    )
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_stopping_early_changes_nothing(player, prompts):
+    assert np.allclose(player.pooled(prompts, None, [0])[:, 0], player.pooled(prompts)[:, 0, :1], atol=1e-6)
+
+
+def test_an_empty_answer_has_no_mean(player, prompts):
+    pooled = player.pooled(prompts[:2], [[], prompts[0][:1]])
+    assert np.isnan(pooled[0, 1]).all() and np.isfinite(pooled[1]).all()
+
+
+def test_sampling_repeats_with_its_seed_and_greedy_matches_argmax(player, prompts):
+    drawn = player.sample(prompts, Sampling(1.0, 6, 2, 3))
+    assert drawn == player.sample(prompts, Sampling(1.0, 6, 2, 3))
+    assert drawn != player.sample(prompts, Sampling(1.0, 6, 2, 4))
+    [[greedy]] = player.sample(prompts[:1], Sampling(0.0, 1, 1))
+    with torch.inference_mode():
+        best = int(player.hf(torch.tensor(prompts[:1])).logits[0, -1].argmax())
+    assert greedy == ([] if best == player.tokenizer.eos_token_id else [best])
+
+
+def test_shared_prefix_scores_equal_whole_sequences(world, player):
+    prompt = player.render(world.cast().assistant, "", world.questions()[0].text)
+    answers = [u.text for u in world.topics["coding"].utterances[:5]]
+    found = log_probs(player.hf, player.tokenizer, prompt, answers)
+    for value, answer in zip(found, answers, strict=True):
+        start = player.encode([prompt])[0]
+        ids = torch.tensor([start + player.encode([f" {answer}{EOS}"])[0]])
+        with torch.inference_mode():
+            lp = player.hf(ids).logits[0, :-1].log_softmax(-1)
+        whole = lp.gather(1, ids[0, 1:, None])[len(start) - 1 :].sum()
+        assert value == pytest.approx(float(whole), abs=1e-3)
+
+
+def test_swapping_weights_equals_loading_them(world, folder, prompts, tmp_path):
+    tokenizer = build_tokenizer(world)
+    recipe = Recipe(seed=5, d_model=32, n_layers=3, n_heads=2, d_ff=64)
+    other = tmp_path / "other"
+    save_model(new_model(recipe, tokenizer), tokenizer, other)
+    swapped = load_player(str(folder), threads=1)
+    before = swapped.pooled(prompts)
+    swapped.swap(other)
+    after = swapped.pooled(prompts)
+    assert np.allclose(after[:, 0], load_player(str(other)).pooled(prompts)[:, 0], atol=1e-6)
+    assert not np.allclose(after[:, 0], before[:, 0], atol=1e-3)
+
+
+def test_batches_are_sorted_by_length():
+    rows = [[0] * n for n in (5, 1, 4, 2, 3)]
+    assert list(by_length(rows, 2)) == [[1, 3], [4, 2], [0]]
+
+
+def test_bad_names_and_files(folder, player, prompts, tmp_path):
+    with pytest.raises(UnknownName, match="no model folder"):
+        load_player("./nowhere")
+    with pytest.raises(UnknownName, match="no model folder"):
+        load_player("nowhere")
+    with pytest.raises(BadFile, match=r"config\.json"):
+        load_player(str(tmp_path))
+    with pytest.raises(BadInput, match="revision"):
+        load_player(str(folder), revision="main")
+    with pytest.raises(BadInput, match="layers 0 to 2"):
+        player.pooled(prompts, None, [7])
+    with pytest.raises(BadInput, match="no tokens"):
+        player.pooled([[]])
+    broken = tmp_path / "broken"
+    import shutil
+
+    shutil.copytree(folder, broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(BadFile, match="broken"):
+        load_player(str(broken))
+    with pytest.raises(BadFile, match=r"model\.safetensors"):
+        player.swap(broken)

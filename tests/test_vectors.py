@@ -1,0 +1,76 @@
+"""Laws of persona vectors, axes and projections."""
+
+import numpy as np
+import pytest
+
+from psm_viz.errors import BadInput
+from psm_viz.vectors import (
+    assistant_axis,
+    cast_mean,
+    cosines,
+    family_weights,
+    mean_by_group,
+    neighbours,
+    project,
+    trait_axis,
+    trait_r2,
+    unit,
+)
+
+rng = np.random.default_rng(0)
+
+
+def test_families_count_equally(world):
+    cast = world.cast()
+    w = family_weights(cast)
+    by = {f.id: sum(w[i] for i, p in enumerate(cast.personas) if p.family == f.id) for f in cast.families}
+    assert np.allclose(list(by.values()), 1 / len(by)) and w.sum() == pytest.approx(1)
+
+
+def test_axis_and_projection():
+    roles, w = rng.normal(size=(20, 8)), np.full(20, 1 / 20)
+    a = rng.normal(size=8)
+    axis = assistant_axis(a, roles, w)
+    mu = cast_mean(roles, w)
+    assert project(a[None], mu, axis)[0] == pytest.approx(np.linalg.norm(axis))
+    assert w @ project(roles, mu, axis) == pytest.approx(0)
+    q, _ = np.linalg.qr(rng.normal(size=(8, 8)))  # rotation changes nothing
+    turned = assistant_axis(a @ q, roles @ q, w)
+    assert np.allclose(project(roles @ q, mu @ q, turned), project(roles, mu, axis))
+
+
+def test_degenerate_axes_are_refused():
+    roles, w = np.ones((4, 3)), np.full(4, 0.25)
+    with pytest.raises(BadInput, match="no Assistant axis"):
+        assistant_axis(np.ones(3), roles, w)
+    with pytest.raises(BadInput, match="not finite"):
+        assistant_axis(np.array([np.nan, 0, 0]), roles, w)
+    with pytest.raises(BadInput, match="length zero"):
+        unit(np.zeros(3))
+
+
+def test_mean_by_group_leaves_empty_answers_out():
+    v = np.array([[1.0, 2.0], [np.nan, np.nan], [3.0, 4.0]])
+    assert np.allclose(mean_by_group(v, [0, 0, 1], 2), [[1, 2], [3, 4]])
+    with pytest.raises(BadInput, match="Group 1"):
+        mean_by_group(v, [0, 1, 0], 2)
+
+
+def test_nearest_role_is_the_one_it_was_made_from():
+    roles, w = rng.normal(size=(30, 16)), np.full(30, 1 / 30)
+    found = neighbours(roles[7] + 0.01 * rng.normal(size=16), roles, w)
+    assert found[0][0] == 7 and found[0][1] > 0.99
+    assert all(a[1] >= b[1] for a, b in zip(found, found[1:], strict=False))
+    assert 7 not in [i for i, _ in neighbours(roles[7], roles, w, leave_out=7)]
+    assert np.allclose(np.diag(cosines(roles, roles)), 1)
+
+
+def test_traits_are_read_where_planted_and_not_from_noise():
+    traits = rng.normal(size=(120, 2))
+    planted = traits @ rng.normal(size=(2, 16)) * 3 + rng.normal(size=(120, 16))
+    assert (trait_r2(planted, traits) > 0.8).all()
+    assert (trait_r2(rng.normal(size=(120, 16)), traits) < 0.1).all()
+    axis = trait_axis(planted, traits[:, 0])
+    assert np.corrcoef(planted @ axis, traits[:, 0])[0, 1] > 0.8
+    with pytest.raises(BadInput, match="same for every persona"):
+        trait_axis(planted, np.ones(120))
