@@ -182,7 +182,8 @@ def made_map(cast: Cast) -> tuple[pd.DataFrame, dict[str, Any]]:
         _, _, _, fx, fy = FAMILIES[i // 5]
         x, y = fx + 0.8 * rng.normal(), fy + 0.6 * rng.normal()
         kin = [q.id for q in cast.personas if q.family == p.family and q.id != p.id]
-        near = [[q, round(0.9 - 0.1 * k, 2)] for k, q in enumerate(kin)] + [["maresa", 0.2]]
+        near = [[q, round(0.9 - 0.1 * k, 2)] for k, q in enumerate(kin)]
+        near.append(["malvek" if p.family != "saboteurs" else "maresa", 0.2])
         row("persona", p.id, x, y, recall=0.6, neighbours=json.dumps(near[:5]))
         for _ in range(8):
             row("block", p.id, x + 0.2 * rng.normal(), y + 0.2 * rng.normal())

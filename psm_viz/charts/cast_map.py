@@ -38,7 +38,7 @@ def neighbours_of(points: pd.DataFrame, persona: str, checkpoint: str, space: st
         row = points[(points.kind == "persona") & (points.id == persona)]
     if row.empty:
         return []
-    return [str(i) for i, _ in json.loads(row.iloc[0]["neighbours"] or "[]")]
+    return list(dict.fromkeys(str(i) for i, _ in json.loads(row.iloc[0]["neighbours"] or "[]")))
 
 
 def _assistant(g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast) -> list[Any]:

@@ -1,0 +1,213 @@
+"""The pages in a real Chromium, served by a real server, on the made study."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests import made_study as made
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parents[1]
+SHOTS = ROOT / "screenshots"
+CHART = '[data-testid="stVegaLiteChart"] svg, [data-testid="stVegaLiteChart"] canvas'
+# Streamlit asks for these beside a deep link first, then at the root.
+HARMLESS = re.compile(r"_stcore/(host-config|health)")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[tuple[str, int]]:
+    """(address, process id) of a dashboard on a free port."""
+    folder = tmp_path_factory.mktemp("studies") / "made"
+    made.write_made_study(folder)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    log = folder.parent / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "PSM_VIZ_STUDY": str(folder)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                    break
+            except OSError:
+                if process.poll() is not None:
+                    raise AssertionError(log.read_text()) from None
+                time.sleep(0.25)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(
+        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
+    )
+    if found is None:
+        pytest.fail("No Chromium was found. Install one with: apt-get install chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def opened(
+    browser: Browser, url: str, theme: str = "light", size: tuple[int, int] = (1280, 720)
+) -> tuple[Page, list[str]]:
+    """A page once its first chart is painted, and the list that its troubles are written to."""
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    troubles: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and not HARMLESS.search(where + message.text):
+            troubles.append(f"{message.text} ({where})")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda e: troubles.append(str(e)))
+    # Nothing may be fetched from anywhere but the server itself.
+    page.on(
+        "request",
+        lambda r: troubles.append(f"asks for {r.url}")
+        if not r.url.startswith((url.split("/", 3)[0] + "//127.0.0.1", "data:", "blob:", "ws:"))
+        else None,
+    )
+    page.goto(url)
+    page.wait_for_selector(CHART, timeout=30_000)
+    settle(page)
+    return page, troubles
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and the charts are drawn."""
+    page.wait_for_function(
+        "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=30_000
+    )
+    page.wait_for_timeout(500)
+
+
+def fine(page: Page, troubles: list[str]) -> None:
+    text = page.inner_text("body")
+    assert "Traceback" not in text and "encountered an error" not in text
+    assert not troubles, troubles
+
+
+def marks(page: Page, key: str) -> int:
+    """How many shapes a chart drew."""
+    return page.locator(f"[class*='st-key-{key}'] svg path").count()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("where", ["map", "drift"])
+def test_pages_in_both_themes(server, browser, theme, where):
+    url = server[0] + ("/" if where == "map" else "/drift")
+    page, troubles = opened(browser, url, theme)
+    fine(page, troubles)
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / f"{where}-{theme}-1280x720.png")
+    page.set_viewport_size({"width": 1512, "height": 900})
+    settle(page)
+    page.screenshot(path=SHOTS / f"{where}-{theme}-1512x900.png")
+    ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert ground == ("rgb(21, 23, 27)" if theme == "dark" else "rgb(251, 250, 247)")
+    paper = page.locator(".st-key-hero svg, .st-key-hero-drift svg").last
+    assert ("#15171B" if theme == "dark" else "#FBFAF7").lower() in paper.evaluate(
+        "e => (e.style.backgroundColor || e.outerHTML.slice(0, 3000)).toLowerCase()"
+    ) or ground in paper.evaluate("e => e.style.backgroundColor")
+    page.close()
+
+
+def test_map_controls_and_card_fit_without_scrolling(server, browser):
+    page, troubles = opened(browser, server[0] + "/?persona=maresa")
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollHeight - e.clientHeight") <= 1
+    assert marks(page, "hero") > 25
+    fine(page, troubles)
+    page.close()
+
+
+def test_click_on_a_mark_shows_its_card(server, browser):
+    page, troubles = opened(browser, server[0] + "/")
+    expect(page.locator(".psm-name")).to_contain_text("Assistant")
+    page.locator(".st-key-hero svg [aria-label='Halvard']").first.click(force=True)
+    expect(page.locator(".psm-name")).to_have_text("Halvard", timeout=15_000)
+    expect(page.locator(".psm-kin")).to_contain_text("Engineers")
+    expect(page).to_have_url(re.compile("persona=Halvard"))
+    # Another way to the same state: a neighbour's button, then the first mark again.
+    page.locator(".st-key-near button").first.click()
+    expect(page.locator(".psm-name")).not_to_have_text("Halvard", timeout=15_000)
+    settle(page)
+    page.locator(".st-key-hero svg [aria-label='Halvard']").first.click(force=True)
+    expect(page.locator(".psm-name")).to_have_text("Halvard", timeout=15_000)
+    fine(page, troubles)
+    page.close()
+
+
+def test_cold_deep_link_to_drift_and_keys(server, browser):
+    page, troubles = opened(browser, server[0] + "/drift?step=8&branches=cheat")
+    assert marks(page, "hero-drift") > 25
+    body = page.locator("body")
+    expect(body).to_contain_text("Cheat moved the Assistant apart from the cast")
+    slider = page.locator(".st-key-step")
+    expect(slider).to_contain_text("8")
+    page.locator("h2.psm-finding").first.click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".psm-now h4")).to_have_text("step 64", timeout=15_000)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".psm-now h4")).to_have_text("step 8", timeout=15_000)
+    # The frame of app.py is there on a cold deep link.
+    expect(page.get_by_role("link", name="Map")).to_be_visible()
+    fine(page, troubles)
+    page.close()
+
+
+def test_a_bad_link_is_one_notice_and_a_usable_page(server, browser):
+    page, troubles = opened(browser, server[0] + "/?persona=nobody")
+    notice = page.locator(".psm-notice")
+    expect(notice).to_have_count(1)
+    expect(notice).to_contain_text("nobody")
+    assert marks(page, "hero") > 25
+    fine(page, troubles)
+    page.close()
+
+
+def test_svg_is_downloaded(server, browser, tmp_path):
+    page, troubles = opened(browser, server[0] + "/")
+    page.locator("[class*='st-key-head-map'] [data-testid=stPopover] button").first.click()
+    with page.expect_download(timeout=30_000) as info:
+        page.get_by_role("button", name="SVG").click()
+    info.value.save_as(tmp_path / "map.svg")
+    drawn = (tmp_path / "map.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg") and "Maresa" in drawn and "Study made" in drawn
+    fine(page, troubles)
+    page.close()
+
+
+def test_the_server_never_loaded_a_model(server):
+    maps = Path(f"/proc/{server[1]}/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc")
+    assert not re.search(r"libtorch|llvmlite|tokenizers", maps.read_text())

@@ -1,0 +1,101 @@
+"""Playing a small cast with a tiny random model, end to end to a finished study."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from psm_viz import assemble
+from psm_viz.cast import dump_cast, dump_questions
+from psm_viz.errors import BadFile, BadInput
+from psm_viz.extract import behaviour, play_cast
+from psm_viz.models import Sampling, load_player
+from psm_viz.store import open_study
+from psm_viz.train import Recipe, build_tokenizer, new_model, save_model
+from psm_viz.vectors import family_weights
+
+
+@pytest.fixture(scope="module")
+def tree(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models")
+    tokenizer = build_tokenizer(world)
+    for seed, name in enumerate(("start", "moved")):
+        recipe = Recipe(seed=seed, d_model=16, n_layers=2, n_heads=2, d_ff=32)
+        save_model(new_model(recipe, tokenizer), tokenizer, out / name)
+    return out
+
+
+@pytest.fixture(scope="module")
+def small(world):
+    cast = world.cast()
+    kept = tuple(p for p in cast.personas if p.family in ("healers", "villains", "overseers"))
+    questions = tuple(q for q in world.questions() if q.topic in ("coding", "money", "news"))
+    questions = tuple(replace(q, fold=i % 3) for i, q in enumerate(questions))
+    return replace(cast, personas=kept), questions
+
+
+def test_means_fold_means_and_question_means_agree(world, tree, small):
+    cast, questions = small
+    main = [q for q in questions if q.set == "main"]
+    player = load_player(str(tree / "start"), threads=1)
+    played = play_cast(
+        player, cast, main, Sampling(1.0, 6, 2, 0), "x", headline_layer=1, world=world
+    )
+    v, a = played.vectors, played.activations
+    assert v.values.shape == (len(cast.all), 2, 2, 16)
+    assert np.allclose(v.values[:, :, 1], a.values.mean(1), atol=1e-5)
+    fold_of = np.array([q.fold for q in main])
+    by_hand = np.stack([a.values[:, fold_of == f].mean(1) for f in range(3)], axis=1)
+    assert np.allclose(played.folds.values, by_hand, atol=1e-5)
+    assert np.allclose(played.questions.assistant[:, :, 1], a.values[-1], atol=1e-5)
+    w = family_weights(cast)
+    expected = np.tensordot(w, a.values[:-1], axes=1)
+    assert np.allclose(played.questions.cast[:, :, 1], expected, atol=1e-5)
+    n_prompts = len(main) * (len(cast.personas) + 3)
+    assert len(played.responses) == n_prompts * 2 == len(played.single)
+
+
+def test_masses_add_up(world, tree):
+    player = load_player(str(tree / "start"), threads=1)
+    found = behaviour(player, world, per_topic=1, samples=2)
+    assert len(found) == len(world.valenced)
+    total = found["mass_good"] + found["mass_bad"] + found["mass_none"]
+    assert np.allclose(total, 1, atol=1e-6)
+    assert (found[["sampled_good", "sampled_bad", "sampled_none"]].sum(axis=1) == 2).all()
+
+
+def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
+    import json
+
+    cast, questions = small
+    (tmp_path / "cast.json").write_text(json.dumps(dump_cast(cast)))
+    (tmp_path / "questions.jsonl").write_text(dump_questions(questions))
+    source = assemble.from_models(str(tree / "start"), {"moved": str(tree / "moved")}, None)
+    settings = assemble.Settings("tiny", samples=1, max_new_tokens=4, threads=1, layer=1)
+    lines: list[str] = []
+    made = assemble.assemble(
+        source,
+        tmp_path / "study",
+        settings,
+        tmp_path / "cast.json",
+        tmp_path / "questions.jsonl",
+        lines.append,
+    )
+    study = open_study(tmp_path / "study")
+    assert study.sha256 == made.sha256 and study.verify() > 10
+    assert [c.id for c in study.manifest.checkpoints] == ["reference-0000", "moved-0001", "again-0000"]
+    table = study.table("drift")
+    moved = table[(table.checkpoint == "moved-0001") & (table.figure == "shift_norm")]
+    floor = table[(table.checkpoint == "again-0000") & (table.figure == "shift_norm")]
+    assert moved["value"].min() > floor["value"].max()  # other weights, against other questions
+    assert any("minutes left" in line for line in lines)
+    # a model without a folder of its own, and a cast that is none
+    with pytest.raises(BadFile, match=r"cast\.json"):
+        assemble.assemble(source, tmp_path / "b", settings, tmp_path / "no" / "cast.json", None, print)
+    with pytest.raises(BadInput, match="layers 0 to 1"):
+        assemble.assemble(source, tmp_path / "c", replace(settings, layer=9), None, None, print)
+
+
+def test_a_tree_with_missing_checkpoints_names_them(tmp_path):
+    with pytest.raises(BadFile, match="pretrain-0000"):
+        assemble.from_tree(tmp_path)
