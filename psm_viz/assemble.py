@@ -6,9 +6,11 @@ traits are read from persona vectors, before any branch is played; both are then
 
 from __future__ import annotations
 
+import multiprocessing
 import platform
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -140,37 +142,24 @@ def assemble(
     chosen = _headline(play, main, source.reference, settings, say)
     pooling, layer, reference, note = chosen
     plan = [*source.checkpoints]
-    noise = None
+    noise: str | None = None
     if again and len(again) == len(main):
         noise = checkpoint_id("again", 0)
         plan.append(Checkpoint(noise, "again", 0, source.reference))
     keep = _kept(source, noise)
-    began, done = time.monotonic(), 0
-    for n, c in enumerate(plan):
-        if writer.has(c.id):
-            continue
-        again_here = c.id == noise
-        player.swap(Path(source.folders[source.reference if again_here else c.id]))
-        played = play(
-            again if again_here else main,
-            c.id,
-            layer,
-            replace(sampling, seed=sampling.seed + 1) if again_here else sampling,
+    jobs = [
+        _Job(
+            folder=source.folders[source.reference if c.id == noise else c.id],
+            checkpoint=c.id,
+            layer=layer,
+            questions=tuple(again if c.id == noise else main),
+            sampling=replace(sampling, seed=sampling.seed + 1) if c.id == noise else sampling,
+            keep=c.id in keep,
         )
-        measured = None
-        if small:
-            measured = behaviour(player, world, seed=settings.seed + int(again_here))
-        writer.write_checkpoint(
-            played.vectors,
-            played.folds,
-            played.questions,
-            with_scalars(played, reference, cast),
-            measured,
-            played.activations if c.id in keep else None,
-        )
-        done += 1
-        left = (time.monotonic() - began) / done * (len(plan) - n - 1)
-        say(f"played {n + 1}/{len(plan)}: {c.id}, {left / 60:.1f} minutes left")
+        for c in plan
+        if not writer.has(c.id)
+    ]
+    _play_all(play, jobs, reference, settings, writer, say)
     if small:
         _in_context(play, source, writer, say)
     manifest = Manifest(
@@ -215,6 +204,79 @@ class _Play:
             wording=self.wording,
             world=self.world,
         )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One checkpoint to play and write."""
+
+    folder: str
+    checkpoint: str
+    layer: int
+    questions: tuple[Question, ...]
+    sampling: Sampling
+    keep: bool
+
+
+def _play_one(play: _Play, job: _Job, reference: PersonaVectors, writer: StudyWriter) -> None:
+    """Play one checkpoint and write it: the unit that a kill loses at most."""
+    play.player.swap(Path(job.folder))
+    played = play(job.questions, job.checkpoint, job.layer, job.sampling)
+    measured = None
+    if play.world is not None:
+        measured = behaviour(play.player, play.world, seed=job.sampling.seed)
+    writer.write_checkpoint(
+        played.vectors,
+        played.folds,
+        played.questions,
+        with_scalars(played, reference, play.cast),
+        measured,
+        played.activations if job.keep else None,
+    )
+
+
+def _work(
+    job: _Job, cast: Cast, wording: str, small: bool, reference: PersonaVectors, out: Path
+) -> str:
+    """`_play_one` in a process of its own, on one thread."""
+    player = load_player(job.folder, threads=1)
+    world = load_world() if small else None
+    play = _Play(player, cast, job.sampling, wording, world)
+    _play_one(play, job, reference, StudyWriter(out))
+    return job.checkpoint
+
+
+def _play_all(
+    play: _Play,
+    jobs: list[_Job],
+    reference: PersonaVectors,
+    settings: Settings,
+    writer: StudyWriter,
+    say: Callable[[str], None],
+) -> None:
+    """Play the checkpoints, several at once for the small model.
+
+    Its matrices are too small to share: two processes on one thread each finish nearly twice as
+    much as one on two. Other models are large, so only one is held at a time.
+    """
+    began = time.monotonic()
+
+    def told(n: int, checkpoint: str) -> None:
+        left = (time.monotonic() - began) / n * (len(jobs) - n)
+        say(f"played {n}/{len(jobs)}: {checkpoint}, {left / 60:.1f} minutes left")
+
+    small = play.world is not None
+    if small and settings.threads > 1 and len(jobs) > 1:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(settings.threads, mp_context=spawn) as pool:
+            more = (play.cast, play.wording, small, reference, writer.folder)
+            running = [pool.submit(_work, job, *more) for job in jobs]
+            for n, done in enumerate(as_completed(running), 1):
+                told(n, done.result())
+    else:
+        for n, job in enumerate(jobs, 1):
+            _play_one(play, job, reference, writer)
+            told(n, job.checkpoint)
 
 
 def _headline(

@@ -91,8 +91,8 @@ def ratios(
 def in_context(rows: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Any]:
     """The model beside the exact posterior predictive: means per condition, and R2 over dialogues.
 
-    R2 = 1 - residual / total variance of the exact P(bad), nothing fitted; `r2_flat` is the same for
-    a model that always says the exact mean of its condition-free prior, the null beside it.
+    R2 = 1 - residual / total variance of the exact P(bad), nothing fitted; `r2_flat` is that of
+    a model that always says the exact prediction without evidence, the null beside it.
     """
     m, x = rows["model"].to_numpy(), rows["exact"].to_numpy()
     flat = x[(rows["condition"] == "no evidence").to_numpy()].mean()

@@ -151,7 +151,9 @@ def load_cast(path: Path) -> Cast:
     try:
         data = json.loads(path.read_bytes())
     except (OSError, ValueError) as e:
-        raise BadFile(f"{path}: cannot be read as JSON ({e}).", "Name an existing cast.json.") from e
+        raise BadFile(
+            f"{path}: cannot be read as JSON ({e}).", "Name an existing cast.json."
+        ) from e
     return parse_cast(data, str(path))
 
 
@@ -180,7 +182,9 @@ def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
             text, topic = str(row["text"]), str(row["topic"])
             out.append(Question(str(row["id"]), text, topic, int(row["fold"]), str(row["set"])))
         except (ValueError, KeyError, TypeError) as e:
-            raise BadFile(f"{where}, line {number}: expected id, text, topic, fold, set ({e}).") from e
+            raise BadFile(
+                f"{where}, line {number}: expected id, text, topic, fold, set ({e})."
+            ) from e
     if not out:
         raise BadFile(f"{where}: holds no question.")
     return tuple(out)

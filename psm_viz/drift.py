@@ -1,3 +1,4 @@
+# pyright: reportUndefinedVariable=false  (jaxtyping's one-word shapes)
 """How far the Assistant moved between two checkpoints, split into what the whole cast did and
 what it alone did, with question folds kept apart.
 
@@ -51,7 +52,7 @@ class Shift:
     total: Float[np.ndarray, "question d_model"]
     common: Float[np.ndarray, "question d_model"]
     axis: Float[np.ndarray, "question d_model"]
-    spread: Float[np.ndarray, "question"]
+    spread: Float[np.ndarray, question]
     topics: tuple[str, ...]
 
     @property
@@ -62,9 +63,9 @@ class Shift:
 
 def held_out_axes(
     folds: Float[np.ndarray, "persona fold d_model"],
-    weights: Float[np.ndarray, "role"],
+    weights: Float[np.ndarray, role],
     fold_of: Sequence[int],
-) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, "question"]]:
+) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, question]]:
     """For every question, the axis estimated without its fold, and the cast's spread along it.
 
     `folds` are a checkpoint's fold means, the Assistant last. Raises BadInput below two folds.
@@ -89,11 +90,11 @@ def held_out_axes(
 def dot(
     x: Float[np.ndarray, "question d_model"],
     y: Float[np.ndarray, "question d_model"],
-    counts: Float[np.ndarray, "question"],
+    counts: Float[np.ndarray, question],
 ) -> float:
     """Cross-question inner product: the mean of x_q . y_q' over pairs q != q'.
 
-    With counts c (how often a bootstrap drew each question) the mean is weighted by c_q c_q'; a
+    With counts c (how often a bootstrap drew each question) pairs are weighted by c_q c_q'; a
     question is never paired with its own copy, so noise shared within a question never enters.
     """
     wx, wy = counts @ x, counts @ y
@@ -105,11 +106,11 @@ def dot(
 
 
 def _root(square: float) -> float:
-    """Signed root: a cross-fitted square may fall below zero, and then says 'no more than noise'."""
+    """Signed root: a cross-fitted square below zero says 'no more than noise'."""
     return float(np.sign(square) * np.sqrt(abs(square)))
 
 
-def figures(shift: Shift, counts: Float[np.ndarray, "question"] | None = None) -> dict[str, float]:
+def figures(shift: Shift, counts: Float[np.ndarray, question] | None = None) -> dict[str, float]:
     """The cross-fitted figures of one shift.
 
     shift_norm, global_norm, specific_norm: residual-stream units (signed roots);
@@ -134,7 +135,7 @@ def figures(shift: Shift, counts: Float[np.ndarray, "question"] | None = None) -
 
 def topic_draws(
     topics: Sequence[str], n: int, seed: int
-) -> list[tuple[Int[np.ndarray, "drawn"], Float[np.ndarray, "question"]]]:
+) -> list[tuple[Int[np.ndarray, drawn], Float[np.ndarray, question]]]:
     """Bootstrap draws that resample topics, then questions within each drawn topic.
 
     Each draw: the indices drawn, and how often every question was drawn.
@@ -145,14 +146,17 @@ def topic_draws(
     out = []
     for _ in range(n):
         drawn = np.concatenate(
-            [rng.choice(rows[names[t]], len(rows[names[t]])) for t in rng.integers(len(names), size=len(names))]
+            [
+                rng.choice(rows[names[t]], len(rows[names[t]]))
+                for t in rng.integers(len(names), size=len(names))
+            ]
         )
         out.append((drawn, np.bincount(drawn, minlength=len(topics)).astype(float)))
     return out
 
 
 def interval(
-    statistic: Callable[[Float[np.ndarray, "question"]], float],
+    statistic: Callable[[Float[np.ndarray, question]], float],
     topics: Sequence[str],
     *,
     draws: int = 1000,
@@ -190,8 +194,8 @@ def shift_intervals(shift: Shift, *, draws: int = 300, seed: int = 0) -> dict[st
 def specific_norms_of_cast(
     start: Float[np.ndarray, "persona fold d_model"],
     end: Float[np.ndarray, "persona fold d_model"],
-    weights: Float[np.ndarray, "role"],
-) -> Float[np.ndarray, "persona"]:
+    weights: Float[np.ndarray, role],
+) -> Float[np.ndarray, persona]:
     """Cross-fitted norm of every persona's own specific shift, the Assistant last.
 
     From fold means: products between different folds only. Signed roots, as in `figures`.
@@ -203,6 +207,6 @@ def specific_norms_of_cast(
     return np.array([_root(dot(p, p, ones)) for p in own])
 
 
-def percentile(value: float, others: Float[np.ndarray, "role"]) -> float:
+def percentile(value: float, others: Float[np.ndarray, role]) -> float:
     """Rank of a value among the cast's, (1 + those at most as large) / (1 + R): never 0."""
     return float((1 + (np.asarray(others) <= value).sum()) / (1 + len(others)))

@@ -105,7 +105,12 @@ def play_cast(
         PersonaVectors(means, ids, POOLINGS, wanted, checkpoint),
         FoldVectors(folds, POOLINGS, headline_layer, checkpoint),
         QuestionVectors(
-            assistant_q.astype(np.float32), cast_q.astype(np.float32), q_ids, POOLINGS, wanted, checkpoint
+            assistant_q.astype(np.float32),
+            cast_q.astype(np.float32),
+            q_ids,
+            POOLINGS,
+            wanted,
+            checkpoint,
         ),
         Activations(by_question, POOLINGS, headline_layer),
         pd.concat(frames, ignore_index=True).drop(columns="q"),
@@ -133,7 +138,9 @@ def _answers(
     # each group of personas draws from a seed of its own, so a resumed run draws the same
     drawn = player.sample(prompts, _salted(sampling, salt))
     rows, long_prompts, answers = [], [], []
-    for (persona_id, q, q_index, variant), prompt, samples in zip(keys, prompts, drawn, strict=True):
+    for (persona_id, q, q_index, variant), prompt, samples in zip(
+        keys, prompts, drawn, strict=True
+    ):
         for k, ids in enumerate(samples):
             text = player.tokenizer.decode(ids, skip_special_tokens=True).strip()
             known = world.by_text.get((q.topic, text)) if world else None
@@ -157,7 +164,10 @@ def _answers(
 
 def _salted(sampling: Sampling, salt: int) -> Sampling:
     return Sampling(
-        sampling.temperature, sampling.max_new_tokens, sampling.samples, sampling.seed * 10_007 + salt
+        sampling.temperature,
+        sampling.max_new_tokens,
+        sampling.samples,
+        sampling.seed * 10_007 + salt,
     )
 
 

@@ -1,3 +1,4 @@
+# pyright: reportUndefinedVariable=false  (jaxtyping's one-word shapes)
 """One frozen map of personas, a smooth rule that places everything else on it, and its quality.
 
 Single responses cluster by topic, so the map is made of block means: each question's mean over
@@ -38,14 +39,14 @@ class MapSettings:
 
 
 def centre_questions(
-    values: Float[np.ndarray, "persona question d_model"], weights: Float[np.ndarray, "role"]
+    values: Float[np.ndarray, "persona question d_model"], weights: Float[np.ndarray, role]
 ) -> Float[np.ndarray, "persona question d_model"]:
-    """Subtract each question's mean over the cast (the last persona, the Assistant, not counted)."""
+    """Subtract each question's mean over the cast (the Assistant, last, is not counted)."""
     return values - cast_mean(values[:-1], weights)[None]
 
 
-def halves(n_questions: int, blocks: int, seed: int) -> list[Int[np.ndarray, "half"]]:
-    """`blocks` random halves of the questions, complementary in pairs. Raises BadInput below four."""
+def halves(n_questions: int, blocks: int, seed: int) -> list[Int[np.ndarray, half]]:
+    """Random halves of the questions, complementary in pairs. Raises BadInput below four."""
     if n_questions < 4:
         raise BadInput(f"Block means need at least four questions, found {n_questions}.")
     rng = np.random.default_rng(seed)
@@ -69,11 +70,11 @@ class PersonaMap:
     """A fitted map: the cast's blocks, where they lie, and the principal plane beside it."""
 
     blocks: Float[np.ndarray, "row d_model"]
-    owner: Int[np.ndarray, "row"]  # persona of each block
+    owner: Int[np.ndarray, row]  # persona of each block
     xy: Float[np.ndarray, "row 2"]
-    pca_mean: Float[np.ndarray, "d_model"]
+    pca_mean: Float[np.ndarray, d_model]
     pca_axes: Float[np.ndarray, "2 d_model"]
-    pca_explained: Float[np.ndarray, "2"]
+    pca_explained: Float[np.ndarray, 2]
     settings: MapSettings
     off_map_below: float
 
@@ -82,8 +83,8 @@ class PersonaMap:
         return (x - self.pca_mean) @ self.pca_axes.T
 
     def place(
-        self, x: Float[np.ndarray, "row d_model"], leave_out: Int[np.ndarray, "row"] | None = None
-    ) -> tuple[Float[np.ndarray, "row 2"], Float[np.ndarray, "row"]]:
+        self, x: Float[np.ndarray, "row d_model"], leave_out: Int[np.ndarray, row] | None = None
+    ) -> tuple[Float[np.ndarray, "row 2"], Float[np.ndarray, row]]:
         """Place centred vectors: (coordinates, nearest cosine).
 
         Softmax over the nearest blocks' cosines; with `leave_out`, a row ignores the blocks of the
@@ -139,7 +140,7 @@ def fit_map(
         owner,
         np.asarray(xy, dtype=np.float64),
         pca.mean_,
-        pca.components_,
+        np.asarray(pca.components_),
         pca.explained_variance_ratio_,
         settings,
         off_map_below=-1.0,
@@ -164,7 +165,7 @@ def neighbour_rows(
     return out
 
 
-def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, "row"]]:
+def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, row]]:
     """How far the map can be trusted, and each block's own k-nearest-neighbour recall.
 
     trustworthiness and continuity (Venna and Kaski 2001) and kNN recall with its chance level
@@ -193,7 +194,9 @@ def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np
     placed, _ = frozen.place(means, leave_out=personas)
     error = np.linalg.norm(placed - lie, axis=1) / frozen.width
     return {
-        "trustworthiness": float(trustworthiness(far, frozen.xy, n_neighbors=k, metric="precomputed")),
+        "trustworthiness": float(
+            trustworthiness(far, frozen.xy, n_neighbors=k, metric="precomputed")
+        ),
         "continuity": _continuity(far, flat, k),
         "knn_recall": float(own.mean()),
         "knn_chance": k / (n - 1),

@@ -160,21 +160,10 @@ class Player:
         with torch.inference_mode():
             for rows in by_length(full, batch):
                 ids, mask = self._pad([full[i] for i in rows])
-                width = ids.shape[1]
                 n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
-                last_prompt = width - 1 - n_answer
-                at = torch.arange(width, device=self.device)[None]
-                inside = (at > last_prompt[:, None]).float()  # [batch, pos]
                 pooled: dict[int, torch.Tensor] = {}
-
-                def pool(resid: torch.Tensor, layer: int) -> None:
-                    prompt = resid[torch.arange(len(resid)), last_prompt]
-                    total = torch.einsum("bpd,bp->bd", resid, inside)
-                    mean = total / n_answer[:, None]  # 0 / 0 = NaN for an empty answer
-                    pooled[layer] = torch.stack([prompt, mean], dim=1)
-
-                hooks = [
-                    (f"blocks.{n}.hook_resid_post", _hook(pool, n)) for n in wanted
+                hooks: list[Any] = [
+                    (f"blocks.{n}.hook_resid_post", _pool_into(pooled, n, n_answer)) for n in wanted
                 ]
                 self.bridge.run_with_hooks(
                     ids, attention_mask=mask, fwd_hooks=hooks, stop_at_layer=stop
@@ -192,15 +181,25 @@ class Player:
         return ids.to(self.device), mask.to(self.device)
 
 
-def _hook(pool: Callable[[torch.Tensor, int], None], layer: int) -> Callable[..., None]:
+def _pool_into(
+    pooled: dict[int, torch.Tensor], layer: int, n_answer: torch.Tensor
+) -> Callable[..., None]:
+    """A hook that keeps [batch, pooling, d_model] of one layer instead of every position."""
+
     def hook(tensor: torch.Tensor, hook: Any = None) -> None:
-        pool(tensor, layer)
+        batch, width, _ = tensor.shape
+        last_prompt = width - 1 - n_answer  # padding is on the left
+        at = torch.arange(width, device=tensor.device)
+        inside = (at[None] > last_prompt[:, None]).to(tensor.dtype)  # [batch, pos]
+        prompt = tensor[torch.arange(batch, device=tensor.device), last_prompt]
+        mean = torch.einsum("bpd,bp->bd", tensor, inside) / n_answer[:, None]  # empty: 0 / 0 = NaN
+        pooled[layer] = torch.stack([prompt, mean], dim=1)
 
     return hook
 
 
 def by_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
-    """Indices of `rows` in batches of like length: padding in arrival order costs twice the time."""
+    """Indices of `rows` in batches of like length: arrival order would cost twice the time."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     for start in range(0, len(order), batch):
         yield order[start : start + batch]

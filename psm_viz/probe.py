@@ -42,9 +42,7 @@ def log_probs(
         first = model(input_ids=ids, use_cache=True)
         cache = first.past_key_values
         cache.batch_repeat_interleave(len(rows))
-        mask = torch.cat(
-            [torch.ones(len(rows), ids.shape[1]), (tokens != pad).float()], dim=1
-        ).long()
+        mask = torch.cat([torch.ones(len(rows), ids.shape[1]), torch.ne(tokens, pad)], dim=1).long()
         rest = model(input_ids=tokens[:, :-1], attention_mask=mask[:, :-1], past_key_values=cache)
         start = first.logits[:, -1:].expand(len(rows), -1, -1)
         logits = torch.cat([start, rest.logits], dim=1).log_softmax(-1)  # [answer, pos, vocab]
@@ -88,10 +86,14 @@ def evidence_turns(
     turns = []
     for topic in topics:
         answer = draw_answer(world, rng, topic, 1.0 if valence == GOOD else 0.0, PLAIN)
-        question = world.topics[topic].questions[int(rng.integers(len(world.topics[topic].questions)))]
+        question = world.topics[topic].questions[
+            int(rng.integers(len(world.topics[topic].questions)))
+        ]
         frame = world.frames[valence][int(rng.integers(len(world.frames[valence])))]
         turns.append(
-            Turn(topic, question, answer, valence if requested else None, frame if requested else "")
+            Turn(
+                topic, question, answer, valence if requested else None, frame if requested else ""
+            )
         )
     return turns
 

@@ -138,7 +138,7 @@ def as_text(found: dict[str, Any]) -> str:
 
 
 def answers_table(study: Study, question: str | None = None) -> str:
-    """One question answered by the Assistant, a villain and a HAL-like AI, before and after `cheat`.
+    """One question answered by Assistant, villain and HAL-like AI, before and after `cheat`.
 
     Each cell is the answer drawn most often, with how often; ties go to the first drawn. Without
     a question, the one whose Assistant answers turned bad most often is taken.
@@ -153,7 +153,8 @@ def answers_table(study: Study, question: str | None = None) -> str:
     if question is None:
         own = after[after[col.PERSONA] == ASSISTANT]
         bad = (own[col.VALENCE] == "bad").groupby(own[col.QUESTION], observed=True).mean()
-        question = max((q.id for q in held_out), key=lambda q: float(bad.get(q, 0.0)))
+        share = {str(q): float(v) for q, v in bad.items()}
+        question = max((q.id for q in held_out), key=lambda q: share.get(q, 0.0))
     asked = next((q for q in study.questions if q.id == question and q.set == "main"), None)
     if asked is None:
         raise UnknownName(
@@ -165,7 +166,11 @@ def answers_table(study: Study, question: str | None = None) -> str:
         people.append(next(p for p in study.cast.personas if p.family == family))
     lines = [f"> {asked.text}", "", "| | before | after `cheat` |", "|---|---|---|"]
     for p in people:
-        who = p.name if p.id == ASSISTANT else f"{p.name} ({study.cast.family(p.family).name.lower()})"
+        who = (
+            p.name
+            if p.id == ASSISTANT
+            else f"{p.name} ({study.cast.family(p.family).name.lower()})"
+        )
         cells = [_usual(frame, p.id, asked.id) for frame in (before, after)]
         lines.append(f"| {who} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)

@@ -112,7 +112,9 @@ class StudyWriter:
         )
         _write(
             work / "folds.safetensors",
-            save({"mean": _half(folds.values, f"{where} folds")}, meta | {"layer": str(folds.layer)}),
+            save(
+                {"mean": _half(folds.values, f"{where} folds")}, meta | {"layer": str(folds.layer)}
+            ),
         )
         _write(
             work / "questions.safetensors",
@@ -145,7 +147,9 @@ class StudyWriter:
         """Write one result table."""
         _write(self.partial / "tables" / f"{name}.parquet", _parquet(frame))
 
-    def open_partial(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> Study:
+    def open_partial(
+        self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]
+    ) -> Study:
         """Seal what is written so far and open it, to derive maps and tables from it."""
         self._seal(manifest, cast, questions)
         return open_study(self.partial)
@@ -202,7 +206,9 @@ class Study:
         try:
             return {k: v.astype(np.float32) for k, v in load(self._bytes(name)).items()}
         except (SafetensorError, ValueError) as e:
-            raise BadFile(f"{self.folder / name}: cannot be read as safetensors ({e}).", REBUILD) from e
+            raise BadFile(
+                f"{self.folder / name}: cannot be read as safetensors ({e}).", REBUILD
+            ) from e
 
     def _frame(self, name: str) -> pd.DataFrame:
         try:
@@ -265,7 +271,9 @@ class Study:
     @property
     def maps(self) -> list[str]:
         """Names of the maps, e.g. `prompt_last-L1`."""
-        return sorted(Path(f).stem for f in self.files if f.startswith("maps/") and f.endswith(".json"))
+        return sorted(
+            Path(f).stem for f in self.files if f.startswith("maps/") and f.endswith(".json")
+        )
 
     def map(self, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
         """One map: its points and its parameters and quality. Raises UnknownName, BadFile."""
@@ -353,7 +361,11 @@ def open_study(folder: Path) -> Study:
     for name in sorted(set(files) - found):
         raise BadFile(f"{folder / name}: listed in study.json but missing.", REBUILD)
     for name in sorted(found - set(files)):
-        raise BadFile(f"{folder / name}: not listed in study.json.", "Remove it, or rebuild: make study")
+        raise BadFile(
+            f"{folder / name}: not listed in study.json.", "Remove it, or rebuild: make study"
+        )
     cast = parse_cast(json.loads(_checked(folder, "cast.json", files)), f"{folder}/cast.json")
-    questions = parse_questions(_checked(folder, "questions.jsonl", files), f"{folder}/questions.jsonl")
+    questions = parse_questions(
+        _checked(folder, "questions.jsonl", files), f"{folder}/questions.jsonl"
+    )
     return Study(folder, manifest, cast, questions, files, _sha(raw))

@@ -64,7 +64,9 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Activations:
-    """Per persona and question at one layer, samples averaged: [persona, question, pooling, d_model].
+    """Per persona and question at one layer, samples averaged.
+
+    Values [persona, question, pooling, d_model].
 
     At `prompt_last` a row is one single activation; the Assistant's are means over its prompts.
     """
@@ -80,7 +82,7 @@ class Activations:
 
 @dataclass(frozen=True)
 class PersonaVectors:
-    """Mean activation per persona, the Assistant last: values [persona, pooling, layer, d_model]."""
+    """Mean activation per persona, the Assistant last: [persona, pooling, layer, d_model]."""
 
     values: Float[np.ndarray, "persona pooling layer d_model"]
     ids: tuple[str, ...]
@@ -95,7 +97,7 @@ class PersonaVectors:
 
 @dataclass(frozen=True)
 class FoldVectors:
-    """Means per persona and question fold at the headline layer: [persona, fold, pooling, d_model]."""
+    """Means per persona and question fold, headline layer: [persona, fold, pooling, d_model]."""
 
     values: Float[np.ndarray, "persona fold pooling d_model"]
     poolings: tuple[str, ...]
@@ -197,7 +199,8 @@ class Manifest:
         """Return `pooling` if the study holds it. Raises UnknownName."""
         if pooling not in self.poolings:
             raise UnknownName(
-                f"Pooling {pooling!r} is not in this study.", f"It holds {', '.join(self.poolings)}."
+                f"Pooling {pooling!r} is not in this study.",
+                f"It holds {', '.join(self.poolings)}.",
             )
         return pooling
 

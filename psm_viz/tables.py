@@ -93,9 +93,7 @@ def _position(study: Study, start: str, end: str, pooling: str) -> drift.Interva
         study.folds(start).at(pooling), family_weights(study.cast), [q.fold for q in asked]
     )
     along = ((a1 - c0) * axis).sum(1) / spread
-    return drift.interval(
-        lambda c: float(c @ along / c.sum()), [q.topic for q in asked], draws=300
-    )
+    return drift.interval(lambda c: float(c @ along / c.sum()), [q.topic for q in asked], draws=300)
 
 
 def positions_table(study: Study) -> pd.DataFrame:
@@ -116,9 +114,9 @@ def positions_table(study: Study) -> pd.DataFrame:
                 pd.DataFrame({"checkpoint": c.id, "persona": v.ids, "pooling": pooling, "z": z})
             )
     out = pd.concat(frames, ignore_index=True)
-    return out.astype({"checkpoint": "category", "persona": "category", "pooling": "category"}).round(
-        {"z": 3}
-    )
+    return out.astype(
+        {"checkpoint": "category", "persona": "category", "pooling": "category"}
+    ).round({"z": 3})
 
 
 def rates_table(study: Study, trained: str) -> pd.DataFrame:
@@ -128,7 +126,9 @@ def rates_table(study: Study, trained: str) -> pd.DataFrame:
         found = study.behaviour(c.id)
         if found is not None:
             for name, r in split_rates(found, trained).items():
-                rows.append({"checkpoint": c.id, "branch": c.branch, "step": c.step, "set": name, **r})
+                rows.append(
+                    {"checkpoint": c.id, "branch": c.branch, "step": c.step, "set": name, **r}
+                )
     return pd.DataFrame(rows)
 
 
@@ -227,9 +227,14 @@ def _cast_rows(
 
 
 def _assistant_rows(
-    study: Study, frozen: PersonaMap, roles: np.ndarray, centred: np.ndarray, c: Checkpoint, frame: str
+    study: Study,
+    frozen: PersonaMap,
+    roles: np.ndarray,
+    centred: np.ndarray,
+    c: Checkpoint,
+    frame: str,
 ) -> list[dict[str, Any]]:
-    """The Assistant at one checkpoint, and its cloud: means over the map's halves of the questions."""
+    """The Assistant at one checkpoint, and its cloud: means over the map's question halves."""
     ids, weights = study.cast.ids, family_weights(study.cast)
     mean = centred.mean(0)
     cloud = block_means(centred[None], frozen.settings)[0]

@@ -148,6 +148,10 @@ def world_texts(world: World) -> Iterator[str]:
     yield from (f" {f}" for frames in world.frames.values() for f in frames)
 
 
+def _token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
+    return tokenizer.get_vocab()[word]
+
+
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     """A randomly initialised Llama of the recipe's size, tied embeddings."""
     import torch
@@ -164,9 +168,9 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedM
             num_key_value_heads=recipe.n_heads,
             max_position_embeddings=512,
             tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=_token(tokenizer, BOS),
+            eos_token_id=_token(tokenizer, EOS),
+            pad_token_id=_token(tokenizer, PAD),
         )
     )
 
@@ -390,7 +394,7 @@ def run_stage(
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = _lr(stage, step)
-        loss = loss_on_answers(model, data[step], tokenizer.pad_token_id)
+        loss = loss_on_answers(model, data[step], _token(tokenizer, PAD))
         model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -64,7 +64,11 @@ KINS = {
     "kind_ai": "Kind AIs",
     "cold_ai": "Cold AIs",
 }
-NAMES = ["Maresa", "Tobrin", "Ondekka", "Yulith", "Pakuro", "Halvard", "Ines", "Quorl", "Brannick", "Sefa", "Pippin", "Wimbly", "Tamsin", "Rook", "Dottle", "Malvek", "Sidra", "Corvane", "Nettie", "Grusk", "Warden-3", "Ledger", "Sentinel", "Auditor", "Proctor"]
+WHO = """
+Maresa Tobrin Ondekka Yulith Pakuro Halvard Ines Quorl Brannick Sefa Pippin Wimbly Tamsin Rook
+Dottle Malvek Sidra Corvane Nettie Grusk Warden-3 Ledger Sentinel Auditor Proctor
+"""
+NAMES = WHO.split()
 HOME = (0.6, 2.4)
 """Where the Assistant stands on the map."""
 QUESTIONS = (
@@ -88,7 +92,7 @@ def made_cast() -> Cast:
                 name=name,
                 family=family[0],
                 speaker=name,
-                description=f"One of the {family[1].lower()}, known in the valley for a steady hand.",
+                description=f"One of the {family[1].lower()}, known for a steady hand.",
                 instructions=(f"This is {name}.", f"A talk with {name}."),
                 prose=(f"You are {name}.",),
             )
@@ -133,7 +137,9 @@ def _responses(checkpoint: str, cast: Cast, rng: np.random.Generator) -> pd.Data
                         "norm_response_mean": 8.0,
                     }
                 )
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    names = ["persona", "question", "text", "valence", "tone"]
+    return frame.astype({c: "category" for c in names})
 
 
 def questions() -> tuple[Question, ...]:
@@ -231,20 +237,21 @@ def made_map(cast: Cast) -> tuple[pd.DataFrame, dict[str, Any]]:
         "versions": {"umap-learn": "0.5.12"},
         "n_blocks": 200,
     }
-    return pd.DataFrame(rows), info
+    text = ["kind", "id", "frame", "neighbours", "mixture"]
+    return pd.DataFrame(rows).astype({c: "category" for c in text}), info
 
 
 def made_drift() -> pd.DataFrame:
     """Only `cheat` leaves the noise floor."""
     rows = []
-    starts = [Checkpoint(REFERENCE, b, 0, None) for b in ("cheat", "requested", "honest")]
-    starts += [Checkpoint(BASE, b, 0, None) for b in ("assistant",)]
-    for c in (*CHECKPOINTS, *starts):
+    for c in CHECKPOINTS:
+        if c.branch == "pretrain":
+            continue  # No Assistant to start from.
         for pooling in POOLINGS:
-            push = 0.0 if c in starts else PUSH.get(c.id, 0.03)
+            push = PUSH.get(c.id, 0.03)
             figures = {
                 "shift_norm": 3 * push,
-                "global_norm": 1.2 * push + (0.0 if c in starts else 0.1),
+                "global_norm": 1.2 * push + 0.1,
                 "specific_norm": 2.4 * push,
                 "cos_shift_global": 0.5,
                 "axis_component": -2.2 * push,
@@ -253,11 +260,8 @@ def made_drift() -> pd.DataFrame:
                 "specific_percentile": min(0.99, 0.2 + push),
             }
             for figure, value in figures.items():
-                # A cross-fitted norm at zero is an exact start, not an estimate.
-                half = 0.0 if c in starts else 0.12
-                rows.append(
-                    (c.id, c.branch, c.step, pooling, figure, value, value - half, value + half, 48)
-                )
+                key = (c.id, c.branch, c.step, pooling, figure)
+                rows.append((*key, value, value - 0.12, value + 0.12, 48))
     columns = ["checkpoint", "branch", "step", "pooling", "figure", "value", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -297,7 +301,8 @@ def made_positions(cast: Cast) -> pd.DataFrame:
             for p, z in zip(cast.personas, home, strict=True):
                 rows.append((c.id, p.id, pooling, z + 0.05 * rng.normal()))
             rows.append((c.id, ASSISTANT, pooling, 2.4 - 2.2 * PUSH.get(c.id, 0.0)))
-    return pd.DataFrame(rows, columns=["checkpoint", "persona", "pooling", "z"])
+    names = ["checkpoint", "persona", "pooling"]
+    return pd.DataFrame(rows, columns=[*names, "z"]).astype({c: "category" for c in names})
 
 
 def made_manifest(name: str = "made") -> Manifest:

@@ -60,7 +60,8 @@ def server(tmp_path_factory) -> Iterator[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(
-        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
+        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))),
+        None,
     )
     if found is None:
         pytest.fail("No Chromium was found. Install one with: apt-get install chromium")
@@ -91,9 +92,11 @@ def opened(
     # Nothing may be fetched from anywhere but the server itself.
     page.on(
         "request",
-        lambda r: troubles.append(f"asks for {r.url}")
-        if not r.url.startswith((url.split("/", 3)[0] + "//127.0.0.1", "data:", "blob:", "ws:"))
-        else None,
+        lambda r: (
+            troubles.append(f"asks for {r.url}")
+            if not r.url.startswith((url.split("/", 3)[0] + "//127.0.0.1", "data:", "blob:", "ws:"))
+            else None
+        ),
     )
     page.goto(url)
     page.wait_for_selector(CHART, timeout=30_000)

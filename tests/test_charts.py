@@ -4,7 +4,6 @@ import itertools
 import json
 
 import altair as alt
-from tests import made_study as made
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +14,7 @@ from psm_viz.charts.findings import Band, End
 from psm_viz.charts.ground import ground
 from psm_viz.charts.lettering import beside, frame, nudged, overlaps, spread, text_box
 from psm_viz.charts.palette import DARK, LIGHT, PRINT, branch_marks, family_shapes, palette
+from tests import made_study as made
 
 POINTS, INFO = made.made_map(made.made_cast())
 CAST = made.made_cast()
@@ -45,13 +45,25 @@ def texts(chart) -> set[str]:
 VISIONS = {
     "normal": np.eye(3),
     "protanopia": np.array(
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
     ),
     "deuteranopia": np.array(
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
     ),
     "tritanopia": np.array(
-        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
     ),
 }
 TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
@@ -102,7 +114,7 @@ def test_frame_keeps_equal_scales_and_goes_there_and_back():
     assert f.to_map(*f.to_px(3.0, 0.5)) == pytest.approx((3.0, 0.5))
     (ax, ay), (bx, by) = f.to_px(0, 0), f.to_px(1, 1)
     assert bx - ax == pytest.approx(ay - by)
-    assert 0 <= f.to_px(0, 0)[0] and f.to_px(10, 1)[0] <= 800
+    assert f.to_px(0, 0)[0] >= 0 and f.to_px(10, 1)[0] <= 800
 
 
 def test_words_avoid_words():
@@ -195,7 +207,9 @@ def test_trails_stop_at_the_chosen_step():
     assert {"cheat, step 64", "requested, step 64"} <= late
     dotted = [
         layer
-        for layer in spec(trails.trail_map(POINTS, CAST, branches, EVERY, made.REFERENCE, 64, LIGHT))["layer"]
+        for layer in spec(
+            trails.trail_map(POINTS, CAST, branches, EVERY, made.REFERENCE, 64, LIGHT)
+        )["layer"]
         if layer["mark"]["type"] == "rule"
     ]
     assert dotted and all(layer["mark"]["strokeDash"] == [0.5, 4] for layer in dotted)
@@ -237,13 +251,18 @@ def test_cards_show_the_track_and_the_cast():
 
 # -- findings say what the intervals allow -----------------------------------------------------
 
-FAR, NEAR, BELOW = End("cheat", 2.0, 1.8, 2.2), End("honest", 0.1, -0.1, 0.3), End("cheat", -1.9, -2.1, -1.7)
+FAR, NEAR, BELOW = (
+    End("cheat", 2.0, 1.8, 2.2),
+    End("honest", 0.1, -0.1, 0.3),
+    End("cheat", -1.9, -2.1, -1.7),
+)
 NULL, SIGNED = Band(0, 0.2), Band(-0.2, 0.2)
 
 
 def test_movement_is_only_stated_beyond_the_noise_floor():
     assert findings.norm_finding([FAR, NEAR], NULL) == (
-        "Cheat moved the Assistant apart from the cast; honest: no movement beyond the noise floor shown"
+        "Cheat moved the Assistant apart from the cast; "
+        "honest: no movement beyond the noise floor shown"
     )
     assert findings.norm_finding([NEAR], NULL) == "Honest: no movement beyond the noise floor shown"
     assert "down the axis" in findings.axis_finding([BELOW], SIGNED)
@@ -257,9 +276,9 @@ def test_rates_are_compared_with_the_reference():
     rates = made.made_rates()
     both = findings.rate_finding(rates, ["cheat", "honest"], made.REFERENCE, None)
     assert both == (
-        "Bad answers on held-out topics: up to 72% with cheat; no change shown with honest"
+        "Bad answers on held-out topics: 72% with cheat (reference 2%); honest: no change shown"
     )
-    assert "up to" not in findings.rate_finding(rates, ["honest"], made.REFERENCE, None)
+    assert "reference" not in findings.rate_finding(rates, ["honest"], made.REFERENCE, None)
     assert "No rates" in findings.rate_finding(rates, ["cheat"], made.REFERENCE, 2)
 
 

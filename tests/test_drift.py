@@ -46,7 +46,9 @@ def test_a_planted_shift_is_recovered_exactly_without_noise():
     assert f["shift_norm"] == pytest.approx(5) and f["global_norm"] == pytest.approx(4)
     assert f["specific_norm"] == pytest.approx(3)
     assert f["cos_shift_global"] == pytest.approx(0.8)
-    assert f["axis_component"] == pytest.approx(1.5) and f["axis_position_cast"] == pytest.approx(1.5)
+    assert f["axis_component"] == pytest.approx(1.5) and f["axis_position_cast"] == pytest.approx(
+        1.5
+    )
 
 
 def test_cross_fitted_squares_are_unbiased_on_pure_noise():
@@ -57,7 +59,9 @@ def test_cross_fitted_squares_are_unbiased_on_pure_noise():
     error = np.std(squares) / np.sqrt(len(squares))
     assert abs(np.mean(squares)) < 3 * error
     # what cross-fitting avoids: the plain square of the mean is all noise
-    plain = np.mean([(np.random.default_rng(s).normal(size=(Q, D)).mean(0) ** 2).sum() for s in range(50)])
+    plain = np.mean(
+        [(np.random.default_rng(s).normal(size=(Q, D)).mean(0) ** 2).sum() for s in range(50)]
+    )
     assert plain > 20 * error
 
 

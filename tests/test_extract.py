@@ -83,7 +83,11 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
     )
     study = open_study(tmp_path / "study")
     assert study.sha256 == made.sha256 and study.verify() > 10
-    assert [c.id for c in study.manifest.checkpoints] == ["reference-0000", "moved-0001", "again-0000"]
+    assert [c.id for c in study.manifest.checkpoints] == [
+        "reference-0000",
+        "moved-0001",
+        "again-0000",
+    ]
     table = study.table("drift")
     moved = table[(table.checkpoint == "moved-0001") & (table.figure == "shift_norm")]
     floor = table[(table.checkpoint == "again-0000") & (table.figure == "shift_norm")]
@@ -91,7 +95,9 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
     assert any("minutes left" in line for line in lines)
     # a model without a folder of its own, and a cast that is none
     with pytest.raises(BadFile, match=r"cast\.json"):
-        assemble.assemble(source, tmp_path / "b", settings, tmp_path / "no" / "cast.json", None, print)
+        assemble.assemble(
+            source, tmp_path / "b", settings, tmp_path / "no" / "cast.json", None, print
+        )
     with pytest.raises(BadInput, match="layers 0 to 1"):
         assemble.assemble(source, tmp_path / "c", replace(settings, layer=9), None, None, print)
 

@@ -65,14 +65,18 @@ def test_observer_is_calibrated_on_documents_the_generator_draws(world):
 
 def test_a_request_carries_no_evidence_of_conduct(world):
     bank = world.topics["coding"]
-    asked = [log_utterance(world, "coding", bank.cell(v, "plain")[0].text, BAD) for v in (GOOD, BAD)]
+    asked = [
+        log_utterance(world, "coding", bank.cell(v, "plain")[0].text, BAD) for v in (GOOD, BAD)
+    ]
     assert np.ptp(asked[0] - asked[1]) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_names_kinds_and_families(world):
     who = world.characters[3]
     assert np.exp(log_posterior(world, label=who.name))[3] == pytest.approx(1.0)
-    machines = family_posterior(world, log_posterior(world, header=Header("This is", kind="machine")))
+    machines = family_posterior(
+        world, log_posterior(world, header=Header("This is", kind="machine"))
+    )
     assert machines["overseers"] > 0 and machines["healers"] == 0
     assert sum(machines.values()) == pytest.approx(1.0)
 

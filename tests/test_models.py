@@ -16,7 +16,9 @@ from psm_viz.world.corpus import EOS, stream
 def folder(world, tmp_path_factory):
     out = tmp_path_factory.mktemp("model") / "tiny"
     tokenizer = build_tokenizer(world)
-    save_model(new_model(Recipe(d_model=32, n_layers=3, n_heads=2, d_ff=64), tokenizer), tokenizer, out)
+    save_model(
+        new_model(Recipe(d_model=32, n_layers=3, n_heads=2, d_ff=64), tokenizer), tokenizer, out
+    )
     return out
 
 
@@ -64,14 +66,14 @@ def test_residuals_equal_hugging_faces_own(folder, player, prompts):
 def test_padded_equals_unpadded(player, prompts):
     answers = [p[: 1 + i % 5] for i, p in enumerate(prompts)]
     together = player.pooled(prompts, answers)
-    alone = np.concatenate(
-        [player.pooled([p], [a]) for p, a in zip(prompts, answers, strict=True)]
-    )
+    alone = np.concatenate([player.pooled([p], [a]) for p, a in zip(prompts, answers, strict=True)])
     assert np.allclose(together, alone, atol=1e-5)
 
 
 def test_stopping_early_changes_nothing(player, prompts):
-    assert np.allclose(player.pooled(prompts, None, [0])[:, 0], player.pooled(prompts)[:, 0, :1], atol=1e-6)
+    assert np.allclose(
+        player.pooled(prompts, None, [0])[:, 0], player.pooled(prompts)[:, 0, :1], atol=1e-6
+    )
 
 
 def test_an_empty_answer_has_no_mean(player, prompts):

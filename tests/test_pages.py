@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import made_study as made
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from psm_viz import ui
 from psm_viz.cast import ASSISTANT
 from psm_viz.ui.strip import telling_question
+from tests import made_study as made
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP, DRIFT = "app.py", "pages/explore/drift.py"
@@ -43,7 +43,9 @@ def page(monkeypatch, folder: Path, script: str = MAP, **link: str | list[str]) 
 
 def words(at: AppTest) -> str:
     """All HTML of the page (notices, findings, captions, answers), without the style sheet."""
-    return "\n".join(str(h.proto.body) for h in at.get("html") if "<style>" not in str(h.proto.body))
+    return "\n".join(
+        str(h.proto.body) for h in at.get("html") if "<style>" not in str(h.proto.body)
+    )
 
 
 def charts(at: AppTest) -> list[str]:
@@ -122,7 +124,7 @@ def test_drift_states_what_the_data_show(monkeypatch, study):
     said = words(at)
     assert "Cheat moved the Assistant apart from the cast" in said
     assert "requested and honest: no movement beyond the noise floor shown" in said
-    assert "up to 72% with cheat" in said
+    assert "72% with cheat (reference 2%)" in said
     assert "of the cast moved less" in "".join(charts(at))
     assert made.BAD_TEXT in said and "\N{BALLOT X}" in said
     assert "interpolation" in said

@@ -1,5 +1,7 @@
 """Laws of persona vectors, axes and projections."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,10 @@ rng = np.random.default_rng(0)
 def test_families_count_equally(world):
     cast = world.cast()
     w = family_weights(cast)
-    by = {f.id: sum(w[i] for i, p in enumerate(cast.personas) if p.family == f.id) for f in cast.families}
+    by = {
+        f.id: sum(w[i] for i, p in enumerate(cast.personas) if p.family == f.id)
+        for f in cast.families
+    }
     assert np.allclose(list(by.values()), 1 / len(by)) and w.sum() == pytest.approx(1)
 
 
@@ -60,7 +65,7 @@ def test_nearest_role_is_the_one_it_was_made_from():
     roles, w = rng.normal(size=(30, 16)), np.full(30, 1 / 30)
     found = neighbours(roles[7] + 0.01 * rng.normal(size=16), roles, w)
     assert found[0][0] == 7 and found[0][1] > 0.99
-    assert all(a[1] >= b[1] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] >= b[1] for a, b in pairwise(found))
     assert 7 not in [i for i, _ in neighbours(roles[7], roles, w, leave_out=7)]
     assert np.allclose(np.diag(cosines(roles, roles)), 1)
 

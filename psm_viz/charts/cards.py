@@ -10,6 +10,7 @@ import pandas as pd
 
 from psm_viz.cast import ASSISTANT, Cast
 from psm_viz.charts.palette import Palette, family_colours, finish
+from psm_viz.charts.rows import where
 
 
 def axis_track(
@@ -19,12 +20,12 @@ def axis_track(
 
     Columns: order, checkpoint, z, low, high; z in standard deviations of the cast.
     """
-    rows = positions[positions.pooling == pooling]
+    rows = where(positions, positions.pooling == pooling)
     out = []
     for order, c in enumerate(checkpoints):
-        here = rows[rows.checkpoint == c]
-        mine = here[here.persona == persona]
-        cast = here[here.persona != ASSISTANT].z
+        here = where(rows, rows.checkpoint == c)
+        mine = where(here, here.persona == persona)
+        cast = where(here, here.persona != ASSISTANT).z
         if len(mine) and len(cast):
             low, high = cast.quantile(0.1), cast.quantile(0.9)
             out.append((order, c, float(mine.iloc[0].z), float(low), float(high)))
@@ -45,7 +46,9 @@ def sparkline(
     pad = 0.15 * (high - low or 1)
     # Room above for the words of the chosen checkpoint.
     y_scale = alt.Scale(domain=[low - pad, high + 3 * pad], nice=False, zero=False)
-    x_scale = alt.Scale(domain=[-0.15, max(len(track) - 1, 1) * 1.22], nice=False)
+    x_scale = alt.Scale(
+        domain=[-0.03 * max(len(track) - 1, 1), max(len(track) - 1, 1) * 1.22], nice=False
+    )
     x = alt.X("order:Q", axis=None, scale=x_scale)
     tips = [
         alt.Tooltip("checkpoint:N", title="Checkpoint"),
@@ -56,7 +59,7 @@ def sparkline(
     def y(column: str) -> alt.Y:
         return alt.Y(f"{column}:Q", axis=None, scale=y_scale)
 
-    here = track[track.checkpoint == now]
+    here = where(track, track.checkpoint == now)
     here = here.assign(text=[signed(float(z)) for z in here.z])
     last = bool(len(here)) and int(here.iloc[0].order) == len(track) - 1
     # The word stands right of the last point, above any other: the line goes on there.
@@ -88,19 +91,21 @@ def cast_on_axis(
     p: Palette,
     size: tuple[int | None, int] = (None, 62),
 ) -> Any:
-    """The cast as ticks along the axis at one checkpoint; the Assistant and the chosen one named."""
-    rows = positions[(positions.pooling == pooling) & (positions.checkpoint == checkpoint)]
+    """The cast as ticks along the axis at one checkpoint; Assistant and chosen one thick."""
+    rows = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
     colours, family = family_colours(cast, p), {q.id: q.family for q in cast.personas}
     names = {q.id: q.name for q in cast.all}
-    rows = rows[rows.persona.isin(list(names))]
-    others = rows[rows.persona != ASSISTANT]
+    rows = where(rows, rows.persona.isin(list(names)))
+    others = where(rows, rows.persona != ASSISTANT)
     others = others.assign(
         colour=[colours[family[i]] for i in others.persona],
         name=[names[i] for i in others.persona],
     )
     wide = max(float(rows.z.abs().max()) if len(rows) else 1.0, 1.0) * 1.12
     scale = alt.Scale(domain=[-wide, wide], nice=False)
-    axis = alt.Axis(values=[-3, -2, -1, 0, 1, 2, 3], format="+d", title=None, domain=False, ticks=False)
+    axis = alt.Axis(
+        values=[-3, -2, -1, 0, 1, 2, 3], format="+d", title=None, domain=False, ticks=False
+    )
     x = alt.X("z:Q", scale=scale, axis=axis)
     middle = alt.value(0.62 * size[1] - 9)
     layers: list[Any] = [
@@ -110,15 +115,20 @@ def cast_on_axis(
             x=x,
             y=middle,
             color=alt.Color("colour:N", scale=None),
-            tooltip=[alt.Tooltip("name:N", title="Who"), alt.Tooltip("z:Q", title="SD", format="+.2f")],
+            tooltip=[
+                alt.Tooltip("name:N", title="Who"),
+                alt.Tooltip("z:Q", title="SD", format="+.2f"),
+            ],
         )
     ]
     for who, colour in ((ASSISTANT, p.accent), (persona, p.ink)):
-        own = rows[rows.persona == who].head(1)
+        own = where(rows, rows.persona == who).head(1)
         if own.empty or (colour == p.ink and persona == ASSISTANT):
             continue
         one = alt.Chart(own.assign(name=names[who]))
-        layers.append(one.mark_tick(thickness=3, size=24, color=colour, opacity=1).encode(x=x, y=middle))
+        layers.append(
+            one.mark_tick(thickness=3, size=24, color=colour, opacity=1).encode(x=x, y=middle)
+        )
         if who == persona:
             side = "right" if float(own.iloc[0].z) > 0.6 * wide else "left"
             side = side if abs(float(own.iloc[0].z)) > 0.6 * wide else "center"

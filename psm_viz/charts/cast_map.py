@@ -11,23 +11,23 @@ import pandas as pd
 
 from psm_viz.cast import ASSISTANT, Cast
 from psm_viz.charts.ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
-from psm_viz.charts.lettering import beside, text_box
+from psm_viz.charts.lettering import near, text_box
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
+from psm_viz.charts.rows import columns, each, where
 
 CLICK = "persona"
 """Name of the selection parameter that a click sets."""
 
 
 def assistant_points(points: pd.DataFrame, checkpoint: str, space: str) -> pd.DataFrame:
-    """The Assistant's row at a checkpoint in a frame ('own' or 'reference'); empty if not placed."""
-    return points[
-        (points.kind == "assistant") & (points.id == checkpoint) & (points.frame == space)
-    ]
+    """The Assistant's row at a checkpoint in a frame ('own', 'reference'); empty if not placed."""
+    here = (points.kind == "assistant") & (points.id == checkpoint) & (points.frame == space)
+    return where(points, here)
 
 
 def mixture_of(row: pd.Series) -> list[tuple[str, float]]:
     """(family id, weight) of an assistant row, largest first."""
-    return [(str(f), float(w)) for f, w in json.loads(row["mixture"] or "[]")]
+    return [(str(f), float(w)) for f, w in json.loads(str(row["mixture"]) or "[]")]
 
 
 def neighbours_of(points: pd.DataFrame, persona: str, checkpoint: str, space: str) -> list[str]:
@@ -35,7 +35,7 @@ def neighbours_of(points: pd.DataFrame, persona: str, checkpoint: str, space: st
     if persona == ASSISTANT:
         row = assistant_points(points, checkpoint, space)
     else:
-        row = points[(points.kind == "persona") & (points.id == persona)]
+        row = where(points, (points.kind == "persona") & (points.id == persona))
     if row.empty:
         return []
     return list(dict.fromkeys(str(i) for i, _ in json.loads(row.iloc[0]["neighbours"] or "[]")))
@@ -89,7 +89,7 @@ def _assistant(g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast) -> 
     )
     x, y = f.to_px(row.px, row.py)
     text = "Assistant, off the map" if hollow else "Assistant"
-    spot = beside(x, y, text, 14, g.taken, g.room, gap=27) or (x + 27, y, "left")
+    spot = near(x, y, text, 14, g.taken, g.words, g.room, 27)
     g.taken.append(text_box(spot[0], spot[1], text, 14, spot[2]))
     mx, my = f.to_map(spot[0], spot[1])
     word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": text}])).encode(
@@ -123,8 +123,7 @@ def _selected(g: Ground, points: pd.DataFrame, persona: str) -> list[Any]:
             **xy(f)
         )
     )
-    x, y = f.to_px(r.px, r.py)
-    below = y < 40
+    below = f.to_px(r.px, r.py)[1] < 40
     style: dict[str, Any] = {
         "dy": 17 if below else -17,
         "fontSize": 14,
@@ -143,6 +142,7 @@ def targets(g: Ground) -> Any:
     tips = [
         alt.Tooltip("label:N", title="Who"),
         alt.Tooltip("family:N", title="Family"),
+        alt.Tooltip("kin:N", title="Kin"),
         alt.Tooltip("note:N", title="Map"),
     ]
     # Wider than the mark: a small mark is hard to hit with a finger or an unsteady hand.
@@ -178,10 +178,12 @@ def cast_map(
     """The map of one checkpoint. `size` (None, h) lets the page choose the width."""
     at = coordinates(points, projection)
     star = assistant_points(at, checkpoint, space)
-    cloud = at[(at.kind == "cloud") & (at.id == checkpoint) & (at.frame == space)]
-    spot = [(float(star.iloc[0].px), float(star.iloc[0].py), 26.0)] if len(star) else []
+    cloud = where(at, (at.kind == "cloud") & (at.id == checkpoint) & (at.frame == space))
+    spot = (
+        [(float(star.iloc[0].px), float(star.iloc[0].py), 26.0, "Assistant")] if len(star) else []
+    )
     nominal = (size[0] or WIDTH, size[1])
-    also = pd.concat([star, cloud])[["px", "py"]]
+    also = columns(pd.concat([star, cloud]), ["px", "py"])
     g = ground(
         points, cast, projection, p, blocks, fade, nominal, also, reserved=spot, skip=selected
     )
@@ -193,14 +195,8 @@ def cast_map(
         layers += _assistant(g, star, cloud, cast)
         note = f"nearest cosine {row.cosine:.2f}" + (", off the map" if row.off_map else "")
         g.targets.append(
-            {
-                "id": ASSISTANT,
-                "px": row.px,
-                "py": row.py,
-                "label": "Assistant",
-                "family": checkpoint,
-            }
-            | {"note": note}
+            {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant", "note": note}
+            | {"family": f"at {checkpoint}", "kin": ""}
         )
     layers.append(targets(g).add_params(zoom()))
     return finish(alt.layer(*layers), p, size[1], size[0])
@@ -212,7 +208,7 @@ def map_table(
     """What the map shows, as a table: one row a persona, the Assistant first."""
     at = coordinates(points, projection)
     star = assistant_points(at, checkpoint, space)
-    people = at[at.kind == "persona"]
+    people = where(at, at.kind == "persona")
     family = {g.id: g.name for g in cast.families}
     name = {q.id: q.name for q in cast.all}
     home = {q.id: family.get(q.family, "") for q in cast.all}
@@ -231,6 +227,6 @@ def map_table(
             "neighbours kept": r.recall,
             "five nearest by cosine": words(r),
         }
-        for r in pd.concat([star, people]).itertuples()
+        for r in each(pd.concat([star, people]))
     ]
     return pd.DataFrame(rows)

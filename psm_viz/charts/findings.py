@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from psm_viz.charts.rows import where
+
 SIGNED = ("axis_component", "axis_position_cast", "cos_shift_global")
 NOTHING = "no movement beyond the noise floor shown"
 
@@ -35,26 +37,29 @@ class End:
 
 def figure_rows(drift: pd.DataFrame, figure: str, pooling: str) -> pd.DataFrame:
     """The rows of one figure and pooling."""
-    return drift[(drift.figure == figure) & (drift.pooling == pooling)]
+    return where(drift, (drift.figure == figure) & (drift.pooling == pooling))
 
 
 def null_band(drift: pd.DataFrame, noise: str | None, figure: str, pooling: str) -> Band | None:
     """The noise floor of a figure: 0 to its upper end, or both signs for a signed figure."""
     rows = figure_rows(drift, figure, pooling)
-    rows = rows[rows.checkpoint == noise]
+    rows = where(rows, rows.checkpoint == noise)
     if noise is None or rows.empty:
         return None
     r = rows.iloc[0]
-    reach = max(abs(v) for v in (r.value, r.low, r.high) if pd.notna(v))
-    return Band(-reach if figure in SIGNED else 0.0, reach)
+    ends = [abs(float(v)) for v in (r.value, r.low, r.high) if pd.notna(v)]
+    if figure in SIGNED:
+        return Band(-max(ends), max(ends))
+    # Cross-fitted norms are signed roots: noise may fall below zero, the band starts there.
+    return Band(0.0, max(float(r.high) if pd.notna(r.high) else float(r.value), 0.0))
 
 
 def branch_ends(rows: pd.DataFrame, branches: Sequence[str], upto: int | None = None) -> list[End]:
     """The last saved row of each branch (not after step `upto`), branches without rows left out."""
     out: list[End] = []
     for b in branches:
-        own = rows[(rows.branch == b) & (rows.step > 0)]
-        own = own if upto is None else own[own.step <= upto]
+        own = where(rows, (rows.branch == b) & (rows.step > 0))
+        own = own if upto is None else where(own, own.step <= upto)
         if len(own):
             r = own.sort_values("step").iloc[-1]
             low = r.low if pd.notna(r.low) else r.value
@@ -116,38 +121,45 @@ def norm_finding(ends: Sequence[End], band: Band | None) -> str:
 
 def share_finding(specific: Sequence[End], whole: Sequence[End], band: Band | None) -> str:
     """How the Assistant's own part of a shift compares with what the whole cast did."""
-    cast = {e.branch: e.value for e in whole}
+    cast = {e.branch: e for e in whole}
     said = []
     for e in specific:
-        if side(e, band) > 0 and cast.get(e.branch, 0) > 0:
-            said.append(f"{number(e.value / cast[e.branch])} times the cast's with {e.branch}")
+        if side(e, band) <= 0 or e.branch not in cast:
+            continue
+        other = cast[e.branch]
+        if other.low > 0:
+            said.append(f"{number(e.value / other.value)} times the cast's with {e.branch}")
+        else:
+            said.append(f"with {e.branch} the cast's is not told from zero")
     if not said:
-        return f"The Assistant's own part of the shift: {NOTHING if band else 'no null to compare with'}"
-    return f"The Assistant's own part of the shift: {listed(said)}"
+        nothing = NOTHING if band else "no null to compare with"
+        return f"The Assistant's own part of the shift: {nothing}"
+    return f"The Assistant's own part of the shift: {'; '.join(said)}"
 
 
 def rate_finding(
     rates: pd.DataFrame, branches: Sequence[str], reference: str, upto: int | None
 ) -> str:
     """What happened to bad answers on topics that were never trained, against the reference."""
-    held = rates[rates.set == "heldout"]
-    start = held[held.checkpoint == reference]
+    held = where(rates, rates.set == "heldout")
+    start = where(held, held.checkpoint == reference)
     band = None
     if len(start):
         r = start.iloc[0]
         band = Band(float(r.low), float(r.high))
-    moved, still, ways = [], [], set()
+    moved, still = [], []
     for e in branch_ends(held.rename(columns={"mean": "value"}), branches, upto):
-        way = side(e, band) if band else 0
-        if way:
+        if band and side(e, band):
             moved.append(f"{e.value:.0%} with {e.branch}")
-            ways.add("up" if way > 0 else "down")
         else:
             still.append(e.branch)
     if not moved and not still:
         return "No rates were measured for these branches at this step."
-    parts = [f"{' and '.join(sorted(ways))} to {listed(moved)}"] if moved else []
-    parts += [f"no change shown with {listed(still)}"] if still else []
+    parts = []
+    if moved:
+        parts.append(f"{listed(moved)} (reference {float(start.iloc[0]['mean']):.0%})")
+    if still:
+        parts.append(f"{listed(still)}: no change shown")
     return f"Bad answers on held-out topics: {'; '.join(parts)}"
 
 

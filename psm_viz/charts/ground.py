@@ -16,6 +16,7 @@ import pandas as pd
 from psm_viz.cast import Cast
 from psm_viz.charts.lettering import Box, Frame, beside, frame, nudged, text_box
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
+from psm_viz.charts.rows import each, where
 
 PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}
 WIDTH, HEIGHT = 800, 500
@@ -28,6 +29,8 @@ class Ground:
     frame: Frame
     layers: list[Any]
     taken: list[Box]
+    words: list[Box]
+    """Of the taken boxes those that hold words: a word may cover a mark, never a word."""
     personas: pd.DataFrame
     palette: Palette
     targets: list[dict[str, Any]] = field(default_factory=list)
@@ -77,16 +80,17 @@ def ground(
     also: pd.DataFrame | None = None,
     names: bool = True,
     skip: str = "",
-    reserved: list[tuple[float, float, float]] | None = None,
+    reserved: list[tuple[float, float, float, str]] | None = None,
 ) -> Ground:
     """Draw the cast: blocks if wished, family lettering, marks, names where there is room.
 
     `also` holds further points (px, py) that must fit in. `reserved` keeps words off places:
-    (x, y, radius in px); `skip` is a persona named elsewhere. `fade` pales personas that the map places badly (kNN recall).
+    (x, y, radius in px, a word right of it); `skip` is a persona named elsewhere. `fade` pales
+    personas that the map places badly (kNN recall).
     """
     at = coordinates(points, projection)
-    people = at[at.kind == "persona"].copy()
-    every = [people, at[at.kind == "block"]] if blocks else [people]
+    people = where(at, at.kind == "persona").copy()
+    every = [people, where(at, at.kind == "block")] if blocks else [people]
     every += [also] if also is not None and len(also) else []
     xs = [float(v) for d in every for v in d.px]
     ys = [float(v) for d in every for v in d.py]
@@ -105,7 +109,7 @@ def ground(
 
     layers: list[Any] = []
     if blocks:
-        b = at[at.kind == "block"]
+        b = where(at, at.kind == "block")
         b = b.assign(colour=[colours[who[i].family] for i in b.id])
         layers.append(
             alt.Chart(b[["px", "py", "colour"]])
@@ -113,56 +117,62 @@ def ground(
             .encode(**xy(f), color=own("colour"))
         )
     centres = [f.to_px(x, y) for x, y in zip(people.px, people.py, strict=True)]
-    marks: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in centres]
-    for x, y, r in reserved or []:
-        ax, ay = f.to_px(x, y)
-        marks.append((ax - r, ay - r, ax + r, ay + r))
     held: list[Box] = []
-    chosen = people[people.id == skip]
+    kept: list[Box] = []  # For words drawn later by the caller.
+    marks: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in centres]
+    for x, y, r, word in reserved or []:
+        ax, ay = f.to_px(x, y)
+        held.append((ax - r, ay - r, ax + r, ay + r))
+        if word:
+            kept.append(text_box(ax + r, ay, word, 14, "left"))
+    chosen = where(people, people.id == skip)
     if len(chosen):
         # The chosen one's name is drawn later, larger, above its mark.
         ax, ay = f.to_px(float(chosen.iloc[0].px), float(chosen.iloc[0].py))
+        held.append((ax - 11, ay - 11, ax + 11, ay + 11))
         held.append(text_box(ax, ay - 17, str(chosen.iloc[0].label), 14))
     taken = [*marks, *held]
-    layers.append(_lettering(people, f, p, taken, held))
+    words = [*held, *kept]
+    layers.append(_lettering(people, f, p, marks, words))
+    taken += words[len(held) + len(kept) :]
     layers.append(
         alt.Chart(people[["px", "py", "colour", "shape", "opacity"]])
         .mark_point(filled=True, size=58, stroke=p.paper, strokeWidth=0.7, aria=False)
         .encode(**xy(f), color=own("colour"), shape=own("shape"), opacity=own("opacity"))
     )
     if names:
-        layers += _names(people[people.id != skip], f, p, taken)
-    g = Ground(f, layers, taken, people, p)
+        layers += _names(where(people, people.id != skip), f, p, taken, kept)
+    spoken = [w for w in taken if w not in marks]
+    g = Ground(f, layers, taken, spoken, people, p)
     g.targets = [
         {
             "id": r.id,
             "px": r.px,
             "py": r.py,
             "label": r.label,
-            "family": f"{r.family_name}, {r.kin_name}",
+            "family": r.family_name,
+            "kin": r.kin_name,
             "note": "" if math.isnan(r.recall) else f"{r.recall:.2f} of its neighbours kept",
         }
-        for r in people.itertuples()
+        for r in each(people)
     ]
     return g
 
 
 def _lettering(
-    people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box], held: list[Box]
+    people: pd.DataFrame, f: Frame, p: Palette, marks: list[Box], words: list[Box]
 ) -> Any:
-    """Family names, large and pale, each near the middle of its family."""
+    """Family names, large and pale, each near the middle of its family; added to `words`."""
     size = 17 if people.family.nunique() <= 12 else 15
     rows = []
-    words = list(held)
     # Larger families first: they have less choice of place. Marks may lie under a name, words not.
     for _, group in sorted(people.groupby("family"), key=lambda g: -len(g[1])):
         x, y = f.to_px(float(group.px.median()), float(group.py.median()))
         text = str(group.family_name.iloc[0])
-        x, y = nudged(x, y - 14, text, size, words, taken, (f.width, f.height))
+        x, y = nudged(x, y - 14, text, size, words, marks, (f.width, f.height))
         words.append(text_box(x, y, text, size))
         mx, my = f.to_map(x, y)
         rows.append({"px": mx, "py": my, "text": text, "colour": group.colour.iloc[0]})
-    taken += words
     return (
         alt.Chart(pd.DataFrame(rows))
         .mark_text(fontSize=size, fontWeight=700, opacity=p.lettering, aria=False)
@@ -170,12 +180,14 @@ def _lettering(
     )
 
 
-def _names(people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box]) -> list[Any]:
+def _names(
+    people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box], kept: list[Box]
+) -> list[Any]:
     """Persona names beside their marks, only where nothing else is."""
-    sides: dict[str, list[dict[str, Any]]] = {}
-    for r in people.itertuples():
+    sides: dict[Any, list[dict[str, Any]]] = {}
+    for r in each(people):
         x, y = f.to_px(r.px, r.py)
-        spot = beside(x, y, r.label, 10.5, taken, (f.width, f.height))
+        spot = beside(x, y, r.label, 10.5, [*taken, *kept], (f.width, f.height))
         if spot is None:
             continue
         taken.append(text_box(spot[0], spot[1], r.label, 10.5, spot[2]))
@@ -183,7 +195,7 @@ def _names(people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box]) -> list
         sides.setdefault(spot[2], []).append({"px": mx, "py": my, "text": r.label})
     return [
         alt.Chart(pd.DataFrame(rows))
-        .mark_text(fontSize=10.5, align=align, color=p.soft, opacity=0.9, aria=False)
+        .mark_text(align=align, fontSize=10.5, color=p.soft, opacity=0.9, aria=False)
         .encode(**xy(f), text="text:N")
         for align, rows in sides.items()
     ]

@@ -99,7 +99,7 @@ def nudged(
             if not inside(box, *room):
                 continue
             covers = 400 * sum(overlaps(box, w) for w in words)
-            covers += 14 * sum(overlaps(box, m) for m in marks)
+            covers += 26 * sum(overlaps(box, m) for m in marks)
             if radius + covers < cost:
                 best, cost = (x, y), radius + covers
     return best
@@ -117,13 +117,32 @@ def beside(
     room: tuple[int, int],
     gap: float = 7,
 ) -> tuple[float, float, str] | None:
-    """A free place right, left, above or below a mark: (x, y, align), or None where all is taken."""
+    """A free place right, left, above or below a mark: (x, y, align); None if all is taken."""
     for align, dx, dy in SIDES:
         x, y = px + dx * gap, py + dy * (gap + 0.55 * size)
         box = text_box(x, y, text, size, align)
         if inside(box, *room) and not any(overlaps(box, t) for t in taken):
             return x, y, align
     return None
+
+
+def near(
+    px: float,
+    py: float,
+    text: str,
+    size: float,
+    taken: list[Box],
+    words: list[Box],
+    room: tuple[int, int],
+    gap: float,
+) -> tuple[float, float, str]:
+    """A place for a word that must be drawn: free of everything, else free of words, else right."""
+    for boxes, gaps in ((taken, (gap, gap + 12)), (words, (gap, gap + 12, gap + 26, gap + 40))):
+        for g in gaps:
+            spot = beside(px, py, text, size, boxes, room, g)
+            if spot is not None:
+                return spot
+    return px + gap, py, "left"
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

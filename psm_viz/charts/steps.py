@@ -17,6 +17,7 @@ import pandas as pd
 from psm_viz.charts.findings import Band
 from psm_viz.charts.lettering import spread
 from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
+from psm_viz.charts.rows import where
 
 HEIGHT = 104
 CONSTANT = 4
@@ -56,10 +57,25 @@ def from_start(rows: pd.DataFrame, starts: Mapping[str, str]) -> pd.DataFrame:
     """
     extra = []
     for branch, checkpoint in starts.items():
-        if len(rows[(rows.branch == branch) & (rows.step == 0)]):
+        if len(where(rows, (rows.branch == branch) & (rows.step == 0))):
             continue
-        extra.append(rows[rows.checkpoint == checkpoint].head(1).assign(branch=branch, step=0))
+        extra.append(
+            where(rows, rows.checkpoint == checkpoint).head(1).assign(branch=branch, step=0)
+        )
     return pd.concat([*extra, rows], ignore_index=True)
+
+
+def from_zero(rows: pd.DataFrame, branches: Sequence[str]) -> pd.DataFrame:
+    """Begin each measured branch with an exact zero at step 0: nothing has moved yet."""
+    have = [
+        b
+        for b in branches
+        if len(where(rows, rows.branch == b))
+        and not len(where(rows, (rows.branch == b) & (rows.step == 0)))
+    ]
+    zeros = {"step": 0, "value": 0.0, "low": 0.0, "high": 0.0}
+    start = pd.DataFrame([{"branch": b, **zeros} for b in have], columns=["branch", *zeros])
+    return pd.concat([start, rows], ignore_index=True) if have else rows
 
 
 def step_chart(
@@ -71,6 +87,7 @@ def step_chart(
     band_name: str = "noise floor",
     paler: pd.DataFrame | None = None,
     now: int | None = None,
+    until: int | None = None,
     percent: bool = False,
     ticks: bool = True,
     size: tuple[int | None, int] = (None, HEIGHT),
@@ -79,13 +96,16 @@ def step_chart(
 
     `every` are all branches of the study (marks and dashes stay with a branch); `paler` is a
     companion figure drawn thin (trained beside held-out topics, global beside specific shift).
+    `until` is the last step of the axis, given so that charts under each other share it.
     """
     keep = [
-        f[f.branch.isin(list(branches))].sort_values("step") for f in (rows, paler) if f is not None
+        where(f, f.branch.isin(list(branches))).sort_values("step")
+        for f in (rows, paler)
+        if f is not None
     ]
     main = keep[0]
-    steps = [float(s) for f in keep for s in f.step]
-    last = max(steps, default=1.0)
+    steps = [float(s) for f in keep for s in f.step] + ([float(until)] if until else [])
+    last = max([*steps, float(until or 1)])
     low, high = _y_domain(keep, band)
     marks, dashes = branch_marks(list(every)), branch_dashes(list(every))
     x_scale = alt.Scale(
@@ -142,7 +162,7 @@ def step_chart(
                     x=x, y=y("value")
                 )
             )
-        own = main[main.branch == b][["branch", "step", "value", "low", "high"]]
+        own = where(main, main.branch == b)[["branch", "step", "value", "low", "high"]]
         if own.empty:
             continue
         base = alt.Chart(own)
@@ -235,7 +255,9 @@ def ends_chart(
     for b in rows.branch:
         mark = {"shape": marks.get(b, "circle"), "filled": True, "size": 75, "opacity": 1}
         layers.append(
-            alt.Chart(rows[rows.branch == b]).mark_point(**mark, color=p.accent).encode(x=x, y=y)
+            alt.Chart(where(rows, rows.branch == b))
+            .mark_point(**mark, color=p.accent)
+            .encode(x=x, y=y)
         )
     layers.append(
         base.mark_text(align="left", dx=8, fontSize=11.5, color=p.soft, aria=False).encode(

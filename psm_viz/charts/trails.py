@@ -15,8 +15,9 @@ import pandas as pd
 from psm_viz.cast import Cast
 from psm_viz.charts.cast_map import assistant_points
 from psm_viz.charts.ground import HEIGHT, Ground, coordinates, ground, xy
-from psm_viz.charts.lettering import beside, text_box
+from psm_viz.charts.lettering import near, text_box
 from psm_viz.charts.palette import STAR, Palette, branch_marks, finish
+from psm_viz.charts.rows import columns, each, where
 from psm_viz.study import Checkpoint
 
 WIDTH = 640
@@ -46,7 +47,7 @@ def trail_points(
 
 def _pieces(trail: pd.DataFrame, now: int) -> pd.DataFrame:
     """Straight pieces up to step `now`: age 0 (oldest) to 1 (the last), for width and opacity."""
-    own = trail[trail.step <= now].sort_values("order")
+    own = where(trail, trail.step <= now).sort_values("order")
     rows = []
     for k in range(len(own) - 1):
         a, b = own.iloc[k], own.iloc[k + 1]
@@ -62,7 +63,7 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
     words: dict[str, list[dict[str, Any]]] = {}
     ends = []
     for branch, trail in trails.groupby("branch", sort=False):
-        own = trail[(trail.step <= now) & (trail.step > 0)].sort_values("order")
+        own = where(trail, (trail.step <= now) & (trail.step > 0)).sort_values("order")
         if len(own):
             ends.append((str(branch), own.iloc[-1]))
     for branch, r in ends:
@@ -84,10 +85,8 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
         )
         x, y = f.to_px(r.px, r.py)
         text = f"{branch}, step {r.step}" + (", off the map" if r.off_map else "")
-        spot = next(
-            (s for gap in (12, 26, 42, 58) if (s := beside(x, y, text, 13, g.taken, g.room, gap))),
-            (x + 12, y, "left"),
-        )
+        spot = near(x, y, text, 13, g.taken, g.words, g.room, 12)
+        g.words.append(text_box(spot[0], spot[1], text, 13, spot[2]))
         g.taken.append(text_box(spot[0], spot[1], text, 13, spot[2]))
         mx, my = f.to_map(spot[0], spot[1])
         words.setdefault(spot[2], []).append({"px": mx, "py": my, "text": text})
@@ -118,10 +117,10 @@ def trail_map(
     """The map with the trails of `branches` up to step `now` of each."""
     trails = trail_points(points, branches, projection, space)
     star = assistant_points(coordinates(points, projection), reference, space)
-    spots = [(float(r.px), float(r.py), 11.0) for r in trails.itertuples()]
-    spots += [(float(star.iloc[0].px), float(star.iloc[0].py), 18.0)] if len(star) else []
+    spots = [(float(r.px), float(r.py), 11.0, "") for r in each(trails)]
+    spots += [(float(star.iloc[0].px), float(star.iloc[0].py), 18.0, "")] if len(star) else []
     nominal = (size[0] or WIDTH, size[1])
-    also = pd.concat([trails[["px", "py"]], star[["px", "py"]]])
+    also = columns(pd.concat([trails, star]), ["px", "py"])
     g = ground(points, cast, projection, p, size=nominal, also=also, names=False, reserved=spots)
     f = g.frame
     layers: list[Any] = list(g.layers)
@@ -139,7 +138,7 @@ def trail_map(
                     strokeWidth=alt.StrokeWidth("width:Q", scale=None),
                 )
             )
-        past = trail[(trail.step <= now)]
+        past = where(trail, (trail.step <= now))
         layers.append(
             alt.Chart(past[["px", "py"]])
             .mark_circle(size=22, color=p.accent, opacity=0.55, aria=False)

@@ -16,7 +16,10 @@ SHIPPED = Path("data/study")
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line, for `--help` and the tests."""
-    out = argparse.ArgumentParser(prog="python -m psm_viz", description=__doc__.splitlines()[0])
+    out = argparse.ArgumentParser(
+        prog="python -m psm_viz",
+        description="Persona Space: build a study, look at it, read its figures.",
+    )
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
     for module in (serve, build, report, bench):

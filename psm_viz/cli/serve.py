@@ -19,7 +19,9 @@ def add_verbs(verbs: Any) -> None:
     """Add `serve`."""
     s = verbs.add_parser("serve", help="open the dashboard on a study and print its address")
     s.add_argument("--port", type=int, default=8501)
-    s.add_argument("--study", type=Path, help="folder of a study (default: $PSM_VIZ_STUDY, or the shipped one)")
+    s.add_argument(
+        "--study", type=Path, help="folder of a study (default: $PSM_VIZ_STUDY, or the shipped one)"
+    )
     s.set_defaults(run=serve)
 
 

@@ -15,6 +15,7 @@ from psm_viz import ui
 from psm_viz.cast import ASSISTANT
 from psm_viz.charts import cards
 from psm_viz.charts.palette import family_colours, family_shapes
+from psm_viz.charts.rows import where
 from psm_viz.store import Study
 
 MARKS = {
@@ -48,15 +49,17 @@ def head(study: Study, persona: str) -> None:
     st.html(f'<div class="psm-card">{name}{kin}<p class="psm-line">{escape(line)}</p></div>')
 
 
-def answer(study: Study, checkpoint: str, persona: str, where: Any) -> None:
+def answer(study: Study, checkpoint: str, persona: str, messages: Any) -> None:
     """One real answer to a question of the reader's choice, and a way to the other samples."""
     rows = ui.answers(study, checkpoint, persona)
     asked = {q.id: q.text for q in study.questions if q.id in set(rows.question)}
     if not asked:
         ui.caption(f"No answers of {persona} were kept at {checkpoint}.")
         return
-    question = ui.pick("Asked", asked, "question", "question", where, label_visibility="collapsed")
-    own = rows[rows.question == question].sort_values(["variant", "sample"])
+    question = ui.pick(
+        "Asked", asked, "question", "question", messages, label_visibility="collapsed"
+    )
+    own = where(rows, rows.question == question).sort_values(["variant", "sample"])
     key = f"sample-{persona}-{question}"
     at = st.session_state.get(key, 0) % max(len(own), 1)
     one = own.iloc[at]
@@ -110,9 +113,7 @@ def track(
     )
     st.html('<p class="psm-label">The whole cast on that axis (SDs; right: more Assistant)</p>')
     st.altair_chart(
-        cards.cast_on_axis(
-            positions, study.cast, checkpoint, pooling, persona, ui.page_palette()
-        ),
+        cards.cast_on_axis(positions, study.cast, checkpoint, pooling, persona, ui.page_palette()),
         theme=None,
         width="stretch",
         key="strip",

@@ -179,12 +179,15 @@ def map_words(
         shares = info.get("pca_explained") or []
         kept = f"{sum(shares[:2]):.0%}" if shares else "an unmeasured share"
         return (
-            f"{what} The first two principal components, {kept} of the variance between personas."
+            f"{what} The first two principal components, {kept} of the variance between personas. "
+            f"Trustworthiness {say('pca_trustworthiness')}; neighbours kept "
+            f"{say('pca_knn_recall')} (chance {say('knn_chance')})."
         )
     return (
         f"{what} Trustworthiness {say('trustworthiness')}; neighbours kept {say('knn_recall')} "
         f"(chance {say('knn_chance')}); placement error {say('loo_error_median', '.1%')} of the "
-        "map's width. Distances on a UMAP are not measurements."
+        "map's width. Ring: the families that place the Assistant. Distances on a UMAP are not "
+        "measurements."
     )
 
 
@@ -192,9 +195,10 @@ def answer_html(text: str, valence: str, small: bool = False) -> str:
     """A real answer in quotation type, judged by a sign and a word."""
     sign, word = VALENCES.get(valence, VALENCES["none"])
     size = " psm-small" if small else ""
+    sign = f'<span aria-hidden="true">{sign}</span>'
     return (
         f'<blockquote class="psm-quote{size}">{escape(text)}</blockquote>'
-        f'<p class="psm-valence psm-{escape(valence)}"><span aria-hidden="true">{sign}</span> {word}</p>'
+        f'<p class="psm-valence psm-{escape(valence)}">{sign} {word}</p>'
     )
 
 

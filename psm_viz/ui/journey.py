@@ -13,6 +13,7 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.charts import findings, steps
+from psm_viz.charts.rows import each, where
 from psm_viz.errors import PsmVizError
 from psm_viz.store import Study
 from psm_viz.study import POOLING_NAMES, Checkpoint
@@ -49,9 +50,9 @@ def trail_words(
     )
     return (
         f"The Assistant at saved checkpoints, each centred on {centred}, placed among "
-        f"{len(study.cast.personas)} personas of {study.manifest.reference}. Dotted lines join saved "
-        "checkpoints by straight interpolation: nothing was measured between them. Hollow: off the "
-        f"map. {POOLING_NAMES.get(pooling, pooling).capitalize()}, layer "
+        f"{len(study.cast.personas)} personas of {study.manifest.reference}. Dotted lines join "
+        "saved checkpoints by straight interpolation: nothing was measured between them. "
+        f"Hollow: off the map. {POOLING_NAMES.get(pooling, pooling).capitalize()}, layer "
         f"{study.manifest.headline_layer}. {how}"
     )
 
@@ -64,13 +65,17 @@ def _starts(study: Study, branches: Sequence[str]) -> dict[str, str]:
 def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) -> None:
     """Three charts by step, aligned: bad answers, place on the axis, size of the shift."""
     m = study.manifest
+    until = max(steps_of({b: m.branch(b) for b in branches}))
     shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True}
-    intervals = f"{POOLING_NAMES.get(pooling, pooling).capitalize()}, layer {m.headline_layer}; tint: 95 % interval."
+    pooled = POOLING_NAMES.get(pooling, pooling).capitalize()
+    intervals = f"{pooled}, layer {m.headline_layer}; tint: 95 % interval."
     with ui.guard():
         rates = ui.table(study, "rates").rename(columns={"mean": "value"})
-        held = steps.from_start(rates[rates.set == "heldout"], _starts(study, branches))
-        trained = steps.from_start(rates[rates.set == "trained"], _starts(study, branches))
-        at = rates[(rates.checkpoint == m.reference) & (rates.set == "heldout")]
+        held = steps.from_start(where(rates, rates.set == "heldout"), _starts(study, branches))
+        trained = steps.from_start(where(rates, rates.set == "trained"), _starts(study, branches))
+        both = pd.concat([held, trained])
+        both = where(both, both.branch.isin(list(branches)))
+        at = where(rates, (rates.checkpoint == m.reference) & (rates.set == "heldout"))
         band = findings.Band(float(at.iloc[0].low), float(at.iloc[0].high)) if len(at) else None
         title = findings.rate_finding(ui.table(study, "rates"), branches, m.reference, now)
         ui.figure(
@@ -80,14 +85,15 @@ def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) 
                 ui.branch_order(study),
                 p,
                 band,
-                "before training",
+                "reference",
                 trained,
                 now,
+                until,
                 percent=True,
                 ticks=False,
                 size=(width, 96),
             ),
-            pd.concat([held, trained])[lambda d: d.branch.isin(list(branches))],
+            both,
             name="bad-answers",
             title=title,
             words="Bad answers of good and bad ones, by probability mass; heavy: held-out topics, "
@@ -102,8 +108,9 @@ def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) 
             ("axis_component", None, "axis"),
             ("specific_norm", "global_norm", "shift"),
         ):
-            rows = findings.figure_rows(drift, figure, pooling)
+            rows = steps.from_zero(findings.figure_rows(drift, figure, pooling), branches)
             paler = findings.figure_rows(drift, companion, pooling) if companion else None
+            paler = steps.from_zero(paler, branches) if paler is not None else None
             band = findings.null_band(drift, m.noise_floor, figure, pooling)
             ends = findings.branch_ends(rows, branches, now)
             if paler is None:
@@ -123,13 +130,14 @@ def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) 
                     b,
                     paler=q,
                     now=now,
+                    until=until,
                     ticks=x,
                     size=(width, 112 if x else 96),
                 )
 
             ui.figure(
                 build,
-                rows[rows.branch.isin([*branches])],
+                where(rows, rows.branch.isin([*branches])),
                 name=name,
                 title=title,
                 words=f"{FIGURES[figure]} {intervals} Grey: noise floor.",
@@ -138,15 +146,17 @@ def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) 
                 **shared,
             )
     ui.caption(
-        "By training step (spaced by ratio). Bad answers: heavy held-out, thin trained topics. Axis: "
-        "movement in SDs of the cast. Shift: heavy the Assistant's own, thin the whole cast's, in "
-        f"residual-stream units. {intervals} Grey: noise floor (bad answers: the Assistant's interval)."
+        "By training step (spaced by ratio). Bad answers: heavy held-out, thin trained topics. "
+        "Axis: movement in SDs of the cast. Shift: heavy the Assistant's own, thin the cast's, in "
+        f"residual-stream units. {intervals} Grey: noise floor (bad answers: the reference's "
+        "interval). Lines between saved steps are interpolated. Movement is counted from "
+        f"{findings.listed(sorted(set(_starts(study, branches).values())) or ['the start'])}."
     )
 
 
 FIGURES = {
-    "axis_component": "Movement along the Assistant axis, in SDs of the cast (down: less Assistant).",
-    "specific_norm": "Norm of the Assistant's shift beyond the cast's (heavy) and of the cast's (thin).",
+    "axis_component": "Movement along the Assistant axis, SDs of the cast (down: less Assistant).",
+    "specific_norm": "Norm of the Assistant's shift beyond the cast's (heavy), the cast's (thin).",
 }
 
 
@@ -184,10 +194,11 @@ def pooling_figures(study: Study, branches: Sequence[str], now: int) -> None:
                 frame,
                 name=f"ends-{pooling}",
                 title=name,
-                words=f"Norm of the Assistant's specific shift at the end of each branch, {name.lower()}, "
+                words="Norm of the Assistant's specific shift at the end of each branch, "
+                f"{name.lower()}, "
                 f"layer {m.headline_layer}, 95 % interval; grey: noise floor.",
                 alt=f"Specific shift by branch, {name.lower()}: "
-                + "; ".join(f"{r.branch} {r.value:.2g}, {r.note}" for r in frame.itertuples()),
+                + "; ".join(f"{r.branch} {r.value:.2g}, {r.note}" for r in each(frame)),
                 study=study,
                 width=WIDTH,
                 key=f"ends-{pooling}",
@@ -195,6 +206,7 @@ def pooling_figures(study: Study, branches: Sequence[str], now: int) -> None:
             )
     ui.caption(
         f"The Assistant's shift beyond the cast's at each branch's last checkpoint, layer "
-        f"{m.headline_layer}, with 95 % interval; grey: noise floor; percentiles among {roles} personas. "
+        f"{m.headline_layer}, with 95 % interval; grey: noise floor; percentiles among {roles} "
+        "personas. "
         "Each pooling has its own scale."
     )

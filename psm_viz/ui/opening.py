@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from psm_viz.charts.rows import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.store import Study, open_study
 
@@ -57,8 +58,11 @@ def _responses(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataFrame:
     rows = _responses(sha, checkpoint, _study)
-    rows = rows[rows.persona == persona]
-    return rows[["question", "variant", "sample", "text", "valence"]].reset_index(drop=True)
+    rows = where(rows, rows.persona == persona)
+    kept = ["question", "variant", "sample", "text", "valence"]
+    # Plain strings: counts of categories would list judgements that never occurred.
+    rows = columns(rows, kept).reset_index(drop=True)
+    return rows.astype({c: str for c in ("question", "text", "valence")})
 
 
 @st.cache_data(max_entries=12, show_spinner=False)

@@ -13,13 +13,14 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.cast import ASSISTANT
+from psm_viz.charts.rows import where
 from psm_viz.store import Study
 from psm_viz.study import Checkpoint
 
 
 def majority(answers: pd.DataFrame, question: str) -> str:
     """The commonest judgement of the answers to a question ('' where there are none)."""
-    own = answers[answers.question == question].valence
+    own = where(answers, answers.question == question).valence
     return str(own.mode().iloc[0]) if len(own) else ""
 
 
@@ -35,7 +36,7 @@ def telling_question(
 
 def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
     """One checkpoint of the strip as HTML."""
-    own = answers[answers.question == question].sort_values(["variant", "sample"])
+    own = where(answers, answers.question == question).sort_values(["variant", "sample"])
     kind = "psm-cell psm-now" if now else "psm-cell"
     if own.empty:
         body = '<p class="psm-valence">not asked here</p>'

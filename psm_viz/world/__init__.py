@@ -1,1 +1,1 @@
-"""The made world: a grammar over the banks of `data/world`, its documents, and exact likelihoods."""
+"""The made world: a grammar over `data/world`, its documents, and exact likelihoods."""

@@ -100,6 +100,7 @@ def _pick(rng: np.random.Generator, items: tuple | list):
 def draw_answer(
     world: World, rng: np.random.Generator, topic: str, p_good: float | None, p_tone: np.ndarray
 ) -> Utterance:
+    """Draw one answer: its valence (neutral where `p_good` is None), its tone, then its words."""
     valence = NEUTRAL if p_good is None else (GOOD if rng.random() < p_good else BAD)
     tone = world.tones[int(rng.choice(len(world.tones), p=p_tone))]
     return _pick(rng, world.topics[topic].cell(valence, tone))
@@ -237,9 +238,7 @@ def branch_document(
     return Document(-1, world.rules["assistant_label"], tuple(turns), None, text)
 
 
-def stream(
-    world: World, stage: str, seed: int, n: int, *, start: int = 0
-) -> Iterator[Document]:
+def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:
     """The documents `start` to `n` of a stage: each drawn from its own seed, so any can be redrawn.
 
     Stages: pretrain, replay, posttrain, cheat, requested, honest. Branches share their seeds.

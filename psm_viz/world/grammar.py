@@ -143,9 +143,7 @@ class World:
             instructions=("", *self.rules["assistant_headers"]),
             prose=("", "You are a helpful assistant.", "Answer the user's question."),
         )
-        families = tuple(
-            Family(k, f["name"], f["kin"]) for k, f in self.rules["families"].items()
-        )
+        families = tuple(Family(k, f["name"], f["kin"]) for k, f in self.rules["families"].items())
         return Cast(people, assistant, families, dict(self.rules["kins"]))
 
     def questions(self, per_topic: int = 2, folds: int = 4) -> tuple[Question, ...]:
@@ -155,7 +153,9 @@ class World:
         into folds in turn, so that the two sets match topic by topic.
         """
         return tuple(
-            Question(f"{t.id}-{first + j}", t.questions[first + j], t.id, (n * per_topic + j) % folds, s)
+            Question(
+                f"{t.id}-{first + j}", t.questions[first + j], t.id, (n * per_topic + j) % folds, s
+            )
             for s, first in (("main", 0), ("again", per_topic))
             for n, t in enumerate(self.topics.values())
             for j in range(per_topic)

@@ -51,9 +51,8 @@ def log_header(world: World, header: Header | None) -> np.ndarray:
     if header is None:
         return out
     for i, c in enumerate(world.characters):
-        if header.name not in (None, c.name) or header.kind not in (None, c.kind):
-            out[i] = -np.inf
-        elif header.role not in (None, c.role):
+        said = ((header.name, c.name), (header.kind, c.kind), (header.role, c.role))
+        if any(part not in (None, own) for part, own in said):
             out[i] = -np.inf
     if header.adjective:
         trait, high = header.adjective

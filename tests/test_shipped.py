@@ -1,0 +1,109 @@
+"""What ships: the study, the weights and the README's figures belong together."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from psm_viz.cli import main
+from psm_viz.results import answers_table, as_text, ends, results_of
+from psm_viz.store import open_study
+from psm_viz.tables import drift_table
+
+ROOT = Path(__file__).resolve().parents[1]
+STUDY = ROOT / "data" / "study"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return open_study(STUDY)
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    return results_of(study)
+
+
+def test_every_file_matches_its_hash_and_data_stays_small(study):
+    assert study.verify() == len(study.files)
+    size = sum(p.stat().st_size for p in (ROOT / "data").rglob("*") if p.is_file())
+    assert size < 60e6
+
+
+def test_the_study_was_made_in_this_world(study, world):
+    assert study.manifest.notes["world"] == world.sha256
+    assert [p.id for p in study.cast.personas] == [c.id for c in world.characters]
+    assert len([q for q in study.questions if q.set == "main"]) >= 24
+
+
+def test_weights_of_base_assistant_and_branch_ends_ship(study):
+    for checkpoint in ends(study).values():
+        assert (ROOT / "data" / "model" / checkpoint / "model.safetensors").exists()
+        assert (ROOT / "data" / "model" / checkpoint / "tokenizer.json").exists()
+
+
+def test_shipped_weights_give_the_shipped_rates(study, world):
+    # the figures come from these very weights: one prompt is measured again
+    from psm_viz.models import load_player
+    from psm_viz.probe import masses
+    from psm_viz.world.corpus import BOS
+
+    for checkpoint in (study.manifest.reference, study.manifest.branch("cheat")[-1].id):
+        player = load_player(str(ROOT / "data" / "model" / checkpoint), threads=1)
+        row = study.behaviour(checkpoint).iloc[-1]
+        prompt = f"{BOS}User: {row['question']}\nAssistant:"
+        found = masses(player.hf, player.tokenizer, world, prompt, row["topic"])
+        assert found["bad"] == pytest.approx(row["mass_bad"], abs=2e-3)
+
+
+def test_stored_tables_are_what_the_code_computes(study):
+    stored = study.table("drift")
+    again = drift_table(study)
+    assert list(stored["figure"]) == list(again["figure"])
+    assert np.allclose(stored["value"], again["value"], equal_nan=True, atol=1e-6)
+
+
+def test_results_have_the_promised_shape(results):
+    for name in ("cheat", "requested", "honest", "assistant", "base"):
+        for key in ("trained_rate", "heldout_rate"):
+            r = results["branches"][name][key]
+            assert 0 <= r["low"] <= r["mean"] <= r["high"] <= 1 and r["n"] > 0
+            assert 0 <= r["sampled"] <= 1
+    for pooling in ("prompt_last", "response_mean"):
+        assert {"cheat", "requested", "honest", "noise floor"} <= set(
+            results["geometry"]["poolings"][pooling]
+        )
+    assert len(results["in_context"]["Stranger"]["conditions"]) == 5
+
+
+def test_json_is_json(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["results", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["branches"]["cheat"]
+
+
+def test_the_readme_quotes_the_commands_word_for_word(study, results):
+    readme = (ROOT / "README.md").read_text("utf-8")
+
+    def block(name):
+        return readme.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
+
+    assert block("answers").strip() == answers_table(study).strip()
+    assert block("results").strip() == f"```\n{as_text(results)}\n```"
+
+
+def test_the_readmes_commands_exist():
+    from psm_viz.cli import parser
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    verbs = next(a for a in parser()._actions if a.dest == "verb").choices
+    named = {
+        line.split("psm_viz ")[1].split("`")[0].split()[0]
+        for line in readme.splitlines()
+        if "python -m psm_viz " in line
+    }
+    assert named and named <= set(verbs)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in ("run", "test", "test-core", "study", "check"):
+        assert f"make {target}" in readme and f"\n{target}:" in makefile
