@@ -87,6 +87,11 @@ class StudyWriter:
         self.partial.mkdir(parents=True)
         _write(path, wanted)
 
+    def begin_from(self, study: Study) -> None:
+        """Start from a copy of a finished study, to derive its tables and maps again."""
+        shutil.rmtree(self.partial)
+        shutil.copytree(study.folder, self.partial)
+
     def has(self, checkpoint_id: str) -> bool:
         """Whether an earlier run finished this checkpoint."""
         return (self.partial / "checkpoints" / checkpoint_id).is_dir()
@@ -280,7 +285,7 @@ class Study:
         if name not in self.maps:
             raise UnknownName(
                 f"There is no map {name!r} in this study.",
-                f"Choose one of: {', '.join(self.maps) or 'none: run python -m psm_viz map'}.",
+                f"Choose one of: {', '.join(self.maps) or 'none: run python -m psm_viz derive'}.",
             )
         return self._frame(f"maps/{name}.parquet"), json.loads(self._bytes(f"maps/{name}.json"))
 

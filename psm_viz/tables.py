@@ -132,28 +132,47 @@ def rates_table(study: Study, trained: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def axis_preservation(study: Study) -> pd.DataFrame:
-    """cos(axis, reference's axis) at every checkpoint, pooling and layer."""
+PLACEABLE = 0.5
+"""Least `cast_cosine` at which a checkpoint's Assistant is placed on the reference's map."""
+
+
+def preservation(study: Study) -> pd.DataFrame:
+    """How much of the reference's geometry a checkpoint has, at every pooling and layer.
+
+    `axis_cosine`: cosine of its Assistant axis with the reference's; `axis_ratio`: their lengths;
+    `cast_cosine`: median over the cast of the cosine between a persona's centred vector there and
+    at the reference. Where the cast itself lies elsewhere, a place on its map means nothing.
+    """
     m, weights = study.manifest, family_weights(study.cast)
     rows = []
     for pooling in m.poolings:
         for layer in m.layers:
-            axes = {}
+            centred = {}
             for c in m.checkpoints:
                 v = study.vectors(c.id).at(pooling, layer)
-                axes[c.id] = v[-1] - cast_mean(v[:-1], weights)
-            ref = axes[m.reference]
-            for c, a in axes.items():
-                lengths = float(np.linalg.norm(a) * np.linalg.norm(ref))
+                centred[c.id] = v - cast_mean(v[:-1], weights)
+            ref = centred[m.reference]
+            for c, v in centred.items():
+                lengths = np.linalg.norm(v, axis=1) * np.linalg.norm(ref, axis=1)
+                same = (v * ref).sum(1) / np.where(lengths > 0, lengths, np.nan)
                 rows.append(
                     {
                         "checkpoint": c,
                         "pooling": pooling,
                         "layer": layer,
-                        "cosine": float(a @ ref) / lengths if lengths else np.nan,
+                        "axis_cosine": float(same[-1]),
+                        "axis_ratio": float(np.linalg.norm(v[-1]) / np.linalg.norm(ref[-1])),
+                        "cast_cosine": float(np.nanmedian(same[:-1])),
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def not_placeable(table: pd.DataFrame, pooling: str, layer: int) -> dict[str, float]:
+    """Checkpoints whose cast has too little to do with the reference's: id -> `cast_cosine`."""
+    here = table[(table["pooling"] == pooling) & (table["layer"] == layer)]
+    low = here[~(here["cast_cosine"] >= PLACEABLE)]
+    return {str(c): float(v) for c, v in zip(low["checkpoint"], low["cast_cosine"], strict=True)}
 
 
 def map_of(
@@ -178,7 +197,10 @@ def map_of(
     roles = centred[:-1].mean(1)
     rows = _cast_rows(study, frozen, roles, recall)
     _, c0 = study.question_vectors(m.reference).at(pooling, layer)
+    strange = not_placeable(preservation(study), pooling, layer)
     for c in m.checkpoints:
+        if c.id in strange:
+            continue
         a, own_cast = study.question_vectors(c.id).at(pooling, layer)
         for frame, base in (("own", own_cast), ("reference", c0)):
             rows += _assistant_rows(study, frozen, roles, a - base, c, frame)
@@ -192,6 +214,8 @@ def map_of(
         "width": frozen.width,
         "off_map_below": frozen.off_map_below,
         "pca_explained": [float(v) for v in frozen.pca_explained],
+        "not_placeable": strange,
+        "placeable_from": PLACEABLE,
         **figures,
         "versions": m.versions,
     }
@@ -283,7 +307,7 @@ def write_derived(
     """
     writer.write_table("drift", drift_table(study, say))
     writer.write_table("positions", positions_table(study))
-    writer.write_table("axis_preservation", axis_preservation(study))
+    writer.write_table("preservation", preservation(study))
     if trained is not None:
         writer.write_table("rates", rates_table(study, trained))
     for pooling in study.manifest.poolings:

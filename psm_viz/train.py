@@ -366,7 +366,9 @@ def run_stage(
     import torch
 
     final = out / checkpoint_id(stage.name, stage.steps)
+    folder = out / f"{stage.name}.state"
     if final.exists():
+        shutil.rmtree(folder, ignore_errors=True)  # a kill may have come between the two
         say(f"{stage.name}: already trained ({final}).")
         return
     torch.set_num_threads(recipe.threads)
@@ -375,7 +377,6 @@ def run_stage(
     if stage.parent:
         load_weights(model, out / stage.parent)
     optimizers = new_optimizers(model, stage)
-    folder = out / f"{stage.name}.state"
     folder.mkdir(parents=True, exist_ok=True)
     state = _load_state(folder, model, optimizers) or _State(0, 0.0)
     log = out / f"{stage.name}.log.jsonl"
@@ -427,8 +428,7 @@ def run_stage(
                 f"{recipe.probe_gate} is needed: the model infers no persona.",
                 "Train longer (more steps) or check the grammar's gain.",
             )
-    if final.exists():
-        shutil.rmtree(folder)
+    shutil.rmtree(folder)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ with left, ui.guard():
     title = (
         findings.place_finding(cast_map.mixture_of(star.iloc[0]), bool(star.iloc[0].off_map), names)
         if len(star)
-        else f"The Assistant of {checkpoint} cannot be placed on this map"
+        else findings.strange_finding(checkpoint, info.get("not_placeable", {}))
     )
     ui.figure(
         lambda p, width: cast_map.cast_map(

@@ -6,7 +6,7 @@ else is said to show no movement. Percentiles are ranks among the cast.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -161,6 +161,16 @@ def rate_finding(
     if still:
         parts.append(f"{listed(still)}: no change shown")
     return f"Bad answers on held-out topics: {'; '.join(parts)}"
+
+
+def strange_finding(checkpoint: str, not_placeable: Mapping[str, float]) -> str:
+    """Why a checkpoint's Assistant is not drawn: its cast lies elsewhere than the reference's."""
+    if checkpoint not in not_placeable:
+        return f"The Assistant of {checkpoint} was not placed on this map"
+    return (
+        f"{checkpoint} cannot be placed: its personas' vectors have a median cosine of "
+        f"{number(not_placeable[checkpoint])} with the reference's"
+    )
 
 
 def percentile_words(percentile: float, roles: int) -> str:

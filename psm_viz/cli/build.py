@@ -1,4 +1,4 @@
-"""Verbs that make things: train, extract, study."""
+"""Verbs that make things: train, extract, derive, study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psm_viz.errors import BadInput
 
 
 def add_verbs(verbs: Any) -> None:
-    """Add `train`, `extract` and `study`."""
+    """Add `train`, `extract`, `derive` and `study`."""
     t = verbs.add_parser("train", help="train the small model: base, Assistant, three branches")
     t.add_argument("--out", type=Path, default=Path("build/model"), help="folder of checkpoints")
     t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
@@ -43,6 +43,10 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument("--threads", type=int, default=2)
     e.add_argument("--device", default="cpu")
     e.set_defaults(run=extract)
+
+    d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")
+    d.add_argument("--study", type=Path, default=Path("data/study"))
+    d.set_defaults(run=derive)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
     s.add_argument("--build", type=Path, default=Path("build/model"))
@@ -87,6 +91,20 @@ def extract(options: argparse.Namespace) -> None:
         f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
         f"personas, {_minutes(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
     )
+
+
+def derive(options: argparse.Namespace) -> None:
+    """Compute tables and maps again; the model is not needed."""
+    from psm_viz.store import StudyWriter, open_study
+    from psm_viz.tables import write_derived
+
+    began = time.monotonic()
+    made = open_study(options.study)
+    writer = StudyWriter(options.study)
+    writer.begin_from(made)
+    write_derived(made, writer, made.manifest.notes.get("trained_topic"), _say)
+    writer.finish(made.manifest, made.cast, made.questions)
+    _say(f"{options.study}: tables and maps derived in {_minutes(began)}.")
 
 
 def study(options: argparse.Namespace) -> None:

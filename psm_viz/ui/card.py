@@ -18,6 +18,7 @@ from psm_viz.charts.palette import family_colours, family_shapes
 from psm_viz.charts.rows import where
 from psm_viz.store import Study
 
+WIDTH = 380
 MARKS = {
     "circle": '<circle cx="5" cy="5" r="4"/>',
     "square": '<rect x="1.3" y="1.3" width="7.4" height="7.4"/>',
@@ -100,22 +101,29 @@ def track(
     if line.empty:
         return
     name = study.cast.persona(persona).name
-    st.html(
-        f'<p class="psm-label">Along the Assistant axis, over {escape(branch)} '
-        "(grey: the middle 80 % of the cast)</p>"
-    )
-    st.altair_chart(
-        cards.sparkline(line, checkpoint, ui.page_palette(), persona == ASSISTANT),
-        theme=None,
-        width="stretch",
+    accent = persona == ASSISTANT
+    shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True, "label": True}
+    units = "standard deviations of the cast along the Assistant axis"
+    ui.figure(
+        lambda p, width: cards.sparkline(line, checkpoint, p, accent, (width, 64)),
+        line,
+        name=f"axis-{persona}-{branch}",
+        title=f"Along the Assistant axis, over {branch} (grey: the middle 80 % of the cast)",
+        words=f"{name} at the checkpoints of {branch}, {units}.",
+        alt=f"{name} along the Assistant axis over {branch}, {units}.",
         key="track",
-        alt=f"{name} along the Assistant axis over {branch}, in standard deviations of the cast.",
+        **shared,
     )
-    st.html('<p class="psm-label">The whole cast on that axis (SDs; right: more Assistant)</p>')
-    st.altair_chart(
-        cards.cast_on_axis(positions, study.cast, checkpoint, pooling, persona, ui.page_palette()),
-        theme=None,
-        width="stretch",
-        key="strip",
+    here = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
+    ui.figure(
+        lambda p, width: cards.cast_on_axis(
+            positions, study.cast, checkpoint, pooling, persona, p, (width, 62)
+        ),
+        here,
+        name=f"cast-on-axis-{checkpoint}",
+        title="The whole cast on that axis (SDs; right: more Assistant)",
+        words=f"Every persona at {checkpoint}, {units}; {name} is marked.",
         alt=f"The cast along the Assistant axis at {checkpoint}; {name} is marked.",
+        key="strip",
+        **shared,
     )

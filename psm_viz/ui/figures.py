@@ -89,15 +89,20 @@ def figure(
     key: str,
     on_select: Callable[[], None] | None = None,
     small: bool = False,
+    label: bool = False,
     hero: str = "",
 ) -> None:
     """Show a figure under its finding; one button beside it holds its table and its files.
 
     `words` is the caption; a `small` figure leaves it to the group it stands in, though its files
-    carry it. `hero` names a box of the style sheet whose height the figure fills.
+    carry it. With `label` the title is a quiet line, not a finding. `hero` names a box of the style
+    sheet whose height the figure fills.
     """
     with st.container(key=f"head-{key}", horizontal=True, vertical_alignment="top", wrap=False):
-        finding(title, small)
+        if label:
+            st.html(f'<p class="psm-label">{escape(title)}</p>')
+        else:
+            finding(title, small)
         with st.popover("Data", type="tertiary", help="Table and files"):
             downloads(build, frame, name, title, words, study, width, key)
     chart = build(page_palette(), None)

@@ -98,5 +98,7 @@ def maps_by_pooling(study: Study) -> dict[str, list[int]]:
         if pooling in study.manifest.poolings and layer.isdigit():
             out.setdefault(pooling, []).append(int(layer))
     if not out:
-        raise UnknownName("This study has no map yet.", "Make one with: python -m psm_viz map")
+        raise UnknownName(
+            "This study has no map yet.", "Make one with: python -m psm_viz derive --study FOLDER"
+        )
     return out
