@@ -89,7 +89,7 @@ def play_cast(
         single.append(pooled[:, :, at])
         for i in rows:
             own = frame[col.PERSONA].to_numpy() == cast.all[i].id
-            q_index = frame.loc[own, "q"].to_numpy()
+            q_index = frame.loc[own, "q"].tolist()
             q_mean = mean_by_group(pooled[own], q_index, len(questions))
             means[i] = q_mean.mean(0)
             folds[i] = mean_by_group(q_mean[:, :, at], [q.fold for q in questions], n_folds)
