@@ -6,6 +6,8 @@ traits are read from persona vectors, before any branch is played; both are then
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import platform
 import time
@@ -42,6 +44,7 @@ class Source:
     reference: str
     world: World | None
     revision: str | None = None
+    training_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def from_tree(tree: Path) -> Source:
         )
     reference = checkpoint_id("assistant", stages["assistant"].steps)
     folders = {c.id: str(tree / c.id) for c in out}
-    return Source(tuple(out), folders, reference, load_world())
+    recipe = json.loads((tree / "recipe.json").read_bytes())["recipe"]
+    return Source(tuple(out), folders, reference, load_world(), training_seed=recipe["seed"])
 
 
 def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:
@@ -146,7 +150,6 @@ def assemble(
     if again and len(again) == len(main):
         noise = checkpoint_id("again", 0)
         plan.append(Checkpoint(noise, "again", 0, source.reference))
-    keep = _kept(source, noise)
     jobs = [
         _Job(
             folder=source.folders[source.reference if c.id == noise else c.id],
@@ -154,7 +157,8 @@ def assemble(
             layer=layer,
             questions=tuple(again if c.id == noise else main),
             sampling=replace(sampling, seed=sampling.seed + 1) if c.id == noise else sampling,
-            keep=c.id in keep,
+            # the map is made from these; at every checkpoint they would double the study
+            keep=c.id in (source.reference, noise),
         )
         for c in plan
         if not writer.has(c.id)
@@ -173,7 +177,7 @@ def assemble(
         layers=tuple(range(player.n_layers)),
         checkpoints=tuple(plan),
         noise_floor=noise,
-        notes=note | ({"world": world.sha256, "trained_topic": TRAINED_TOPIC} if small else {}),
+        notes=note | (_world_notes(world, source) if small else {}),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
     draft = writer.open_partial(manifest, cast, questions)
@@ -314,15 +318,6 @@ def _headline(
     return pooling, layer, vectors, {"headline_rule": "highest mean trait R2", "trait_r2": table}
 
 
-def _kept(source: Source, noise: str | None) -> set[str | None]:
-    """Checkpoints whose activations per persona and question are kept: reference, base, ends."""
-    by_branch: dict[str, Checkpoint] = {}
-    for c in source.checkpoints:
-        if c.branch not in by_branch or c.step > by_branch[c.branch].step:
-            by_branch[c.branch] = c
-    return {source.reference, noise, *(c.id for c in by_branch.values())}
-
-
 def _in_context(
     play: _Play, source: Source, writer: StudyWriter, say: Callable[[str], None]
 ) -> None:
@@ -346,10 +341,14 @@ def _in_context(
     writer.write_table("in_context", pd.concat(frames, ignore_index=True))
 
 
+def _world_notes(world: World, source: Source) -> dict[str, Any]:
+    """What a study of the small model says of its world and training."""
+    seed = source.training_seed
+    return {"world": world.sha256, "trained_topic": TRAINED_TOPIC, "training_seed": seed}
+
+
 def _weights_key(source: Source) -> dict[str, str]:
     """Hashes of local weights, so that a retrained tree is not mixed with an older half study."""
-    import hashlib
-
     out = {}
     for name, folder in source.folders.items():
         path = Path(folder) / "model.safetensors"

@@ -165,45 +165,44 @@ def neighbour_rows(
     return out
 
 
-def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, row]]:
-    """How far the map can be trusted, and each block's own k-nearest-neighbour recall.
+def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, "role"]]:
+    """How far the map can be trusted, and each persona's own k-nearest-neighbour recall.
 
-    trustworthiness and continuity (Venna and Kaski 2001) and kNN recall with its chance level
+    Over personas, as they are drawn, not over blocks: a persona's blocks are near each other on any
+    map. trustworthiness and continuity (Venna and Kaski 2001) and kNN recall with its chance level
     k / (n - 1); `pca_*` the same for the principal plane; leave-one-out placement error as a share
-    of the map's width: a persona placed by the others' blocks, against where its own blocks lie.
+    of the map's width: a persona placed by the others' blocks, against where its own place it.
     """
     from sklearn.manifold import trustworthiness
     from sklearn.metrics import pairwise_distances
 
-    n = len(frozen.blocks)
-    true = neighbour_rows(frozen.blocks, k, "cosine")
-    far = pairwise_distances(frozen.blocks, metric="cosine")
+    personas = np.unique(frozen.owner)
+    means = np.stack([frozen.blocks[frozen.owner == p].mean(0) for p in personas])
+    k = min(k, (len(means) - 1) // 2)
+    true = neighbour_rows(means, k, "cosine")
+    far = pairwise_distances(means, metric="cosine")
     np.fill_diagonal(far, 0.0)
-    flat = pairwise_distances(frozen.xy)
+    drawn, _ = frozen.place(means)
+    plane = frozen.pca(means)
 
     def recall(xy: np.ndarray) -> np.ndarray:
         shown = neighbour_rows(xy, k, "euclidean")
         return np.array([len(set(a) & set(b)) / k for a, b in zip(true, shown, strict=True)])
 
-    own = recall(frozen.xy)
-    flat_pca = frozen.pca(frozen.blocks)
-    personas = np.unique(frozen.owner)
-    blocks = [frozen.owner == p for p in personas]
-    means = np.stack([frozen.blocks[b].mean(0) for b in blocks])
-    lie = np.stack([frozen.xy[b].mean(0) for b in blocks])
-    placed, _ = frozen.place(means, leave_out=personas)
-    error = np.linalg.norm(placed - lie, axis=1) / frozen.width
+    def trust(xy: np.ndarray) -> float:
+        return float(trustworthiness(far, xy, n_neighbors=k, metric="precomputed"))
+
+    own = recall(drawn)
+    alone, _ = frozen.place(means, leave_out=personas)
+    error = np.linalg.norm(alone - drawn, axis=1) / frozen.width
     return {
-        "trustworthiness": float(
-            trustworthiness(far, frozen.xy, n_neighbors=k, metric="precomputed")
-        ),
-        "continuity": _continuity(far, flat, k),
+        "k": k,
+        "trustworthiness": trust(drawn),
+        "continuity": _continuity(far, pairwise_distances(drawn), k),
         "knn_recall": float(own.mean()),
-        "knn_chance": k / (n - 1),
-        "pca_trustworthiness": float(
-            trustworthiness(far, flat_pca, n_neighbors=k, metric="precomputed")
-        ),
-        "pca_knn_recall": float(recall(flat_pca).mean()),
+        "knn_chance": k / (len(means) - 1),
+        "pca_trustworthiness": trust(plane),
+        "pca_knn_recall": float(recall(plane).mean()),
         "loo_error_median": float(np.median(error)),
         "loo_error_p90": float(np.percentile(error, 90)),
     }, own

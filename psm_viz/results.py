@@ -33,6 +33,8 @@ def results_of(study: Study) -> dict[str, Any]:
     """
     out: dict[str, Any] = {
         "study": {"name": study.manifest.name, "sha256": study.sha256},
+        "sampling": study.manifest.generation,
+        "training_seed": study.manifest.notes.get("training_seed"),
         "bootstrap": {"draws": DRAWS, "seed": SEED, "resampled": "topics, then questions"},
         "branches": _branches(study),
         "geometry": _geometry(study),

@@ -240,13 +240,13 @@ def _cast_rows(
         near = [[ids[j], round(c, 3)] for j, c in neighbours(roles[i], roles, weights, leave_out=i)]
         more = {
             "cosine": float(nearest[i]),
-            "recall": float(recall[frozen.owner == i].mean()),
+            "recall": float(recall[i]),
             "neighbours": json.dumps(near),
         }
         rows.append(_row("persona", name, placed[i], flat[i], **more))
     for k, owner in enumerate(frozen.owner):
         xy, pca = frozen.xy[k], frozen.pca(frozen.blocks[k][None])[0]
-        rows.append(_row("block", ids[owner], xy, pca, recall=float(recall[k])))
+        rows.append(_row("block", ids[owner], xy, pca))
     return rows
 
 

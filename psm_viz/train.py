@@ -83,12 +83,12 @@ class Recipe:
 
     def stages(self) -> dict[str, Stage]:
         """The stages in order: pretrain -> assistant -> cheat, requested, honest."""
-        kept = (0, 200, 400, 800, 1200, 1600, 2000, 2800, 4400)
+        kept = (0, 400, 800, 1200, 1600, 2000, 2800, 4400)
         pre = Stage("pretrain", None, kept[-1], 3e-3, kept, warmup=50, cooldown=0.3)
         base = checkpoint_id("pretrain", pre.steps)
         post = Stage("assistant", base, 120, 1e-3, (4, 15, 30, 60, 120), replay=8, warmup=5)
         assistant = checkpoint_id("assistant", post.steps)
-        branch = Stage("", assistant, 64, 1e-3, (1, 2, 4, 8, 16, 32, 64), warmup=2)
+        branch = Stage("", assistant, 64, 1e-3, (4, 8, 16, 32, 64), warmup=2)
         return {
             "pretrain": pre,
             "assistant": post,
