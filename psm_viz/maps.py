@@ -27,11 +27,13 @@ class MapSettings:
 
     blocks: int = 8
     """Random halves of the questions averaged per persona."""
-    n_neighbors: int = 15
-    min_dist: float = 0.3
+    neighbours: int = 15
+    """Neighbourhood of the fit, in personas: each brings its blocks."""
+    min_dist: float = 1.5
+    spread: float = 3.0
     seed: int = 0
-    nearest: int = 10
-    """Blocks that place a point."""
+    nearest: int = 5
+    """Neighbourhood that places a point, in personas: so many times `blocks` blocks."""
     temperature: float = 0.05
     """Softmax temperature over cosines."""
     off_map_percentile: float = 5.0
@@ -93,12 +95,17 @@ class PersonaMap:
         c = cosines(finite(x, "vectors to place"), self.blocks)
         if leave_out is not None:
             c = np.where(self.owner[None] == np.asarray(leave_out)[:, None], -np.inf, c)
-        k = min(self.settings.nearest, c.shape[1])
+        k = min(self.settings.nearest * self.settings.blocks, c.shape[1])
         top = np.argpartition(-c, k - 1, axis=1)[:, :k]
         near = np.take_along_axis(c, top, axis=1)
         weight = np.exp((near - near.max(1, keepdims=True)) / self.settings.temperature)
         weight /= weight.sum(1, keepdims=True)
         return np.einsum("rk,rkd->rd", weight, self.xy[top]), near.max(1)
+
+    @property
+    def drawn(self) -> Float[np.ndarray, "role 2"]:
+        """Where each persona is drawn: the mean of its own blocks' coordinates."""
+        return np.stack([self.xy[self.owner == p].mean(0) for p in np.unique(self.owner)])
 
     @property
     def width(self) -> float:
@@ -119,8 +126,10 @@ def fit_map(
 
     settings = settings or MapSettings()
     n, b, d = roles.shape
-    if n * b <= settings.n_neighbors:
-        raise BadInput(f"A map needs more than {settings.n_neighbors} block means, found {n * b}.")
+    if n < 4:
+        raise BadInput(f"A map needs at least 4 personas, found {n}.")
+    # a neighbourhood counted in blocks alone would hold little but the persona's own
+    n_neighbors = min(settings.neighbours * b, n * b // 3)
     rows = finite(roles, "block means").reshape(n * b, d)
     owner = np.repeat(np.arange(n), b)
     with warnings.catch_warnings():
@@ -129,8 +138,9 @@ def fit_map(
         from umap import UMAP
 
         xy = UMAP(
-            n_neighbors=settings.n_neighbors,
+            n_neighbors=n_neighbors,
             min_dist=settings.min_dist,
+            spread=settings.spread,
             metric="cosine",
             random_state=settings.seed,
         ).fit_transform(rows)
@@ -171,7 +181,7 @@ def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np
     Over personas, as they are drawn, not over blocks: a persona's blocks are near each other on any
     map. trustworthiness and continuity (Venna and Kaski 2001) and kNN recall with its chance level
     k / (n - 1); `pca_*` the same for the principal plane; leave-one-out placement error as a share
-    of the map's width: a persona placed by the others' blocks, against where its own place it.
+    of the map's width: a persona placed by the others' blocks, against where it is drawn.
     """
     from sklearn.manifold import trustworthiness
     from sklearn.metrics import pairwise_distances
@@ -182,7 +192,7 @@ def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np
     true = neighbour_rows(means, k, "cosine")
     far = pairwise_distances(means, metric="cosine")
     np.fill_diagonal(far, 0.0)
-    drawn, _ = frozen.place(means)
+    drawn = frozen.drawn
     plane = frozen.pca(means)
 
     def recall(xy: np.ndarray) -> np.ndarray:
@@ -196,7 +206,7 @@ def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np
     alone, _ = frozen.place(means, leave_out=personas)
     error = np.linalg.norm(alone - drawn, axis=1) / frozen.width
     return {
-        "k": k,
+        "k": float(k),
         "trustworthiness": trust(drawn),
         "continuity": _continuity(far, pairwise_distances(drawn), k),
         "knn_recall": float(own.mean()),

@@ -232,7 +232,7 @@ def _cast_rows(
     study: Study, frozen: PersonaMap, roles: np.ndarray, recall: np.ndarray
 ) -> list[dict[str, Any]]:
     ids, weights = study.cast.ids, family_weights(study.cast)
-    placed, _ = frozen.place(roles)
+    drawn = frozen.drawn
     _, nearest = frozen.place(roles, leave_out=np.arange(len(ids)))
     flat = frozen.pca(roles)
     rows = []
@@ -243,7 +243,7 @@ def _cast_rows(
             "recall": float(recall[i]),
             "neighbours": json.dumps(near),
         }
-        rows.append(_row("persona", name, placed[i], flat[i], **more))
+        rows.append(_row("persona", name, drawn[i], flat[i], **more))
     for k, owner in enumerate(frozen.owner):
         xy, pca = frozen.xy[k], frozen.pca(frozen.blocks[k][None])[0]
         rows.append(_row("block", ids[owner], xy, pca))
@@ -285,7 +285,7 @@ def _assistant_rows(
 def _mixture(study: Study, frozen: PersonaMap, x: np.ndarray) -> list[list[Any]]:
     """The softmax weights that place a point, summed by family, largest first."""
     c = cosines(x[None], frozen.blocks)[0]
-    top = np.argsort(-c, kind="stable")[: frozen.settings.nearest]
+    top = np.argsort(-c, kind="stable")[: frozen.settings.nearest * frozen.settings.blocks]
     w = np.exp((c[top] - c[top].max()) / frozen.settings.temperature)
     w /= w.sum()
     families: dict[str, float] = {}

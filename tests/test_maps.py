@@ -27,7 +27,7 @@ def activations(seed=0):
 
 
 WEIGHTS = np.full(FAMILIES * EACH, 1 / (FAMILIES * EACH))
-SETTINGS = MapSettings(blocks=4, n_neighbors=10)
+SETTINGS = MapSettings(blocks=4, neighbours=5)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def fit_copy(frozen):
 
 
 def test_too_few_and_broken_rows_are_refused():
-    with pytest.raises(BadInput, match="more than"):
+    with pytest.raises(BadInput, match="4 personas"):
         fit_map(np.ones((2, 2, 5)), SETTINGS)
     rows = np.random.default_rng(0).normal(size=(10, 4, 5))
     rows[0, 0, 0] = np.nan

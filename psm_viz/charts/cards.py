@@ -103,9 +103,7 @@ def cast_on_axis(
     )
     wide = max(float(rows.z.abs().max()) if len(rows) else 1.0, 1.0) * 1.12
     scale = alt.Scale(domain=[-wide, wide], nice=False)
-    axis = alt.Axis(
-        values=[-3, -2, -1, 0, 1, 2, 3], format="+d", title=None, domain=False, ticks=False
-    )
+    axis = alt.Axis(tickCount=5, tickMinStep=1, format="+d", title=None, domain=False, ticks=False)
     x = alt.X("z:Q", scale=scale, axis=axis)
     middle = alt.value(0.62 * size[1] - 9)
     layers: list[Any] = [

@@ -114,8 +114,13 @@ def axis_finding(ends: Sequence[End], band: Band | None) -> str:
 
 def norm_finding(ends: Sequence[End], band: Band | None) -> str:
     """Whether the Assistant moved by more than the cast did (specific shift)."""
-    gone = [e.branch for e in ends if side(e, band) > 0]
-    moved = [f"{listed(gone)} moved the Assistant apart from the cast"] if gone else []
+    gone = [e for e in ends if side(e, band) > 0]
+    moved = []
+    if gone:
+        sizes = listed([number(e.value) for e in gone])
+        floor = f"; noise floor {number(band.high)}" if band else ""
+        names = listed([e.branch for e in gone])
+        moved = [f"{names} moved the Assistant apart from the cast (by {sizes}{floor})"]
     return _sentence(moved, [e.branch for e in ends if side(e, band) <= 0], band)
 
 

@@ -120,7 +120,7 @@ def step_chart(
         tickCount=3,
         minExtent=AXIS_WIDTH,
         maxExtent=AXIS_WIDTH,
-        format=".0%" if percent else "~g",
+        format=".0%" if percent else "~r",
         domain=False,
         ticks=False,
     )
@@ -232,7 +232,7 @@ def ends_chart(
     high = max([float(v) for v in rows.high] + ([band.high] if band else []) + [1e-9])
     low = min([float(v) for v in rows.low] + [0.0])
     x_scale = alt.Scale(domain=[low, high * 1.75], nice=False, zero=False)
-    axis = alt.Axis(title=None, tickCount=4, format="~g", domain=False)
+    axis = alt.Axis(title=None, tickCount=4, format="~r", domain=False)
     x = alt.X("value:Q", scale=x_scale, axis=axis)
     y = alt.Y(
         "branch:N",
