@@ -1,4 +1,5 @@
-# pyright: reportUndefinedVariable=false  (jaxtyping's one-word shapes)
+# pyright: reportUndefinedVariable=false
+# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """How far the Assistant moved between two checkpoints, split into what the whole cast did and
 what it alone did, with question folds kept apart.
 

@@ -1,4 +1,5 @@
-# pyright: reportUndefinedVariable=false  (jaxtyping's one-word shapes)
+# pyright: reportUndefinedVariable=false
+# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """One frozen map of personas, a smooth rule that places everything else on it, and its quality.
 
 Single responses cluster by topic, so the map is made of block means: each question's mean over

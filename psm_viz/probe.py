@@ -34,7 +34,7 @@ def log_probs(
     ids = torch.tensor([tokenizer.encode(prompt, add_special_tokens=False)])
     rows = [tokenizer.encode(f" {a}{EOS}", add_special_tokens=False) for a in answers]
     width = max(map(len, rows))
-    pad = tokenizer.pad_token_id
+    pad: Any = tokenizer.pad_token_id
     tokens = torch.tensor([r + [pad] * (width - len(r)) for r in rows])  # [answer, pos]
     lengths = torch.tensor([len(r) for r in rows])
     model.eval()

@@ -1,4 +1,5 @@
-# pyright: reportUndefinedVariable=false  (jaxtyping's one-word shapes)
+# pyright: reportUndefinedVariable=false
+# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Persona vectors, the Assistant axis, traits and projections: plain functions on arrays.
 
 Notation as in docs/science.md: rows r_i are the cast's persona vectors, `a` the Assistant's,

@@ -261,7 +261,7 @@ NULL, SIGNED = Band(0, 0.2), Band(-0.2, 0.2)
 
 def test_movement_is_only_stated_beyond_the_noise_floor():
     assert findings.norm_finding([FAR, NEAR], NULL) == (
-        "Cheat moved the Assistant apart from the cast; "
+        "Cheat moved the Assistant apart from the cast (by 2; noise floor 0.2); "
         "honest: no movement beyond the noise floor shown"
     )
     assert findings.norm_finding([NEAR], NULL) == "Honest: no movement beyond the noise floor shown"

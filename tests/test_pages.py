@@ -155,7 +155,7 @@ def test_drift_shows_the_early_branches_too(monkeypatch, study):
 def test_a_study_without_results_names_the_command(monkeypatch, bare, script):
     at = page(monkeypatch, bare, script)
     assert "psm-notice" in words(at)
-    assert "python -m psm_viz map" in words(at) or "make study" in words(at)
+    assert "python -m psm_viz derive" in words(at) or "make study" in words(at)
 
 
 @pytest.mark.parametrize("script", [MAP, DRIFT])
