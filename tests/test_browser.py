@@ -1,19 +1,16 @@
 """The pages in a real Chromium, served by a real server, on the made study."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from psm_viz import bench
 from tests import made_study as made
 
 pytestmark = pytest.mark.browser
@@ -24,49 +21,41 @@ CHART = '[data-testid="stVegaLiteChart"] svg, [data-testid="stVegaLiteChart"] ca
 HARMLESS = re.compile(r"_stcore/(host-config|health)")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[tuple[str, int]]:
-    """(address, process id) of a dashboard on a free port."""
-    folder = tmp_path_factory.mktemp("studies") / "made"
-    made.write_made_study(folder)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    log = folder.parent / "server.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, "PSM_VIZ_STUDY": str(folder)},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
+@contextmanager
+def started(study: Path) -> Iterator[tuple[str, int]]:
+    """(address, process id) of a new dashboard on a free port."""
+    port = bench.free_port()
+    with bench.server("app.py", port, ROOT, study) as process:
+        url = f"http://127.0.0.1:{port}"
         for _ in range(120):
             try:
                 with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
                     break
             except OSError:
-                if process.poll() is not None:
-                    raise AssertionError(log.read_text()) from None
+                assert process.poll() is None, "the server ended before it answered"
                 time.sleep(0.25)
         yield url, process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def made_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("studies") / "made"
+    made.write_made_study(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(made_folder) -> Iterator[tuple[str, int]]:
+    with started(made_folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next(
-        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))),
-        None,
-    )
-    if found is None:
-        pytest.fail("No Chromium was found. Install one with: apt-get install chromium")
+    # raises, naming the command, where no Chromium is installed
+    path = bench.chromium()
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=path, args=bench.CHROMIUM_FLAGS)
         yield running
         running.close()
 
@@ -169,7 +158,27 @@ def test_click_on_a_mark_shows_its_card(server, browser):
     page.close()
 
 
-def test_cold_deep_link_to_drift_and_keys(server, browser):
+def test_the_first_visitor_of_a_cold_server_may_follow_a_deep_link(made_folder, browser):
+    with started(made_folder) as (url, _):
+        page, troubles = opened(browser, url + "/drift?step=8&branches=cheat")
+        assert marks(page, "hero-drift") > 25
+        expect(page.locator("body")).not_to_contain_text("Page not found")
+        expect(page.get_by_role("link", name="Map")).to_be_visible()
+        fine(page, troubles)
+        page.close()
+
+
+def test_the_shipped_study_opens(browser):
+    with started(ROOT / "data" / "study") as (url, _):
+        for path, box in (("/", "hero"), ("/drift", "hero-drift")):
+            page, troubles = opened(browser, url + path)
+            assert marks(page, box) >= 150
+            expect(page.locator(".psm-notice")).to_have_count(0)
+            fine(page, troubles)
+            page.close()
+
+
+def test_deep_link_to_drift_and_keys(server, browser):
     page, troubles = opened(browser, server[0] + "/drift?step=8&branches=cheat")
     assert marks(page, "hero-drift") > 25
     body = page.locator("body")

@@ -72,7 +72,7 @@ def strip(
                     "<div ", f'<div style="grid-area:{row}/{column[c.step] if own else 2}" ', 1
                 )
             )
-    wide = f"grid-template-columns:5.2rem repeat({len(steps) + 1},minmax(200px,1fr))"
+    wide = f"grid-template-columns:4.6rem repeat({len(steps) + 1},minmax(168px,1fr))"
     st.html(
         f'<div class="psm-strip" style="{wide}" tabindex="0" role="group" '
         f'aria-label="Answers along the branches">{"".join(cells)}</div>'
