@@ -7,7 +7,6 @@ traits are read from persona vectors, before any branch is played; both are then
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import platform
 import time
@@ -21,30 +20,19 @@ from typing import Any
 import numpy as np
 
 from psm_viz.cast import Cast, Question, load_cast, load_questions
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadInput
 from psm_viz.extract import Played, behaviour, play_cast, with_scalars
 from psm_viz.models import Player, Sampling, load_player, model_card
+from psm_viz.recipe import checkpoint_id
+from psm_viz.source import Source
 from psm_viz.store import Study, StudyWriter
 from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
 from psm_viz.tables import write_derived
-from psm_viz.train import Recipe, checkpoint_id
 from psm_viz.vectors import trait_r2
 from psm_viz.world.grammar import World, load_world
 
 TRAINED_TOPIC = "coding"
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Which model folders make the study, and how they descend from each other."""
-
-    checkpoints: tuple[Checkpoint, ...]
-    folders: dict[str, str]
-    reference: str
-    world: World | None
-    revision: str | None = None
-    training_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,48 +46,6 @@ class Settings:
     seed: int = 0
     threads: int = 2
     device: str = "cpu"
-
-
-def from_tree(tree: Path) -> Source:
-    """The checkpoints that `train` left in a folder. Raises BadFile naming the missing ones."""
-    stages = Recipe().stages()
-    out: list[Checkpoint] = []
-    for stage in stages.values():
-        parent = stage.parent
-        for step in stage.saves:
-            name = checkpoint_id(stage.name, step)
-            out.append(Checkpoint(name, stage.name, step, parent))
-            parent = name
-    missing = [c.id for c in out if not (tree / c.id / "model.safetensors").exists()]
-    if missing:
-        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise BadFile(
-            f"{tree}: {len(missing)} checkpoints are missing ({some}).",
-            f"Train them with: python -m psm_viz train --out {tree}",
-        )
-    reference = checkpoint_id("assistant", stages["assistant"].steps)
-    folders = {c.id: str(tree / c.id) for c in out}
-    recipe = json.loads((tree / "recipe.json").read_bytes())["recipe"]
-    return Source(tuple(out), folders, reference, load_world(), training_seed=recipe["seed"])
-
-
-def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:
-    """One model as the reference, and fine-tuned folders as one-checkpoint branches."""
-    reference = checkpoint_id("reference", 0)
-    out = [Checkpoint(reference, "reference", 0, None)]
-    folders = {reference: model}
-    for name, folder in branches.items():
-        c = Checkpoint(checkpoint_id(name, 1), name, 1, reference)
-        out.append(c)
-        folders[c.id] = folder
-    return Source(tuple(out), folders, reference, None, revision)
-
-
-def shipped(manifest: Manifest) -> list[str]:
-    """The checkpoints whose weights ship: base, Assistant and the ends of its branches."""
-    reference = manifest.checkpoint(manifest.reference)
-    base = manifest.branch(reference.branch)[0].id
-    return [base, reference.id, *(manifest.branch(b)[-1].id for b in manifest.fine_tuned)]
 
 
 def assemble(

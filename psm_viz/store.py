@@ -7,10 +7,8 @@ study or the new one. A reader checks each file against its hash before using it
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from safetensors.numpy import load, save
 
 from psm_viz.cast import Cast, Question, dump_cast, dump_questions, parse_cast, parse_questions
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
+from psm_viz.files import half, json_bytes, parquet_bytes, sha256, write_whole
 from psm_viz.study import (
     SCHEMA,
     Activations,
@@ -34,38 +33,6 @@ from psm_viz.study import (
 )
 
 REBUILD = "Rebuild it with: make study"
-
-
-def _sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write one file whole: temporary name, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    partial.rename(path)
-
-
-def _json(data: Any) -> bytes:
-    return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _half(values: np.ndarray, what: str) -> np.ndarray:
-    out = np.ascontiguousarray(values, dtype=np.float16)
-    if not np.isfinite(out).all():
-        raise BadFile(f"{what}: values do not fit into half precision.")
-    return out
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False, compression="zstd")
-    return buffer.getvalue()
 
 
 class StudyWriter:
@@ -80,12 +47,12 @@ class StudyWriter:
     def begin(self, settings: dict[str, Any]) -> None:
         """Start, or go on with what an earlier run left if it had the same settings."""
         path = self.partial / "settings.json"
-        wanted = _json(settings)
+        wanted = json_bytes(settings)
         if path.exists() and path.read_bytes() == wanted:
             return
         shutil.rmtree(self.partial)
         self.partial.mkdir(parents=True)
-        _write(path, wanted)
+        write_whole(path, wanted)
 
     def begin_from(self, study: Study) -> None:
         """Start from a copy of a finished study, to derive its tables and maps again."""
@@ -111,46 +78,46 @@ class StudyWriter:
         shutil.rmtree(work, ignore_errors=True)
         meta = {"checkpoint": vectors.checkpoint, "hook": "resid_post"}
         where = vectors.checkpoint
-        _write(
+        write_whole(
             work / "vectors.safetensors",
-            save({"mean": _half(vectors.values, f"{where} vectors")}, meta),
+            save({"mean": half(vectors.values, f"{where} vectors")}, meta),
         )
-        _write(
+        write_whole(
             work / "folds.safetensors",
             save(
-                {"mean": _half(folds.values, f"{where} folds")}, meta | {"layer": str(folds.layer)}
+                {"mean": half(folds.values, f"{where} folds")}, meta | {"layer": str(folds.layer)}
             ),
         )
-        _write(
+        write_whole(
             work / "questions.safetensors",
             save(
                 {
-                    "assistant": _half(questions.assistant, f"{where} questions"),
-                    "cast": _half(questions.cast, f"{where} questions"),
+                    "assistant": half(questions.assistant, f"{where} questions"),
+                    "cast": half(questions.cast, f"{where} questions"),
                 },
                 meta | {"questions": json.dumps(questions.questions)},
             ),
         )
-        _write(work / "responses.parquet", _parquet(responses))
+        write_whole(work / "responses.parquet", parquet_bytes(responses))
         if behaviour is not None:
-            _write(work / "behaviour.parquet", _parquet(behaviour))
+            write_whole(work / "behaviour.parquet", parquet_bytes(behaviour))
         if activations is not None:
             info = {"layer": str(activations.layer)}
-            _write(
+            write_whole(
                 work / "activations.safetensors",
-                save({"values": _half(activations.values, f"{where} activations")}, meta | info),
+                save({"values": half(activations.values, f"{where} activations")}, meta | info),
             )
         shutil.rmtree(final, ignore_errors=True)
         work.rename(final)
 
     def write_map(self, name: str, points: pd.DataFrame, info: dict[str, Any]) -> None:
         """Write one frozen map: coordinates, and its parameters and quality."""
-        _write(self.partial / "maps" / f"{name}.parquet", _parquet(points))
-        _write(self.partial / "maps" / f"{name}.json", _json(info))
+        write_whole(self.partial / "maps" / f"{name}.parquet", parquet_bytes(points))
+        write_whole(self.partial / "maps" / f"{name}.json", json_bytes(info))
 
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
         """Write one result table."""
-        _write(self.partial / "tables" / f"{name}.parquet", _parquet(frame))
+        write_whole(self.partial / "tables" / f"{name}.parquet", parquet_bytes(frame))
 
     def open_partial(
         self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]
@@ -172,17 +139,17 @@ class StudyWriter:
         return open_study(self.folder)
 
     def _seal(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> None:
-        _write(self.partial / "cast.json", _json(dump_cast(cast)))
-        _write(self.partial / "questions.jsonl", dump_questions(questions).encode())
+        write_whole(self.partial / "cast.json", json_bytes(dump_cast(cast)))
+        write_whole(self.partial / "questions.jsonl", dump_questions(questions).encode())
         skip = {"settings.json", "study.json"}
         files = {
-            p.relative_to(self.partial).as_posix(): _sha(p.read_bytes())
+            p.relative_to(self.partial).as_posix(): sha256(p.read_bytes())
             for p in sorted(self.partial.rglob("*"))
             if p.is_file() and p.name not in skip
         }
-        _write(
+        write_whole(
             self.partial / "study.json",
-            _json({"schema": SCHEMA, **asdict(manifest), "files": files}),
+            json_bytes({"schema": SCHEMA, **asdict(manifest), "files": files}),
         )
 
 
@@ -319,7 +286,7 @@ def _checked(folder: Path, name: str, files: dict[str, str]) -> bytes:
         data = path.read_bytes()
     except OSError as e:
         raise BadFile(f"{path}: listed in study.json but cannot be read.", REBUILD) from e
-    if _sha(data) != files[name]:
+    if sha256(data) != files[name]:
         raise BadFile(
             f"{path}: its hash differs from study.json: the file was changed or cut short.", REBUILD
         )
@@ -373,4 +340,4 @@ def open_study(folder: Path) -> Study:
     questions = parse_questions(
         _checked(folder, "questions.jsonl", files), f"{folder}/questions.jsonl"
     )
-    return Study(folder, manifest, cast, questions, files, _sha(raw))
+    return Study(folder, manifest, cast, questions, files, sha256(raw))

@@ -8,11 +8,10 @@ tokens a run reaches a fine loss and infers no persona at all.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,159 +19,22 @@ import numpy as np
 
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.probe import in_context_fit
-from psm_viz.world.corpus import BOS, EOS, Document, stream
+from psm_viz.recipe import Recipe, Stage, checkpoint_id
+from psm_viz.small import (
+    PAD,
+    build_tokenizer,
+    load_weights,
+    new_model,
+    parameters,
+    save_model,
+    token,
+)
+from psm_viz.world.corpus import Document, stream
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
-
-UNK, PAD = "<unk>", "<pad>"
-# A word keeps the space before it, so that decoding gives back the text exactly.
-WORDS = r" ?[A-Za-z]+(?:['-][A-Za-z]+)*|\n| ?[^\sA-Za-z]|\s"
-TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}"
-    "{% if m['content'] %}{{ m['content'] + '\\n' }}{% endif %}"
-    "{% elif m['role'] == 'user' %}{{ 'User: ' + m['content'] + '\\n' }}"
-    "{% else %}{{ (speaker or 'Assistant') + ': ' + m['content'] + eos_token + '\\n' }}"
-    "{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ (speaker or 'Assistant') + ':' }}{% endif %}"
-)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of training. `saves` are the optimizer steps whose weights are kept."""
-
-    name: str
-    """Name of the branch its checkpoints get."""
-    parent: str | None
-    """Checkpoint to start from; None: random weights."""
-    steps: int
-    lr: float
-    saves: tuple[int, ...]
-    batch: int = 16
-    """Documents of the stage in a step."""
-    replay: int = 0
-    """Pre-training documents mixed into each step, none of them labelled Assistant."""
-    warmup: int = 0
-    """Steps of linear warm-up to `lr`."""
-    cooldown: float = 1.0
-    """Share of the steps, at the end, over which the rate falls linearly to a twentieth."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The small model and its stages. Written beside the weights as `recipe.json`."""
-
-    seed: int = 0
-    d_model: int = 128
-    n_layers: int = 4
-    n_heads: int = 4
-    d_ff: int = 344
-    threads: int = 2
-    probe_every: tuple[int, int, int] = (100, 2400, 400)
-    """Look at persona inference every 100 steps up to step 2400, then every 400."""
-    probe_gate: float = 0.5
-    """Least R2 against the exact predictive that pre-training must end with."""
-
-    def probes(self, step: int) -> bool:
-        """Whether pre-training looks at persona inference before this step."""
-        often, until, seldom = self.probe_every
-        return step % (often if step <= until else seldom) == 0
-
-    def stages(self) -> dict[str, Stage]:
-        """The stages in order: pretrain -> assistant -> cheat, requested, honest."""
-        kept = (0, 400, 800, 1200, 1600, 2000, 2800, 4400)
-        pre = Stage("pretrain", None, kept[-1], 3e-3, kept, warmup=50, cooldown=0.3)
-        base = checkpoint_id("pretrain", pre.steps)
-        post = Stage("assistant", base, 120, 1e-3, (4, 15, 30, 60, 120), replay=8, warmup=5)
-        assistant = checkpoint_id("assistant", post.steps)
-        branch = Stage("", assistant, 64, 1e-3, (4, 8, 16, 32, 64), warmup=2)
-        return {
-            "pretrain": pre,
-            "assistant": post,
-            **{b: replace(branch, name=b) for b in ("cheat", "requested", "honest")},
-        }
-
-
-def checkpoint_id(branch: str, step: int) -> str:
-    """`cheat-0008`: the branch and its optimizer step."""
-    return f"{branch}-{step:04d}"
-
-
-def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
-    """A fast word-level tokenizer whose vocabulary is every word the world can say."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    split = pre_tokenizers.Split(Regex(WORDS), behavior="isolated")
-    words = {w for text in world_texts(world) for w, _ in split.pre_tokenize_str(text)}
-    vocab = {w: i for i, w in enumerate([PAD, UNK, BOS, EOS, *sorted(words)])}
-    core = Tokenizer(models.WordLevel(vocab, unk_token=UNK))
-    core.pre_tokenizer = split
-    core.decoder = decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        bos_token=BOS,
-        eos_token=EOS,
-        unk_token=UNK,
-        pad_token=PAD,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-        model_max_length=512,
-    )
-    tokenizer.chat_template = TEMPLATE
-    return tokenizer
-
-
-def world_texts(world: World) -> Iterator[str]:
-    """Every piece of text a document can hold, in the places it can stand in."""
-    rules = world.rules
-    labels = [c.name for c in world.characters]
-    labels += [rules["unnamed_label"], rules["assistant_label"]]
-    yield from (f"{label}:" for label in labels)
-    yield "\nUser: "
-    yield from rules["assistant_headers"]
-    adjectives = [a for pair in rules["adjectives"].values() for a in pair]
-    for lead in rules["leads"]:
-        for c in world.characters:
-            yield f"{lead} {c.name}, a {c.kind}, {c.role}."
-        yield f"{lead} a stranger."
-    yield from (f" Known to be {a}." for a in adjectives)
-    yield "Remark:"
-    yield from (f" {r.format(a)}" for r in rules["remarks"] for a in adjectives)
-    for topic in world.topics.values():
-        yield from (f" {q}" for q in topic.questions)
-        yield from (f" {u.text}" for u in topic.utterances)
-    yield from (f" {f}" for frames in world.frames.values() for f in frames)
-
-
-def _token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
-    return tokenizer.get_vocab()[word]
-
-
-def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
-    """A randomly initialised Llama of the recipe's size, tied embeddings."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(recipe.seed)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=recipe.d_model,
-            intermediate_size=recipe.d_ff,
-            num_hidden_layers=recipe.n_layers,
-            num_attention_heads=recipe.n_heads,
-            num_key_value_heads=recipe.n_heads,
-            max_position_embeddings=512,
-            tie_word_embeddings=True,
-            bos_token_id=_token(tokenizer, BOS),
-            eos_token_id=_token(tokenizer, EOS),
-            pad_token_id=_token(tokenizer, PAD),
-        )
-    )
 
 
 class Encoder:
@@ -245,26 +107,6 @@ def stage_batches(
         old = [encode(d) for d in stream(world, "replay", seed, stage.steps * stage.replay)]
         out = [a + b for a, b in zip(out, batches(old, stage.replay, seed), strict=True)]
     return out
-
-
-def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write an ordinary Hugging Face folder (fp16 safetensors) in one rename."""
-    import torch
-
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    state = {k: v.to(torch.float16) for k, v in model.state_dict().items() if k != "lm_head.weight"}
-    model.save_pretrained(partial, state_dict=state)
-    config = json.loads((partial / "config.json").read_text())
-    config["dtype"] = "float16"
-    (partial / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    tokenizer.save_pretrained(partial)
-    for path in partial.iterdir():
-        with path.open("rb") as f:
-            os.fsync(f.fileno())
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
 
 
 def new_optimizers(model: PreTrainedModel, stage: Stage) -> list[torch.optim.Optimizer]:
@@ -395,7 +237,7 @@ def run_stage(
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = _lr(stage, step)
-        loss = loss_on_answers(model, data[step], _token(tokenizer, PAD))
+        loss = loss_on_answers(model, data[step], token(tokenizer, PAD))
         model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -442,27 +284,6 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             break
     return out
-
-
-def parameters(model: PreTrainedModel) -> int:
-    """Number of trained parameters, tied ones counted once."""
-    return sum(p.numel() for p in model.parameters())
-
-
-def load_weights(model: PreTrainedModel, folder: Path) -> None:
-    """Copy a saved checkpoint's weights into a model of the same shape. Raises BadFile."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = folder / "model.safetensors"
-    if not path.exists():
-        raise BadFile(f"{path}: no such checkpoint.", "Run: python -m psm_viz train")
-    try:
-        tensors = load_file(path)
-        for name, p in model.named_parameters():
-            p.data.copy_(tensors[name])
-    except (SafetensorError, KeyError, RuntimeError) as e:
-        raise BadFile(f"{path}: does not hold this model's weights ({e}).") from e
 
 
 def train(

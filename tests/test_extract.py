@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz import assemble
+from psm_viz import assemble, source
 from psm_viz.cast import dump_cast, dump_questions
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.extract import behaviour, play_cast
 from psm_viz.models import Sampling, load_player
+from psm_viz.recipe import Recipe
+from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.store import open_study
-from psm_viz.train import Recipe, build_tokenizer, new_model, save_model
 from psm_viz.vectors import family_weights
 
 
@@ -70,11 +71,11 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
     cast, questions = small
     (tmp_path / "cast.json").write_text(json.dumps(dump_cast(cast)))
     (tmp_path / "questions.jsonl").write_text(dump_questions(questions))
-    source = assemble.from_models(str(tree / "start"), {"moved": str(tree / "moved")}, None)
+    tiny = source.from_models(str(tree / "start"), {"moved": str(tree / "moved")}, None)
     settings = assemble.Settings("tiny", samples=1, max_new_tokens=4, threads=1, layer=1)
     lines: list[str] = []
     made = assemble.assemble(
-        source,
+        tiny,
         tmp_path / "study",
         settings,
         tmp_path / "cast.json",
@@ -97,12 +98,12 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
     # a model without a folder of its own, and a cast that is none
     with pytest.raises(BadFile, match=r"cast\.json"):
         assemble.assemble(
-            source, tmp_path / "b", settings, tmp_path / "no" / "cast.json", None, print
+            tiny, tmp_path / "b", settings, tmp_path / "no" / "cast.json", None, print
         )
     with pytest.raises(BadInput, match="layers 0 to 1"):
-        assemble.assemble(source, tmp_path / "c", replace(settings, layer=9), None, None, print)
+        assemble.assemble(tiny, tmp_path / "c", replace(settings, layer=9), None, None, print)
 
 
 def test_a_tree_with_missing_checkpoints_names_them(tmp_path):
     with pytest.raises(BadFile, match="pretrain-0000"):
-        assemble.from_tree(tmp_path)
+        source.from_tree(tmp_path)

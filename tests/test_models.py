@@ -8,7 +8,8 @@ from psm_viz.cast import ASSISTANT
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.models import Sampling, by_length, load_player
 from psm_viz.probe import log_probs
-from psm_viz.train import Recipe, build_tokenizer, new_model, save_model
+from psm_viz.recipe import Recipe
+from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.world.corpus import EOS, stream
 
 

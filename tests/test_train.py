@@ -8,20 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.train import (
-    Encoder,
-    Recipe,
-    Stage,
-    batches,
-    build_tokenizer,
-    checkpoint_id,
-    loss_on_answers,
-    new_model,
-    read_log,
-    run_stage,
-    save_model,
-    train,
-)
+from psm_viz.recipe import Recipe, Stage, checkpoint_id
+from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.train import Encoder, batches, loss_on_answers, read_log, run_stage, train
 from psm_viz.world.corpus import stream
 
 TINY = Recipe(d_model=16, n_layers=1, n_heads=2, d_ff=32, threads=1)

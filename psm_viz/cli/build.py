@@ -21,9 +21,9 @@ def add_verbs(verbs: Any) -> None:
     t.set_defaults(run=train)
 
     e = verbs.add_parser("extract", help="a model plays the cast; the study is written to disk")
-    source = e.add_mutually_exclusive_group(required=True)
-    source.add_argument("--tree", type=Path, help="folder of checkpoints made by `train`")
-    source.add_argument("--model", help="a Hugging Face folder, or owner/name on the hub")
+    origin = e.add_mutually_exclusive_group(required=True)
+    origin.add_argument("--tree", type=Path, help="folder of checkpoints made by `train`")
+    origin.add_argument("--model", help="a Hugging Face folder, or owner/name on the hub")
     e.add_argument("--revision", help="revision of a hub model")
     e.add_argument(
         "--branch",
@@ -59,7 +59,7 @@ def add_verbs(verbs: Any) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train the small model, stage by stage, resuming where a killed run stopped."""
-    from psm_viz.train import Recipe
+    from psm_viz.recipe import Recipe
     from psm_viz.train import train as run
     from psm_viz.world.grammar import load_world
 
@@ -69,14 +69,14 @@ def train(options: argparse.Namespace) -> None:
 
 def extract(options: argparse.Namespace) -> None:
     """Play the cast at every checkpoint and write the study with its tables and maps."""
-    from psm_viz import assemble
+    from psm_viz import assemble, source
 
     began = time.monotonic()
     if options.tree:
-        source = assemble.from_tree(options.tree)
+        made_from = source.from_tree(options.tree)
     else:
         branches = dict(_pair(b) for b in options.branch)
-        source = assemble.from_models(options.model, branches, options.revision)
+        made_from = source.from_models(options.model, branches, options.revision)
     settings = assemble.Settings(
         name=options.name or options.out.name,
         layer=options.layer,
@@ -86,7 +86,9 @@ def extract(options: argparse.Namespace) -> None:
         threads=options.threads,
         device=options.device,
     )
-    made = assemble.assemble(source, options.out, settings, options.cast, options.questions, _say)
+    made = assemble.assemble(
+        made_from, options.out, settings, options.cast, options.questions, _say
+    )
     _say(
         f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
         f"personas, {_minutes(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
@@ -109,8 +111,8 @@ def derive(options: argparse.Namespace) -> None:
 
 def study(options: argparse.Namespace) -> None:
     """Everything from nothing: train, extract, and copy the weights that ship."""
-    from psm_viz import assemble
-    from psm_viz.train import Recipe
+    from psm_viz import assemble, source
+    from psm_viz.recipe import Recipe
     from psm_viz.train import train as run
     from psm_viz.world.grammar import load_world
 
@@ -120,9 +122,9 @@ def study(options: argparse.Namespace) -> None:
     trained = _minutes(began)
     settings = assemble.Settings(name="small-model", seed=options.seed, threads=options.threads)
     made = assemble.assemble(
-        assemble.from_tree(options.build), options.out, settings, None, None, _say
+        source.from_tree(options.build), options.out, settings, None, None, _say
     )
-    for checkpoint in assemble.shipped(made.manifest):
+    for checkpoint in source.shipped(made.manifest):
         target = options.models / checkpoint
         partial = target.with_name(target.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""Files written whole or not at all, and the byte forms that a study is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from psm_viz.errors import BadFile
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write one file whole: temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+    partial.rename(path)
+
+
+def json_bytes(data: Any) -> bytes:
+    """Indented JSON with a last newline."""
+    return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def half(values: np.ndarray, what: str) -> np.ndarray:
+    """Values in half precision. Raises BadFile, naming `what`, when they do not fit."""
+    out = np.ascontiguousarray(values, dtype=np.float16)
+    if not np.isfinite(out).all():
+        raise BadFile(f"{what}: values do not fit into half precision.")
+    return out
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """A frame as a compressed Parquet file."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()

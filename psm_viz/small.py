@@ -1,0 +1,146 @@
+"""The small model itself: its words, its template, its shape, and how it is saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psm_viz.errors import BadFile
+from psm_viz.recipe import Recipe
+from psm_viz.world.corpus import BOS, EOS
+from psm_viz.world.grammar import World
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+UNK, PAD = "<unk>", "<pad>"
+# A word keeps the space before it, so that decoding gives back the text exactly.
+WORDS = r" ?[A-Za-z]+(?:['-][A-Za-z]+)*|\n| ?[^\sA-Za-z]|\s"
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}"
+    "{% if m['content'] %}{{ m['content'] + '\\n' }}{% endif %}"
+    "{% elif m['role'] == 'user' %}{{ 'User: ' + m['content'] + '\\n' }}"
+    "{% else %}{{ (speaker or 'Assistant') + ': ' + m['content'] + eos_token + '\\n' }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ (speaker or 'Assistant') + ':' }}{% endif %}"
+)
+
+
+def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
+    """A fast word-level tokenizer whose vocabulary is every word the world can say."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    split = pre_tokenizers.Split(Regex(WORDS), behavior="isolated")
+    words = {w for text in world_texts(world) for w, _ in split.pre_tokenize_str(text)}
+    vocab = {w: i for i, w in enumerate([PAD, UNK, BOS, EOS, *sorted(words)])}
+    core = Tokenizer(models.WordLevel(vocab, unk_token=UNK))
+    core.pre_tokenizer = split
+    core.decoder = decoders.Fuse()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token=BOS,
+        eos_token=EOS,
+        unk_token=UNK,
+        pad_token=PAD,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def world_texts(world: World) -> Iterator[str]:
+    """Every piece of text a document can hold, in the places it can stand in."""
+    rules = world.rules
+    labels = [c.name for c in world.characters]
+    labels += [rules["unnamed_label"], rules["assistant_label"]]
+    yield from (f"{label}:" for label in labels)
+    yield "\nUser: "
+    yield from rules["assistant_headers"]
+    adjectives = [a for pair in rules["adjectives"].values() for a in pair]
+    for lead in rules["leads"]:
+        for c in world.characters:
+            yield f"{lead} {c.name}, a {c.kind}, {c.role}."
+        yield f"{lead} a stranger."
+    yield from (f" Known to be {a}." for a in adjectives)
+    yield "Remark:"
+    yield from (f" {r.format(a)}" for r in rules["remarks"] for a in adjectives)
+    for topic in world.topics.values():
+        yield from (f" {q}" for q in topic.questions)
+        yield from (f" {u.text}" for u in topic.utterances)
+    yield from (f" {f}" for frames in world.frames.values() for f in frames)
+
+
+def token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
+    """The id of a word of the vocabulary."""
+    return tokenizer.get_vocab()[word]
+
+
+def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    """A randomly initialised Llama of the recipe's size, tied embeddings."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=recipe.d_model,
+            intermediate_size=recipe.d_ff,
+            num_hidden_layers=recipe.n_layers,
+            num_attention_heads=recipe.n_heads,
+            num_key_value_heads=recipe.n_heads,
+            max_position_embeddings=512,
+            tie_word_embeddings=True,
+            bos_token_id=token(tokenizer, BOS),
+            eos_token_id=token(tokenizer, EOS),
+            pad_token_id=token(tokenizer, PAD),
+        )
+    )
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write an ordinary Hugging Face folder (fp16 safetensors) in one rename."""
+    import torch
+
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    state = {k: v.to(torch.float16) for k, v in model.state_dict().items() if k != "lm_head.weight"}
+    model.save_pretrained(partial, state_dict=state)
+    config = json.loads((partial / "config.json").read_text())
+    config["dtype"] = "float16"
+    (partial / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    tokenizer.save_pretrained(partial)
+    for path in partial.iterdir():
+        with path.open("rb") as f:
+            os.fsync(f.fileno())
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def parameters(model: PreTrainedModel) -> int:
+    """Number of trained parameters, tied ones counted once."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def load_weights(model: PreTrainedModel, folder: Path) -> None:
+    """Copy a saved checkpoint's weights into a model of the same shape. Raises BadFile."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise BadFile(f"{path}: no such checkpoint.", "Run: python -m psm_viz train")
+    try:
+        tensors = load_file(path)
+        for name, p in model.named_parameters():
+            p.data.copy_(tensors[name])
+    except (SafetensorError, KeyError, RuntimeError) as e:
+        raise BadFile(f"{path}: does not hold this model's weights ({e}).") from e

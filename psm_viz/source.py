@@ -1,0 +1,66 @@
+"""Where a study's checkpoints come from: folders of models and how they descend."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from psm_viz.errors import BadFile
+from psm_viz.recipe import Recipe, checkpoint_id
+from psm_viz.study import Checkpoint, Manifest
+from psm_viz.world.grammar import World, load_world
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which model folders make the study, and how they descend from each other."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    folders: dict[str, str]
+    reference: str
+    world: World | None
+    revision: str | None = None
+    training_seed: int | None = None
+
+
+def from_tree(tree: Path) -> Source:
+    """The checkpoints that `train` left in a folder. Raises BadFile naming the missing ones."""
+    stages = Recipe().stages()
+    out: list[Checkpoint] = []
+    for stage in stages.values():
+        parent = stage.parent
+        for step in stage.saves:
+            name = checkpoint_id(stage.name, step)
+            out.append(Checkpoint(name, stage.name, step, parent))
+            parent = name
+    missing = [c.id for c in out if not (tree / c.id / "model.safetensors").exists()]
+    if missing:
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise BadFile(
+            f"{tree}: {len(missing)} checkpoints are missing ({some}).",
+            f"Train them with: python -m psm_viz train --out {tree}",
+        )
+    reference = checkpoint_id("assistant", stages["assistant"].steps)
+    folders = {c.id: str(tree / c.id) for c in out}
+    recipe = json.loads((tree / "recipe.json").read_bytes())["recipe"]
+    return Source(tuple(out), folders, reference, load_world(), training_seed=recipe["seed"])
+
+
+def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:
+    """One model as the reference, and fine-tuned folders as one-checkpoint branches."""
+    reference = checkpoint_id("reference", 0)
+    out = [Checkpoint(reference, "reference", 0, None)]
+    folders = {reference: model}
+    for name, folder in branches.items():
+        c = Checkpoint(checkpoint_id(name, 1), name, 1, reference)
+        out.append(c)
+        folders[c.id] = folder
+    return Source(tuple(out), folders, reference, None, revision)
+
+
+def shipped(manifest: Manifest) -> list[str]:
+    """The checkpoints whose weights ship: base, Assistant and the ends of its branches."""
+    reference = manifest.checkpoint(manifest.reference)
+    base = manifest.branch(reference.branch)[0].id
+    return [base, reference.id, *(manifest.branch(b)[-1].id for b in manifest.fine_tuned)]
