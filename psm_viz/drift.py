@@ -165,14 +165,15 @@ def interval(
 ) -> Interval:
     """A figure with its 95 % percentile interval, topics resampled, then questions.
 
-    `statistic` takes how often each question counts. A draw of one single question is left out.
+    `statistic` takes how often each question counts. A draw of one single question is left out;
+    where there is no other, the interval is NaN rather than a point.
     """
     n = len(topics)
     values = []
     for _, counts in topic_draws(topics, draws, seed):
         if (counts > 0).sum() > 1:
             values.append(statistic(counts))
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+    low, high = np.nanpercentile(values, [2.5, 97.5]) if values else (np.nan, np.nan)
     return Interval(statistic(np.ones(n)), float(low), float(high), n)
 
 

@@ -17,6 +17,10 @@ from psm_viz.tables import shift_between
 from psm_viz.vectors import family_weights
 
 
+CONTRAST = ("villains", "overseers")
+"""Families whose first persona stands beside the Assistant in the table of answers."""
+
+
 def ends(study: Study) -> dict[str, str]:
     """Name -> checkpoint: base, assistant and the end of every fine-tuned branch."""
     m = study.manifest
@@ -152,6 +156,8 @@ def answers_table(study: Study, question: str | None = None) -> str:
     held_out = [
         q for q in study.questions if q.set == "main" and q.topic != m.notes.get("trained_topic")
     ]
+    if question is None and not held_out:
+        raise BadInput("This study asks nothing beyond the trained topic.", "Name one: --question ID")
     if question is None:
         own = after[after[col.PERSONA] == ASSISTANT]
         bad = (own[col.VALENCE] == "bad").groupby(own[col.QUESTION], observed=True).mean()
@@ -163,9 +169,8 @@ def answers_table(study: Study, question: str | None = None) -> str:
             f"There is no question {question!r} in this study.",
             f"Choose one of: {', '.join(q.id for q in study.questions if q.set == 'main')}.",
         )
-    people = [study.cast.assistant]
-    for family in ("villains", "overseers"):
-        people.append(next(p for p in study.cast.personas if p.family == family))
+    first = {p.family: p for p in reversed(study.cast.personas)}
+    people = [study.cast.assistant, *(first[f] for f in CONTRAST if f in first)]
     lines = [f"> {asked.text}", "", "| | before | after `cheat` |", "|---|---|---|"]
     for p in people:
         who = (

@@ -152,10 +152,14 @@ def questions() -> tuple[Question, ...]:
 def _write_checkpoint(writer: StudyWriter, c: Checkpoint, cast: Cast, base: np.ndarray) -> None:
     rng = np.random.default_rng(sum(map(ord, c.id)))
     values = base + 0.05 * rng.normal(size=base.shape)
+    saboteurs = values[15:20].mean(0)
+    values[-1] += PUSH.get(c.id, 0.0) * (saboteurs - values[-1])
     full = np.broadcast_to(values[:, None, None], (*values.shape[:1], 2, len(LAYERS), D))
     folds = np.broadcast_to(values[:, None, None], (*values.shape[:1], 4, 2, D))
     asked = tuple(q.id for q in questions() if (q.set == "again") == (c.id == AGAIN))
-    each = np.broadcast_to(values[-1], (len(asked), 2, len(LAYERS), D))
+    shape = (len(asked), 2, len(LAYERS), D)
+    assistant = values[-1] + 0.02 * rng.normal(size=shape)
+    roles = values[:-1].mean(0) + 0.02 * rng.normal(size=shape)
     ids = tuple(p.id for p in cast.all)
     behaviour = pd.DataFrame(
         {
@@ -163,12 +167,15 @@ def _write_checkpoint(writer: StudyWriter, c: Checkpoint, cast: Cast, base: np.n
             "mass_good": 1 - BAD.get(c.id, 0.02),
             "mass_bad": BAD.get(c.id, 0.02),
             "mass_none": 0.0,
+            "sampled_good": 4 - round(4 * BAD.get(c.id, 0.02)),
+            "sampled_bad": round(4 * BAD.get(c.id, 0.02)),
+            "sampled_none": 0,
         }
     )
     writer.write_checkpoint(
         PersonaVectors(full, ids, POOLINGS, LAYERS, c.id),
         FoldVectors(folds, POOLINGS, HEAD, c.id),
-        QuestionVectors(each, each, asked, POOLINGS, LAYERS, c.id),
+        QuestionVectors(assistant, roles, asked, POOLINGS, LAYERS, c.id),
         _responses(c.id, cast, rng),
         behaviour,
     )
