@@ -16,7 +16,6 @@ from psm_viz.study import POOLING_NAMES
 from psm_viz.tables import shift_between
 from psm_viz.vectors import family_weights
 
-
 CONTRAST = ("villains", "overseers")
 """Families whose first persona stands beside the Assistant in the table of answers."""
 
@@ -157,7 +156,9 @@ def answers_table(study: Study, question: str | None = None) -> str:
         q for q in study.questions if q.set == "main" and q.topic != m.notes.get("trained_topic")
     ]
     if question is None and not held_out:
-        raise BadInput("This study asks nothing beyond the trained topic.", "Name one: --question ID")
+        raise BadInput(
+            "This study asks nothing beyond the trained topic.", "Name one: --question ID"
+        )
     if question is None:
         own = after[after[col.PERSONA] == ASSISTANT]
         bad = (own[col.VALENCE] == "bad").groupby(own[col.QUESTION], observed=True).mean()

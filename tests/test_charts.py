@@ -322,7 +322,9 @@ def test_no_sentence_claims_proof():
 
 def test_downloads_are_real_files_with_their_provenance():
     chart = cast_map.cast_map(POINTS, CAST, made.REFERENCE, PRINT, size=(600, 400))
-    drawn = prints.svg(prints.stamped(chart, "A finding", ["study made, 0123"]))
+    drawn = prints.svg(
+        prints.stamped(chart, "A finding", "What it shows.", "study made, 0123", 400)
+    )
     assert drawn.startswith(b"<svg") and b"A finding" in drawn and b"study made, 0123" in drawn
     assert b"Maresa" in drawn
     ends = pd.DataFrame([{"branch": "cheat", "value": 2.0, "low": 1.8, "high": 2.2, "note": "n"}])

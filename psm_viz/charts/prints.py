@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import Any
 
 import altair as alt
@@ -39,8 +40,16 @@ def csv(frame: pd.DataFrame) -> bytes:
     return b"\xef\xbb\xbf" + frame.to_csv(index=False).encode()
 
 
-def stamped(chart: Any, title: str, lines: list[str]) -> Any:
-    """A chart with its finding as title and where it comes from below it."""
+def stamped(chart: Any, title: str, words: str, source: str, width: int) -> Any:
+    """A chart with its finding as title, its caption and its source below it.
+
+    Both are wrapped to the figure's width in pixels: Vega-Lite cuts what does not fit.
+    """
     return chart.properties(
-        title=alt.TitleParams(text=title, subtitle=lines, anchor="start", frame="group")
+        title=alt.TitleParams(
+            text=textwrap.wrap(title, max(width // 9, 30)),
+            subtitle=[*textwrap.wrap(words, max(width // 6, 40)), source],
+            anchor="start",
+            frame="group",
+        )
     )

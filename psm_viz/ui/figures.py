@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -132,10 +131,10 @@ def downloads(
     key: str,
 ) -> None:
     """The table behind a figure and its files; SVG and PNG are drawn on the click."""
-    lines = [*_wrapped(words, width // 6), f"Study {study.manifest.name}, {study.sha256[:12]}"]
+    source = f"Study {study.manifest.name}, {study.sha256[:12]}"
 
     def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
-        return lambda: make(prints.stamped(build(PRINT, width), title, lines))
+        return lambda: make(prints.stamped(build(PRINT, width), title, words, source, width))
 
     with st.container(horizontal=True):
         for label, data, mime in (
@@ -152,10 +151,6 @@ def downloads(
                 on_click="ignore",
             )
     st.dataframe(frame, hide_index=True, height=260, width=620)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 40))
 
 
 def map_words(
