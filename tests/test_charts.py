@@ -266,6 +266,8 @@ def test_movement_is_only_stated_beyond_the_noise_floor():
     )
     assert findings.norm_finding([NEAR], NULL) == "Honest: no movement beyond the noise floor shown"
     assert "down the axis" in findings.axis_finding([BELOW], SIGNED)
+    trained = End("assistant", 2.0, 1.8, 2.2)
+    assert findings.norm_finding([trained], NULL).startswith("Post-training moved the Assistant")
     assert "up the axis" in findings.axis_finding([End("kind", 1, 0.9, 1.1)], SIGNED)
     assert findings.NOTHING in findings.axis_finding([NEAR], SIGNED)
     assert "no noise floor" in findings.norm_finding([End("a", 0.0, 0.0, 0.0)], None)
@@ -322,10 +324,11 @@ def test_no_sentence_claims_proof():
 
 def test_downloads_are_real_files_with_their_provenance():
     chart = cast_map.cast_map(POINTS, CAST, made.REFERENCE, PRINT, size=(600, 400))
-    drawn = prints.svg(
-        prints.stamped(chart, "A finding", "What it shows.", "study made, 0123", 400)
-    )
+    stamp = ("What it shows.", "study made, 0123", 400)
+    drawn = prints.svg(prints.stamped(chart, "A finding", *stamp))
     assert drawn.startswith(b"<svg") and b"A finding" in drawn and b"study made, 0123" in drawn
+    long = prints.svg(prints.stamped(chart, "a long finding " * 9, "What.", "", 400)).decode()
+    assert long.count("a long finding") > 1 and "\N{HORIZONTAL ELLIPSIS}" not in long
     assert b"Maresa" in drawn
     ends = pd.DataFrame([{"branch": "cheat", "value": 2.0, "low": 1.8, "high": 2.2, "note": "n"}])
     assert prints.png(steps.ends_chart(ends, EVERY, PRINT, NULL, (500, 120))).startswith(b"\x89PNG")

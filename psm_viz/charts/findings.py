@@ -17,6 +17,15 @@ SIGNED = ("axis_component", "axis_position_cast", "cos_shift_global")
 NOTHING = "no movement beyond the noise floor shown"
 
 
+STAGES = {"pretrain": "pre-training", "assistant": "post-training"}
+"""The two stages before the branches: 'assistant moved the Assistant' says nothing."""
+
+
+def said(branch: str) -> str:
+    """A branch's name as a sentence says it."""
+    return STAGES.get(branch, branch)
+
+
 @dataclass(frozen=True)
 class Band:
     """A null band: where the same checkpoint, played again, falls."""
@@ -33,6 +42,11 @@ class End:
     value: float
     low: float
     high: float
+
+    @property
+    def said(self) -> str:
+        """The branch as a sentence names it."""
+        return said(self.branch)
 
 
 def figure_rows(drift: pd.DataFrame, figure: str, pooling: str) -> pd.DataFrame:
@@ -107,9 +121,9 @@ def axis_finding(ends: Sequence[End], band: Band | None) -> str:
         way = side(e, band)
         if way:
             moved.append(
-                f"{e.branch}: {number(abs(e.value))} SD {'up' if way > 0 else 'down'} the axis"
+                f"{e.said}: {number(abs(e.value))} SD {'up' if way > 0 else 'down'} the axis"
             )
-    return _sentence(moved, [e.branch for e in ends if not side(e, band)], band)
+    return _sentence(moved, [e.said for e in ends if not side(e, band)], band)
 
 
 def norm_finding(ends: Sequence[End], band: Band | None) -> str:
@@ -119,27 +133,27 @@ def norm_finding(ends: Sequence[End], band: Band | None) -> str:
     if gone:
         sizes = listed([number(e.value) for e in gone])
         floor = f"; noise floor {number(band.high)}" if band else ""
-        names = listed([e.branch for e in gone])
+        names = listed([e.said for e in gone])
         moved = [f"{names} moved the Assistant apart from the cast (by {sizes}{floor})"]
-    return _sentence(moved, [e.branch for e in ends if side(e, band) <= 0], band)
+    return _sentence(moved, [e.said for e in ends if side(e, band) <= 0], band)
 
 
 def share_finding(specific: Sequence[End], whole: Sequence[End], band: Band | None) -> str:
     """How the Assistant's own part of a shift compares with what the whole cast did."""
     cast = {e.branch: e for e in whole}
-    said = []
+    parts = []
     for e in specific:
         if side(e, band) <= 0 or e.branch not in cast:
             continue
         other = cast[e.branch]
         if other.low > 0:
-            said.append(f"{number(e.value / other.value)} times the cast's with {e.branch}")
+            parts.append(f"{number(e.value / other.value)} times the cast's with {e.said}")
         else:
-            said.append(f"with {e.branch} the cast's is not told from zero")
-    if not said:
+            parts.append(f"with {e.said} the cast's is not told from zero")
+    if not parts:
         nothing = NOTHING if band else "no null to compare with"
         return f"The Assistant's own part of the shift: {nothing}"
-    return f"The Assistant's own part of the shift: {'; '.join(said)}"
+    return f"The Assistant's own part of the shift: {'; '.join(parts)}"
 
 
 def rate_finding(
@@ -155,9 +169,9 @@ def rate_finding(
     moved, still = [], []
     for e in branch_ends(held.rename(columns={"mean": "value"}), branches, upto):
         if band and side(e, band):
-            moved.append(f"{e.value:.0%} with {e.branch}")
+            moved.append(f"{e.value:.0%} with {e.said}")
         else:
-            still.append(e.branch)
+            still.append(e.said)
     if not moved and not still:
         return "No rates were measured for these branches at this step."
     parts = []
@@ -187,8 +201,8 @@ def percentile_words(percentile: float, roles: int) -> str:
 
 def pooling_finding(ends: dict[str, list[tuple[End, Band | None]]]) -> str:
     """Whether the poolings agree on which branches moved. `ends`: pooling name -> (end, band)."""
-    gone = {k: {e.branch for e, band in v if side(e, band) > 0} for k, v in ends.items()}
-    every = list(dict.fromkeys(e.branch for v in ends.values() for e, _ in v))
+    gone = {k: {e.said for e, band in v if side(e, band) > 0} for k, v in ends.items()}
+    every = list(dict.fromkeys(e.said for v in ends.values() for e, _ in v))
     both = [b for b in every if all(b in g for g in gone.values())]
     split = [b for b in every if b not in both and any(b in g for g in gone.values())]
     if split:

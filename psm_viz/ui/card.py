@@ -14,6 +14,7 @@ import streamlit as st
 from psm_viz import ui
 from psm_viz.cast import ASSISTANT
 from psm_viz.charts import cards
+from psm_viz.charts.findings import said
 from psm_viz.charts.palette import family_colours, family_shapes
 from psm_viz.charts.rows import where
 from psm_viz.store import Study
@@ -108,7 +109,7 @@ def track(
         lambda p, width: cards.sparkline(line, checkpoint, p, accent, (width, 64)),
         line,
         name=f"axis-{persona}-{branch}",
-        title=f"Along the Assistant axis, {branch} (grey: 80 % of the cast)",
+        title=f"Along the Assistant axis, {said(branch)} (grey: 80 % of the cast)",
         words=f"{name} at the checkpoints of {branch}, {units}.",
         alt=f"{name} along the Assistant axis over {branch}, {units}.",
         key="track",
