@@ -1,5 +1,6 @@
 """The pages against a made study, without a browser: good links, bad links, damaged studies."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -172,6 +173,17 @@ def test_a_damaged_study_is_one_message(monkeypatch, tmp_path, script):
     manifest.write_text(manifest.read_text()[:200])
     at = page(monkeypatch, folder, script)
     assert words(at).count("psm-notice") == 1 and "cannot be read" in words(at)
+
+
+@pytest.mark.parametrize("script", [MAP, DRIFT])
+def test_a_study_of_a_newer_version_is_one_message(monkeypatch, tmp_path, script):
+    folder = tmp_path / "newer"
+    made.write_made_study(folder)
+    manifest = folder / "study.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"schema": 99}))
+    at = page(monkeypatch, folder, script)
+    assert words(at).count("psm-notice") == 1 and "schema 99" in words(at)
+    assert "Update the program" in words(at)
 
 
 def test_a_damaged_map_leaves_the_page_standing(monkeypatch, tmp_path):

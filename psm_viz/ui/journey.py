@@ -206,7 +206,7 @@ def pooling_figures(study: Study, branches: Sequence[str], now: int) -> None:
             )
     ui.caption(
         f"The Assistant's shift beyond the cast's at each branch's last checkpoint, layer "
-        f"{m.headline_layer}, with 95 % interval; grey: noise floor; percentiles among {roles} "
-        "personas. "
+        f"{m.headline_layer}, with 95 % interval; grey: noise floor, the reference asked other "
+        f"questions of the same topics with another seed; percentiles among {roles} personas. "
         "Each pooling has its own scale."
     )
