@@ -6,6 +6,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,23 @@ def write_whole(path: Path, data: bytes) -> None:
         f.flush()
         os.fsync(f.fileno())
     partial.rename(path)
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A folder to fill under a temporary name; on leaving it is synced and renamed to `final`.
+
+    What stood there before is replaced. After an error or a kill only the temporary one is left.
+    """
+    work = final.with_name(final.name + ".partial")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    yield work
+    for path in work.iterdir():
+        with path.open("rb") as f:
+            os.fsync(f.fileno())
+    shutil.rmtree(final, ignore_errors=True)
+    work.rename(final)
 
 
 def json_bytes(data: Any) -> bytes:

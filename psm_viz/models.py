@@ -20,6 +20,7 @@ from jaxtyping import Float
 
 from psm_viz.cast import Persona
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.small import copy_weights
 from psm_viz.study import POOLINGS
 
 PLAIN_FRAME = (
@@ -84,16 +85,7 @@ class Player:
 
     def swap(self, folder: Path) -> None:
         """Copy another checkpoint's weights in. Raises BadFile when they do not fit."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        path = folder / "model.safetensors"
-        try:
-            tensors = load_file(path)
-            for name, p in self._raw.items():
-                p.data.copy_(tensors[name])
-        except (OSError, SafetensorError, KeyError, RuntimeError) as e:
-            raise BadFile(f"{path}: does not hold weights of this architecture ({e}).") from e
+        copy_weights(self._raw, folder)
 
     def sample(
         self,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psm_viz.errors import BadFile
+from psm_viz.files import whole_folder
 from psm_viz.recipe import Recipe
 from psm_viz.world.corpus import BOS, EOS
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 UNK, PAD = "<unk>", "<pad>"
@@ -109,20 +109,13 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folde
     """Write an ordinary Hugging Face folder (fp16 safetensors) in one rename."""
     import torch
 
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     state = {k: v.to(torch.float16) for k, v in model.state_dict().items() if k != "lm_head.weight"}
-    model.save_pretrained(partial, state_dict=state)
-    config = json.loads((partial / "config.json").read_text())
-    config["dtype"] = "float16"
-    (partial / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    tokenizer.save_pretrained(partial)
-    for path in partial.iterdir():
-        with path.open("rb") as f:
-            os.fsync(f.fileno())
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with whole_folder(folder) as work:
+        model.save_pretrained(work, state_dict=state)
+        config = json.loads((work / "config.json").read_text())
+        config["dtype"] = "float16"
+        (work / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        tokenizer.save_pretrained(work)
 
 
 def parameters(model: PreTrainedModel) -> int:
@@ -130,17 +123,23 @@ def parameters(model: PreTrainedModel) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def load_weights(model: PreTrainedModel, folder: Path) -> None:
-    """Copy a saved checkpoint's weights into a model of the same shape. Raises BadFile."""
+def copy_weights(parameters: Mapping[str, torch.nn.Parameter], folder: Path) -> None:
+    """Copy a saved checkpoint's weights into named parameters. Raises BadFile.
+
+    `load_state_dict` will not do for a booted bridge, which renames what it holds.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / "model.safetensors"
     if not path.exists():
-        raise BadFile(f"{path}: no such checkpoint.", "Run: python -m psm_viz train")
+        raise BadFile(
+            f"{path}: no such checkpoint.",
+            "Name a folder that holds one; the small model's are made by: python -m psm_viz train",
+        )
     try:
         tensors = load_file(path)
-        for name, p in model.named_parameters():
+        for name, p in parameters.items():
             p.data.copy_(tensors[name])
-    except (SafetensorError, KeyError, RuntimeError) as e:
-        raise BadFile(f"{path}: does not hold this model's weights ({e}).") from e
+    except (OSError, SafetensorError, KeyError, RuntimeError) as e:
+        raise BadFile(f"{path}: does not hold weights of this architecture ({e}).") from e

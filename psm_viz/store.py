@@ -21,7 +21,7 @@ from safetensors.numpy import load, save
 
 from psm_viz.cast import Cast, Question, dump_cast, dump_questions, parse_cast, parse_questions
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.files import half, json_bytes, parquet_bytes, sha256, write_whole
+from psm_viz.files import half, json_bytes, parquet_bytes, sha256, whole_folder, write_whole
 from psm_viz.study import (
     SCHEMA,
     Activations,
@@ -73,42 +73,39 @@ class StudyWriter:
         activations: Activations | None = None,
     ) -> None:
         """Write all files of one checkpoint, then rename its folder into place."""
-        final = self.partial / "checkpoints" / vectors.checkpoint
-        work = final.with_name(final.name + ".partial")
-        shutil.rmtree(work, ignore_errors=True)
         meta = {"checkpoint": vectors.checkpoint, "hook": "resid_post"}
         where = vectors.checkpoint
-        write_whole(
-            work / "vectors.safetensors",
-            save({"mean": half(vectors.values, f"{where} vectors")}, meta),
-        )
-        write_whole(
-            work / "folds.safetensors",
-            save(
-                {"mean": half(folds.values, f"{where} folds")}, meta | {"layer": str(folds.layer)}
-            ),
-        )
-        write_whole(
-            work / "questions.safetensors",
-            save(
-                {
-                    "assistant": half(questions.assistant, f"{where} questions"),
-                    "cast": half(questions.cast, f"{where} questions"),
-                },
-                meta | {"questions": json.dumps(questions.questions)},
-            ),
-        )
-        write_whole(work / "responses.parquet", parquet_bytes(responses))
-        if behaviour is not None:
-            write_whole(work / "behaviour.parquet", parquet_bytes(behaviour))
-        if activations is not None:
-            info = {"layer": str(activations.layer)}
+        with whole_folder(self.partial / "checkpoints" / where) as work:
             write_whole(
-                work / "activations.safetensors",
-                save({"values": half(activations.values, f"{where} activations")}, meta | info),
+                work / "vectors.safetensors",
+                save({"mean": half(vectors.values, f"{where} vectors")}, meta),
             )
-        shutil.rmtree(final, ignore_errors=True)
-        work.rename(final)
+            write_whole(
+                work / "folds.safetensors",
+                save(
+                    {"mean": half(folds.values, f"{where} folds")},
+                    meta | {"layer": str(folds.layer)},
+                ),
+            )
+            write_whole(
+                work / "questions.safetensors",
+                save(
+                    {
+                        "assistant": half(questions.assistant, f"{where} questions"),
+                        "cast": half(questions.cast, f"{where} questions"),
+                    },
+                    meta | {"questions": json.dumps(questions.questions)},
+                ),
+            )
+            write_whole(work / "responses.parquet", parquet_bytes(responses))
+            if behaviour is not None:
+                write_whole(work / "behaviour.parquet", parquet_bytes(behaviour))
+            if activations is not None:
+                info = {"layer": str(activations.layer)}
+                write_whole(
+                    work / "activations.safetensors",
+                    save({"values": half(activations.values, f"{where} activations")}, meta | info),
+                )
 
     def write_map(self, name: str, points: pd.DataFrame, info: dict[str, Any]) -> None:
         """Write one frozen map: coordinates, and its parameters and quality."""

@@ -68,7 +68,7 @@ def drift_table(study: Study, say: Callable[[str], None] = lambda s: None) -> pd
             key = {"checkpoint": c.id, "branch": c.branch, "step": c.step, "pooling": pooling}
             shift = shift_between(study, start, c.id, pooling, m.headline_layer)
             found = drift.shift_intervals(shift)
-            standing = _position(study, start, c.id, pooling)
+            standing = _position(study, start, c.id, pooling, shift)
             rows += [key | {"figure": f, **vars(i)} for f, i in found.items()]
             rows.append(key | {"figure": "axis_position", **vars(standing)})
             cast = drift.specific_norms_of_cast(
@@ -83,17 +83,15 @@ def drift_table(study: Study, say: Callable[[str], None] = lambda s: None) -> pd
     return pd.DataFrame(rows)
 
 
-def _position(study: Study, start: str, end: str, pooling: str) -> drift.Interval:
+def _position(
+    study: Study, start: str, end: str, pooling: str, shift: drift.Shift
+) -> drift.Interval:
     """Where the Assistant stands on the start's cross-fitted axis, per question, in cast SDs."""
     layer = study.manifest.headline_layer
-    asked = [q for q in study.questions if q.set == "main"]
     _, c0 = study.question_vectors(start).at(pooling, layer)
     a1, _ = study.question_vectors(end).at(pooling, layer)
-    axis, spread = drift.held_out_axes(
-        study.folds(start).at(pooling), family_weights(study.cast), [q.fold for q in asked]
-    )
-    along = ((a1 - c0) * axis).sum(1) / spread
-    return drift.interval(lambda c: float(c @ along / c.sum()), [q.topic for q in asked], draws=300)
+    along = ((a1 - c0) * shift.axis).sum(1) / shift.spread
+    return drift.interval(lambda c: float(c @ along / c.sum()), shift.topics, draws=300)
 
 
 def positions_table(study: Study) -> pd.DataFrame:
@@ -176,12 +174,13 @@ def not_placeable(table: pd.DataFrame, pooling: str, layer: int) -> dict[str, fl
 
 
 def map_of(
-    study: Study, pooling: str, settings: MapSettings | None = None
+    study: Study, pooling: str, geometry: pd.DataFrame, settings: MapSettings | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The study's frozen map at the headline layer: every point, its settings and its quality.
 
     Fitted on the cast at the reference; Assistants of all checkpoints are placed in two frames,
     centred on their own cast's mean per question ('own') or on the reference's ('reference').
+    `geometry` is the table of `preservation`: it says who can be placed at all.
     """
     m, settings = study.manifest, settings or MapSettings()
     weights, layer = family_weights(study.cast), m.headline_layer
@@ -197,7 +196,7 @@ def map_of(
     roles = centred[:-1].mean(1)
     rows = _cast_rows(study, frozen, roles, recall)
     _, c0 = study.question_vectors(m.reference).at(pooling, layer)
-    strange = not_placeable(preservation(study), pooling, layer)
+    strange = not_placeable(geometry, pooling, layer)
     for c in m.checkpoints:
         if c.id in strange:
             continue
@@ -307,12 +306,13 @@ def write_derived(
     """
     writer.write_table("drift", drift_table(study, say))
     writer.write_table("positions", positions_table(study))
-    writer.write_table("preservation", preservation(study))
+    geometry = preservation(study)
+    writer.write_table("preservation", geometry)
     if trained is not None:
         writer.write_table("rates", rates_table(study, trained))
     for pooling in study.manifest.poolings:
         say(f"map {pooling}")
-        points, info = map_of(study, pooling)
+        points, info = map_of(study, pooling, geometry)
         text = ["kind", "id", "frame", "neighbours", "mixture"]
         points = points.astype({t: "category" for t in text} | {"x": np.float32, "y": np.float32})
         writer.write_map(f"{pooling}-L{study.manifest.headline_layer}", points, info)

@@ -23,7 +23,7 @@ from psm_viz.recipe import Recipe, Stage, checkpoint_id
 from psm_viz.small import (
     PAD,
     build_tokenizer,
-    load_weights,
+    copy_weights,
     new_model,
     parameters,
     save_model,
@@ -217,7 +217,7 @@ def run_stage(
     tokenizer = build_tokenizer(world)
     model = new_model(recipe, tokenizer)
     if stage.parent:
-        load_weights(model, out / stage.parent)
+        copy_weights(dict(model.named_parameters()), out / stage.parent)
     optimizers = new_optimizers(model, stage)
     folder.mkdir(parents=True, exist_ok=True)
     state = _load_state(folder, model, optimizers) or _State(0, 0.0)

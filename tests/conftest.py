@@ -1,6 +1,7 @@
 """Shapes are checked in every test: jaxtyping with beartype on the numeric modules."""
 
 import os
+from pathlib import Path
 
 from jaxtyping import install_import_hook
 
@@ -10,9 +11,24 @@ hook = install_import_hook(CHECKED, "beartype.beartype")
 
 import pytest  # noqa: E402
 
+from psm_viz.store import Study, open_study  # noqa: E402
 from psm_viz.world.grammar import World, load_world  # noqa: E402
+from tests.made_study import write_made_study  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def world() -> World:
     return load_world()
+
+
+@pytest.fixture(scope="session")
+def made_folder(tmp_path_factory) -> Path:
+    """The made study, to read only: a test that damages one writes its own."""
+    folder = tmp_path_factory.mktemp("studies") / "made"
+    write_made_study(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made_study(made_folder) -> Study:
+    return open_study(made_folder)

@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from psm_viz import bench
-from tests import made_study as made
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,13 +34,6 @@ def started(study: Path) -> Iterator[tuple[str, int]]:
                 assert process.poll() is None, "the server ended before it answered"
                 time.sleep(0.25)
         yield url, process.pid
-
-
-@pytest.fixture(scope="module")
-def made_folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("studies") / "made"
-    made.write_made_study(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

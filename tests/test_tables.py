@@ -5,7 +5,6 @@ import pytest
 
 from psm_viz.errors import BadInput
 from psm_viz.maps import MapSettings
-from psm_viz.store import open_study
 from psm_viz.tables import (
     drift_table,
     map_of,
@@ -16,32 +15,25 @@ from psm_viz.tables import (
     shift_between,
     start_of,
 )
-from tests.made_study import AGAIN, BASE, REFERENCE, write_made_study
+from tests.made_study import AGAIN, BASE, REFERENCE
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tables") / "made"
-    write_made_study(folder)
-    return open_study(folder)
-
-
-def test_drift_is_counted_from_where_a_branch_begins(study):
-    starts = {c.id: start_of(study, c) for c in study.manifest.checkpoints}
+def test_drift_is_counted_from_where_a_branch_begins(made_study):
+    starts = {c.id: start_of(made_study, c) for c in made_study.manifest.checkpoints}
     assert starts["cheat-0064"] == starts["cheat-0008"] == starts[AGAIN] == REFERENCE
     assert starts["assistant-0060"] == starts[REFERENCE] == BASE
     assert starts[BASE] is None
 
 
-def test_a_checkpoint_has_not_moved_from_itself(study):
-    m = study.manifest
-    shift = shift_between(study, REFERENCE, REFERENCE, m.headline_pooling, m.headline_layer)
+def test_a_checkpoint_has_not_moved_from_itself(made_study):
+    m = made_study.manifest
+    shift = shift_between(made_study, REFERENCE, REFERENCE, m.headline_pooling, m.headline_layer)
     assert np.abs(shift.total).max() == 0 and np.abs(shift.specific).max() == 0
 
 
-def test_the_pushed_branch_moves_most_and_down_the_axis(study):
-    table = drift_table(study)
-    table = table[table.pooling == study.manifest.headline_pooling]
+def test_the_pushed_branch_moves_most_and_down_the_axis(made_study):
+    table = drift_table(made_study)
+    table = table[table.pooling == made_study.manifest.headline_pooling]
     norm = table[table.figure == "specific_norm"].set_index("checkpoint").value
     assert norm["cheat-0064"] > norm["cheat-0008"] > norm["honest-0064"]
     axis = table[table.figure == "axis_component"].set_index("checkpoint").value
@@ -50,34 +42,41 @@ def test_the_pushed_branch_moves_most_and_down_the_axis(study):
     assert (inside.low <= inside.high).all()
 
 
-def test_positions_are_in_standard_deviations_of_the_reference_cast(study):
-    table = positions_table(study)
+def test_positions_are_in_standard_deviations_of_the_reference_cast(made_study):
+    table = positions_table(made_study)
     here = table[(table.checkpoint == REFERENCE) & (table.persona != "assistant")]
     for _, rows in here.groupby("pooling", observed=True):
         assert rows.z.mean() == pytest.approx(0, abs=0.01)
         assert rows.z.std(ddof=0) == pytest.approx(1, abs=0.01)
 
 
-def test_the_reference_preserves_itself_and_strangers_are_listed(study):
-    table = preservation(study)
+def test_the_reference_preserves_itself_and_strangers_are_listed(made_study):
+    table = preservation(made_study)
     own = table[table.checkpoint == REFERENCE]
     assert np.allclose(own[["axis_cosine", "axis_ratio", "cast_cosine"]], 1, atol=1e-5)
-    m = study.manifest
+    m = made_study.manifest
     strange = table.assign(cast_cosine=np.where(table.checkpoint == BASE, 0.1, table.cast_cosine))
     assert not_placeable(strange, m.headline_pooling, m.headline_layer) == {BASE: 0.1}
     lost = table.assign(cast_cosine=np.nan)
     assert len(not_placeable(lost, m.headline_pooling, m.headline_layer)) == len(m.checkpoints)
 
 
-def test_rates_have_a_row_for_each_half_of_every_measured_checkpoint(study):
-    table = rates_table(study, study.questions[0].topic)
-    measured = [c.id for c in study.manifest.checkpoints if study.behaviour(c.id) is not None]
+def test_rates_have_a_row_for_each_half_of_every_measured_checkpoint(made_study):
+    table = rates_table(made_study, made_study.questions[0].topic)
+    measured = [
+        c.id for c in made_study.manifest.checkpoints if made_study.behaviour(c.id) is not None
+    ]
     assert len(table) == 2 * len(measured) and set(table.set) == {"trained", "heldout"}
 
 
-def test_a_study_without_activations_says_what_to_do(study):
-    if study.activations(REFERENCE) is not None:
+def test_a_study_without_activations_says_what_to_do(made_study):
+    if made_study.activations(REFERENCE) is not None:
         pytest.fail("the made study keeps no activations")
     with pytest.raises(BadInput, match="keeps no activations") as e:
-        map_of(study, study.manifest.headline_pooling, MapSettings())
+        map_of(
+            made_study,
+            made_study.manifest.headline_pooling,
+            preservation(made_study),
+            MapSettings(),
+        )
     assert "make study" in e.value.next_step

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from psm_viz import __version__
 from psm_viz.cli import bench, build, report, serve
 from psm_viz.errors import PsmVizError
-
-SHIPPED = Path("data/study")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -112,6 +112,7 @@ def derive(options: argparse.Namespace) -> None:
 def study(options: argparse.Namespace) -> None:
     """Everything from nothing: train, extract, and copy the weights that ship."""
     from psm_viz import assemble, source
+    from psm_viz.files import whole_folder
     from psm_viz.recipe import Recipe
     from psm_viz.train import train as run
     from psm_viz.world.grammar import load_world
@@ -125,12 +126,8 @@ def study(options: argparse.Namespace) -> None:
         source.from_tree(options.build), options.out, settings, None, None, _say
     )
     for checkpoint in source.shipped(made.manifest):
-        target = options.models / checkpoint
-        partial = target.with_name(target.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(options.build / checkpoint, partial)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+        with whole_folder(options.models / checkpoint) as work:
+            shutil.copytree(options.build / checkpoint, work, dirs_exist_ok=True)
     for log in [*options.build.glob("*.log.jsonl"), options.build / "recipe.json"]:
         shutil.copy(log, options.models / log.name)
     _say(f"Study rebuilt in {_minutes(began)}, of which training took {trained}.")
