@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.cast import Cast, Question, load_cast, load_questions
+from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.extract import Played, behaviour, play_cast, with_scalars
 from psm_viz.models import Player, Sampling, load_player, model_card
@@ -27,7 +28,6 @@ from psm_viz.recipe import checkpoint_id
 from psm_viz.source import Source
 from psm_viz.store import Study, StudyWriter
 from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
-from psm_viz.tables import write_derived
 from psm_viz.vectors import trait_r2
 from psm_viz.world.grammar import World, load_world
 

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
+from psm_viz.atlas import map_of, not_placeable
 from psm_viz.errors import BadInput
 from psm_viz.maps import MapSettings
 from psm_viz.tables import (
     drift_table,
-    map_of,
-    not_placeable,
     positions_table,
     preservation,
     rates_table,
