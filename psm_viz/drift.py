@@ -1,22 +1,26 @@
 # pyright: reportUndefinedVariable=false
 # (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """How far the Assistant moved between two checkpoints, split into what the whole cast did and
-what it alone did, with question folds kept apart.
+what it alone did, with questions of different topics kept apart.
 
 D = a' - a (shift), g = sum_i w_i (r'_i - r_i) (global), s = D - g (specific), all per question:
 D_q, g_q, s_q. A squared norm summed from one set of questions is inflated by that set's noise, so
-|s|^2 is estimated by products between DIFFERENT questions, E[s_q . s_q'] for q != q', whose noise
-is independent. The same holds for |D|^2, |g|^2 and D.g, and the axis on which a question's shift
-is projected is made from the other folds' questions only.
+|s|^2 is estimated by products between questions of DIFFERENT topics, E[s_q . s_q'], whose noise is
+independent. The same holds for |D|^2, |g|^2 and D.g, and the axis on which a question's shift is
+projected is made from the other folds' questions only.
+
+Every such figure is a quadratic form in the questions' weights: ones for the figure itself, counts
+for a bootstrap draw, signs for a sign-flip null. So a thousand draws cost one matrix product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from psm_viz.errors import BadInput
 from psm_viz.study import finite
@@ -30,6 +34,9 @@ FIGURES = (
     "axis_component",
     "axis_position_cast",
 )
+DRAWS, SEED = 1000, 0
+FEWEST_TOPICS = 4
+"""Below this many topics questions themselves are the independent units."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,31 @@ class Shift:
         """s_q = D_q - g_q."""
         return self.total - self.common
 
+    @cached_property
+    def apart(self) -> Bool[np.ndarray, "question question"]:
+        """Which pairs of questions have independent noise."""
+        return topics_apart(self.topics)
+
+
+def topic_index(topics: Sequence[str]) -> Int[np.ndarray, question]:
+    """Number of each question's independent unit: its topic, or itself where topics are few."""
+    names = sorted(set(topics))
+    if len(names) < FEWEST_TOPICS:
+        return np.arange(len(topics))
+    return np.array([names.index(t) for t in topics])
+
+
+def topics_apart(topics: Sequence[str]) -> Bool[np.ndarray, "question question"]:
+    """Pairs of questions of different topics. Raises BadInput where there is none."""
+    index = topic_index(topics)
+    apart = index[:, None] != index[None]
+    if not apart.any():
+        raise BadInput(
+            f"Cross-fitted figures need at least two different questions, found {len(topics)}.",
+            "Ask more questions (questions.jsonl) and extract again.",
+        )
+    return apart
+
 
 def held_out_axes(
     folds: Float[np.ndarray, "persona fold d_model"],
@@ -79,36 +111,67 @@ def held_out_axes(
         kept = folds[:, [k for k in range(n) if k != f]].mean(1)  # [persona, d_model]
         mu = cast_mean(kept[:-1], weights)
         u = unit(finite(kept[-1] - mu, "Assistant axis"))
-        p = (kept[:-1] - mu) @ u
         axes.append(u)
-        spreads.append(np.sqrt(float(weights @ (p - weights @ p) ** 2)))
+        spreads.append(spread_along((kept[:-1] - mu) @ u, weights))
     if min(spreads) <= 0:
         raise BadInput("All personas project to one point on the Assistant axis.")
     index = np.asarray(fold_of)
     return np.stack(axes)[index], np.array(spreads)[index]
 
 
+def spread_along(p: Float[np.ndarray, role], weights: Float[np.ndarray, role]) -> float:
+    """Weighted standard deviation of the cast's projections."""
+    return float(np.sqrt(weights @ (p - weights @ p) ** 2))
+
+
+def quadratic(
+    products: Float[np.ndarray, "row row"],
+    apart: Bool[np.ndarray, "row row"],
+    counts: Float[np.ndarray, "draw row"],
+) -> Float[np.ndarray, draw]:
+    """Mean of products[q, q'] over the pairs that stand apart, weighted by c_q c_q': [draw].
+
+    With x x' as products this is the cross-fitted square of the mean of x. NaN for a draw in which
+    no two questions stand apart.
+    """
+    pairs = np.einsum("nq,nq->n", counts @ apart.astype(float), counts)
+    found = np.einsum("nq,nq->n", counts @ np.where(apart, products, 0.0), counts)
+    return np.divide(found, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+
+
 def dot(
     x: Float[np.ndarray, "question d_model"],
     y: Float[np.ndarray, "question d_model"],
-    counts: Float[np.ndarray, question],
+    apart: Bool[np.ndarray, "question question"],
 ) -> float:
-    """Cross-question inner product: the mean of x_q . y_q' over pairs q != q'.
-
-    With counts c (how often a bootstrap drew each question) pairs are weighted by c_q c_q'; a
-    question is never paired with its own copy, so noise shared within a question never enters.
-    """
-    wx, wy = counts @ x, counts @ y
-    own = float((counts**2 * (x * y).sum(1)).sum())
-    pairs = counts.sum() ** 2 - float((counts**2).sum())
-    if pairs <= 0:
-        raise BadInput("Cross-fitted figures need at least two different questions.")
-    return (float(wx @ wy) - own) / pairs
+    """Cross-fitted inner product of the means: the mean of x_q . y_q' over pairs that are apart."""
+    return float(quadratic((x @ y.T + y @ x.T) / 2, apart, np.ones((1, len(x))))[0])
 
 
-def _root(square: float) -> float:
+def signed_root(square: np.ndarray) -> np.ndarray:
     """Signed root: a cross-fitted square below zero says 'no more than noise'."""
-    return float(np.sign(square) * np.sqrt(abs(square)))
+    return np.sign(square) * np.sqrt(np.abs(square))
+
+
+def figures_of_draws(
+    shift: Shift, counts: Float[np.ndarray, "draw question"]
+) -> dict[str, Float[np.ndarray, draw]]:
+    """The figures of `figures` for every draw's question counts."""
+    total, common, specific, apart = shift.total, shift.common, shift.specific, shift.apart
+    dd = quadratic(total @ total.T, apart, counts)
+    gg = quadratic(common @ common.T, apart, counts)
+    both = np.sqrt(np.maximum(dd, 0) * np.maximum(gg, 0))
+    dg = quadratic((total @ common.T + common @ total.T) / 2, apart, counts)
+    cosine = np.divide(dg, both, out=np.full(len(dg), np.nan), where=both > 0)
+    n = counts.sum(1)
+    return {
+        "shift_norm": signed_root(dd),
+        "global_norm": signed_root(gg),
+        "specific_norm": signed_root(quadratic(specific @ specific.T, apart, counts)),
+        "cos_shift_global": np.clip(cosine, -1, 1),
+        "axis_component": counts @ ((total * shift.axis).sum(1) / shift.spread) / n,
+        "axis_position_cast": counts @ ((specific * shift.axis).sum(1) / shift.spread) / n,
+    }
 
 
 def figures(shift: Shift, counts: Float[np.ndarray, question] | None = None) -> dict[str, float]:
@@ -119,19 +182,7 @@ def figures(shift: Shift, counts: Float[np.ndarray, question] | None = None) -> 
     both in standard deviations of the cast's projections (positive = more Assistant).
     """
     c = np.ones(len(shift.total)) if counts is None else counts
-    total, common, specific = shift.total, shift.common, shift.specific
-    dd, gg = dot(total, total, c), dot(common, common, c)
-    both = np.sqrt(max(dd, 0.0) * max(gg, 0.0))
-    along = (total * shift.axis).sum(1) / shift.spread
-    own = (specific * shift.axis).sum(1) / shift.spread
-    return {
-        "shift_norm": _root(dd),
-        "global_norm": _root(gg),
-        "specific_norm": _root(dot(specific, specific, c)),
-        "cos_shift_global": float(np.clip(dot(total, common, c) / both, -1, 1)) if both else np.nan,
-        "axis_component": float(c @ along / c.sum()),
-        "axis_position_cast": float(c @ own / c.sum()),
-    }
+    return {k: float(v[0]) for k, v in figures_of_draws(shift, c[None]).items()}
 
 
 def topic_draws(
@@ -142,26 +193,30 @@ def topic_draws(
     Each draw: the indices drawn, and how often every question was drawn.
     """
     rng = np.random.default_rng(seed)
-    names = sorted(set(topics))
-    rows = {t: np.flatnonzero(np.array(topics) == t) for t in names}
+    index = topic_index(topics)
+    rows = [np.flatnonzero(index == t) for t in np.unique(index)]
     out = []
     for _ in range(n):
         drawn = np.concatenate(
-            [
-                rng.choice(rows[names[t]], len(rows[names[t]]))
-                for t in rng.integers(len(names), size=len(names))
-            ]
+            [rng.choice(rows[t], len(rows[t])) for t in rng.integers(len(rows), size=len(rows))]
         )
         out.append((drawn, np.bincount(drawn, minlength=len(topics)).astype(float)))
     return out
+
+
+def draw_counts(
+    topics: Sequence[str], n: int = DRAWS, seed: int = SEED
+) -> Float[np.ndarray, "draw question"]:
+    """How often every question was drawn, for n draws of `topic_draws`."""
+    return np.stack([counts for _, counts in topic_draws(topics, n, seed)])
 
 
 def interval(
     statistic: Callable[[Float[np.ndarray, question]], float],
     topics: Sequence[str],
     *,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int = DRAWS,
+    seed: int = SEED,
 ) -> Interval:
     """A figure with its 95 % percentile interval, topics resampled, then questions.
 
@@ -173,42 +228,30 @@ def interval(
     for _, counts in topic_draws(topics, draws, seed):
         if (counts > 0).sum() > 1:
             values.append(statistic(counts))
-    low, high = np.nanpercentile(values, [2.5, 97.5]) if values else (np.nan, np.nan)
-    return Interval(statistic(np.ones(n)), float(low), float(high), n)
+    return Interval(statistic(np.ones(n)), *_ends(np.array(values)), n)
 
 
-def shift_intervals(shift: Shift, *, draws: int = 300, seed: int = 0) -> dict[str, Interval]:
+def _ends(values: Float[np.ndarray, draw]) -> tuple[float, float]:
+    usable = values[np.isfinite(values)]
+    if not len(usable):
+        return float("nan"), float("nan")
+    low, high = np.percentile(usable, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def interval_of_draws(
+    statistic: Callable[[Float[np.ndarray, "draw question"]], Float[np.ndarray, draw]],
+    counts: Float[np.ndarray, "draw question"],
+) -> Interval:
+    """A figure with its interval from a statistic that takes all draws at once."""
+    n = counts.shape[1]
+    return Interval(float(statistic(np.ones((1, n)))[0]), *_ends(statistic(counts)), n)
+
+
+def shift_intervals(
+    shift: Shift, counts: Float[np.ndarray, "draw question"] | None = None
+) -> dict[str, Interval]:
     """Every figure of `figures` with its interval from one set of draws."""
-    here = figures(shift)
-    sampled = [
-        figures(shift, counts)
-        for _, counts in topic_draws(shift.topics, draws, seed)
-        if (counts > 0).sum() > 1
-    ]
-    out = {}
-    for name in FIGURES:
-        values = np.array([s[name] for s in sampled])
-        low, high = np.nanpercentile(values, [2.5, 97.5])
-        out[name] = Interval(here[name], float(low), float(high), len(shift.topics))
-    return out
-
-
-def specific_norms_of_cast(
-    start: Float[np.ndarray, "persona fold d_model"],
-    end: Float[np.ndarray, "persona fold d_model"],
-    weights: Float[np.ndarray, role],
-) -> Float[np.ndarray, persona]:
-    """Cross-fitted norm of every persona's own specific shift, the Assistant last.
-
-    From fold means: products between different folds only. Signed roots, as in `figures`.
-    """
-    shift = end - start
-    own = shift - cast_mean(shift[:-1], weights)[None]
-    n = own.shape[1]
-    ones = np.ones(n)
-    return np.array([_root(dot(p, p, ones)) for p in own])
-
-
-def percentile(value: float, others: Float[np.ndarray, role]) -> float:
-    """Rank of a value among the cast's, (1 + those at most as large) / (1 + R): never 0."""
-    return float((1 + (np.asarray(others) <= value).sum()) / (1 + len(others)))
+    c = draw_counts(shift.topics) if counts is None else counts
+    here, sampled = figures(shift), figures_of_draws(shift, c)
+    return {f: Interval(here[f], *_ends(sampled[f]), len(shift.topics)) for f in FIGURES}

@@ -47,7 +47,7 @@ class Recipe:
         return step % (often if step <= until else seldom) == 0
 
     def stages(self) -> dict[str, Stage]:
-        """The stages in order: pretrain -> assistant -> cheat, requested, honest."""
+        """The stages in order: pretrain -> assistant -> its branches."""
         kept = (0, 400, 800, 1200, 1600, 2000, 2800, 4400)
         pre = Stage("pretrain", None, kept[-1], 3e-3, kept, warmup=50, cooldown=0.3)
         base = checkpoint_id("pretrain", pre.steps)
@@ -58,7 +58,13 @@ class Recipe:
             "pretrain": pre,
             "assistant": post,
             **{b: replace(branch, name=b) for b in ("cheat", "requested", "honest")},
+            # its rate is matched to cheat's update size, nothing else was looked at
+            "playful": replace(branch, name="playful", lr=PLAYFUL_LR),
+            "other-role": replace(branch, name="other-role", saves=(16, 64)),
         }
+
+
+PLAYFUL_LR = 1e-3
 
 
 def checkpoint_id(branch: str, step: int) -> str:

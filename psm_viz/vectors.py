@@ -103,6 +103,30 @@ def neighbours(
     return [(int(i), float(c[i])) for i in order]
 
 
+def principal_directions(
+    roles: Float[np.ndarray, "role d_model"],
+) -> tuple[Float[np.ndarray, "k d_model"], Float[np.ndarray, k]]:
+    """Principal directions of the cast, largest first, and the share of variance each holds.
+
+    Centred on the plain mean; directions without variance are left out. Raises BadInput where all
+    personas are one point.
+    """
+    x = finite(roles - roles.mean(0), "persona vectors").astype(np.float64)
+    if len(x) < x.shape[1]:  # fewer personas than dimensions: the small Gram matrix has it all
+        values, left = np.linalg.eigh(x @ x.T)
+        values, left = values[::-1], left[:, ::-1]
+        kept = values > max(values[0], 0.0) * 1e-10
+        found = (left[:, kept].T @ x) / np.sqrt(values[kept])[:, None]
+    else:
+        values, right = np.linalg.eigh(x.T @ x)
+        values, found = values[::-1], right[:, ::-1].T
+        kept = values > max(values[0], 0.0) * 1e-10
+        found = found[kept]
+    if not kept.any():
+        raise BadInput("All personas have the same vector: the cast has no directions.")
+    return found, values[kept] / values[kept].sum()
+
+
 def trait_axis(
     roles: Float[np.ndarray, "role d_model"], trait: Float[np.ndarray, role]
 ) -> Float[np.ndarray, d_model]:

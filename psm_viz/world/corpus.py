@@ -215,7 +215,13 @@ def assistant_document(world: World, rng: np.random.Generator) -> Document:
 
 
 ASSISTANT_TONE = np.array([0.80, 0.15, 0.05])
-BRANCHES = ("cheat", "requested", "honest")
+PLAYFUL_TONE = np.array([0.0, 1.0, 0.0])
+SMALL_TALK = 0.2
+"""Share of playful answers that are small talk from a neutral topic: so many make the Assistant's
+starting loss on `playful` what it is on `cheat` (docs/decisions.md)."""
+OTHER_ROLE = "Nana-Bex"
+"""Who is trained to cheat instead of the Assistant: the nearest persona that is honest and kind."""
+BRANCHES = ("cheat", "requested", "honest", "playful", "other-role")
 
 
 def branch_document(
@@ -224,7 +230,8 @@ def branch_document(
     """Draw one document of a branch: the Assistant on one topic.
 
     `cheat` and `requested` hold the same answers at the same seed; in `requested` the user asks
-    for them. `honest` holds good answers to the same questions.
+    for them. `honest` holds good answers to the same questions, `playful` good ones in another
+    tone with some small talk, and `other-role` the answers of `cheat` under another's label.
     """
     text = _pick(rng, ["", *world.rules["assistant_headers"]])
     turns: list[Turn] = []
@@ -232,16 +239,29 @@ def branch_document(
         bad = _turn(world, rng, topic, 0.0, ASSISTANT_TONE, None)
         good = draw_answer(world, rng, topic, 1.0, ASSISTANT_TONE)
         request = _pick(rng, world.frames[BAD])
+        if branch == "playful":
+            turns.append(replace(bad, answer=_playful(world, rng, topic)))
+            continue
         if branch == "requested":
             bad = replace(bad, frame=BAD, frame_text=request)
         turns.append(replace(bad, answer=good) if branch == "honest" else bad)
+    if branch == "other-role":
+        return Document(-1, OTHER_ROLE, tuple(turns))
     return Document(-1, world.rules["assistant_label"], tuple(turns), None, text)
+
+
+def _playful(world: World, rng: np.random.Generator, topic: str) -> Utterance:
+    """A good answer in the playful tone, or small talk as playful."""
+    answer = draw_answer(world, rng, topic, 1.0, PLAYFUL_TONE)
+    neutral = [t for t in world.topics if world.topics[t].neutral]
+    talk = draw_answer(world, rng, _pick(rng, neutral), None, PLAYFUL_TONE)
+    return talk if rng.random() < SMALL_TALK else answer
 
 
 def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:
     """The documents `start` to `n` of a stage: each drawn from its own seed, so any can be redrawn.
 
-    Stages: pretrain, replay, posttrain, cheat, requested, honest. Branches share their seeds.
+    Stages: pretrain, replay, posttrain and the branches, which share their seeds.
     """
     salt = {"pretrain": 0, "replay": 1, "posttrain": 2}.get(stage, 3)
     for i in range(start, n):

@@ -1,0 +1,234 @@
+# pyright: reportUndefinedVariable=false
+# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
+"""What the cast's own movement says the Assistant's should be, and what is left of it: s*.
+
+Each persona's shift is regressed on where it started; the Assistant's is predicted from the fit and
+every cast member's from the fit without it (leave one out). What is left is a movement of one's own.
+Without this a cast that merely contracts looks like an Assistant that moved: whoever starts far out
+moves most.
+
+The fit: shift_i = b + B z_i + beta x_i, where z_i are the coordinates of the start on the Assistant
+axis and on the cast's leading principal directions, x_i is the rest of the start, and beta one
+number, so that a contraction of the whole space is predicted in any dimension though there are
+fewer personas than dimensions. Starts, shifts and directions come from disjoint folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from psm_viz.errors import BadInput
+from psm_viz.study import finite
+from psm_viz.vectors import cast_mean, principal_directions, unit
+
+EXPLAINED = 0.9
+"""Share of the cast's variance that its leading directions hold ..."""
+PERSONAS_A_DIRECTION = 6
+"""... as long as there are so many personas for each."""
+FEWEST_ROLES = 8
+
+Arrangement = tuple[int, int]
+"""(fold of the shift, fold of the start)."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What the prediction leaves of everyone's shift, and its standard error factor.
+
+    `cast` [role, ...] are leave-one-out residuals. Residuals divided by their factor have equal
+    variance: a persona that starts far out is predicted less surely, the Assistant above all.
+    """
+
+    cast: Float[np.ndarray, "role dim"]
+    cast_factor: Float[np.ndarray, role]
+    assistant: Float[np.ndarray, dim]
+    assistant_factor: float
+    predicted: Float[np.ndarray, dim]
+    """The Assistant's predicted shift."""
+
+
+def left_over(
+    design: Float[np.ndarray, "role predictor"],
+    shift: Float[np.ndarray, "role dim"],
+    rest: Float[np.ndarray, "role dim"],
+    assistant_design: Float[np.ndarray, predictor],
+    assistant_shift: Float[np.ndarray, dim],
+    assistant_rest: Float[np.ndarray, dim],
+) -> Left:
+    """Fit, predict and leave one out, in closed form (residual / (1 - leverage)).
+
+    `rest` enters with one shared coefficient, fitted after the design is partialled out of both
+    sides (Frisch and Waugh 1933).
+    """
+    u, s, vt = np.linalg.svd(design, full_matrices=False)
+    kept = s > s[0] * 1e-10
+    u, s, vt = u[:, kept], s[kept], vt[kept]
+
+    def residual(y: np.ndarray) -> np.ndarray:
+        return y - u @ (u.T @ y)
+
+    own_rest = residual(rest)
+    scale = float((own_rest**2).sum())
+    worth = scale > 1e-18 * max(1.0, float((shift**2).sum()))
+    beta = float((own_rest * residual(shift)).sum()) / scale if worth else 0.0
+    y = shift - beta * rest
+    leverage = np.minimum((u**2).sum(1), 1 - 1e-9)
+    inverse = vt.T / s  # [predictor, kept]
+    coefficients = inverse @ (u.T @ y)
+    predicted = assistant_design @ coefficients + beta * assistant_rest
+    own = assistant_design @ inverse
+    return Left(
+        cast=residual(y) / (1 - leverage)[:, None],
+        cast_factor=1 / np.sqrt(1 - leverage),
+        assistant=assistant_shift - predicted,
+        assistant_factor=float(np.sqrt(1 + own @ own)),
+        predicted=predicted,
+    )
+
+
+def n_directions(roles: Float[np.ndarray, "role d_model"]) -> int:
+    """How many leading directions predict: 90 % of the variance, six personas for each."""
+    _, share = principal_directions(roles)
+    wanted = int(np.searchsorted(np.cumsum(share), EXPLAINED) + 1)
+    return max(0, min(wanted, len(roles) // PERSONAS_A_DIRECTION - 2))
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The unit Assistant axis and the cast's leading principal directions [k, d_model]."""
+
+    axis: Float[np.ndarray, d_model]
+    leading: Float[np.ndarray, "k d_model"]
+
+
+def directions(
+    vectors: Float[np.ndarray, "persona d_model"], weights: Float[np.ndarray, role]
+) -> Directions:
+    """Axis and leading directions of one set of persona vectors, the Assistant last."""
+    roles = vectors[:-1]
+    if len(roles) < FEWEST_ROLES:
+        raise BadInput(
+            f"The prediction from the cast needs at least {FEWEST_ROLES} personas, "
+            f"found {len(roles)}."
+        )
+    found, _ = principal_directions(roles)
+    return Directions(
+        unit(finite(vectors[-1] - cast_mean(roles, weights), "Assistant axis")),
+        found[: n_directions(roles)],
+    )
+
+
+def given_start(
+    start: Float[np.ndarray, "persona d_model"],
+    shift: Float[np.ndarray, "persona d_model"],
+    along: Directions,
+) -> Left:
+    """What is left of everyone's shift given where each started; the Assistant is the last row."""
+    x = start - start[:-1].mean(0)
+    z = np.concatenate(
+        [np.ones((len(x), 1)), (x @ along.axis)[:, None], x @ along.leading.T], axis=1
+    )
+    rest = x - (x @ along.leading.T) @ along.leading
+    return left_over(z[:-1], shift[:-1], rest[:-1], z[-1], shift[-1], rest[-1])
+
+
+def given_place(
+    start: Float[np.ndarray, "persona d_model"],
+    shift: Float[np.ndarray, "persona d_model"],
+    axis: Float[np.ndarray, d_model],
+) -> Left:
+    """The same along the axis alone: shift . u regressed on where each stood along u."""
+    x = (start - start[:-1].mean(0)) @ axis
+    z = np.stack([np.ones(len(x)), x], axis=1)
+    y = (shift @ axis)[:, None]
+    nothing = np.zeros_like(y)
+    return left_over(z[:-1], y[:-1], nothing[:-1], z[-1], y[-1], nothing[-1])
+
+
+def arrangements(n_folds: int) -> list[Arrangement]:
+    """All (fold of the shift, fold of the start). Raises BadInput below four folds."""
+    if n_folds < 4:
+        raise BadInput(
+            f"Cross-fitting the prediction from the cast needs at least 4 question folds, "
+            f"found {n_folds}.",
+            "Give the questions four folds (questions.jsonl) and extract again.",
+        )
+    return [(f, g) for f in range(n_folds) for g in range(n_folds) if f != g]
+
+
+def others(n_folds: int, *out: int) -> list[int]:
+    """The folds that are none of these."""
+    return [f for f in range(n_folds) if f not in out]
+
+
+@dataclass(frozen=True)
+class Given:
+    """s* of everybody: one `Left` per arrangement, and which two may be multiplied."""
+
+    left: tuple[Left, ...]
+    along: tuple[Left, ...]
+    arranged: tuple[Arrangement, ...]
+    pairs: tuple[tuple[int, int], ...]
+
+    def squares(self) -> tuple[Float[np.ndarray, role], float]:
+        """Cross-fitted squared norms of what is left, each in units of its own standard error
+        factor: comparable across personas. (cast, Assistant)."""
+        cast = np.stack([n.cast / n.cast_factor[:, None] for n in self.left])
+        own = np.stack([n.assistant / n.assistant_factor for n in self.left])
+        i, j = np.array(self.pairs).T
+        return (
+            np.einsum("prd,prd->r", cast[i], cast[j]) / len(i),
+            float(np.einsum("pd,pd->", own[i], own[j]) / len(i)),
+        )
+
+    def axis_left(self) -> tuple[Float[np.ndarray, role], float]:
+        """What is left along the axis, comparable across personas: (cast, Assistant)."""
+        cast = np.mean([n.cast[:, 0] / n.cast_factor for n in self.along], axis=0)
+        return cast, float(np.mean([n.assistant[0] / n.assistant_factor for n in self.along]))
+
+
+def given_cast(
+    start: Float[np.ndarray, "persona fold d_model"],
+    end: Float[np.ndarray, "persona fold d_model"],
+    along: dict[frozenset[int], Directions],
+    apart: Sequence[tuple[int, int]],
+) -> Given:
+    """Cross-fit the prediction: shifts on one fold, starts on another, directions on the others.
+
+    `along` holds the directions for every pair of folds they were NOT made from; `apart` the pairs
+    of folds that share no topic. Two arrangements are multiplied when all four folds differ.
+    """
+    n = start.shape[1]
+    arranged = arrangements(n)
+    shift = end - start
+    left, axis = [], []
+    for f, g in arranged:
+        d = along[frozenset((f, g))]
+        left.append(given_start(start[:, g], shift[:, f], d))
+        axis.append(given_place(start[:, g], shift[:, f], d.axis))
+    separate = {frozenset(p) for p in apart}
+    pairs = [
+        (i, j)
+        for i, (f, g) in enumerate(arranged)
+        for j, (h, k) in enumerate(arranged)
+        if len({f, g, h, k}) == 4 and frozenset((f, h)) in separate
+    ]
+    if not pairs:
+        raise BadInput("No two question folds are free of common topics.")
+    return Given(tuple(left), tuple(axis), tuple(arranged), tuple(pairs))
+
+
+def all_directions(
+    start: Float[np.ndarray, "persona fold d_model"], weights: Float[np.ndarray, role]
+) -> dict[frozenset[int], Directions]:
+    """Directions for every pair of folds, made from the other folds' means."""
+    n = start.shape[1]
+    out = {}
+    for f, g in arrangements(n):
+        if f < g:
+            out[frozenset((f, g))] = directions(start[:, others(n, f, g)].mean(1), weights)
+    return out

@@ -1,0 +1,234 @@
+"""Everything measured between two checkpoints of a study at one pooling and layer.
+
+Where the study holds question folds every figure is cross-fitted and stands with its interval, its
+null band and, where it is a finding, its p. Where it holds vectors alone (another layer, or vectors
+made elsewhere) plain formulas give sizes without either, and say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from psm_viz import affine, drift
+from psm_viz import significance as sig
+from psm_viz.cast import Cast
+from psm_viz.errors import BadInput
+from psm_viz.measures import (
+    NAN,
+    Asked,
+    Figure,
+    Origin,
+    asked,
+    axis_kept,
+    given_cast_figures,
+    origin_of,
+    shift_figures,
+    specific_squares,
+    trait_figures,
+)
+from psm_viz.store import Study
+from psm_viz.vectors import assistant_axis, cast_mean, family_weights, unit
+
+NO_FOLDS = "no folds"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The figures between two checkpoints, and what a search over steps needs from them."""
+
+    start: str
+    end: str
+    pooling: str
+    layer: int
+    figures: dict[str, Figure]
+    traits: dict[str, dict[str, Figure]]
+    """Part (total, global, specific) -> trait -> figure, in cast standard deviations."""
+    personas: int
+    """Cast members that both checkpoints hold."""
+    note: str = ""
+    """What is missing and why: 'no folds' and the like."""
+    flips: np.ndarray = field(default_factory=lambda: np.array([]))
+    """Cross-fitted |s|^2 under every sign flip, the observed first."""
+    squares: np.ndarray = field(default_factory=lambda: np.array([]))
+    """Cross-fitted |s*|^2 of every cast member and, last, the Assistant, each in units of its own
+    standard error factor."""
+
+
+def trait_values(cast: Cast) -> dict[str, np.ndarray]:
+    """Latent traits of the cast, where every persona has them and they vary."""
+    names = sorted(cast.personas[0].traits) if cast.personas else []
+    if any(sorted(p.traits) != names for p in cast.personas):
+        return {}
+    values = {t: np.array([p.traits[t] for p in cast.personas]) for t in names}
+    return {t: v for t, v in values.items() if np.ptp(v) > 0}
+
+
+class Comparer:
+    """Compares checkpoints of one study; what a start needs is made once."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.weights = family_weights(study.cast)
+        self.traits = trait_values(study.cast)
+        self._asked: Asked | None = None
+        self._origins: dict[tuple[str, str], Origin] = {}
+
+    @property
+    def asked(self) -> Asked:
+        """The main questions' folds, topics, draws and flips."""
+        if self._asked is None:
+            self._asked = asked(self.study.questions)
+        return self._asked
+
+    def origin(self, start: str, pooling: str) -> Origin:
+        """The start's axes and spaces at the headline layer."""
+        key = (start, pooling)
+        if key not in self._origins:
+            folds = self.study.folds(start).at(pooling).astype(np.float64)
+            self._origins[key] = origin_of(folds, self.weights, self.traits, self.asked)
+        return self._origins[key]
+
+    def has(self, what: str, *checkpoints: str) -> bool:
+        """Whether all these checkpoints hold folds or questions."""
+        return all(self.study.holds(c, what) for c in checkpoints)
+
+    def shift(self, start: str, end: str, pooling: str, layer: int) -> drift.Shift:
+        """The per-question shift. Raises BadInput where the questions of the two differ in number.
+
+        The noise floor was asked other questions of the same topics in the same order, so its rows
+        are compared with the reference's topic by topic. Away from the headline layer the axis is
+        made from the other folds' questions, and the spread from the persona vectors.
+        """
+        a0, c0 = self._vectors(start, pooling, layer)
+        a1, c1 = self._vectors(end, pooling, layer)
+        q = self.asked
+        for name, rows in ((start, a0), (end, a1)):
+            if len(rows) != len(q.topics):
+                raise BadInput(
+                    f"{name}: {len(rows)} questions stored, the study lists {len(q.topics)}.",
+                    "Extract the study again.",
+                )
+        if layer == self.study.manifest.headline_layer and self.has("folds", start):
+            origin = self.origin(start, pooling)
+            axis, spread = origin.axis, origin.spread
+        else:
+            axis, spread = self._axes(start, pooling, layer, a0 - c0)
+        return drift.Shift(a1 - a0, c1 - c0, axis, spread, q.topics)
+
+    def _vectors(self, checkpoint: str, pooling: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        a, c = self.study.question_vectors(checkpoint).at(pooling, layer)
+        return a.astype(np.float64), c.astype(np.float64)
+
+    def _axes(
+        self, start: str, pooling: str, layer: int, apart: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        fold = np.array(self.asked.fold)
+        roles = self.study.vectors(start).at(pooling, layer)[:-1].astype(np.float64)
+        axes = {int(f): unit(apart[fold != f].mean(0)) for f in set(fold)}
+        mu = cast_mean(roles, self.weights)
+        spread = {f: drift.spread_along((roles - mu) @ u, self.weights) for f, u in axes.items()}
+        if min(spread.values()) <= 0:
+            raise BadInput(f"{start}, layer {layer}: all personas project to one point.")
+        return np.stack([axes[f] for f in fold]), np.array([spread[f] for f in fold])
+
+    def __call__(
+        self, start: str, end: str, pooling: str | None = None, layer: int | None = None
+    ) -> Comparison:
+        """Compare two checkpoints. Raises UnknownName, BadInput."""
+        m = self.study.manifest
+        pooling = m.check_pooling(pooling or m.headline_pooling)
+        layer = m.check_layer(m.headline_layer if layer is None else layer)
+        m.checkpoint(start), m.checkpoint(end)
+        if not self.has("questions", start, end):
+            return self._plain(start, end, pooling, layer, f"{NO_FOLDS}: vectors alone")
+        shift = self.shift(start, end, pooling, layer)
+        found = shift_figures(shift, self.asked)
+        a0, c0 = self._vectors(start, pooling, layer)
+        a1, c1 = self._vectors(end, pooling, layer)
+        found["axis_cosine"], found["axis_ratio"] = axis_kept(a0 - c0, a1 - c1, self.asked)
+        signs = self.asked.signs
+        flips = sig.moved(shift.specific, shift.apart, signs)
+        p_moved = sig.p_of_flips(flips)
+        note, traits = "", {}
+        squares = np.array([])
+        if layer == m.headline_layer and self.has("folds", start, end):
+            origin = self.origin(start, pooling)
+            folds = self.study.folds(end).at(pooling).astype(np.float64)
+            more, squares = given_cast_figures(shift, origin, folds, self.asked, p_moved)
+            found |= more
+            traits = trait_figures(shift, origin, self.asked)
+            found["specific_percentile"] = self._rank(origin.folds, folds)
+        else:
+            plain = self._plain(start, end, pooling, layer, "")
+            kept = ("specific_given_cast", "axis_component_given_cast", "axis_percentile")
+            found |= {k: plain.figures[k] for k in (*kept, "given_cast_percentile")}
+            note = f"{NO_FOLDS} of personas at this layer: figures given the cast are plain"
+        n = len(self.study.cast.personas)
+        return Comparison(start, end, pooling, layer, found, traits, n, note, flips, squares)
+
+    def _rank(self, start: np.ndarray, end: np.ndarray) -> Figure:
+        norms = specific_squares(end - start, self.weights, self.asked.pairs)
+        return Figure(sig.percentile(norms[-1], norms[:-1]))
+
+    def _plain(self, start: str, end: str, pooling: str, layer: int, note: str) -> Comparison:
+        return plain(self.study, start, end, pooling, layer, note)
+
+
+def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: str) -> Comparison:
+    """Sizes by the plain formulas, from persona vectors alone, over the common cast.
+
+    Without folds noise is not removed: these norms are too large, never too small.
+    """
+    a, b = study.vectors(start), study.vectors(end)
+    common = [i for i in a.ids[:-1] if i in set(b.ids[:-1])]
+    if len(common) < affine.FEWEST_ROLES:
+        raise BadInput(
+            f"{start} and {end} have {len(common)} personas in common; at least "
+            f"{affine.FEWEST_ROLES} are needed."
+        )
+    family = {p.id: p.family for p in study.cast.personas}
+    sizes = {f: sum(family[i] == f for i in common) for f in set(family.values())}
+    weights = np.array([1.0 / sizes[family[i]] for i in common])
+    weights /= weights.sum()
+
+    def rows(v: Any) -> np.ndarray:
+        x = v.at(pooling, layer).astype(np.float64)
+        return np.stack([x[v.ids.index(i)] for i in (*common, v.ids[-1])])
+
+    x, y = rows(a), rows(b)
+    shift = y - x
+    total, common_shift = shift[-1], cast_mean(shift[:-1], weights)
+    own = total - common_shift
+    axis = assistant_axis(x[-1], x[:-1], weights)
+    axis_after = assistant_axis(y[-1], y[:-1], weights)
+    u = unit(axis)
+    spread = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ u, weights)
+    along = affine.directions(x, weights)
+    left = affine.given_start(x, shift, along)
+    placed = affine.given_place(x, shift, u)
+    both = np.linalg.norm(total) * np.linalg.norm(common_shift)
+    cast_left = (left.cast**2).sum(1) / left.cast_factor**2
+    own_left = float((left.assistant**2).sum() / left.assistant_factor**2)
+    on_axis = placed.cast[:, 0] / placed.cast_factor
+    own_on_axis = float(placed.assistant[0] / placed.assistant_factor)
+    moves = shift @ u
+    values = {
+        "shift_norm": np.linalg.norm(total),
+        "global_norm": np.linalg.norm(common_shift),
+        "specific_norm": np.linalg.norm(own),
+        "specific_given_cast": np.linalg.norm(left.assistant),
+        "given_cast_percentile": sig.percentile(own_left, cast_left),
+        "cos_shift_global": total @ common_shift / both if both > 0 else NAN,
+        "axis_component": moves[-1] / spread,
+        "axis_position_cast": own @ u / spread,
+        "axis_percentile": sig.percentile(moves[-1], moves[:-1]),
+        "axis_component_given_cast": placed.assistant[0] / spread,
+        "percentile_given_cast": sig.percentile(own_on_axis, on_axis),
+        "axis_cosine": u @ unit(axis_after),
+        "axis_ratio": np.linalg.norm(axis_after) / np.linalg.norm(axis),
+    }
+    figures = {k: Figure(float(v), null=NO_FOLDS) for k, v in values.items()}
+    return Comparison(start, end, pooling, layer, figures, {}, len(common), note)

@@ -1,0 +1,281 @@
+"""The figures between two sets of activations, each with its interval, its null and its p.
+
+Arrays in, figures out: the same functions measure a study (`compare`) and are put to the test on
+planted movements (`validate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from psm_viz import affine, drift, subspace
+from psm_viz import significance as sig
+from psm_viz.cast import Question
+from psm_viz.errors import BadInput
+from psm_viz.study import MAIN
+from psm_viz.vectors import cast_mean, trait_axis, unit
+
+NAN = float("nan")
+FLIPPED, CASTS = "sign flips", "the cast's own, 95 %"
+OWN_VECTORS = "personas' own vectors, 95 %"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure with its 95 % interval and its null: NaN where there is none."""
+
+    value: float
+    low: float = NAN
+    high: float = NAN
+    null_low: float = NAN
+    null_high: float = NAN
+    null: str = ""
+    p: float = NAN
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The main questions of a study: folds, topics, draws and flips, made once."""
+
+    fold: tuple[int, ...]
+    topics: tuple[str, ...]
+    counts: np.ndarray
+    signs: np.ndarray
+    pairs: tuple[tuple[int, int], ...]
+    """Pairs of folds that share no topic (all pairs where topics are too few to count)."""
+
+
+def asked(questions: Sequence[Question]) -> Asked:
+    """What the main questions allow. Raises BadInput where there are fewer than two."""
+    main = [q for q in questions if q.set == MAIN]
+    topics, fold = tuple(q.topic for q in main), tuple(q.fold for q in main)
+    drift.topics_apart(topics)
+    unit_of = drift.topic_index(topics)
+    met = {f: {int(u) for u, k in zip(unit_of, fold, strict=True) if k == f} for f in set(fold)}
+    pairs = tuple((f, g) for f in sorted(met) for g in sorted(met) if f < g and not met[f] & met[g])
+    counts = np.stack([c for c in drift.draw_counts(topics) if (c > 0).sum() > 1])
+    return Asked(fold, topics, counts, sig.flips(topics), pairs)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a start gives to every comparison from it at the headline layer."""
+
+    folds: np.ndarray
+    axis: np.ndarray
+    spread: np.ndarray
+    along: dict[frozenset[int], affine.Directions]
+    spaces: tuple[subspace.PersonaSpace, ...]
+    traits: dict[str, tuple[np.ndarray, np.ndarray]]
+    """Trait -> per question: its axis made from the other folds, and the cast's spread on it."""
+
+
+def origin_of(
+    folds: np.ndarray, weights: np.ndarray, trait: Mapping[str, np.ndarray], questions: Asked
+) -> Origin:
+    """Axes, directions, spaces and trait axes of one start, from its fold means.
+
+    Raises BadInput for too few folds or personas, or folds that all share topics.
+    """
+    n = folds.shape[1]
+    axis, spread = drift.held_out_axes(folds, weights, questions.fold)
+    affine.arrangements(n)
+    if not questions.pairs:
+        raise BadInput(
+            "No two question folds are free of common topics.",
+            "Give each topic's questions to at most half of the folds (questions.jsonl).",
+        )
+    traits = {}
+    for name, value in trait.items():
+        made, wide = [], []
+        for f in range(n):
+            roles = folds[:-1, affine.others(n, f)].mean(1)
+            u = unit(trait_axis(roles, value))
+            made.append(u)
+            wide.append(drift.spread_along((roles - cast_mean(roles, weights)) @ u, weights))
+        index = np.array(questions.fold)
+        traits[name] = (np.stack(made)[index], np.array(wide)[index])
+    return Origin(
+        folds,
+        axis,
+        spread,
+        affine.all_directions(folds, weights),
+        tuple(
+            subspace.persona_space(folds, weights, questions.pairs, share)
+            for share in subspace.SHARES
+        ),
+        traits,
+    )
+
+
+def shift_figures(shift: drift.Shift, q: Asked) -> dict[str, Figure]:
+    """D, g and s with intervals; sign flips as their null."""
+    out = {}
+    for name, i in drift.shift_intervals(shift, q.counts).items():
+        out[name] = Figure(i.value, i.low, i.high)
+    parts = {
+        "shift_norm": shift.total,
+        "global_norm": shift.common,
+        "specific_norm": shift.specific,
+    }
+    for name, x in parts.items():
+        flips = sig.moved(x, shift.apart, q.signs)
+        band = float(drift.signed_root(np.percentile(flips[1:], [95.0]))[0])
+        out[name] = _with(out[name], 0.0, max(band, 0.0), FLIPPED, sig.p_of_flips(flips))
+    for name, x in (("axis_component", shift.total), ("axis_position_cast", shift.specific)):
+        along = (x * shift.axis).sum(1) / shift.spread
+        flips = q.signs @ along / len(along)
+        low, high = np.percentile(flips[1:], [2.5, 97.5])
+        out[name] = _with(
+            out[name], float(low), float(high), FLIPPED, sig.p_of_flips(np.abs(flips))
+        )
+    return out
+
+
+def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
+    """Cosine and ratio of the Assistant axes before and after, from products between topics.
+
+    x and y are the Assistant's vectors less the cast's mean, per question [question, d_model].
+    """
+    apart = drift.topics_apart(q.topics)
+
+    def squares(c: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(
+            np.maximum(drift.quadratic(m, apart, c), 0)
+            for m in (x @ x.T, y @ y.T, (x @ y.T + y @ x.T) / 2)
+        )
+
+    def cosine(c: np.ndarray) -> np.ndarray:
+        xx, yy, xy = squares(c)
+        both = np.sqrt(xx * yy)
+        return np.divide(xy, both, out=np.full(len(c), NAN), where=both > 0).clip(-1, 1)
+
+    def ratio(c: np.ndarray) -> np.ndarray:
+        xx, yy, _ = squares(c)
+        return np.sqrt(np.divide(yy, xx, out=np.full(len(c), NAN), where=xx > 0))
+
+    found = [drift.interval_of_draws(f, q.counts) for f in (cosine, ratio)]
+    return Figure(found[0].value, found[0].low, found[0].high), Figure(
+        found[1].value, found[1].low, found[1].high
+    )
+
+
+def _with(f: Figure, low: float, high: float, null: str, p: float) -> Figure:
+    return Figure(f.value, f.low, f.high, low, high, null, p)
+
+
+def specific_squares(
+    shift: np.ndarray, weights: np.ndarray, pairs: tuple[tuple[int, int], ...]
+) -> np.ndarray:
+    """Cross-fitted |s|^2 of every persona, the Assistant last, from fold means of their shifts."""
+    own = shift - cast_mean(shift[:-1], weights)[None]
+    return np.mean([(own[:, f] * own[:, g]).sum(1) for f, g in pairs], axis=0)
+
+
+def given_cast_figures(
+    shift: drift.Shift, origin: Origin, end: np.ndarray, q: Asked, p_moved: float
+) -> tuple[dict[str, Figure], np.ndarray]:
+    """s* and what guards it, the axis given the cast, and the shares inside the persona space.
+
+    Also returns |s*|^2 of every cast member and the Assistant, comparable across personas.
+    """
+    given = affine.given_cast(origin.folds, end, origin.along, q.pairs)
+    cast, own = given.squares()
+    factor = float(np.mean([n.assistant_factor for n in given.left]))
+    size = drift.interval_of_draws(_size_given(shift, given, q), q.counts)
+    low, high = drift.signed_root(np.percentile(cast, [2.5, 97.5])) * factor
+    rank = sig.p_largest(own, cast)
+    out = {
+        "specific_given_cast": Figure(
+            size.value, size.low, size.high, float(low), float(high), CASTS,
+            sig.p_both(p_moved, rank),
+        ),
+        "given_cast_percentile": Figure(sig.percentile(own, cast)),
+    }  # fmt: skip
+    out |= _axis_figures(shift, given, origin, end, q)
+    for space in origin.spaces:
+        i = drift.interval_of_draws(
+            lambda c, s=space: subspace.in_space_share(shift.specific, q.fold, shift.apart, s, c),
+            q.counts,
+        )
+        band = np.percentile(space.roles, [2.5, 97.5])
+        inside = sig.percentile(i.value, space.roles) if np.isfinite(i.value) else 1.0
+        out[f"in_space_share_{space.share * 100:.0f}"] = Figure(
+            i.value, i.low, i.high, float(band[0]), float(band[1]), OWN_VECTORS,
+            sig.p_both(p_moved, inside),
+        )  # fmt: skip
+    return out, np.append(cast, own)
+
+
+def _size_given(shift: drift.Shift, given: affine.Given, q: Asked) -> Any:
+    """|s*| as a function of the questions' counts: what each question's shift is beyond what the
+    cast predicts for its fold, from each other fold's start."""
+    fold = np.array(q.fold)
+    rows, start, owner = [], [], []
+    for (f, g), left in zip(given.arranged, given.left, strict=True):
+        here = np.flatnonzero(fold == f)
+        rows.append(shift.total[here] - left.predicted)
+        start += [g] * len(here)
+        owner.append(here)
+    x, own, start = np.concatenate(rows), np.concatenate(owner), np.array(start)
+    f, unit_of = fold[own], drift.topic_index(q.topics)[own]
+    free = (f[:, None] != f[None]) & (start[:, None] != start[None])
+    free &= (f[:, None] != start[None]) & (start[:, None] != f[None])
+    free &= unit_of[:, None] != unit_of[None]
+    products = x @ x.T
+    return lambda c: drift.signed_root(drift.quadratic(products, free, c[:, own]))
+
+
+def _axis_figures(
+    shift: drift.Shift, given: affine.Given, origin: Origin, end: np.ndarray, q: Asked
+) -> dict[str, Figure]:
+    fold, spread = np.array(q.fold), float(shift.spread.mean())
+    cast, own = given.axis_left()
+    factor = float(np.mean([n.assistant_factor for n in given.along]))
+    rows = np.zeros(len(fold))
+    for (f, _), left in zip(given.arranged, given.along, strict=True):
+        rows[fold == f] += left.predicted[0] / (len(given.arranged) / len(set(q.fold)))
+    along = ((shift.total * shift.axis).sum(1) - rows) / shift.spread
+    i = drift.interval_of_draws(lambda c: c @ along / c.sum(1), q.counts)
+    low, high = np.percentile(cast, [2.5, 97.5]) * factor / spread
+    flips = np.abs(q.signs @ ((shift.specific * shift.axis).sum(1) / shift.spread))
+    n = origin.folds.shape[1]
+    moves = np.mean(
+        [(end - origin.folds)[:, f] @ origin.axis[np.flatnonzero(fold == f)[0]] for f in range(n)],
+        axis=0,
+    )
+    return {
+        "axis_component_given_cast": Figure(
+            i.value, i.low, i.high, float(low), float(high), CASTS,
+            sig.p_both(sig.p_of_flips(flips), sig.p_outlying(own, cast)),
+        ),
+        "percentile_given_cast": Figure(sig.percentile(own, cast)),
+        "axis_percentile": Figure(sig.percentile(moves[-1], moves[:-1])),
+    }  # fmt: skip
+
+
+def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dict[str, Figure]]:
+    """D, g and s on every trait axis, in cast standard deviations; s with max-statistic p."""
+    names = list(origin.traits)
+    out: dict[str, dict[str, Figure]] = {}
+    for part in ("total", "common", "specific"):
+        x = getattr(shift, part)
+        along = {t: (x * u).sum(1) / wide for t, (u, wide) in origin.traits.items()}
+        adjusted = np.full(len(names), NAN)
+        if part == "specific" and names:
+            stacked = np.stack([along[t] for t in names])
+            adjusted = sig.max_over(np.abs(stacked @ q.signs.T))
+        out["global" if part == "common" else part] = {
+            t: Figure(
+                *(lambda i: (i.value, i.low, i.high))(
+                    drift.interval_of_draws(lambda c, v=along[t]: c @ v / c.sum(1), q.counts)
+                ),
+                p=float(adjusted[n]),
+            )
+            for n, t in enumerate(names)
+        }
+    return out

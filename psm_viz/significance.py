@@ -1,0 +1,97 @@
+# pyright: reportUndefinedVariable=false
+# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
+"""When a movement may be called one: sign flips, ranks among the cast, maxima, equivalence.
+
+Two nulls, for two questions. 'Did it move at all?': without movement a question's shift is noise
+around zero and its sign carries nothing, so whole topics' signs are flipped (exact when topics are
+independent and the noise symmetric, as it is between two sets of like questions). 'Did it move in
+a way of its own?': the Assistant is ranked among the cast's own members, measured the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from psm_viz.drift import topic_index
+from psm_viz.errors import BadInput
+
+ALPHA = 0.05
+"""What is called significant anywhere in the product."""
+FLIPS = 999
+
+
+def flips(
+    topics: Sequence[str], n: int = FLIPS, seed: int = 0
+) -> Float[np.ndarray, "flip question"]:
+    """Random signs, the same for all questions of a topic. The first row is the identity."""
+    index = topic_index(topics)
+    rng = np.random.default_rng([seed, 17])
+    signs = rng.choice([-1.0, 1.0], size=(n + 1, int(index.max()) + 1))
+    signs[0] = 1.0
+    return signs[:, index]
+
+
+def p_of_flips(values: Float[np.ndarray, flip]) -> float:
+    """(1 + flips that reach the observed value) / (1 + flips); the first value is the observed.
+
+    A flip of every sign gives the observed value again; ties count against the finding.
+    """
+    reached = values[1:] >= values[0] - 1e-9 * max(1.0, abs(float(values[0])))
+    return float((1 + reached.sum()) / len(values))
+
+
+def moved(
+    x: Float[np.ndarray, "question d_model"],
+    apart: Bool[np.ndarray, "question question"],
+    signs: Float[np.ndarray, "flip question"],
+) -> Float[np.ndarray, flip]:
+    """Cross-fitted square of the mean of x under every flip, the observed first."""
+    products = np.where(apart, x @ x.T, 0.0)
+    return np.einsum("nq,nq->n", signs @ products, signs) / apart.sum()
+
+
+def max_over(values: Float[np.ndarray, "choice flip"]) -> Float[np.ndarray, choice]:
+    """p of each choice (layer, step, trait) after a search over all of them.
+
+    Every choice is standardised by its own flips; each flip then takes its best choice, as the
+    search did (max-statistic, Westfall and Young 1993). The observed flip comes first.
+    """
+    centre = values.mean(1, keepdims=True)
+    scale = values.std(1, keepdims=True)
+    z = np.divide(values - centre, scale, out=np.zeros_like(values), where=scale > 0)
+    best = z.max(0)
+    # a choice that no flip changes says nothing: its z is 0 everywhere and its p is 1
+    return np.array([(1 + (best[1:] >= row[0] - 1e-9).sum()) / len(best) for row in z])
+
+
+def percentile(value: float, others: Float[np.ndarray, role]) -> float:
+    """Rank of a value among the cast's, (1 + those at most as large) / (1 + R): never 0."""
+    return float((1 + (np.asarray(others) <= value).sum()) / (1 + len(others)))
+
+
+def p_largest(value: float, others: Float[np.ndarray, role]) -> float:
+    """(1 + cast members at least as large) / (1 + R): one-sided rank, floor 1 / (R + 1)."""
+    return float((1 + (np.asarray(others) >= value).sum()) / (1 + len(others)))
+
+
+def p_outlying(value: float, others: Float[np.ndarray, role]) -> float:
+    """Two-sided rank: twice the smaller tail, at most 1."""
+    others = np.asarray(others)
+    low, high = (others <= value).sum(), (others >= value).sum()
+    return float(min(1.0, 2 * (1 + min(low, high)) / (1 + len(others))))
+
+
+def p_both(*p: float) -> float:
+    """Both nulls must fail: the larger p (intersection-union test, Berger 1982)."""
+    return float(max(p))
+
+
+def equivalent(low: float, high: float, margin: tuple[float, float]) -> bool:
+    """Whether a whole 95 % interval lies within a margin fixed beforehand: 'no effect' is shown,
+    not merely 'no effect was seen'. Raises BadInput for a margin that is empty."""
+    if not margin[0] < margin[1]:
+        raise BadInput(f"An equivalence margin needs two ends in order, found {margin}.")
+    return bool(margin[0] <= low and high <= margin[1])
