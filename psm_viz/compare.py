@@ -51,7 +51,7 @@ class Comparison:
     note: str = ""
     """What is missing and why: 'no folds' and the like."""
     flips: np.ndarray = field(default_factory=lambda: np.array([]))
-    """Cross-fitted |s|^2 under every sign flip, the observed first."""
+    """Cross-fitted |s*|^2 under every sign flip, the observed first."""
     squares: np.ndarray = field(default_factory=lambda: np.array([]))
     """Cross-fitted |s*|^2 of every cast member and, last, the Assistant, each in units of its own
     standard error factor."""
@@ -149,15 +149,13 @@ class Comparer:
         a0, c0 = self._vectors(start, pooling, layer)
         a1, c1 = self._vectors(end, pooling, layer)
         found["axis_cosine"], found["axis_ratio"] = axis_kept(a0 - c0, a1 - c1, self.asked)
-        signs = self.asked.signs
-        flips = sig.moved(shift.specific, shift.apart, signs)
-        p_moved = sig.p_of_flips(flips)
+        p_moved = found["specific_norm"].p
         note, traits = "", {}
-        squares = np.array([])
+        flips, squares = np.array([]), np.array([])
         if layer == m.headline_layer and self.has("folds", start, end):
             origin = self.origin(start, pooling)
             folds = self.study.folds(end).at(pooling).astype(np.float64)
-            more, squares = given_cast_figures(shift, origin, folds, self.asked, p_moved)
+            more, flips, squares = given_cast_figures(shift, origin, folds, self.asked, p_moved)
             found |= more
             traits = trait_figures(shift, origin, self.asked)
             found["specific_percentile"] = self._rank(origin.folds, folds)
@@ -207,8 +205,8 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
     u = unit(axis)
     spread = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ u, weights)
     along = affine.directions(x, weights)
-    left = affine.given_start(x, shift, along)
-    placed = affine.given_place(x, shift, u)
+    left = affine.given_start(x, x, shift, along)
+    placed = affine.given_place(x, x, shift, u)
     both = np.linalg.norm(total) * np.linalg.norm(common_shift)
     cast_left = (left.cast**2).sum(1) / left.cast_factor**2
     own_left = float((left.assistant**2).sum() / left.assistant_factor**2)

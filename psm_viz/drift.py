@@ -245,7 +245,12 @@ def interval_of_draws(
 ) -> Interval:
     """A figure with its interval from a statistic that takes all draws at once."""
     n = counts.shape[1]
-    return Interval(float(statistic(np.ones((1, n)))[0]), *_ends(statistic(counts)), n)
+    return interval_from(statistic(np.ones((1, n)))[0], statistic(counts), n)
+
+
+def interval_from(value: float, draws: Float[np.ndarray, draw], n: int) -> Interval:
+    """A figure over n questions with the 95 % interval of its draws, draws without one left out."""
+    return Interval(float(value), *_ends(draws), n)
 
 
 def shift_intervals(

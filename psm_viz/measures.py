@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from psm_viz.vectors import cast_mean, trait_axis, unit
 
 NAN = float("nan")
 FLIPPED, CASTS = "sign flips", "the cast's own, 95 %"
-OWN_VECTORS = "personas' own vectors, 95 %"
+TOWARDS = "straight towards one persona, 95 %"
 
 
 @dataclass(frozen=True)
@@ -178,42 +177,49 @@ def specific_squares(
 
 def given_cast_figures(
     shift: drift.Shift, origin: Origin, end: np.ndarray, q: Asked, p_moved: float
-) -> tuple[dict[str, Figure], np.ndarray]:
+) -> tuple[dict[str, Figure], np.ndarray, np.ndarray]:
     """s* and what guards it, the axis given the cast, and the shares inside the persona space.
 
-    Also returns |s*|^2 of every cast member and the Assistant, comparable across personas.
+    Also returns |s*|^2 under every sign flip, and |s*|^2 of every cast member and, last, the
+    Assistant, comparable across personas.
     """
     given = affine.given_cast(origin.folds, end, origin.along, q.pairs)
     cast, own = given.squares()
     factor = float(np.mean([n.assistant_factor for n in given.left]))
-    size = drift.interval_of_draws(_size_given(shift, given, q), q.counts)
+    products, free, owner = _left_products(shift, given, q)
+    size = drift.interval_of_draws(
+        lambda c: drift.signed_root(drift.quadratic(products, free, c[:, owner])), q.counts
+    )
+    flips = sig.flipped(products, free, q.signs[:, owner])
     low, high = drift.signed_root(np.percentile(cast, [2.5, 97.5])) * factor
-    rank = sig.p_largest(own, cast)
+    p = sig.p_both(sig.p_of_flips(flips), sig.p_largest(own, cast))
     out = {
         "specific_given_cast": Figure(
-            size.value, size.low, size.high, float(low), float(high), CASTS,
-            sig.p_both(p_moved, rank),
+            size.value, size.low, size.high, float(low), float(high), CASTS, p
         ),
         "given_cast_percentile": Figure(sig.percentile(own, cast)),
-    }  # fmt: skip
+    }
     out |= _axis_figures(shift, given, origin, end, q)
     for space in origin.spaces:
-        i = drift.interval_of_draws(
-            lambda c, s=space: subspace.in_space_share(shift.specific, q.fold, shift.apart, s, c),
-            q.counts,
+        found = subspace.in_space_share(
+            shift.specific, q.fold, shift.apart, space, np.vstack([np.ones(len(q.fold)), q.counts])
         )
-        band = np.percentile(space.roles, [2.5, 97.5])
-        inside = sig.percentile(i.value, space.roles) if np.isfinite(i.value) else 1.0
+        i = drift.interval_from(found[0], found[1:], len(q.fold))
+        low, high = np.percentile(space.towards, [2.5, 97.5])
+        # outside: nearly every draw lies below nearly every straight movement
+        inside = ~(found[1:] < np.percentile(space.towards, 100 * sig.ALPHA))
+        p = sig.p_both(p_moved, (1 + inside.sum()) / len(found))
         out[f"in_space_share_{space.share * 100:.0f}"] = Figure(
-            i.value, i.low, i.high, float(band[0]), float(band[1]), OWN_VECTORS,
-            sig.p_both(p_moved, inside),
-        )  # fmt: skip
-    return out, np.append(cast, own)
+            i.value, i.low, i.high, float(low), float(high), TOWARDS, p
+        )
+    return out, flips, np.append(cast, own)
 
 
-def _size_given(shift: drift.Shift, given: affine.Given, q: Asked) -> Any:
-    """|s*| as a function of the questions' counts: what each question's shift is beyond what the
-    cast predicts for its fold, from each other fold's start."""
+def _left_products(
+    shift: drift.Shift, given: affine.Given, q: Asked
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Products of what each question's shift is beyond what the cast predicts for its fold from
+    each other fold's start; which of them are free of common noise; and whose row each is."""
     fold = np.array(q.fold)
     rows, start, owner = [], [], []
     for (f, g), left in zip(given.arranged, given.left, strict=True):
@@ -226,8 +232,7 @@ def _size_given(shift: drift.Shift, given: affine.Given, q: Asked) -> Any:
     free = (f[:, None] != f[None]) & (start[:, None] != start[None])
     free &= (f[:, None] != start[None]) & (start[:, None] != f[None])
     free &= unit_of[:, None] != unit_of[None]
-    products = x @ x.T
-    return lambda c: drift.signed_root(drift.quadratic(products, free, c[:, own]))
+    return x @ x.T, free, own
 
 
 def _axis_figures(
@@ -242,7 +247,7 @@ def _axis_figures(
     along = ((shift.total * shift.axis).sum(1) - rows) / shift.spread
     i = drift.interval_of_draws(lambda c: c @ along / c.sum(1), q.counts)
     low, high = np.percentile(cast, [2.5, 97.5]) * factor / spread
-    flips = np.abs(q.signs @ ((shift.specific * shift.axis).sum(1) / shift.spread))
+    flips = np.abs(q.signs @ along)
     n = origin.folds.shape[1]
     moves = np.mean(
         [(end - origin.folds)[:, f] @ origin.axis[np.flatnonzero(fold == f)[0]] for f in range(n)],
@@ -256,6 +261,23 @@ def _axis_figures(
         "percentile_given_cast": Figure(sig.percentile(own, cast)),
         "axis_percentile": Figure(sig.percentile(moves[-1], moves[:-1])),
     }  # fmt: skip
+
+
+def p_over_steps(flips: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:
+    """p of the movement of its own at each saved step after a search over all of them.
+
+    `flips`: |s*|^2 under every sign flip, per step; `squares`: comparable |s*|^2 of the cast and,
+    last, the Assistant, per step. Every flip takes its own best step, every cast member its own;
+    both nulls must fail.
+    """
+    by_flips = sig.max_over(np.stack(list(flips)))
+    s = np.stack(list(squares))
+    wide = s[:, :-1].std(1, keepdims=True)
+    z = np.divide(s - s[:, :-1].mean(1, keepdims=True), wide, out=np.zeros_like(s), where=wide > 0)
+    best = z[:, :-1].max(0)
+    return np.array(
+        [sig.p_both(a, sig.p_largest(own, best)) for a, own in zip(by_flips, z[:, -1], strict=True)]
+    )
 
 
 def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dict[str, Figure]]:

@@ -43,14 +43,23 @@ def p_of_flips(values: Float[np.ndarray, flip]) -> float:
     return float((1 + reached.sum()) / len(values))
 
 
+def flipped(
+    products: Float[np.ndarray, "row row"],
+    apart: Bool[np.ndarray, "row row"],
+    signs: Float[np.ndarray, "flip row"],
+) -> Float[np.ndarray, flip]:
+    """Mean of the products that stand apart under every flip, the observed first."""
+    kept = np.where(apart, products, 0.0)
+    return np.einsum("nq,nq->n", signs @ kept, signs) / apart.sum()
+
+
 def moved(
     x: Float[np.ndarray, "question d_model"],
     apart: Bool[np.ndarray, "question question"],
     signs: Float[np.ndarray, "flip question"],
 ) -> Float[np.ndarray, flip]:
     """Cross-fitted square of the mean of x under every flip, the observed first."""
-    products = np.where(apart, x @ x.T, 0.0)
-    return np.einsum("nq,nq->n", signs @ products, signs) / apart.sum()
+    return flipped(x @ x.T, apart, signs)
 
 
 def max_over(values: Float[np.ndarray, "choice flip"]) -> Float[np.ndarray, choice]:

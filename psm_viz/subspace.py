@@ -2,11 +2,12 @@
 # (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Does a movement stay inside the persona space, the directions in which the cast's members differ?
 
-The share of s in the span of the cast's leading principal directions, cross-fitted: directions and
-the two factors of every product come from disjoint folds. A share means nothing alone, since most
-directions a model uses lie there; so each persona's own vector is measured the same way, by
-directions made without it, and a movement has left the space when nearly all of those lie further
-inside.
+The share of s in the span of the cast's leading principal directions and the Assistant's own place,
+cross-fitted: directions and the two factors of every product come from disjoint folds. A share means
+nothing alone, since most directions a model uses lie there; so movements that are inside by
+construction, from the Assistant straight towards one persona, are measured the same way by
+directions made without that persona, and a movement has left the space when nearly all of those lie
+further inside.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ FoldPair = tuple[int, int]
 class PersonaSpace:
     """Directions for one share of variance: per pair of folds and part of the cast [k, d_model].
 
-    `roles` are the cast members' own shares, each by directions made without it.
+    `towards` are the shares of movements from the Assistant towards each cast member, by directions
+    made without it.
     """
 
     share: float
     spans: dict[FoldPair, tuple[Float[np.ndarray, "k d_model"], ...]]
-    roles: Float[np.ndarray, role]
+    towards: Float[np.ndarray, role]
     rank: float
     """Mean number of directions."""
 
@@ -56,11 +58,12 @@ def persona_space(
     pairs: Sequence[FoldPair],
     share: float,
 ) -> PersonaSpace:
-    """The space of a starting checkpoint's cast, from its fold means (the Assistant last, unused).
+    """The space of a starting checkpoint's cast and Assistant (last), from its fold means.
 
     `pairs` are folds that share no topic. Raises BadInput for fewer than ten personas.
     """
-    roles = folds[:-1] - cast_mean(folds[:-1], weights)[None]
+    centred = folds - cast_mean(folds[:-1], weights)[None]
+    roles, ways = centred[:-1], centred[:-1] - centred[-1:]
     n, n_folds = roles.shape[:2]
     if n < FEWEST_ROLES:
         raise BadInput(f"A persona space needs at least {FEWEST_ROLES} personas, found {n}.")
@@ -69,17 +72,15 @@ def persona_space(
     inside, whole = np.zeros(n), np.zeros(n)
     ranks = []
     for pair in pairs:
-        rest = roles[:, others(n_folds, *pair)]
-        if not rest.shape[1]:
-            raise BadInput(
-                f"The persona space needs more than two question folds, found {n_folds}."
-            )
-        made = rest.mean(1)
+        rest = others(n_folds, *pair)
+        if not rest:
+            raise BadInput(f"The persona space needs more than two question folds, found {n_folds}.")
+        made, place = roles[:, rest].mean(1), centred[-1, rest].mean(0)
         found = []
         for k in range(SPLITS):
             v, held = principal_directions(made[part != k])
-            v = v[: int(np.searchsorted(np.cumsum(held), share) + 1)]
-            x, y = (roles[part == k, f] for f in pair)
+            v = _with_place(v[: int(np.searchsorted(np.cumsum(held), share) + 1)], place)
+            x, y = (ways[part == k, f] for f in pair)
             inside[part == k] += ((x @ v.T) * (y @ v.T)).sum(1)
             whole[part == k] += (x * y).sum(1)
             ranks.append(len(v))
@@ -87,6 +88,15 @@ def persona_space(
         spans[pair] = tuple(found)
     own = np.divide(inside, whole, out=np.full(n, np.nan), where=whole > 0)
     return PersonaSpace(share, spans, own[np.isfinite(own)], float(np.mean(ranks)))
+
+
+def _with_place(
+    v: Float[np.ndarray, "k d_model"], place: Float[np.ndarray, d_model]
+) -> Float[np.ndarray, "more d_model"]:
+    """The span of orthonormal rows and one more direction."""
+    new = place - v.T @ (v @ place)
+    size = np.linalg.norm(new)
+    return v if size <= 1e-9 * np.linalg.norm(place) else np.vstack([v, new / size])
 
 
 def in_space_share(
