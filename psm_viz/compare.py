@@ -51,7 +51,7 @@ class Comparison:
     note: str = ""
     """What is missing and why: 'no folds' and the like."""
     flips: np.ndarray = field(default_factory=lambda: np.array([]))
-    """Cross-fitted |s*|^2 under every sign flip, the observed first."""
+    """Cross-fitted |s|^2 and |s*|^2 under every sign flip [2, flip], the observed first."""
     squares: np.ndarray = field(default_factory=lambda: np.array([]))
     """Cross-fitted |s*|^2 of every cast member and, last, the Assistant, each in units of its own
     standard error factor."""
@@ -149,13 +149,12 @@ class Comparer:
         a0, c0 = self._vectors(start, pooling, layer)
         a1, c1 = self._vectors(end, pooling, layer)
         found["axis_cosine"], found["axis_ratio"] = axis_kept(a0 - c0, a1 - c1, self.asked)
-        p_moved = found["specific_norm"].p
         note, traits = "", {}
         flips, squares = np.array([]), np.array([])
         if layer == m.headline_layer and self.has("folds", start, end):
             origin = self.origin(start, pooling)
             folds = self.study.folds(end).at(pooling).astype(np.float64)
-            more, flips, squares = given_cast_figures(shift, origin, folds, self.asked, p_moved)
+            more, flips, squares = given_cast_figures(shift, origin, folds, self.asked)
             found |= more
             traits = trait_figures(shift, origin, self.asked)
             found["specific_percentile"] = self._rank(origin.folds, folds)

@@ -176,12 +176,12 @@ def specific_squares(
 
 
 def given_cast_figures(
-    shift: drift.Shift, origin: Origin, end: np.ndarray, q: Asked, p_moved: float
+    shift: drift.Shift, origin: Origin, end: np.ndarray, q: Asked
 ) -> tuple[dict[str, Figure], np.ndarray, np.ndarray]:
     """s* and what guards it, the axis given the cast, and the shares inside the persona space.
 
-    Also returns |s*|^2 under every sign flip, and |s*|^2 of every cast member and, last, the
-    Assistant, comparable across personas.
+    Also returns |s|^2 and |s*|^2 under every sign flip [2, flip], and |s*|^2 of every cast member
+    and, last, the Assistant, comparable across personas.
     """
     given = affine.given_cast(origin.folds, end, origin.along, q.pairs)
     cast, own = given.squares()
@@ -190,9 +190,15 @@ def given_cast_figures(
     size = drift.interval_of_draws(
         lambda c: drift.signed_root(drift.quadratic(products, free, c[:, owner])), q.counts
     )
-    flips = sig.flipped(products, free, q.signs[:, owner])
+    flips = np.stack(
+        [
+            sig.moved(shift.specific, shift.apart, q.signs),
+            sig.flipped(products, free, q.signs[:, owner]),
+        ]
+    )
+    p_moved, p_left = (sig.p_of_flips(f) for f in flips)
     low, high = drift.signed_root(np.percentile(cast, [2.5, 97.5])) * factor
-    p = sig.p_both(sig.p_of_flips(flips), sig.p_largest(own, cast))
+    p = sig.p_both(p_moved, p_left, sig.p_largest(own, cast))
     out = {
         "specific_given_cast": Figure(
             size.value, size.low, size.high, float(low), float(high), CASTS, p
@@ -266,11 +272,11 @@ def _axis_figures(
 def p_over_steps(flips: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:
     """p of the movement of its own at each saved step after a search over all of them.
 
-    `flips`: |s*|^2 under every sign flip, per step; `squares`: comparable |s*|^2 of the cast and,
-    last, the Assistant, per step. Every flip takes its own best step, every cast member its own;
-    both nulls must fail.
+    `flips`: |s|^2 and |s*|^2 under every sign flip, per step; `squares`: comparable |s*|^2 of the
+    cast and, last, the Assistant, per step. Every flip takes its own best step, every cast member
+    its own; all nulls must fail.
     """
-    by_flips = sig.max_over(np.stack(list(flips)))
+    by_flips = np.maximum(*(sig.max_over(np.stack([f[k] for f in flips])) for k in (0, 1)))
     s = np.stack(list(squares))
     wide = s[:, :-1].std(1, keepdims=True)
     z = np.divide(s - s[:, :-1].mean(1, keepdims=True), wide, out=np.zeros_like(s), where=wide > 0)

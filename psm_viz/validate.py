@@ -89,15 +89,13 @@ def fold_means(x: np.ndarray, folds: Sequence[int]) -> np.ndarray:
 def p_values(
     b: Bench, trial: Trial, origin: Origin, end: np.ndarray, seed: int
 ) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
-    """p of every statistic on one trial, with |s*|^2 under flips and everybody's |s*|^2."""
+    """p of every statistic on one trial, with |s|^2 and |s*|^2 under flips and everybody's |s*|^2."""
     c0, c1 = (np.tensordot(b.weights, x[:-1], axes=1) for x in (trial.start, end))
     a0, a1 = trial.start[-1], end[-1]
     shift = drift.Shift(a1 - a0, c1 - c0, origin.axis, origin.spread, b.asked.topics)
     found = shift_figures(shift, b.asked)
     folds = fold_means(end, b.asked.fold)
-    more, flips, squares = given_cast_figures(
-        shift, origin, folds, b.asked, found["specific_norm"].p
-    )
+    more, flips, squares = given_cast_figures(shift, origin, folds, b.asked)
     figures = found | more
     p = {name: figures[name].p for name in FIRES if name in figures}
     traits = trait_figures(shift, origin, b.asked)["specific"]
