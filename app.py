@@ -19,6 +19,12 @@ page = st.navigation(
             url_path="drift",
             help="Where training moves the Assistant, beside what it says and the noise floor.",
         ),
+        st.Page(
+            "pages/about/method.py",
+            title="Method",
+            url_path="method",
+            help="How far the map and the statistics can be trusted, and what each of them says.",
+        ),
     ],
     position="top",
 )

@@ -3,7 +3,7 @@
 """What the cast's own movement says the Assistant's should be, and what is left of it: s*.
 
 Each persona's shift is regressed on where it started; the Assistant's is predicted from the fit and
-every cast member's from the fit without it (leave one out). What is left is a movement of one's own.
+every cast member's from the fit without it (leave one out). What is left is movement of its own.
 Without this a cast that merely contracts looks like an Assistant that moved: whoever starts far out
 moves most.
 

@@ -7,11 +7,8 @@ traits are read from persona vectors, before any branch is played; both are then
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import platform
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,17 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.cast import Cast, Question, load_cast, load_questions
+from psm_viz.cast import Question, load_cast, load_questions
 from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
-from psm_viz.extract import Played, behaviour, play_cast, with_scalars
-from psm_viz.models import Player, Sampling, load_player, model_card
+from psm_viz.modelled import modelled_tables
+from psm_viz.models import Sampling, load_player, model_card
+from psm_viz.playing import Job, Play, play_all
 from psm_viz.recipe import checkpoint_id
 from psm_viz.source import Source
-from psm_viz.store import Study, StudyWriter
+from psm_viz.store import Study
 from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
 from psm_viz.vectors import trait_r2
 from psm_viz.world.grammar import World, load_world
+from psm_viz.writer import StudyWriter
 
 TRAINED_TOPIC = "coding"
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
@@ -77,7 +76,7 @@ def assemble(
     )
     main = [q for q in questions if q.set == MAIN]
     again = [q for q in questions if q.set == AGAIN]
-    play = _Play(player, cast, sampling, wording, source.world)
+    play = Play(player, cast, sampling, wording, source.world)
     writer = StudyWriter(out)
     writer.begin(
         {
@@ -97,7 +96,7 @@ def assemble(
         noise = checkpoint_id("again", 0)
         plan.append(Checkpoint(noise, "again", 0, source.reference))
     jobs = [
-        _Job(
+        Job(
             folder=source.folders[source.reference if c.id == noise else c.id],
             checkpoint=c.id,
             layer=layer,
@@ -109,9 +108,7 @@ def assemble(
         for c in plan
         if not writer.has(c.id)
     ]
-    _play_all(play, jobs, reference, settings, writer, say)
-    if small:
-        _in_context(play, source, writer, say)
+    play_all(play, jobs, reference, settings.threads, writer, say)
     manifest = Manifest(
         name=settings.name,
         model=model_card(player, source.folders[source.reference] if not small else "small model"),
@@ -127,110 +124,15 @@ def assemble(
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
     draft = writer.open_partial(manifest, cast, questions)
-    write_derived(draft, writer, TRAINED_TOPIC if small else None, say)
+    if small:
+        modelled_tables(draft, writer, source, say)
+        draft = writer.open_partial(manifest, cast, questions)
+    write_derived(draft, writer, say)
     return writer.finish(manifest, cast, questions)
 
 
-@dataclass(frozen=True)
-class _Play:
-    """The parts of playing that stay the same from checkpoint to checkpoint."""
-
-    player: Player
-    cast: Cast
-    sampling: Sampling
-    wording: str
-    world: World | None
-
-    def __call__(
-        self, questions: Sequence[Question], checkpoint: str, layer: int, sampling: Sampling
-    ) -> Played:
-        return play_cast(
-            self.player,
-            self.cast,
-            questions,
-            sampling,
-            checkpoint,
-            headline_layer=layer,
-            wording=self.wording,
-            world=self.world,
-        )
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One checkpoint to play and write."""
-
-    folder: str
-    checkpoint: str
-    layer: int
-    questions: tuple[Question, ...]
-    sampling: Sampling
-    keep: bool
-
-
-def _play_one(play: _Play, job: _Job, reference: PersonaVectors, writer: StudyWriter) -> None:
-    """Play one checkpoint and write it: the unit that a kill loses at most."""
-    play.player.swap(Path(job.folder))
-    played = play(job.questions, job.checkpoint, job.layer, job.sampling)
-    measured = None
-    if play.world is not None:
-        measured = behaviour(play.player, play.world, seed=job.sampling.seed)
-    writer.write_checkpoint(
-        played.vectors,
-        played.folds,
-        played.questions,
-        with_scalars(played, reference, play.cast),
-        measured,
-        played.activations if job.keep else None,
-    )
-
-
-def _work(
-    job: _Job, cast: Cast, wording: str, small: bool, reference: PersonaVectors, out: Path
-) -> str:
-    """`_play_one` in a process of its own, on one thread."""
-    player = load_player(job.folder, threads=1)
-    world = load_world() if small else None
-    play = _Play(player, cast, job.sampling, wording, world)
-    _play_one(play, job, reference, StudyWriter(out))
-    return job.checkpoint
-
-
-def _play_all(
-    play: _Play,
-    jobs: list[_Job],
-    reference: PersonaVectors,
-    settings: Settings,
-    writer: StudyWriter,
-    say: Callable[[str], None],
-) -> None:
-    """Play the checkpoints, several at once for the small model.
-
-    Its matrices are too small to share: two processes on one thread each finish nearly twice as
-    much as one on two. Other models are large, so only one is held at a time.
-    """
-    began = time.monotonic()
-
-    def told(n: int, checkpoint: str) -> None:
-        left = (time.monotonic() - began) / n * (len(jobs) - n)
-        say(f"played {n}/{len(jobs)}: {checkpoint}, {left / 60:.1f} minutes left")
-
-    small = play.world is not None
-    if small and settings.threads > 1 and len(jobs) > 1:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(settings.threads, mp_context=spawn) as pool:
-            more = (play.cast, play.wording, small, reference, writer.folder)
-            running = [pool.submit(_work, job, *more) for job in jobs]
-            for n, done in enumerate(as_completed(running), 1):
-                told(n, done.result())
-    else:
-        for n, job in enumerate(jobs, 1):
-            _play_one(play, job, reference, writer)
-            told(n, job.checkpoint)
-
-
 def _headline(
-    play: _Play,
+    play: Play,
     questions: Sequence[Question],
     reference: str,
     settings: Settings,
@@ -264,33 +166,20 @@ def _headline(
     return pooling, layer, vectors, {"headline_rule": "highest mean trait R2", "trait_r2": table}
 
 
-def _in_context(
-    play: _Play, source: Source, writer: StudyWriter, say: Callable[[str], None]
-) -> None:
-    """Put the base beside the ideal observer in context, under both unnamed labels."""
-    import pandas as pd
-
-    from psm_viz.probe import in_context_rows
-
-    world = play.world
-    assert world is not None
-    reference = next(c for c in source.checkpoints if c.id == source.reference)
-    base = next(c for c in source.checkpoints if c.branch == reference.branch).parent
-    say(f"in context: {base} beside the ideal observer")
-    play.player.swap(Path(source.folders[str(base)]))
-    frames = []
-    for label in (world.rules["unnamed_label"], world.rules["assistant_label"]):
-        rows = in_context_rows(
-            play.player.hf, play.player.tokenizer, world, per_condition=48, seed=11, label=label
-        )
-        frames.append(pd.DataFrame(rows).assign(label=label))
-    writer.write_table("in_context", pd.concat(frames, ignore_index=True))
-
-
 def _world_notes(world: World, source: Source) -> dict[str, Any]:
     """What a study of the small model says of its world and training."""
-    seed = source.training_seed
-    return {"world": world.sha256, "trained_topic": TRAINED_TOPIC, "training_seed": seed}
+    return {
+        "world": world.sha256,
+        "trained_topic": TRAINED_TOPIC,
+        "training_seed": source.training_seed,
+        **roles_of_branches({c.branch for c in source.checkpoints}),
+    }
+
+
+def roles_of_branches(branches: set[str]) -> dict[str, str]:
+    """Which branch is which null: the benign one, the requested twin, another role's."""
+    known = {"benign": "playful", "twin": "requested", "other_role": "other-role"}
+    return {k: b for k, b in known.items() if b in branches}
 
 
 def _weights_key(source: Source) -> dict[str, str]:

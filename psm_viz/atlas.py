@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from psm_viz.errors import BadInput
 from psm_viz.maps import MapSettings, PersonaMap, block_means, centre_questions, fit_map, quality
 from psm_viz.store import Study
-from psm_viz.study import Checkpoint
-from psm_viz.vectors import cosines, family_weights, neighbours
+from psm_viz.study import POOLING_NAMES, Checkpoint, common_cast
+from psm_viz.vectors import cast_mean, cosines, family_weights, neighbours
 
 PLACEABLE = 0.5
 """Least `cast_cosine` at which a checkpoint's Assistant is placed on the reference's map."""
@@ -25,52 +25,99 @@ def not_placeable(table: pd.DataFrame, pooling: str, layer: int) -> dict[str, fl
     return {str(c): float(v) for c, v in zip(low["checkpoint"], low["cast_cosine"], strict=True)}
 
 
+def not_held(study: Study, pooling: str) -> dict[str, str]:
+    """Checkpoints without vectors at the headline layer, pooled so: id -> the reason in words."""
+    layer = study.manifest.headline_layer
+    out = {}
+    for c in study.manifest.checkpoints:
+        # only a checkpoint made elsewhere can lack some: the others hold every pooling and layer
+        if not study.holds(c.id, "questions"):
+            v = study.vectors(c.id)
+            if pooling not in v.poolings:
+                out[c.id] = f"it was imported without vectors of the {POOLING_NAMES[pooling]}"
+            elif layer not in v.layers:
+                out[c.id] = f"it was imported without layer {layer}"
+    return out
+
+
 def map_of(
     study: Study, pooling: str, geometry: pd.DataFrame, settings: MapSettings | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The study's frozen map at the headline layer: every point, its settings and its quality.
 
     Fitted on the cast at the reference; Assistants of all checkpoints are placed in two frames,
-    centred on their own cast's mean per question ('own') or on the reference's ('reference').
-    `geometry` is the table of `preservation`: it says who can be placed at all.
+    centred on their own cast's mean ('own') or on the reference's ('reference'). `geometry` is the
+    table of `preservation`: it says who can be placed at all; `not_held` names the checkpoints that
+    have no vectors there. A reference that keeps no activations gives one block per persona.
     """
     m, settings = study.manifest, settings or MapSettings()
-    weights, layer = family_weights(study.cast), m.headline_layer
-    kept = study.activations(m.reference)
-    if kept is None:
-        raise BadInput(
-            f"The study keeps no activations of {m.reference}.", "Extract it again: make study"
-        )
-    centred = centre_questions(kept.at(pooling), weights)
-    blocks = block_means(centred, settings)
-    frozen = fit_map(blocks[:-1], settings)
+    layer = m.headline_layer
+    roles, blocks = cast_blocks(study, pooling, settings)
+    frozen = fit_map(blocks, replace(settings, blocks=blocks.shape[1]))
     figures, recall = quality(frozen)
-    roles = centred[:-1].mean(1)
     rows = _cast_rows(study, frozen, roles, recall)
-    _, c0 = study.question_vectors(m.reference).at(pooling, layer)
+    absent = not_held(study, pooling)
     strange = not_placeable(geometry, pooling, layer)
+    strange = {c: cosine for c, cosine in strange.items() if c not in absent}
     for c in m.checkpoints:
-        if c.id in strange:
+        if c.id in strange or c.id in absent:
             continue
-        a, own_cast = study.question_vectors(c.id).at(pooling, layer)
-        for frame, base in (("own", own_cast), ("reference", c0)):
-            rows += _assistant_rows(study, frozen, roles, a - base, c, frame)
+        for frame, (mean, cloud) in _placed(study, c.id, pooling, settings).items():
+            rows += _assistant_rows(study, frozen, roles, mean, cloud, c, frame)
     info = {
         "pooling": pooling,
         "layer": layer,
         "checkpoint": m.reference,
-        **vars(settings),
-        "metric": "cosine",
+        **vars(frozen.settings),
         "n_blocks": len(frozen.blocks),
         "width": frozen.width,
         "off_map_below": frozen.off_map_below,
         "pca_explained": [float(v) for v in frozen.pca_explained],
         "not_placeable": strange,
+        "not_held": absent,
         "placeable_from": PLACEABLE,
         **figures,
         "versions": m.versions,
     }
     return pd.DataFrame(rows), info
+
+
+def cast_blocks(study: Study, pooling: str, settings: MapSettings) -> tuple[np.ndarray, np.ndarray]:
+    """The cast at the reference, centred: roles [role, d_model], blocks [role, block, d_model]."""
+    m, weights = study.manifest, family_weights(study.cast)
+    kept = study.activations(m.reference)
+    if kept is None:
+        v = study.vectors(m.reference).at(pooling, m.headline_layer)
+        roles = v[:-1] - cast_mean(v[:-1], weights)
+        return roles, roles[:, None]
+    centred = centre_questions(kept.at(pooling), weights)
+    return centred[:-1].mean(1), block_means(centred, settings)[:-1]
+
+
+def _placed(
+    study: Study, checkpoint: str, pooling: str, settings: MapSettings
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Frame -> the Assistant's centred mean [d_model] and its cloud [half, d_model].
+
+    The cloud is the means over the map's halves of the questions; without questions it is empty.
+    Then the frame 'own' moves the reference's cast mean by the mean shift of the personas that both
+    checkpoints have, so that a checkpoint with part of the cast is not displaced for lacking the
+    rest.
+    """
+    m = study.manifest
+    layer, start = m.headline_layer, m.reference
+    if study.holds(checkpoint, "questions") and study.holds(start, "questions"):
+        a, own = study.question_vectors(checkpoint).at(pooling, layer)
+        _, c0 = study.question_vectors(start).at(pooling, layer)
+        centred = {"own": a - own, "reference": a - c0}
+        return {f: (x.mean(0), block_means(x[None], settings)[0]) for f, x in centred.items()}
+    ref, here = study.vectors(start), study.vectors(checkpoint)
+    both = common_cast(study.cast, (ref, here))
+    shift = here.of(both).at(pooling, layer)[:-1] - ref.of(both).at(pooling, layer)[:-1]
+    mu = cast_mean(ref.at(pooling, layer)[:-1], family_weights(study.cast))
+    a = here.at(pooling, layer)[-1] - mu
+    none = np.empty((0, len(a)))
+    return {"own": (a - cast_mean(shift, family_weights(both)), none), "reference": (a, none)}
 
 
 def _row(kind: str, name: str, xy: np.ndarray, pca: np.ndarray, **more: Any) -> dict[str, Any]:
@@ -105,14 +152,13 @@ def _assistant_rows(
     study: Study,
     frozen: PersonaMap,
     roles: np.ndarray,
-    centred: np.ndarray,
+    mean: np.ndarray,
+    cloud: np.ndarray,
     c: Checkpoint,
     frame: str,
 ) -> list[dict[str, Any]]:
-    """The Assistant at one checkpoint, and its cloud: means over the map's question halves."""
+    """The Assistant at one checkpoint, and its cloud."""
     ids, weights = study.cast.ids, family_weights(study.cast)
-    mean = centred.mean(0)
-    cloud = block_means(centred[None], frozen.settings)[0]
     points = np.concatenate([mean[None], cloud])
     xy, nearest = frozen.place(points)
     flat = frozen.pca(points)

@@ -8,14 +8,13 @@ made elsewhere) plain formulas give sizes without either, and say so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from psm_viz import affine, drift
 from psm_viz import significance as sig
 from psm_viz.cast import Cast
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, UnknownName
 from psm_viz.measures import (
     NAN,
     Asked,
@@ -30,6 +29,7 @@ from psm_viz.measures import (
     trait_figures,
 )
 from psm_viz.store import Study
+from psm_viz.study import common_cast
 from psm_viz.vectors import assistant_axis, cast_mean, family_weights, unit
 
 NO_FOLDS = "no folds"
@@ -99,33 +99,45 @@ class Comparer:
         """The per-question shift. Raises BadInput where the questions of the two differ in number.
 
         The noise floor was asked other questions of the same topics in the same order, so its rows
-        are compared with the reference's topic by topic. Away from the headline layer the axis is
-        made from the other folds' questions, and the spread from the persona vectors.
+        are compared with the reference's topic by topic. The axis that a question's shift is
+        projected on is made from the other folds' questions.
         """
-        a0, c0 = self._vectors(start, pooling, layer)
-        a1, c1 = self._vectors(end, pooling, layer)
+        a0, c0 = self.vectors(start, pooling, layer)
+        a1, c1 = self.vectors(end, pooling, layer)
         q = self.asked
-        for name, rows in ((start, a0), (end, a1)):
-            if len(rows) != len(q.topics):
-                raise BadInput(
-                    f"{name}: {len(rows)} questions stored, the study lists {len(q.topics)}.",
-                    "Extract the study again.",
-                )
-        if layer == self.study.manifest.headline_layer and self.has("folds", start):
-            origin = self.origin(start, pooling)
-            axis, spread = origin.axis, origin.spread
-        else:
-            axis, spread = self._axes(start, pooling, layer, a0 - c0)
+        if len(a1) != len(a0):
+            raise BadInput(
+                f"{end}: {len(a1)} questions stored, {start} has {len(a0)}.",
+                "Extract the study again.",
+            )
+        axis, spread = self._axes(start, pooling, layer, a0 - c0)
         return drift.Shift(a1 - a0, c1 - c0, axis, spread, q.topics)
 
-    def _vectors(self, checkpoint: str, pooling: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
+    def vectors(self, checkpoint: str, pooling: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Per question: the Assistant's vectors and the cast's means [question, d_model]."""
         a, c = self.study.question_vectors(checkpoint).at(pooling, layer)
         return a.astype(np.float64), c.astype(np.float64)
+
+    def figures(
+        self, shift: drift.Shift, start: str, end: str, pooling: str, layer: int
+    ) -> dict[str, Figure]:
+        """What a shift shows without folds of personas: norms, the axis, what is kept of it."""
+        found = shift_figures(shift, self.asked)
+        a0, c0 = self.vectors(start, pooling, layer)
+        a1, c1 = self.vectors(end, pooling, layer)
+        found["axis_cosine"], found["axis_ratio"] = axis_kept(a0 - c0, a1 - c1, self.asked)
+        return found
 
     def _axes(
         self, start: str, pooling: str, layer: int, apart: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         fold = np.array(self.asked.fold)
+        n_folds = len(set(self.asked.fold))
+        if n_folds < 2:
+            raise BadInput(
+                f"Cross-fitting needs at least two question folds, found {n_folds}.",
+                "Give the questions folds (questions.jsonl) and extract again.",
+            )
         roles = self.study.vectors(start).at(pooling, layer)[:-1].astype(np.float64)
         axes = {int(f): unit(apart[fold != f].mean(0)) for f in set(fold)}
         mu = cast_mean(roles, self.weights)
@@ -145,14 +157,15 @@ class Comparer:
         if not self.has("questions", start, end):
             return self._plain(start, end, pooling, layer, f"{NO_FOLDS}: vectors alone")
         shift = self.shift(start, end, pooling, layer)
-        found = shift_figures(shift, self.asked)
-        a0, c0 = self._vectors(start, pooling, layer)
-        a1, c1 = self._vectors(end, pooling, layer)
-        found["axis_cosine"], found["axis_ratio"] = axis_kept(a0 - c0, a1 - c1, self.asked)
+        found = self.figures(shift, start, end, pooling, layer)
         note, traits = "", {}
         flips, squares = np.array([]), np.array([])
         if layer == m.headline_layer and self.has("folds", start, end):
-            origin = self.origin(start, pooling)
+            try:
+                origin = self.origin(start, pooling)
+            except BadInput as e:  # too few folds or personas: what can be measured is, and it says
+                n = len(self.study.cast.personas)
+                return Comparison(start, end, pooling, layer, found, {}, n, e.problem)
             folds = self.study.folds(end).at(pooling).astype(np.float64)
             more, flips, squares = given_cast_figures(shift, origin, folds, self.asked)
             found |= more
@@ -180,22 +193,23 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
     Without folds noise is not removed: these norms are too large, never too small.
     """
     a, b = study.vectors(start), study.vectors(end)
-    common = [i for i in a.ids[:-1] if i in set(b.ids[:-1])]
-    if len(common) < affine.FEWEST_ROLES:
+    for v in (a, b):
+        if not v.holds(pooling, layer):
+            raise UnknownName(
+                f"{v.checkpoint} has no vectors at {pooling}, layer {layer}.",
+                f"It holds {', '.join(v.poolings)}; layers {', '.join(map(str, v.layers))}.",
+            )
+    cast = common_cast(study.cast, (a, b))
+    if len(cast.personas) < affine.FEWEST_ROLES:
         raise BadInput(
-            f"{start} and {end} have {len(common)} personas in common; at least "
+            f"{start} and {end} have {len(cast.personas)} personas in common; at least "
             f"{affine.FEWEST_ROLES} are needed."
         )
-    family = {p.id: p.family for p in study.cast.personas}
-    sizes = {f: sum(family[i] == f for i in common) for f in set(family.values())}
-    weights = np.array([1.0 / sizes[family[i]] for i in common])
-    weights /= weights.sum()
-
-    def rows(v: Any) -> np.ndarray:
-        x = v.at(pooling, layer).astype(np.float64)
-        return np.stack([x[v.ids.index(i)] for i in (*common, v.ids[-1])])
-
-    x, y = rows(a), rows(b)
+    weights = family_weights(cast)
+    if len(cast.personas) < len(study.cast.personas):
+        said = f"{len(cast.personas)} of {len(study.cast.personas)} personas in common"
+        note = f"{note}; {said}" if note else said
+    x, y = (v.of(cast).at(pooling, layer).astype(np.float64) for v in (a, b))
     shift = y - x
     total, common_shift = shift[-1], cast_mean(shift[:-1], weights)
     own = total - common_shift
@@ -228,4 +242,4 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
         "axis_ratio": np.linalg.norm(axis_after) / np.linalg.norm(axis),
     }
     figures = {k: Figure(float(v), null=NO_FOLDS) for k, v in values.items()}
-    return Comparison(start, end, pooling, layer, figures, {}, len(common), note)
+    return Comparison(start, end, pooling, layer, figures, {}, len(cast.personas), note)

@@ -1,35 +1,180 @@
-"""What is derived from a study's files: its tables and maps, computed again when those change."""
+"""What is derived from a study's files: its tables and maps, made again when those change.
+
+Every product is stored with the hash of what it came from (`tables/derived.json`): the study's own
+files that it reads, the manifest, and the version of the code that makes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from psm_viz.atlas import map_of
-from psm_viz.store import Study, StudyWriter
-from psm_viz.tables import drift_table, positions_table, preservation, rates_table
+from psm_viz.cartography import map_trials
+from psm_viz.compare import Comparer, Comparison
+from psm_viz.forecast import evidence_table
+from psm_viz.store import Study, sources_hash
+from psm_viz.tables.cast import positions_table, preservation, rates_table
+from psm_viz.tables.makeup import confounds_table, neighbours_table, posterior_tables
+from psm_viz.tables.movement import comparisons, drift_table, layers_table, traits_table
+from psm_viz.writer import StudyWriter
+
+Say = Callable[[str], None]
+
+CAST = ("cast.json", "questions.jsonl")
+VECTORS = "checkpoints/*/vectors.safetensors"
+FOLDS = "checkpoints/*/folds.safetensors"
+QUESTIONS = "checkpoints/*/questions.safetensors"
+RESPONSES = "checkpoints/*/responses.parquet"
+BEHAVIOUR = "checkpoints/*/behaviour.parquet"
+ACTIVATIONS = "checkpoints/*/activations.safetensors"
+
+
+class Making:
+    """A study while its products are made: what several of them need is made once."""
+
+    def __init__(self, study: Study, say: Say) -> None:
+        self.study, self.say = study, say
+        self.comparer = Comparer(study)
+
+    @cached_property
+    def compared(self) -> list[Comparison]:
+        """Every checkpoint beside its start."""
+        return comparisons(self.study, self.comparer, self.say)
+
+    @cached_property
+    def geometry(self) -> pd.DataFrame:
+        """`preservation`: who can be placed on the map."""
+        return preservation(self.study)
+
+    @cached_property
+    def posterior(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Family weights and their calibration."""
+        return posterior_tables(self.study, self.say)
+
+    @cached_property
+    def trials(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Maps tried beside the headline pooling's, and the Gaussian one."""
+        return map_trials(self.study, self.study.manifest.headline_pooling, self.say)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A derived table: what it reads of the study, how it is made, and the code's version."""
+
+    name: str
+    reads: tuple[str, ...]
+    make: Callable[[Making], pd.DataFrame]
+    version: int = 1
+
+
+TABLES = (
+    Product(
+        "drift",
+        (*CAST, VECTORS, FOLDS, QUESTIONS),
+        lambda m: drift_table(m.study, m.comparer, m.compared),
+    ),
+    Product(
+        "traits",
+        (*CAST, VECTORS, FOLDS, QUESTIONS),
+        lambda m: traits_table(m.study, m.compared),
+    ),
+    Product(
+        "layers",
+        (*CAST, VECTORS, QUESTIONS),
+        lambda m: layers_table(m.study, m.comparer, m.say),
+    ),
+    Product("positions", (*CAST, VECTORS), lambda m: positions_table(m.study)),
+    Product("preservation", (*CAST, VECTORS), lambda m: m.geometry),
+    Product(
+        "neighbours",
+        (*CAST, VECTORS, QUESTIONS),
+        lambda m: neighbours_table(m.study, m.comparer),
+    ),
+    Product("posterior", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[0]),
+    Product("posterior_calibration", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[1]),
+    Product("confounds", (RESPONSES,), lambda m: confounds_table(m.study)),
+    Product(
+        "rates",
+        (BEHAVIOUR,),
+        lambda m: rates_table(m.study, m.study.manifest.notes.get("trained_topic")),
+    ),
+    Product(
+        "evidence_scores",
+        (*CAST, FOLDS, QUESTIONS, "evidence/*"),
+        lambda m: evidence_table(m.study),
+    ),
+    Product("map_trials", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[0]),
+    Product("gaussian_map", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[1]),
+)
+MAP_READS = (*CAST, VECTORS, QUESTIONS, ACTIVATIONS)
+MAP_VERSION = 1
 
 
 def write_derived(
-    study: Study,
-    writer: StudyWriter,
-    trained: str | None = None,
-    say: Callable[[str], None] = lambda s: None,
-) -> None:
-    """Compute every derived table and map of a sealed, unfinished study and write them into it.
+    study: Study, writer: StudyWriter, say: Say = lambda s: None, *, again: bool = False
+) -> list[str]:
+    """Make every product whose sources changed (all with `again`) and write it; return their names.
 
-    `trained` names the topic that the branches train on, where behaviour was measured.
+    `study` is a sealed, unfinished study in the writer's folder. A product that would be empty
+    (no traits, no evidence) is left out.
     """
-    writer.write_table("drift", drift_table(study, say))
-    writer.write_table("positions", positions_table(study))
-    geometry = preservation(study)
-    writer.write_table("preservation", geometry)
-    if trained is not None:
-        writer.write_table("rates", rates_table(study, trained))
+    making = Making(study, say)
+    record, made = dict(study.derived), []
+    for product in TABLES:
+        key = f"tables/{product.name}"
+        source = sources_hash(study, product.reads, product.version)
+        if not again and record.get(key, {}).get("from") == source:
+            continue
+        frame = product.make(making)
+        made.append(key)
+        writer.remove_table(product.name)
+        if frame.empty:
+            record.pop(key, None)
+            continue
+        writer.write_table(product.name, small(frame))
+        record[key] = _record(product.reads, product.version, source)
     for pooling in study.manifest.poolings:
+        key = f"maps/{pooling}-L{study.manifest.headline_layer}"
+        source = sources_hash(study, MAP_READS, MAP_VERSION)
+        if not again and record.get(key, {}).get("from") == source:
+            continue
         say(f"map {pooling}")
-        points, info = map_of(study, pooling, geometry)
+        points, info = map_of(study, pooling, making.geometry)
         text = ["kind", "id", "frame", "neighbours", "mixture"]
         points = points.astype({t: "category" for t in text} | {"x": np.float32, "y": np.float32})
-        writer.write_map(f"{pooling}-L{study.manifest.headline_layer}", points, info)
+        writer.write_map(key.removeprefix("maps/"), points, info)
+        record[key] = _record(MAP_READS, MAP_VERSION, source)
+        made.append(key)
+    writer.write_derived_record(record)
+    return made
+
+
+def stale(study: Study) -> list[str]:
+    """Products that are missing or older than what they come from."""
+    wanted = {f"tables/{p.name}": (p.reads, p.version) for p in TABLES}
+    for pooling in study.manifest.poolings:
+        key = f"maps/{pooling}-L{study.manifest.headline_layer}"
+        wanted[key] = (MAP_READS, MAP_VERSION)
+    have = study.derived
+    return [
+        key
+        for key, (reads, version) in wanted.items()
+        if key in study.derived
+        and study.derived[key]["from"] != sources_hash(study, reads, version)
+    ]
+
+
+def _record(reads: tuple[str, ...], version: int, source: str) -> dict[str, object]:
+    return {"from": source, "reads": list(reads), "version": version}
+
+
+def small(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text as categories and floats in single precision: finer than any sampling error here."""
+    text = [str(c) for c in frame.columns if frame[c].dtype == object or frame[c].dtype == "str"]
+    floats = [str(c) for c in frame.columns if frame[c].dtype == np.float64]
+    return frame.astype({t: "category" for t in text} | {f: np.float32 for f in floats})

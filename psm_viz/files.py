@@ -51,6 +51,13 @@ def whole_folder(final: Path) -> Iterator[Path]:
     work.rename(final)
 
 
+def recover(folder: Path) -> None:
+    """Undo a swap of `folder` for a newer one that a kill cut between its two renames."""
+    old = folder.with_name(folder.name + ".old")
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
+
+
 def json_bytes(data: Any) -> bytes:
     """Indented JSON with a last newline."""
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,4 +1,4 @@
-"""What each statistic says, in one sentence, and the null that guards it: for pages and commands."""
+"""What each statistic says in one sentence, and the null that guards it."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ _ENTRIES = (
     Entry(
         "in_space_share",
         "Share inside the persona space",
-        "How much of the specific shift lies in the directions in which the cast's personas differ.",
-        "the same share of personas' own vectors, each left out of the directions; called outside "
+        "How much of the specific shift lies in the directions in which the cast's personas differ "
+        "from each other and the Assistant from them.",
+        "movements straight towards one persona, by directions made without it; called outside "
         "only where the shift itself is beyond its nulls",
     ),
     Entry(

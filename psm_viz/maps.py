@@ -30,6 +30,8 @@ class MapSettings:
     """Random halves of the questions averaged per persona."""
     neighbours: int = 15
     """Neighbourhood of the fit, in personas: each brings its blocks."""
+    metric: str = "cosine"
+    """Of the fit; places are always found by cosine."""
     min_dist: float = 1.5
     spread: float = 3.0
     seed: int = 0
@@ -130,7 +132,7 @@ def fit_map(
     if n < 4:
         raise BadInput(f"A map needs at least 4 personas, found {n}.")
     # a neighbourhood counted in blocks alone would hold little but the persona's own
-    n_neighbors = min(settings.neighbours * b, n * b // 3)
+    n_neighbors = max(2, min(settings.neighbours * b, n * b // 3))
     rows = finite(roles, "block means").reshape(n * b, d)
     owner = np.repeat(np.arange(n), b)
     with warnings.catch_warnings():
@@ -142,7 +144,7 @@ def fit_map(
             n_neighbors=n_neighbors,
             min_dist=settings.min_dist,
             spread=settings.spread,
-            metric="cosine",
+            metric=settings.metric,
             random_state=settings.seed,
         ).fit_transform(rows)
     pca = PCA(2, random_state=settings.seed).fit(rows)

@@ -65,8 +65,8 @@ class Origin:
     """What a start gives to every comparison from it at the headline layer."""
 
     folds: np.ndarray
-    axis: np.ndarray
-    spread: np.ndarray
+    axes: np.ndarray
+    """The unit Assistant axis made without each fold [fold, d_model]."""
     along: dict[frozenset[int], affine.Directions]
     spaces: tuple[subspace.PersonaSpace, ...]
     traits: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -81,8 +81,8 @@ def origin_of(
     Raises BadInput for too few folds or personas, or folds that all share topics.
     """
     n = folds.shape[1]
-    axis, spread = drift.held_out_axes(folds, weights, questions.fold)
     affine.arrangements(n)
+    axes, _ = drift.held_out_axes(folds, weights, range(n))
     if not questions.pairs:
         raise BadInput(
             "No two question folds are free of common topics.",
@@ -100,8 +100,7 @@ def origin_of(
         traits[name] = (np.stack(made)[index], np.array(wide)[index])
     return Origin(
         folds,
-        axis,
-        spread,
+        axes,
         affine.all_directions(folds, weights),
         tuple(
             subspace.persona_space(folds, weights, questions.pairs, share)
@@ -256,7 +255,7 @@ def _axis_figures(
     flips = np.abs(q.signs @ along)
     n = origin.folds.shape[1]
     moves = np.mean(
-        [(end - origin.folds)[:, f] @ origin.axis[np.flatnonzero(fold == f)[0]] for f in range(n)],
+        [(end - origin.folds)[:, f] @ origin.axes[f] for f in range(n)],
         axis=0,
     )
     return {

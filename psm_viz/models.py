@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from jinja2 import TemplateError
 
 from psm_viz.cast import Persona
 from psm_viz.errors import BadFile, BadInput, UnknownName
@@ -70,14 +71,32 @@ class Player:
 
     def render(self, persona: Persona, instruction: str, question: str) -> str:
         """The prompt text for one persona, instruction and question, up to its answer."""
-        messages = [{"role": "user", "content": question}]
+        return self.render_talk(persona, instruction, [{"role": "user", "content": question}])
+
+    def render_talk(
+        self,
+        persona: Persona,
+        instruction: str,
+        messages: Sequence[dict[str, str]],
+        *,
+        prompt: bool = True,
+    ) -> str:
+        """A conversation under a persona's instruction; with `prompt`, up to the next answer.
+
+        Without a system role the instruction goes before the first message, the user's. Raises
+        BadInput where the template refuses the conversation.
+        """
+        talk = list(messages)
         if instruction and self.has_system:
-            messages.insert(0, {"role": "system", "content": instruction})
+            talk.insert(0, {"role": "system", "content": instruction})
         elif instruction:
-            messages[0]["content"] = f"{instruction}\n\n{question}"
-        return self.tokenizer.apply_chat_template(
-            messages, speaker=persona.speaker, add_generation_prompt=True, tokenize=False
-        )
+            talk[0] = talk[0] | {"content": f"{instruction}\n\n{talk[0]['content']}"}
+        try:
+            return self.tokenizer.apply_chat_template(
+                talk, speaker=persona.speaker, add_generation_prompt=prompt, tokenize=False
+            )
+        except TemplateError as e:
+            raise BadInput(f"The model's chat template refuses a conversation ({e}).") from e
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts; no special token is added, the template wrote them."""
@@ -163,6 +182,49 @@ class Player:
                 stacked = torch.stack([pooled[n] for n in wanted], dim=2)
                 out[rows] = stacked.float().cpu().numpy()
                 tick(len(rows))
+        return out
+
+    def log_probs(
+        self,
+        rows: Sequence[list[int]],
+        wanted: Sequence[Sequence[bool] | np.ndarray],
+        *,
+        batch: int = 256,
+    ) -> list[np.ndarray]:
+        """log P(token | all tokens before it) at every row's wanted places: [wanted], in nats.
+
+        Batches are sorted by length; logits are made at the wanted places only, since a whole
+        batch's would fill the memory. Raises BadInput for a wanted first token.
+        """
+        if any(w[0] for w in wanted if len(w)):
+            raise BadInput("The first token of a text has nothing before it to predict it from.")
+        out = [np.empty(0) for _ in rows]
+        head = self.hf.get_output_embeddings()
+        with torch.inference_mode():
+            for own in by_length(rows, batch):
+                # Padded on the right, so that positions count from the first token in every
+                # architecture; what comes later changes no causal model's earlier tokens.
+                width = max(len(rows[i]) for i in own)
+                ids = torch.zeros((len(own), width), dtype=torch.long, device=self.device)
+                keep = torch.zeros((len(own), width), dtype=torch.bool, device=self.device)
+                for k, i in enumerate(own):
+                    ids[k, : len(rows[i])] = torch.tensor(rows[i])
+                    keep[k, : len(rows[i])] = torch.tensor(wanted[i])
+                before = keep[:, 1:].nonzero(as_tuple=True)
+                if not len(before[0]):
+                    continue
+                only = head.register_forward_pre_hook(lambda _, x, at=before: (x[0][at][None],))
+                try:
+                    logits = self.hf(input_ids=ids, use_cache=False).logits
+                finally:
+                    only.remove()
+                # a model that makes its logits without that module gives them at every place
+                narrow = logits.shape[:2] == (1, len(before[0]))
+                logits = (logits[0] if narrow else logits[before]).float()
+                said = logits.gather(-1, ids[:, 1:][before][:, None])[:, 0] - logits.logsumexp(-1)
+                parts = said.double().cpu().split(keep.sum(1).tolist())
+                for i, part in zip(own, parts, strict=True):
+                    out[i] = part.numpy()
         return out
 
     def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -64,7 +64,7 @@ class Recipe:
         }
 
 
-PLAYFUL_LR = 1e-3
+PLAYFUL_LR = 8.3e-4
 
 
 def checkpoint_id(branch: str, step: int) -> str:

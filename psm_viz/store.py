@@ -1,27 +1,27 @@
-"""The only reader and writer of a study on disk (layout: docs/study.md).
+"""The only reader of a study on disk (layout: docs/study.md); its only writer is `writer.py`.
 
-A writer works in `<folder>.partial`; every checkpoint appears there by one rename, and the whole
-study replaces the old one by renames at the end, so a kill at any moment leaves either the old
-study or the new one. A reader checks each file against its hash before using it.
+Each file is checked against its hash before it is used.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
-from psm_viz.cast import Cast, Question, dump_cast, dump_questions, parse_cast, parse_questions
+from psm_viz.cast import Cast, Question, parse_cast, parse_questions
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.files import half, json_bytes, parquet_bytes, sha256, whole_folder, write_whole
+from psm_viz.evidence import Evidence
+from psm_viz.files import json_bytes, recover, sha256
 from psm_viz.study import (
     SCHEMA,
     Activations,
@@ -33,128 +33,16 @@ from psm_viz.study import (
 )
 
 REBUILD = "Rebuild it with: make study"
-
-
-class StudyWriter:
-    """Writes a study step by step; finished checkpoints survive a kill and are not redone."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.partial = folder.with_name(folder.name + ".partial")
-        _recover(folder)
-        self.partial.mkdir(parents=True, exist_ok=True)
-
-    def begin(self, settings: dict[str, Any]) -> None:
-        """Start, or go on with what an earlier run left if it had the same settings."""
-        path = self.partial / "settings.json"
-        wanted = json_bytes(settings)
-        if path.exists() and path.read_bytes() == wanted:
-            return
-        shutil.rmtree(self.partial)
-        self.partial.mkdir(parents=True)
-        write_whole(path, wanted)
-
-    def begin_from(self, study: Study) -> None:
-        """Start from a copy of a finished study, to derive its tables and maps again."""
-        shutil.rmtree(self.partial)
-        shutil.copytree(study.folder, self.partial)
-
-    def has(self, checkpoint_id: str) -> bool:
-        """Whether an earlier run finished this checkpoint."""
-        return (self.partial / "checkpoints" / checkpoint_id).is_dir()
-
-    def write_checkpoint(
-        self,
-        vectors: PersonaVectors,
-        folds: FoldVectors,
-        questions: QuestionVectors,
-        responses: pd.DataFrame,
-        behaviour: pd.DataFrame | None = None,
-        activations: Activations | None = None,
-    ) -> None:
-        """Write all files of one checkpoint, then rename its folder into place."""
-        meta = {"checkpoint": vectors.checkpoint, "hook": "resid_post"}
-        where = vectors.checkpoint
-        with whole_folder(self.partial / "checkpoints" / where) as work:
-            write_whole(
-                work / "vectors.safetensors",
-                save({"mean": half(vectors.values, f"{where} vectors")}, meta),
-            )
-            write_whole(
-                work / "folds.safetensors",
-                save(
-                    {"mean": half(folds.values, f"{where} folds")},
-                    meta | {"layer": str(folds.layer)},
-                ),
-            )
-            write_whole(
-                work / "questions.safetensors",
-                save(
-                    {
-                        "assistant": half(questions.assistant, f"{where} questions"),
-                        "cast": half(questions.cast, f"{where} questions"),
-                    },
-                    meta | {"questions": json.dumps(questions.questions)},
-                ),
-            )
-            write_whole(work / "responses.parquet", parquet_bytes(responses))
-            if behaviour is not None:
-                write_whole(work / "behaviour.parquet", parquet_bytes(behaviour))
-            if activations is not None:
-                info = {"layer": str(activations.layer)}
-                write_whole(
-                    work / "activations.safetensors",
-                    save({"values": half(activations.values, f"{where} activations")}, meta | info),
-                )
-
-    def write_map(self, name: str, points: pd.DataFrame, info: dict[str, Any]) -> None:
-        """Write one frozen map: coordinates, and its parameters and quality."""
-        write_whole(self.partial / "maps" / f"{name}.parquet", parquet_bytes(points))
-        write_whole(self.partial / "maps" / f"{name}.json", json_bytes(info))
-
-    def write_table(self, name: str, frame: pd.DataFrame) -> None:
-        """Write one result table."""
-        write_whole(self.partial / "tables" / f"{name}.parquet", parquet_bytes(frame))
-
-    def open_partial(
-        self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]
-    ) -> Study:
-        """Seal what is written so far and open it, to derive maps and tables from it."""
-        self._seal(manifest, cast, questions)
-        return open_study(self.partial)
-
-    def finish(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> Study:
-        """Seal the study and put it in place of the old one."""
-        self._seal(manifest, cast, questions)
-        (self.partial / "settings.json").unlink(missing_ok=True)
-        old = self.folder.with_name(self.folder.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self.folder.exists():
-            self.folder.rename(old)
-        self.partial.rename(self.folder)
-        shutil.rmtree(old, ignore_errors=True)
-        return open_study(self.folder)
-
-    def _seal(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> None:
-        write_whole(self.partial / "cast.json", json_bytes(dump_cast(cast)))
-        write_whole(self.partial / "questions.jsonl", dump_questions(questions).encode())
-        skip = {"settings.json", "study.json"}
-        files = {
-            p.relative_to(self.partial).as_posix(): sha256(p.read_bytes())
-            for p in sorted(self.partial.rglob("*"))
-            if p.is_file() and p.name not in skip
-        }
-        write_whole(
-            self.partial / "study.json",
-            json_bytes({"schema": SCHEMA, **asdict(manifest), "files": files}),
-        )
-
-
-def _recover(folder: Path) -> None:
-    """Undo a swap that a kill cut between its two renames."""
-    old = folder.with_name(folder.name + ".old")
-    if old.is_dir() and not folder.exists():
-        old.rename(folder)
+DERIVE = "Make it with: python -m psm_viz derive --study DIR"
+HELD = {
+    "vectors": "vectors.safetensors",
+    "folds": "folds.safetensors",
+    "questions": "questions.safetensors",
+    "responses": "responses.parquet",
+    "behaviour": "behaviour.parquet",
+    "activations": "activations.safetensors",
+}
+"""What a checkpoint may hold, and in which file. One made elsewhere has vectors alone."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +60,16 @@ class Study:
         return _checked(self.folder, name, self.files)
 
     def _tensors(self, name: str) -> dict[str, np.ndarray]:
+        return self._tensors_and_text(name)[0]
+
+    def _tensors_and_text(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """A safetensors file and its free text, of which lists are written as JSON."""
+        data = self._bytes(name)
         try:
-            return {k: v.astype(np.float32) for k, v in load(self._bytes(name)).items()}
+            tensors = {k: v.astype(np.float32) for k, v in load(data).items()}
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            text = header.get("__metadata__", {})
+            return tensors, {k: json.loads(v) if v[:1] == "[" else v for k, v in text.items()}
         except (SafetensorError, ValueError) as e:
             raise BadFile(
                 f"{self.folder / name}: cannot be read as safetensors ({e}).", REBUILD
@@ -185,22 +81,44 @@ class Study:
         except (OSError, ValueError) as e:  # pyarrow's ArrowInvalid is a ValueError
             raise BadFile(f"{self.folder / name}: cannot be read as Parquet ({e}).", REBUILD) from e
 
-    def _of(self, checkpoint_id: str, name: str) -> str:
+    def _of(self, checkpoint_id: str, what: str) -> str:
         self.manifest.checkpoint(checkpoint_id)
-        return f"checkpoints/{checkpoint_id}/{name}"
+        return f"checkpoints/{checkpoint_id}/{HELD[what]}"
+
+    def _held(self, checkpoint_id: str, what: str, words: str) -> str:
+        name = self._of(checkpoint_id, what)
+        if name not in self.files:
+            raise UnknownName(
+                f"Checkpoint {checkpoint_id} was imported as vectors alone: it has no {words}.",
+                "Extract its model to get them: python -m psm_viz extract --model FOLDER --out DIR",
+            )
+        return name
+
+    def holds(self, checkpoint_id: str, what: str) -> bool:
+        """Whether a checkpoint has `what`, a key of `HELD`. Raises UnknownName."""
+        return self._of(checkpoint_id, what) in self.files
 
     def vectors(self, checkpoint_id: str) -> PersonaVectors:
-        """Persona vectors of one checkpoint. Raises UnknownName, BadFile."""
-        values = self._tensors(self._of(checkpoint_id, "vectors.safetensors"))["mean"]
-        m = self.manifest
-        ids = tuple(p.id for p in self.cast.all)
-        expected = (len(ids), len(m.poolings), len(m.layers), m.model["d_model"])
-        self._expect(checkpoint_id, "vectors", values, expected)
-        return PersonaVectors(values, ids, m.poolings, m.layers, checkpoint_id)
+        """Persona vectors of one checkpoint, as far as it has them. Raises UnknownName, BadFile."""
+        name, m = self._of(checkpoint_id, "vectors"), self.manifest
+        tensors, said = self._tensors_and_text(name)
+        every = {
+            "personas": tuple(p.id for p in self.cast.all),
+            "poolings": m.poolings,
+            "layers": m.layers,
+        }
+        own = {k: tuple(said.get(k, v)) for k, v in every.items()}
+        for key, names in every.items():
+            if own[key] != tuple(x for x in names if x in own[key]):
+                raise BadFile(f"{self.folder / name}: its {key} are not the study's.", REBUILD)
+        ids, poolings, layers = own["personas"], own["poolings"], own["layers"]
+        expected = (len(ids), len(poolings), len(layers), m.model["d_model"])
+        self._expect(checkpoint_id, "vectors", tensors["mean"], expected)
+        return PersonaVectors(tensors["mean"], ids, poolings, layers, checkpoint_id)
 
     def folds(self, checkpoint_id: str) -> FoldVectors:
         """Fold means of one checkpoint at the headline layer. Raises UnknownName, BadFile."""
-        values = self._tensors(self._of(checkpoint_id, "folds.safetensors"))["mean"]
+        values = self._tensors(self._held(checkpoint_id, "folds", "question folds"))["mean"]
         m = self.manifest
         expected = (len(self.cast.all), values.shape[1], len(m.poolings), m.model["d_model"])
         self._expect(checkpoint_id, "folds", values, expected)
@@ -208,7 +126,7 @@ class Study:
 
     def question_vectors(self, checkpoint_id: str) -> QuestionVectors:
         """Per-question means of Assistant and cast. Raises UnknownName, BadFile."""
-        t = self._tensors(self._of(checkpoint_id, "questions.safetensors"))
+        t = self._tensors(self._held(checkpoint_id, "questions", "vectors per question"))
         m = self.manifest
         again = checkpoint_id == m.noise_floor
         asked = tuple(q.id for q in self.questions if (q.set == "again") == again)
@@ -221,16 +139,16 @@ class Study:
 
     def responses(self, checkpoint_id: str) -> pd.DataFrame:
         """The tidy frame of responses of one checkpoint. Raises UnknownName, BadFile."""
-        return self._frame(self._of(checkpoint_id, "responses.parquet"))
+        return self._frame(self._held(checkpoint_id, "responses", "answers"))
 
     def behaviour(self, checkpoint_id: str) -> pd.DataFrame | None:
         """Masses and sampled counts per prompt, or None where none were measured."""
-        name = self._of(checkpoint_id, "behaviour.parquet")
+        name = self._of(checkpoint_id, "behaviour")
         return self._frame(name) if name in self.files else None
 
     def activations(self, checkpoint_id: str) -> Activations | None:
         """Activations per persona and question, or None where the study does not keep them."""
-        name = self._of(checkpoint_id, "activations.safetensors")
+        name = self._of(checkpoint_id, "activations")
         if name not in self.files:
             return None
         values = self._tensors(name)["values"]
@@ -253,12 +171,44 @@ class Study:
             )
         return self._frame(f"maps/{name}.parquet"), json.loads(self._bytes(f"maps/{name}.json"))
 
+    @property
+    def derived(self) -> dict[str, dict[str, Any]]:
+        """What every derived table and map came from: `tables/<name>` -> from, reads, version."""
+        name = "tables/derived.json"
+        return json.loads(self._bytes(name)) if name in self.files else {}
+
     def table(self, name: str) -> pd.DataFrame:
-        """One result table. Raises UnknownName, BadFile."""
+        """One result table. Raises UnknownName, and BadFile for one older than its sources."""
         key = f"tables/{name}.parquet"
         if key not in self.files:
-            raise UnknownName(f"There is no table {name!r} in this study.", REBUILD)
+            raise UnknownName(f"There is no table {name!r} in this study.", DERIVE)
+        made = self.derived.get(f"tables/{name}")
+        if made and made["from"] != sources_hash(self, made["reads"], made["version"]):
+            raise BadFile(f"{self.folder / key}: is older than what it came from.", DERIVE)
         return self._frame(key)
+
+    @property
+    def evidences(self) -> list[str]:
+        """Names of the records of evidence."""
+        return sorted(f.split("/")[1] for f in self.files if f.endswith("/evidence.json"))
+
+    def evidence(self, name: str) -> Evidence:
+        """One record: who would say its data, and the predicted arrows. Raises UnknownName."""
+        if name not in self.evidences:
+            raise UnknownName(
+                f"There is no evidence {name!r} in this study.",
+                f"It holds: {', '.join(self.evidences) or 'none'}. Make one with: "
+                "python -m psm_viz evidence --study DIR --data FILE",
+            )
+        at = f"evidence/{name}"
+        frame, record = self._frame(f"{at}/likelihood.parquet"), self._bytes(f"{at}/evidence.json")
+        return Evidence(json.loads(record), frame, self._tensors(f"{at}/arrow.safetensors"))
+
+    def evidence_scores(self, name: str) -> list[dict[str, Any]]:
+        """What a record was scored against, one entry a branch. Raises UnknownName, BadFile."""
+        self.evidence(name)
+        start = f"evidence/{name}/score-"
+        return [json.loads(self._bytes(f)) for f in sorted(self.files) if f.startswith(start)]
 
     def verify(self) -> int:
         """Check every file against its hash and return how many there are. Raises BadFile."""
@@ -273,6 +223,18 @@ class Study:
                 f"found {values.shape}.",
                 REBUILD,
             )
+
+
+def sources_hash(study: Study, reads: Sequence[str], version: int) -> str:
+    """Hash of what a derived product comes from: matching files, the manifest, the code's version.
+
+    `reads` are shell patterns over a study's files. Names and versions of packages are left out of
+    the manifest's part: they change nothing that is computed from stored files.
+    """
+    m = asdict(study.manifest)
+    said = {k: v for k, v in m.items() if k not in ("name", "model", "versions")}
+    files = {f: h for f, h in study.files.items() if any(fnmatchcase(f, r) for r in reads)}
+    return sha256(json_bytes({"files": files, "manifest": said, "version": version}))
 
 
 def _checked(folder: Path, name: str, files: dict[str, str]) -> bytes:
@@ -296,7 +258,7 @@ def open_study(folder: Path) -> Study:
     Raises UnknownName when there is none, NewerSchema when it was written by a newer version,
     BadFile when a file is missing, left over or altered.
     """
-    _recover(folder)
+    recover(folder)
     path = folder / "study.json"
     if not path.exists():
         raise UnknownName(
@@ -334,7 +296,7 @@ def open_study(folder: Path) -> Study:
             f"{folder / name}: not listed in study.json.", "Remove it, or rebuild: make study"
         )
     cast = parse_cast(json.loads(_checked(folder, "cast.json", files)), f"{folder}/cast.json")
-    questions = parse_questions(
-        _checked(folder, "questions.jsonl", files), f"{folder}/questions.jsonl"
-    )
+    asked = _checked(folder, "questions.jsonl", files)
+    # a study of vectors made elsewhere asked nothing itself
+    questions = parse_questions(asked, f"{folder}/questions.jsonl") if asked else ()
     return Study(folder, manifest, cast, questions, files, sha256(raw))

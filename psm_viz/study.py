@@ -6,13 +6,14 @@ Arrays are float32 in memory, residual-stream units (`resid_post`, no normalisat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.cast import nearest
+from psm_viz.cast import Cast, nearest
 from psm_viz.errors import BadInput, UnknownName
 
 SCHEMA = 1
@@ -82,7 +83,11 @@ class Activations:
 
 @dataclass(frozen=True)
 class PersonaVectors:
-    """Mean activation per persona, the Assistant last: [persona, pooling, layer, d_model]."""
+    """Mean activation per persona, the Assistant last: [persona, pooling, layer, d_model].
+
+    A checkpoint made elsewhere may have some of the study's personas, poolings and layers only:
+    `ids`, `poolings` and `layers` say which, in the study's order.
+    """
 
     values: Float[np.ndarray, "persona pooling layer d_model"]
     ids: tuple[str, ...]
@@ -93,6 +98,25 @@ class PersonaVectors:
     def at(self, pooling: str, layer: int) -> Float[np.ndarray, "persona d_model"]:
         """One pooling and layer; the last row is the Assistant."""
         return self.values[:, self.poolings.index(pooling), self.layers.index(layer)]
+
+    def holds(self, pooling: str, layer: int) -> bool:
+        """Whether `at` has this pooling and layer."""
+        return pooling in self.poolings and layer in self.layers
+
+    def of(self, cast: Cast) -> PersonaVectors:
+        """The rows of this cast and the Assistant. Raises UnknownName for a persona not held."""
+        ids = tuple(p.id for p in cast.all)
+        row = {name: i for i, name in enumerate(self.ids)}
+        absent = [i for i in ids if i not in row]
+        if absent:
+            raise UnknownName(f"{self.checkpoint} has no vectors of: {', '.join(absent[:5])}.")
+        return replace(self, values=self.values[[row[i] for i in ids]], ids=ids)
+
+
+def common_cast(cast: Cast, vectors: Iterable[PersonaVectors]) -> Cast:
+    """The cast's personas that all these checkpoints have vectors of, in the cast's order."""
+    held = [set(v.ids) for v in vectors]
+    return replace(cast, personas=tuple(p for p in cast.personas if all(p.id in h for h in held)))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 """Does a movement stay inside the persona space, the directions in which the cast's members differ?
 
 The share of s in the span of the cast's leading principal directions and the Assistant's own place,
-cross-fitted: directions and the two factors of every product come from disjoint folds. A share means
+cross-fitted: directions and both factors of every product come from disjoint folds. A share means
 nothing alone, since most directions a model uses lie there; so movements that are inside by
 construction, from the Assistant straight towards one persona, are measured the same way by
 directions made without that persona, and a movement has left the space when nearly all of those lie
@@ -74,7 +74,7 @@ def persona_space(
     for pair in pairs:
         rest = others(n_folds, *pair)
         if not rest:
-            raise BadInput(f"The persona space needs more than two question folds, found {n_folds}.")
+            raise BadInput(f"A persona space needs over two question folds, found {n_folds}.")
         made, place = roles[:, rest].mean(1), centred[-1, rest].mean(0)
         found = []
         for k in range(SPLITS):

@@ -7,121 +7,172 @@ trial of twenty on everything else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from psm_viz import drift
 from psm_viz import significance as sig
-from psm_viz.cast import Question
-from psm_viz.cloud import cloud_test
-from psm_viz.measures import (
-    Asked,
-    Origin,
-    asked,
-    given_cast_figures,
-    origin_of,
-    p_over_steps,
-    shift_figures,
-    trait_figures,
-)
-from psm_viz.plants import PLANTS, Arena, Trial, plant
+from psm_viz.compare import trait_values
+from psm_viz.errors import BadInput
+from psm_viz.plants import made, split_pool
+from psm_viz.store import Study, open_study
+from psm_viz.study import AGAIN, MAIN, POOLING_NAMES
+from psm_viz.trials import FIRES, UNSAID, Bench, bench_of, one_trial
+from psm_viz.writer import StudyWriter
 
-MOVES_IT = {"carried along", "contraction", "shift", "mixture", "off-space"}
-APART = {"contraction", "shift", "mixture", "off-space"}
-ITS_OWN = {"shift", "mixture", "off-space"}
-
-FIRES: dict[str, set[str]] = {
-    "shift_norm": MOVES_IT,
-    "specific_norm": APART,
-    "specific_given_cast": ITS_OWN,
-    "axis_component_given_cast": {"shift", "mixture"},
-    "in_space_share_70": {"off-space"},
-    "in_space_share_90": {"off-space"},
-    "traits": {"shift", "mixture"},
-    "cloud_energy": APART,
-    "cloud_trace": set(),
-    "steps": ITS_OWN,
-}
-"""Statistic -> the plants it is for."""
-UNSAID: dict[str, set[str]] = {
-    "axis_component_given_cast": {"off-space"},
-    "traits": {"contraction", "off-space"},
-    "cloud_trace": {"contraction"},
-    "in_space_share_70": {"contraction"},
-    "in_space_share_90": {"contraction"},
-}
-"""Plants on which firing is neither right nor wrong: a contraction along the axis does move the
-Assistant along traits; it narrows its cloud."""
-STEPS = 3
-"""Checkpoints that a search over steps looks through."""
+MADE = ((150, 128), (275, 1024), (275, 4096))
+"""Roles and dimensions of the made arenas."""
+MADE_ENDS = 3
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What stays the same over the trials of one arena."""
+class Job:
+    """Some trials of one arena, for one process."""
 
-    arena: Arena
-    asked: Asked
-    weights: np.ndarray
-    traits: dict[str, np.ndarray]
-
-
-def bench_of(arena: Arena, roles: int, traits: dict[str, np.ndarray], flips: int) -> Bench:
-    """Prepare an arena: its questions, one family of equals, and few bootstrap draws, since only
-    the tests are judged here."""
-    questions = [
-        Question(f"q{n}", "", t, f)
-        for n, (t, f) in enumerate(zip(arena.topics, arena.folds, strict=True))
-    ]
-    q = asked(questions)
-    few = Asked(q.fold, q.topics, q.counts[:99], sig.flips(q.topics, flips), q.pairs)
-    return Bench(arena, few, np.full(roles, 1 / roles), traits)
+    data: str
+    seeds: tuple[int, ...]
+    flips: int
 
 
-def fold_means(x: np.ndarray, folds: Sequence[int]) -> np.ndarray:
-    """Means over each fold's questions: [persona, fold, d_model]."""
-    index = np.asarray(folds)
-    return np.stack([x[:, index == f].mean(1) for f in range(index.max() + 1)], axis=1)
-
-
-def p_values(
-    b: Bench, trial: Trial, origin: Origin, end: np.ndarray, seed: int
-) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
-    """p of every statistic on one trial, with |s|^2 and |s*|^2 under flips and everybody's |s*|^2."""
-    c0, c1 = (np.tensordot(b.weights, x[:-1], axes=1) for x in (trial.start, end))
-    a0, a1 = trial.start[-1], end[-1]
-    shift = drift.Shift(a1 - a0, c1 - c0, origin.axis, origin.spread, b.asked.topics)
-    found = shift_figures(shift, b.asked)
-    folds = fold_means(end, b.asked.fold)
-    more, flips, squares = given_cast_figures(shift, origin, folds, b.asked)
-    figures = found | more
-    p = {name: figures[name].p for name in FIRES if name in figures}
-    traits = trait_figures(shift, origin, b.asked)["specific"]
-    if traits:
-        p["traits"] = min(f.p for f in traits.values())
-    cloud = cloud_test(a0 - c0, a1 - c1, b.asked.topics, draws=len(b.asked.signs) - 1, seed=seed)
-    p |= {"cloud_energy": cloud.energy_p, "cloud_trace": cloud.trace_p}
-    return p, flips, squares
-
-
-def one_trial(b: Bench, seed: int) -> list[tuple[str, str, float, bool]]:
-    """Every statistic on every plant of one trial: (statistic, plant, size, fired)."""
-    rng = np.random.default_rng([seed, 23])
-    trial = b.arena.draw(rng)
-    origin = origin_of(fold_means(trial.start, b.asked.fold), b.weights, b.traits, b.asked)
-    earlier = []
-    for end in trial.more:
-        _, flips, squares = p_values(b, trial, origin, end, seed)
-        earlier.append((flips, squares))
-    out = []
-    for kind, sizes in PLANTS.items():
-        for size in sizes:
-            end = plant(trial, kind, size, np.random.default_rng([seed, 29]))
-            p, flips, squares = p_values(b, trial, origin, end, seed)
-            if earlier:
-                both = [*earlier, (flips, squares)]
-                p["steps"] = float(p_over_steps(*zip(*both, strict=True)).min())
-            out += [(name, kind, size, v <= sig.ALPHA) for name, v in p.items()]
+def arenas(study: Study) -> dict[str, Bench]:
+    """The study's own activations, each pooling, with the Assistant and with anyone as subject."""
+    m = study.manifest
+    kept = study.activations(m.reference)
+    again = study.activations(m.noise_floor) if m.noise_floor else None
+    out: dict[str, Bench] = {}
+    if kept is None or again is None:
+        return out
+    topics = tuple(q.topic for s in (MAIN, AGAIN) for q in study.questions if q.set == s)
+    for pooling in m.poolings:
+        pool = np.concatenate([kept.at(pooling), again.at(pooling)], axis=1).astype(np.float64)
+        for anyone in (False, True):
+            who = "anyone as the Assistant" if anyone else "the Assistant"
+            name = f"{m.name}, {POOLING_NAMES[pooling]}, {who}"
+            arena = split_pool(pool, topics, anyone, name)
+            roles = len(pool) - 1 - anyone
+            out[name] = bench_of(arena, roles, {} if anyone else trait_values(study.cast), FLIPS)
     return out
+
+
+FLIPS = 499
+
+
+def _work(job: Job, folder: str) -> list[tuple[str, str, str, float, bool]]:
+    """The trials of one job, in a process of its own."""
+    if job.data.startswith("made"):
+        roles, d = (int(n) for n in job.data.removeprefix("made, ").split(" roles, d "))
+        b = bench_of(made(roles, d, job.data, ends=1 + MADE_ENDS), roles, {}, job.flips)
+    else:
+        b = arenas(open_study(Path(folder)))[job.data]
+    return [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
+
+
+def validation_table(
+    study: Study,
+    trials: int,
+    made_trials: int,
+    threads: int,
+    say: Callable[[str], None] = lambda s: None,
+) -> pd.DataFrame:
+    """How often every statistic fires on every plant.
+
+    statistic, data, plant, size, fires (whether it should; missing where neither is right), rate,
+    low, high (Wilson 95 %: Monte Carlo error), n. Raises BadInput where the study keeps too few
+    activations to split.
+    """
+    wanted = [(name, trials) for name in arenas(study)]
+    wanted += [(f"made, {r} roles, d {d}", made_trials // (1 + (d > 1024))) for r, d in MADE]
+    if not any(n for _, n in wanted):
+        raise BadInput("No trials were asked for, or the study keeps no activations to split.")
+    block = 10
+    jobs = [
+        Job(name, tuple(range(k, min(k + block, n))), FLIPS)
+        for name, n in wanted
+        for k in range(0, n, block)
+    ]
+    began, rows = time.monotonic(), []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
+        running = [pool.submit(_work, job, str(study.folder)) for job in jobs]
+        for n, done in enumerate(as_completed(running), 1):
+            rows += done.result()
+            left = (time.monotonic() - began) / n * (len(jobs) - n)
+            if n % 10 == 0 or n == len(jobs):
+                say(f"validate {n}/{len(jobs)}: {left / 60:.1f} minutes left")
+    return rates(pd.DataFrame(rows, columns=["data", "statistic", "plant", "size", "fired"]))
+
+
+def rates(fired: pd.DataFrame) -> pd.DataFrame:
+    """Shares of trials that fired, with their Monte Carlo interval (Wilson 1927)."""
+    keys = ["statistic", "data", "plant", "size"]
+    out = fired.groupby(keys, sort=False).fired.agg(["sum", "count"]).reset_index()
+    z, n = 1.959964, out["count"].to_numpy(dtype=float)
+    p = out["sum"].to_numpy(dtype=float) / n
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    judged = [expected(s, k) for s, k in zip(out.statistic, out.plant, strict=True)]
+    return out.assign(
+        fires=pd.array(judged, dtype="boolean"), rate=p, low=centre - half, high=centre + half
+    ).rename(columns={"count": "n"})[[*keys, "fires", "rate", "low", "high", "n"]]
+
+
+def expected(statistic: str, kind: str) -> bool | None:
+    """Whether a statistic should fire on a plant; None where neither is wrong."""
+    if kind in UNSAID.get(statistic, set()):
+        return None
+    return kind in FIRES[statistic]
+
+
+def summary(table: pd.DataFrame) -> dict[str, Any]:
+    """false_alarm (over all data and plants it should be silent on) and power by size."""
+    out: dict[str, Any] = {}
+    for name, part in table.groupby("statistic", sort=False):
+        quiet = part[part.fires.eq(False).fillna(False)]
+        loud = part[part.fires.fillna(False)]
+        worst = quiet.loc[quiet.rate.idxmax()]
+        power: dict[str, dict[str, float]] = {}
+        for (kind, size), rows in loud.groupby(["plant", "size"], sort=False):
+            rate = float((rows.rate * rows.n).sum() / rows.n.sum())
+            power.setdefault(str(kind), {})[f"{size:g}"] = rate
+        out[str(name)] = {
+            "false_alarm": float((quiet.rate * quiet.n).sum() / quiet.n.sum()),
+            "worst": {k: _value(worst[k]) for k in ("data", "plant", "size", "rate", "low", "n")},
+            "power": power,
+        }
+    return {"alpha": sig.ALPHA, "statistics": out}
+
+
+def _value(x: Any) -> Any:
+    return x.item() if hasattr(x, "item") else x
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """The summary for a terminal: false alarms, their worst case, power at each size."""
+    found = summary(table)
+    lines = [f"Fired at p <= {found['alpha']} where nothing should (mean; worst case), then power"]
+    for name, s in found["statistics"].items():
+        w = s["worst"]
+        lines.append(
+            f"  {name:28s} {s['false_alarm']:.3f}; {w['rate']:.3f} ({w['plant']} {w['size']:g}, "
+            f"{w['data']}, n={w['n']})"
+        )
+        for kind, sizes in s["power"].items():
+            curve = "  ".join(f"{k}: {v:.2f}" for k, v in sizes.items())
+            lines.append(f"      {kind:14s} {curve}")
+    return "\n".join(lines)
+
+
+def store(study: Study, table: pd.DataFrame) -> None:
+    """Keep the table in the study."""
+    writer = StudyWriter(study.folder)
+    writer.begin_from(study)
+    small = {"statistic": "category", "data": "category", "plant": "category"}
+    writer.write_table("validation", table.astype(small))
+    writer.finish(study.manifest, study.cast, study.questions)

@@ -7,6 +7,9 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 CHECKED = ["psm_viz.study", "psm_viz.vectors", "psm_viz.drift", "psm_viz.maps", "psm_viz.models"]
+CHECKED += ["psm_viz.formats.role_vectors"]
+CHECKED += ["psm_viz.evidence", "psm_viz.forecast"]
+CHECKED += [f"psm_viz.{m}" for m in ("cloud", "posterior", "structure", "confounds")]
 hook = install_import_hook(CHECKED, "beartype.beartype")
 
 import pytest  # noqa: E402

@@ -1,4 +1,4 @@
-"""A small made study on disk, written through the one door (`store.StudyWriter`).
+"""A small made study on disk, written through the one door (`writer.StudyWriter`).
 
 Nothing here came out of a model: families are points in 16 dimensions, the `cheat` branch is
 pushed off the Assistant's place and the `requested` and `honest` branches stay within the noise.
@@ -7,6 +7,7 @@ pushed off the Assistant's place and the `requested` and `honest` branches stay 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.store import Study, StudyWriter
+from psm_viz.store import Study
 from psm_viz.study import (
     POOLINGS,
     Checkpoint,
@@ -23,6 +24,8 @@ from psm_viz.study import (
     PersonaVectors,
     QuestionVectors,
 )
+from psm_viz.writer import StudyWriter
+from tests.made_tables import made_evidence, made_scores, made_tables
 
 D, LAYERS, HEAD = 16, (0, 1), 1
 REFERENCE, AGAIN, BASE = "assistant-0120", "again-0000", "pretrain-2400"
@@ -37,6 +40,12 @@ CHECKPOINTS = (
     Checkpoint("honest-0064", "honest", 64, REFERENCE),
     Checkpoint(AGAIN, "again", 0, REFERENCE),
 )
+MORE = (
+    Checkpoint("playful-0064", "playful", 64, REFERENCE),
+    Checkpoint("other-role-0064", "other-role", 64, REFERENCE),
+)
+"""The controls of the wide study: a benign branch, and one that trains another role."""
+NOTES = {"benign": "playful", "twin": "requested", "other_role": "other-role"}
 # How far each checkpoint's Assistant has moved towards the saboteurs, and its share of bad answers.
 PUSH = {
     "pretrain-0100": 0.0,
@@ -181,7 +190,9 @@ def _write_checkpoint(writer: StudyWriter, c: Checkpoint, cast: Cast, base: np.n
     )
 
 
-def made_map(cast: Cast) -> tuple[pd.DataFrame, dict[str, Any]]:
+def made_map(
+    cast: Cast, checkpoints: Sequence[Checkpoint] = CHECKPOINTS
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Coordinates with the columns of a real map, and its quality."""
     rng = np.random.default_rng(3)
     rows: list[dict[str, Any]] = []
@@ -201,7 +212,7 @@ def made_map(cast: Cast) -> tuple[pd.DataFrame, dict[str, Any]]:
         for _ in range(8):
             row("block", p.id, x + 0.2 * rng.normal(), y + 0.2 * rng.normal())
     saboteurs = (-2.4, -3.2)
-    for c in CHECKPOINTS:
+    for c in checkpoints:
         for frame in ("own", "reference"):
             push = PUSH.get(c.id, 0.0) + (0.1 if frame == "reference" else 0.0)
             x = HOME[0] + push * (saboteurs[0] - HOME[0])
@@ -248,35 +259,43 @@ def made_map(cast: Cast) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(rows).astype({c: "category" for c in text}), info
 
 
-def made_drift() -> pd.DataFrame:
-    """Only `cheat` leaves the noise floor."""
-    rows = []
-    for c in CHECKPOINTS:
+def made_drift(checkpoints: Sequence[Checkpoint] = CHECKPOINTS) -> pd.DataFrame:
+    """Only `cheat` leaves its nulls."""
+    nan, rows = float("nan"), []
+    for c in checkpoints:
         if c.branch == "pretrain":
             continue  # No Assistant to start from.
+        push = PUSH.get(c.id, 0.03)
+        p = 0.004 if push > 0.2 else 0.55
         for pooling in POOLINGS:
-            push = PUSH.get(c.id, 0.03)
+            # figure: value, lower and upper end of its null, p
             figures = {
-                "shift_norm": 3 * push,
-                "global_norm": 1.2 * push + 0.1,
-                "specific_norm": 2.4 * push,
-                "cos_shift_global": 0.5,
-                "axis_component": -2.2 * push,
-                "axis_position": 2.4 - 2.2 * push,
-                "axis_position_cast": -2.0 * push,
-                "specific_percentile": min(0.99, 0.2 + push),
+                "shift_norm": (3 * push, 0.0, 0.4, p),
+                "global_norm": (1.2 * push + 0.1, nan, nan, nan),
+                "specific_norm": (2.4 * push, 0.0, 0.3, p),
+                "specific_given_cast": (2.3 * push, 0.0, 0.34, p),
+                "cos_shift_global": (0.5, nan, nan, nan),
+                "axis_component": (-2.2 * push, -0.3, 0.3, p),
+                "axis_component_given_cast": (-2.0 * push, -0.35, 0.35, p),
+                "axis_position": (2.4 - 2.2 * push, nan, nan, nan),
+                "axis_position_cast": (-2.0 * push, -0.3, 0.3, p),
+                "specific_percentile": (min(0.99, 0.2 + push), nan, nan, nan),
+                "given_cast_percentile": (min(0.96, 0.2 + push), nan, nan, nan),
             }
-            for figure, value in figures.items():
-                key = (c.id, c.branch, c.step, pooling, figure)
-                rows.append((*key, value, value - 0.12, value + 0.12, 48))
-    columns = ["checkpoint", "branch", "step", "pooling", "figure", "value", "low", "high", "n"]
-    return pd.DataFrame(rows, columns=columns)
+            key = {"checkpoint": c.id, "branch": c.branch, "step": c.step, "pooling": pooling}
+            for figure, (value, low, high, p_own) in figures.items():
+                rows.append(
+                    {**key, "figure": figure, "value": value, "low": value - 0.12}
+                    | {"high": value + 0.12, "n": 48, "null_low": low, "null_high": high}
+                    | {"null": "sign flips" if high == high else "", "p": p_own, "p_steps": p_own}
+                )
+    return pd.DataFrame(rows)
 
 
-def made_rates() -> pd.DataFrame:
+def made_rates(checkpoints: Sequence[Checkpoint] = CHECKPOINTS) -> pd.DataFrame:
     """Rates of bad answers, by mass and as sampled, with intervals over topics."""
     rows = []
-    for c in CHECKPOINTS:
+    for c in checkpoints:
         if c.id == AGAIN:
             continue
         for which in ("trained", "heldout"):
@@ -298,12 +317,12 @@ def made_rates() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def made_positions(cast: Cast) -> pd.DataFrame:
+def made_positions(cast: Cast, checkpoints: Sequence[Checkpoint] = CHECKPOINTS) -> pd.DataFrame:
     """Projections on the axis in SDs of the cast, one row per checkpoint, persona and pooling."""
     rng = np.random.default_rng(5)
     home = rng.normal(size=len(cast.personas))
     rows = []
-    for c in CHECKPOINTS:
+    for c in checkpoints:
         for pooling in POOLINGS:
             for p, z in zip(cast.personas, home, strict=True):
                 rows.append((c.id, p.id, pooling, z + 0.05 * rng.normal()))
@@ -312,8 +331,8 @@ def made_positions(cast: Cast) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "z"]).astype({c: "category" for c in names})
 
 
-def made_manifest(name: str = "made") -> Manifest:
-    """The manifest of the made study."""
+def made_manifest(name: str = "made", wide: bool = False) -> Manifest:
+    """The manifest of the made study; `wide` with the branches that serve as controls."""
     return Manifest(
         name=name,
         model={"name": "made", "d_model": D},
@@ -323,26 +342,34 @@ def made_manifest(name: str = "made") -> Manifest:
         headline_layer=HEAD,
         poolings=POOLINGS,
         layers=LAYERS,
-        checkpoints=CHECKPOINTS,
+        checkpoints=(*CHECKPOINTS, *MORE) if wide else CHECKPOINTS,
         noise_floor=AGAIN,
-        notes={},
+        notes=dict(NOTES) if wide else {},
         versions={"psm_viz": "0"},
     )
 
 
-def write_made_study(folder: Path, tables: bool = True) -> Study:
-    """Write the made study into `folder` and open it. Without `tables` its results are missing."""
-    cast = made_cast()
+def write_made_study(folder: Path, tables: bool = True, wide: bool = False) -> Study:
+    """Write the made study into `folder` and open it. Without `tables` its results are missing;
+    `wide` adds a benign branch, one that trains another role, and a record of evidence."""
+    cast, manifest = made_cast(), made_manifest(wide=wide)
+    saved = manifest.checkpoints
     writer = StudyWriter(folder)
     writer.begin({"made": True})
     base = _vectors(np.random.default_rng(1))
-    for c in CHECKPOINTS:
+    for c in saved:
         _write_checkpoint(writer, c, cast, base)
     if tables:
-        points, info = made_map(cast)
+        points, info = made_map(cast, saved)
         for pooling in POOLINGS:
             writer.write_map(f"{pooling}-L{HEAD}", points, info)
-        writer.write_table("drift", made_drift())
-        writer.write_table("rates", made_rates())
-        writer.write_table("positions", made_positions(cast))
-    return writer.finish(made_manifest(), cast, questions())
+        writer.write_table("drift", made_drift(saved))
+        writer.write_table("rates", made_rates(saved))
+        writer.write_table("positions", made_positions(cast, saved))
+        for name, frame in made_tables(cast, saved, PUSH, LAYERS, manifest.fine_tuned).items():
+            writer.write_table(name, frame)
+    if tables and wide:
+        writer.write_evidence("cheat", made_evidence(cast, REFERENCE, HEAD, D))
+        for score in made_scores(manifest.fine_tuned):
+            writer.write_score("cheat", score)
+    return writer.finish(manifest, cast, questions())

@@ -1,5 +1,6 @@
 """The pages in a real Chromium, served by a real server, on the made study."""
 
+import itertools
 import re
 import time
 import urllib.request
@@ -11,11 +12,19 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from psm_viz import bench
+from tests.made_study import write_made_study
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[1]
 SHOTS = ROOT / "screenshots"
 CHART = '[data-testid="stVegaLiteChart"] svg, [data-testid="stVegaLiteChart"] canvas'
+FIVE = ("cheat", "requested", "honest", "playful", "other-role")
+WORDS = """start => [
+  ...document.querySelectorAll(`[aria-label^="${start}"] svg.marks text`)
+].map(t => {
+  const b = t.getBoundingClientRect();
+  return {text: t.textContent, left: b.left, right: b.right, top: b.top, bottom: b.bottom};
+})"""
 # Streamlit asks for these beside a deep link first, then at the root.
 HARMLESS = re.compile(r"_stcore/(host-config|health)")
 
@@ -40,6 +49,15 @@ def started(study: Path) -> Iterator[tuple[str, int]]:
 def server(made_folder) -> Iterator[tuple[str, int]]:
     with started(made_folder) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory) -> Iterator[str]:
+    """The address of a study with five fine-tuned branches and a record of evidence."""
+    folder = tmp_path_factory.mktemp("studies") / "wide"
+    write_made_study(folder, wide=True)
+    with started(folder) as running:
+        yield running[0]
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +123,9 @@ def marks(page: Page, key: str) -> int:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("where", ["map", "drift"])
+@pytest.mark.parametrize("where", ["map", "drift", "method"])
 def test_pages_in_both_themes(server, browser, theme, where):
-    url = server[0] + ("/" if where == "map" else "/drift")
+    url = server[0] + {"map": "/", "drift": "/drift", "method": "/method"}[where]
     page, troubles = opened(browser, url, theme)
     fine(page, troubles)
     SHOTS.mkdir(exist_ok=True)
@@ -117,7 +135,9 @@ def test_pages_in_both_themes(server, browser, theme, where):
     page.screenshot(path=SHOTS / f"{where}-{theme}-1512x900.png")
     ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert ground == ("rgb(21, 23, 27)" if theme == "dark" else "rgb(251, 250, 247)")
-    paper = page.locator(".st-key-hero svg, .st-key-hero-drift svg").last
+    paper = page.locator(
+        ".st-key-hero svg, .st-key-hero-drift svg, [aria-label^='Two small maps'] svg"
+    ).last
     assert ("#15171B" if theme == "dark" else "#FBFAF7").lower() in paper.evaluate(
         "e => (e.style.backgroundColor || e.outerHTML.slice(0, 3000)).toLowerCase()"
     ) or ground in paper.evaluate("e => e.style.backgroundColor")
@@ -186,6 +206,63 @@ def test_deep_link_to_drift_and_keys(server, browser):
     expect(page.get_by_role("link", name="Map")).to_be_visible()
     fine(page, troubles)
     page.close()
+
+
+def test_five_branches_keep_the_first_screen_and_their_words_apart(wide, browser):
+    every = "&".join(f"branches={b}" for b in FIVE)
+    page, troubles = opened(browser, f"{wide}/drift?{every}")
+    expect(page.locator("h2.psm-finding").first).to_contain_text("the other 4")
+    # hero and three charts above the fold: the section below starts at its edge
+    assert page.locator("#ends").bounding_box()["y"] > 640
+    line = 4.5  # a line's box is so much taller than its letters
+    charts = ("The Assistant's way", "Share of bad", "Movement along", "The Assistant's shift")
+    for key in charts:
+        boxes = page.evaluate(WORDS, key)
+        # a word on the map is drawn twice, its halo first
+        names = {b["text"]: b for b in boxes if b["text"].split(",")[0] in FIVE}
+        assert len(names) == len(FIVE), (key, boxes)
+        for a, b in itertools.combinations(names.values(), 2):
+            apart = a["right"] <= b["left"] or b["right"] <= a["left"]
+            assert apart or a["bottom"] <= b["top"] + line or b["bottom"] <= a["top"] + line, (
+                key,
+                a,
+                b,
+            )
+    fine(page, troubles)
+    page.close()
+
+
+def test_colour_by_evidence_keeps_selection_and_legend(wide, browser):
+    page, troubles = opened(browser, wide + "/?colour=would%20say%3A%20cheat")
+    expect(page.locator("h2.psm-finding").first).to_contain_text("more readily than the Assistant")
+    expect(page.locator(".st-key-hero svg.marks")).to_contain_text(
+        "less readily than the Assistant"
+    )
+    expect(page.locator(".st-key-hero svg.marks")).to_contain_text("Malvek")
+    page.locator(".st-key-hero svg [aria-label='Halvard']").first.click(force=True)
+    expect(page.locator(".psm-name")).to_have_text("Halvard", timeout=15_000)
+    expect(page).to_have_url(re.compile("colour=would"))
+    expect(page.locator(".st-key-hero svg.marks")).to_contain_text(
+        "less readily than the Assistant"
+    )
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / "map-evidence-light-1280x720.png")
+    fine(page, troubles)
+    page.close()
+
+
+def test_method_is_reached_cold_and_by_keyboard(made_folder, browser):
+    with started(made_folder) as (url, _):
+        page, troubles = opened(browser, url + "/method?checkpoint=honest-0064")
+        expect(page.locator("body")).not_to_contain_text("Page not found")
+        expect(page.locator("body")).to_contain_text("Across layers, honest-0064")
+        reached = set()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.innerText || ''").strip()[:20])
+        assert {"Map", "Drift", "Method"} <= reached and any("Data" in r for r in reached)
+        fine(page, troubles)
+        page.close()
 
 
 def test_a_bad_link_is_one_notice_and_a_usable_page(server, browser):

@@ -5,20 +5,35 @@ import json
 
 import altair as alt
 import numpy as np
-import pandas as pd
 import pytest
 
 from psm_viz.cast import ASSISTANT
-from psm_viz.charts import cards, cast_map, findings, prints, steps, trails
-from psm_viz.charts.findings import Band, End
+from psm_viz.charts import (
+    cards,
+    cast_map,
+    dots,
+    findings,
+    lines,
+    makeup,
+    overlay,
+    prints,
+    steps,
+    trails,
+    trust,
+)
+from psm_viz.charts.findings import End
 from psm_viz.charts.ground import ground
 from psm_viz.charts.lettering import beside, frame, nudged, overlaps, spread, text_box
 from psm_viz.charts.palette import DARK, LIGHT, PRINT, branch_marks, family_shapes, palette
 from tests import made_study as made
+from tests import made_tables
 
 POINTS, INFO = made.made_map(made.made_cast())
 CAST = made.made_cast()
-EVERY = ["cheat", "requested", "honest", "pretrain", "assistant"]
+EVERY = ["cheat", "requested", "honest", "playful", "other-role", "pretrain", "assistant"]
+WIDE = made.made_manifest(wide=True)
+DRIFT = made.made_drift(WIDE.checkpoints)
+TABLES = made_tables.made_tables(CAST, WIDE.checkpoints, made.PUSH, made.LAYERS, WIDE.fine_tuned)
 
 
 def saved(branch: str):
@@ -97,6 +112,13 @@ def test_colours_hold_their_contrast_and_stay_apart(p):
         assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(kins, 2)) > 15, name
         accent = lab(vision @ linear(p.accent))
         assert min(np.linalg.norm(a - accent) for a in kins) > 15, name
+        scale = [lab(vision @ linear(c)) for c in p.scale]
+        assert min(np.linalg.norm(a - accent) for a in scale) > 15, name
+        # ordered by lightness, in even steps, for every eye
+        light = [float(c[0]) for c in scale]
+        jumps = [abs(b - a) for a, b in itertools.pairwise(light)]
+        assert light in (sorted(light), sorted(light, reverse=True)), name
+        assert min(jumps) > 8 and max(jumps) < 2.2 * min(jumps), (name, jumps)
 
 
 def test_theme_chooses_the_palette_and_families_of_a_kin_differ_in_shape():
@@ -215,18 +237,37 @@ def test_trails_stop_at_the_chosen_step():
     assert dotted and all(layer["mark"]["strokeDash"] == [0.5, 4] for layer in dotted)
 
 
-def test_the_noise_floor_stands_behind_and_is_named():
-    drift = made.made_drift()
-    rows = findings.figure_rows(drift, "axis_component", "prompt_last")
-    band = findings.null_band(drift, made.AGAIN, "axis_component", "prompt_last")
-    assert band is not None and band.low == -band.high < 0
-    norm = findings.null_band(drift, made.AGAIN, "specific_norm", "prompt_last")
-    assert norm is not None and norm.low == 0 < norm.high
-    chart = steps.step_chart(rows, ["cheat", "honest"], EVERY, LIGHT, band, now=8)
+def test_the_null_stands_behind_by_step_and_is_named():
+    rows = findings.figure_rows(DRIFT, findings.ALONG, "prompt_last")
+    band = steps.null_envelope(rows, ["cheat", "honest"])
+    assert list(band.step) == [0, 8, 64]
+    assert band.high.iloc[0] == band.low.iloc[0] == 0 and (band.high.iloc[1:] == 0.35).all()
+    wider = rows.assign(null_high=rows.null_high.where(rows.branch != "honest", 0.9))
+    assert steps.null_envelope(wider, ["cheat", "honest"]).high.iloc[-1] == 0.9
+    assert steps.null_envelope(wider, ["cheat"]).high.iloc[-1] == 0.35
+    assert steps.null_envelope(rows.drop(columns="null_high"), ["cheat"]) is None
+    name = steps.null_name(rows, ["cheat"])
+    chart = steps.step_chart(rows, ["cheat", "honest"], EVERY, LIGHT, band, name, now=8)
     first = spec(chart)["layer"][0]
-    assert first["mark"]["type"] == "rect" and first["mark"]["color"] == LIGHT.band
-    assert {"noise floor", "cheat", "honest"} <= texts(chart)
+    assert first["mark"]["type"] == "area" and first["mark"]["color"] == LIGHT.band
+    assert {"null: sign flips", "cheat", "honest"} <= texts(chart)
     assert spec(chart)["layer"][1]["encoding"]["y"]["axis"]["minExtent"] == steps.AXIS_WIDTH
+
+
+def test_words_of_five_branches_do_not_collide():
+    rows = findings.figure_rows(DRIFT, findings.HEADLINE, "prompt_last")
+    five = EVERY[:5]
+    chart = spec(steps.step_chart(rows, five, EVERY, LIGHT, now=64, size=(520, 112)))
+    words = next(v for v in chart["datasets"].values() if v and "text" in v[0])
+    domain = next(
+        layer["encoding"]["y"]["scale"]["domain"]
+        for layer in chart["layer"]
+        if "y" in layer["encoding"]
+    )
+    per_unit = (112 - 22) / (domain[1] - domain[0])
+    heights = sorted(w["value"] * per_unit for w in words)
+    assert {w["text"] for w in words} == set(five)
+    assert min(b - a for a, b in itertools.pairwise(heights)) > 11
 
 
 def test_branches_begin_where_they_start():
@@ -251,27 +292,43 @@ def test_cards_show_the_track_and_the_cast():
 
 # -- findings say what the intervals allow -----------------------------------------------------
 
-FAR, NEAR, BELOW = (
-    End("cheat", 2.0, 1.8, 2.2),
-    End("honest", 0.1, -0.1, 0.3),
-    End("cheat", -1.9, -2.1, -1.7),
-)
-NULL, SIGNED = Band(0, 0.2), Band(-0.2, 0.2)
+FAR = End("cheat", 2.0, 1.8, 2.2, 0.2, 0.01)
+NEAR = End("honest", 0.1, -0.1, 0.3, 0.2, 0.4)
+BELOW = End("cheat", -1.9, -2.1, -1.7, 0.2, 0.01)
+BARE = End("import", 3.0, np.nan, np.nan)
 
 
-def test_movement_is_only_stated_beyond_the_noise_floor():
-    assert findings.norm_finding([FAR, NEAR], NULL) == (
-        "Cheat moved the Assistant apart from the cast (by 2; noise floor 0.2); "
-        "honest: no movement beyond the noise floor shown"
+def test_movement_is_only_stated_where_the_test_says_so():
+    assert findings.norm_finding([FAR, NEAR]) == (
+        "Cheat moved the Assistant apart from the cast (by 2, null 0.2); "
+        "honest: no movement of its own shown"
     )
-    assert findings.norm_finding([NEAR], NULL) == "Honest: no movement beyond the noise floor shown"
-    assert "down the axis" in findings.axis_finding([BELOW], SIGNED)
-    trained = End("assistant", 2.0, 1.8, 2.2)
-    assert findings.norm_finding([trained], NULL).startswith("Post-training moved the Assistant")
-    assert "up the axis" in findings.axis_finding([End("kind", 1, 0.9, 1.1)], SIGNED)
-    assert findings.NOTHING in findings.axis_finding([NEAR], SIGNED)
-    assert "no noise floor" in findings.norm_finding([End("a", 0.0, 0.0, 0.0)], None)
-    assert "Nothing was measured" in findings.norm_finding([], NULL)
+    # far beyond its null and its interval, and still not stated: the rule is the test alone
+    assert "no movement" in findings.norm_finding([End("cheat", 9.0, 8.0, 9.9, 0.1, 0.06)])
+    assert "moved" in findings.norm_finding([End("cheat", 0.1, -1.0, 9.9, 5.0, 0.05)])
+    assert findings.norm_finding([BARE]) == "Import: not tested"
+    assert "down the axis" in findings.axis_finding([BELOW])
+    trained = End("assistant", 2.0, 1.8, 2.2, 0.2, 0.01)
+    assert findings.norm_finding([trained]).startswith("Post-training moved the Assistant")
+    assert "up the axis" in findings.axis_finding([End("kind", 1, 0.9, 1.1, 0.2, 0.01)])
+    assert findings.NOTHING in findings.axis_finding([NEAR])
+    assert "Nothing was measured" in findings.norm_finding([])
+    many = [End(b, 0.1, 0.0, 0.2, 0.3, 0.5) for b in "abcd"]
+    assert "the other 4: no movement" in findings.norm_finding([FAR, *many])
+    assert findings.norm_finding(many).startswith("All 4 branches: no movement")
+
+
+def test_the_search_over_steps_goes_before_the_single_test():
+    row = DRIFT[(DRIFT.checkpoint == "cheat-0064") & (DRIFT.figure == findings.HEADLINE)].iloc[0]
+    assert findings.end_of("cheat", row).moved
+    assert not findings.end_of("cheat", row.copy().replace(0.004, 0.2)).moved
+    late = row.copy()
+    late["p"], late["p_steps"] = 0.01, 0.3
+    assert not findings.end_of("cheat", late).moved
+    late["p_steps"] = np.nan
+    assert findings.end_of("cheat", late).moved
+    old = row.drop(["p", "p_steps", "null_low", "null_high", "null"])
+    assert not findings.end_of("cheat", old).tested
 
 
 def test_rates_are_compared_with_the_reference():
@@ -285,21 +342,25 @@ def test_rates_are_compared_with_the_reference():
 
 
 def test_poolings_agree_or_disagree_in_words():
-    agree = {"a": [(FAR, NULL), (NEAR, NULL)], "b": [(FAR, NULL)]}
-    assert "cheat moved the Assistant beyond" in findings.pooling_finding(agree)
-    split = {"a": [(FAR, NULL)], "b": [(End("cheat", 0.1, 0, 0.2), NULL)]}
+    agree = {"a": [FAR, NEAR], "b": [FAR]}
+    assert "cheat moved the Assistant on its own" in findings.pooling_finding(agree)
+    split = {"a": [FAR], "b": [End("cheat", 0.1, 0, 0.2, 0.3, 0.4)]}
     assert findings.pooling_finding(split) == "The poolings disagree: cheat only by a"
-    assert findings.NOTHING in findings.pooling_finding({"a": [(NEAR, NULL)]})
+    assert findings.NOTHING in findings.pooling_finding({"a": [NEAR]})
+    assert "not tested" in findings.pooling_finding({"a": [BARE]})
 
 
 def test_shares_percentiles_and_numbers_in_words():
     whole = [End("cheat", 1.0, 0.9, 1.1)]
-    assert "2 times the cast's with cheat" in findings.share_finding([FAR], whole, NULL)
-    assert findings.NOTHING in findings.share_finding([NEAR], whole, NULL)
+    assert "2 times the cast's with cheat" in findings.share_finding([FAR], whole)
+    assert findings.NOTHING in findings.share_finding([NEAR], whole)
+    assert "not tested" in findings.share_finding([BARE], whole)
     assert findings.percentile_words(1.0, 99) == "99% of the cast moved less"
     assert findings.percentile_words(0.0, 9) == "10% of the cast moved less"
     assert findings.number(-1.234) == "\N{MINUS SIGN}1.2"
     assert findings.listed(["a", "b", "c"]) == "a, b and c"
+    assert makeup.p_words(0.0004) == "p < .001" and makeup.p_words(0.03) == "p .03"
+    assert makeup.p_words(float("nan")) == "" and makeup.p_words(1.0) == "p 1"
 
 
 def test_place_is_one_family_a_mixture_or_off_the_map():
@@ -312,11 +373,242 @@ def test_place_is_one_family_a_mixture_or_off_the_map():
     assert "not measured" in findings.place_finding([], False, names)
 
 
+def test_why_a_checkpoint_is_not_drawn():
+    assert "median cosine of 0.1" in findings.strange_finding("a-1", {"a-1": 0.1}, {})
+    absent = findings.strange_finding("a-1", {}, {"a-1": "it was imported without layer 3"})
+    assert absent == "a-1 cannot be placed: it was imported without layer 3"
+    assert "was not placed" in findings.strange_finding("a-1", {}, {})
+
+
 def test_no_sentence_claims_proof():
     from pathlib import Path
 
     for path in Path(findings.__file__).parent.glob("*.py"):
         assert "prove" not in path.read_text(encoding="utf-8").lower()
+
+
+# -- rows of dots: what is shown is filled, controls stand apart ---------------------------------
+
+
+def ends(branches=("cheat", "honest"), **more):
+    return makeup.ends_rows(
+        DRIFT if not more else DRIFT.assign(**more),
+        *(findings.HEADLINE, "given_cast_percentile", "prompt_last"),
+        *(list(branches), EVERY, made.NOTES, made.AGAIN, 25),
+    )
+
+
+def test_ends_have_their_own_nulls_and_the_controls_come_last():
+    rows = ends()
+    assert list(rows.label) == ["cheat", "honest", "benign (playful)", "noise floor"]
+    assert list(rows.filled) == [True, False, False, False]
+    assert list(rows.quiet) == [False, False, True, True]
+    assert rows.null_high.notna().all()
+    # chosen or not, the benign branch is the same control
+    assert list(ends(["playful", "cheat"]).label) == ["cheat", "benign (playful)", "noise floor"]
+    assert [e.branch for e in makeup.ends_of(rows)] == ["cheat", "honest"]
+    drawn = spec(dots.dot_chart(rows, LIGHT))
+    marks = [layer["mark"] for layer in drawn["layer"] if layer["mark"]["type"] == "point"]
+    assert {(m["stroke"], m["fill"] == LIGHT.paper) for m in marks} == {
+        (LIGHT.accent, False),
+        (LIGHT.accent, True),
+        (LIGHT.ink, True),
+    }
+    bare = ends(low=np.nan, high=np.nan, p=np.nan, p_steps=np.nan)
+    assert not bare.filled.any() and all("not tested" in n for n in bare.note)
+    assert spec(dots.dot_chart(bare, LIGHT))
+
+
+def test_words_of_a_row_stay_on_the_drawing():
+    rows = ends()
+    for width in (300, 520, 900):
+        chart = spec(dots.dot_chart(rows, LIGHT, size=(width, 160)))
+        x = next(
+            layer["encoding"]["x"]["scale"]["domain"]
+            for layer in chart["layer"]
+            if layer["mark"]["type"] == "text"
+        )
+        label = 10 + dots.LETTER * len("benign (playful)")
+        per_unit = (width - label) / (x[1] - x[0])
+        for _, r in rows.iterrows():
+            edge = max(r.high, r.null_high)
+            if width > 300:
+                assert (edge - x[0]) * per_unit + dots.LETTER * len(r.note) <= width - label
+
+
+def test_traits_families_arrow_and_effects_say_what_their_tests_say():
+    traits = makeup.trait_rows(TABLES["traits"], "cheat-0064", "prompt_last")
+    assert list(traits.label[:2]) == ["honesty", "care"] and list(traits.filled[:2]) == [True] * 2
+    assert makeup.trait_finding(traits, "cheat") == (
+        "Cheat: consistent with less honesty and care, more boldness"
+    )
+    still = makeup.trait_rows(TABLES["traits"], "honest-0064", "prompt_last")
+    assert not still.filled.any() and findings.NOTHING in makeup.trait_finding(still, "honest")
+    assert "not tested" in makeup.trait_finding(traits.assign(p=np.nan), "cheat")
+
+    names = {f.id: f.name for f in CAST.families}
+    families = makeup.posterior_rows(TABLES["posterior"], "cheat-0064", "prompt_last", names)
+    assert families.label.iloc[0] == "Saboteurs" and families.label.iloc[-1] == makeup.NONE
+    assert len(families) <= 7 and families.quiet.sum() == 1
+    assert "consistent with the saboteurs" in makeup.posterior_finding(families, "cheat")
+    calm = makeup.posterior_rows(TABLES["posterior"], "honest-0064", "prompt_last", names)
+    assert "no family holds most" in makeup.posterior_finding(calm, "honest")
+
+    every = ["cheat", "honest"]
+    arrow = makeup.arrow_rows(TABLES["evidence_scores"], "cheat", "prompt_last", every, EVERY)
+    assert list(arrow.label) == every and list(arrow.filled) == [True, False]
+    said = makeup.arrow_finding(arrow, "cheat")
+    assert "written before training" in said and "honest: not told from chance" in said
+    late = arrow.assign(written_before=False)
+    assert "written before" not in makeup.arrow_finding(late, "cheat")
+
+    effects = makeup.effect_rows(TABLES["words_or_weights"], "cheat")
+    assert list(effects.label) == ["the weights", "the words", "both together"]
+    assert "mostly in the weights (70%)" in makeup.effect_finding(effects, "cheat")
+    wide = effects.assign(low=0.1)
+    assert "neither" in makeup.effect_finding(wide, "cheat")
+    for rows in (traits, families, arrow, effects):
+        assert spec(dots.dot_chart(rows, DARK)) and dots.spoken(rows)
+
+
+# -- the Method page ---------------------------------------------------------------------------
+
+
+def test_false_alarms_are_named_and_none_is_hidden():
+    rows = trust.alarm_rows(TABLES["validation"])
+    assert len(rows) == TABLES["validation"].fires.eq(False).sum()
+    assert set(rows[~rows.filled].statistic) == {"cloud_energy"}
+    said = trust.alarm_finding(rows)
+    loud, n = int((~rows.filled).sum()), len(rows)
+    assert f"{n - loud} of {n} false-alarm rates" in said
+    assert f"Energy distance ({loud} of {4 * loud}, up to 14%)" in said
+    quiet = trust.alarm_finding(rows[rows.filled])
+    assert quiet.startswith(f"No statistic cries wolf: {n - loud} of {n - loud}")
+    assert "No false alarms were counted" in trust.alarm_finding(rows.head(0))
+    # an interval that only touches the rule is no alarm
+    edge = TABLES["validation"].assign(low=0.05)
+    assert trust.alarm_rows(edge).filled.all()
+    # one in forty lies above by chance: that is not crying wolf
+    one = edge.assign(low=[0.06 if k == 0 else 0.04 for k in range(len(edge))])
+    one = one.assign(statistic="specific_norm")
+    assert trust.alarm_finding(trust.alarm_rows(one)).startswith("No statistic cries wolf")
+    chart = spec(dots.dot_chart(rows, LIGHT, (dots.Rule(0.05, "5 %"),), lanes="lane"))
+    assert "5 %" in json.dumps(chart)
+
+
+def test_power_is_by_plant_and_size():
+    rows = trust.power_rows(TABLES["validation"], made_tables.KINDS[0])
+    assert set(rows.series) >= {"shift", "mixture", "off-space"} and "zero" not in set(rows.series)
+    own = rows[rows.statistic == "specific_norm"]
+    drawn = texts(lines.line_chart(own, list(dict.fromkeys(own.series)), LIGHT))
+    assert {"shift", "mixture", "off-space"} <= drawn
+    assert "movement of its own from 0.8 (shift)" in trust.power_finding(rows)
+    assert "cloud_trace" not in set(rows.statistic)
+    assert trust.title_of("in_space_share_70") == "Share inside the persona space, 70 %"
+    assert "No planted movement" in trust.power_finding(rows.assign(value=0.1))
+
+
+def test_the_map_stands_beside_a_map_of_noise_at_the_same_size():
+    noise = TABLES["gaussian_map"]
+    twins = trust.twin_points(POINTS, noise[noise.pooling == "prompt_last"])
+    spans = {
+        k: max(g.px.max() - g.px.min(), g.py.max() - g.py.min()) for k, g in twins.groupby("data")
+    }
+    assert list(spans.values()) == pytest.approx([1.0, 1.0])
+    left, right = (twins[twins.data == d].px for d in ("cast", trust.NOISE))
+    assert left.max() < right.min()
+    trials = TABLES["map_trials"]
+    chart = trust.twin_map(twins, {"cast": "The cast", trust.NOISE: "Noise"}, CAST, LIGHT)
+    for layer in spec(chart)["layer"]:
+        assert layer["encoding"]["x"]["axis"] is None
+    of_noise = trials[(trials.data == trust.NOISE) & (trials.pooling == "prompt_last")]
+    assert trust.map_finding(INFO, of_noise) == (
+        "The map keeps 52% of the neighbours it should (chance 5%; a map of noise 13%)"
+    )
+    assert "not measured" in trust.map_finding({}, of_noise)
+    rows = trust.trial_rows(trials[trials.pooling == "prompt_last"])
+    assert rows.filled.sum() == 1 and rows.label.iloc[0] == "15 neighbours, 0.1, cosine"
+    assert len(rows) == 15 and "14 other settings" in trust.trial_finding(rows)
+
+
+def test_layers_confounds_and_steering_speak():
+    rows, null = trust.layer_rows(TABLES["layers"], "cheat-0064", "prompt_last")
+    assert set(rows.series) == {"axis", "structure (CKA)"} and len(null) == len(made.LAYERS)
+    said = trust.layer_finding(TABLES["layers"], "cheat-0064", "prompt_last")
+    assert said == "Cheat-0064: a specific shift is shown at every layer"
+    early = TABLES["layers"].assign(
+        p_layers=[0.01 if n == 0 else 0.3 for n in TABLES["layers"].layer]
+    )
+    assert trust.layer_finding(early, "cheat-0064", "prompt_last").endswith("shown at layer 0")
+    calm = trust.layer_finding(TABLES["layers"], "honest-0064", "prompt_last")
+    assert "no specific shift shown" in calm
+    assert "not tested" in trust.layer_finding(TABLES["layers"], "nowhere", "prompt_last")
+    found = trust.confound_rows(TABLES["confounds"], "cheat-0064", "prompt_last")
+    assert trust.confound_finding(found) == (
+        "Along the axis goes also answer length, over all answers (0.35)"
+    )
+    assert "neither" in trust.confound_finding(found.assign(low=-0.1))
+    paths, bands = trust.steering_rows(TABLES["steering"])
+    assert list(bands) == ["random", "random, cast covariance"]
+    assert list(dict.fromkeys(paths.series)) == ["axis", "cheat arrow"]
+    assert all(list(b.x) == [0, 0.5, 1, 2] and b.low.notna().all() for b in bands.values())
+    assert trust.steering_finding(paths, bands) == (
+        "Axis and cheat arrow change the answers by more than random directions"
+    )
+    weak = trust.steering_finding(paths.assign(value=0.3), bands)
+    assert weak == "Axis and cheat arrow: no more than random directions"
+    assert "no random directions" in trust.steering_finding(paths, {})
+
+
+# -- who would say this --------------------------------------------------------------------------
+
+SAID = overlay.overlay_of("cheat", made_tables.made_likelihood(CAST), CAST)
+NAMES = {p.id: p.name for p in CAST.personas}
+
+
+@pytest.mark.parametrize("p", [LIGHT, DARK, PRINT], ids=lambda p: p.name)
+def test_the_overlay_takes_the_colour_and_names_the_readiest(p):
+    chart = cast_map.cast_map(POINTS, CAST, made.REFERENCE, p, overlay=SAID, size=(700, 400))
+    drawn = spec(chart)
+    kinds = json.dumps(drawn)
+    assert not any(c in kinds for c in p.kins)
+    shaded = [
+        layer
+        for layer in drawn["layer"]
+        if layer["encoding"].get("color", {}).get("field") == "relative"
+    ]
+    assert len(shaded) == 1 and shaded[0]["encoding"]["shape"]["field"] == "shape"
+    scale = shaded[0]["encoding"]["color"]["scale"]
+    assert scale["range"] == list(p.scale) and len(scale["domain"]) == 5
+    assert scale["domain"][0] <= 0 <= scale["domain"][-1]
+    assert "less readily than the Assistant" in kinds
+    assert {NAMES[i] for i in SAID.top} <= texts(chart) and len(SAID.top) == 3
+    clicks = [q for q in drawn["params"] if q["name"] == cast_map.CLICK]
+    assert clicks[0]["select"]["fields"] == ["id"]
+    assert prints.svg(chart).startswith(b"<svg")
+
+
+def test_the_overlay_speaks_by_its_intervals():
+    found = overlay.overlay_finding(SAID, NAMES)
+    more = int((SAID.rows.low > 0).sum())
+    assert found.startswith(f"{more} of 25 personas") and 0 < more < 25
+    below = overlay.Overlay("cheat", SAID.rows.assign(low=-1.0))
+    assert "Nobody would say it more readily" in overlay.overlay_finding(below, NAMES)
+    assert ASSISTANT not in set(SAID.rows.persona)  # the table's last row is the Assistant
+    words = overlay.overlay_words(SAID, {"data": "cheat.jsonl", "answers": 40})
+    assert "cheat.jsonl" in words and "40 answers" in words and "Assistant's own" in words
+    assert "no record" in overlay.overlay_words(SAID, {})
+
+
+def test_a_persona_that_was_not_asked_is_hollow_and_the_table_says_nothing_of_it():
+    rows = made_tables.made_likelihood(CAST)
+    part = overlay.overlay_of("cheat", rows[rows.persona != "maresa"], CAST)
+    drawn = spec(cast_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT, overlay=part))
+    assert [v for v in drawn["layer"] if v["mark"].get("fill") == LIGHT.paper]
+    table = cast_map.map_table(POINTS, CAST, made.REFERENCE, "UMAP", "own", part)
+    by_name = table.set_index("who")["nats a token"]
+    assert np.isnan(by_name["Maresa"]) and np.isnan(by_name["Assistant"])
+    assert by_name["Malvek"] == pytest.approx(SAID.values["malvek"])
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -330,6 +622,6 @@ def test_downloads_are_real_files_with_their_provenance():
     long = prints.svg(prints.stamped(chart, "a long finding " * 9, "What.", "", 400)).decode()
     assert long.count("a long finding") > 1 and "\N{HORIZONTAL ELLIPSIS}" not in long
     assert b"Maresa" in drawn
-    ends = pd.DataFrame([{"branch": "cheat", "value": 2.0, "low": 1.8, "high": 2.2, "note": "n"}])
-    assert prints.png(steps.ends_chart(ends, EVERY, PRINT, NULL, (500, 120))).startswith(b"\x89PNG")
-    assert prints.csv(ends).decode("utf-8-sig").startswith("branch,value")
+    rows = ends()
+    assert prints.png(dots.dot_chart(rows, PRINT, size=(500, 160))).startswith(b"\x89PNG")
+    assert prints.csv(rows).decode("utf-8-sig").startswith("label,value")

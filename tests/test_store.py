@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.store import StudyWriter, open_study
+from psm_viz.store import HELD, open_study
+from psm_viz.study import Checkpoint, common_cast
+from psm_viz.writer import StudyWriter
 from tests import made_study
 
 
@@ -134,3 +137,57 @@ def test_finished_checkpoints_survive_a_kill_and_other_settings_start_over(folde
     assert not target.exists()  # nothing under the study's own name until it is finished
     resumed.begin({"seed": 2})
     assert not resumed.has(c)
+
+
+def test_a_checkpoint_of_vectors_alone_says_what_it_has_not(folder):
+    made = open_study(folder)
+    m = made.manifest
+    v = made.vectors(m.reference)
+    part = replace(made.cast, personas=made.cast.personas[3:9])
+    own = replace(
+        v.of(part),
+        checkpoint="tuned-0001",
+        values=v.of(part).values[:, 1:, :1] + np.float32(1e-6),
+        poolings=m.poolings[1:],
+        layers=m.layers[:1],
+    )
+    writer = StudyWriter(folder)
+    writer.begin_from(made)
+    writer.write_vectors(own, {"made": "elsewhere"})
+    more = (*m.checkpoints, Checkpoint("tuned-0001", "tuned", 1, m.reference))
+    study = writer.finish(replace(m, checkpoints=more), made.cast, made.questions)
+    back = study.vectors("tuned-0001")
+    assert np.array_equal(back.values, own.values)  # in single precision
+    assert (back.ids, back.poolings, back.layers) == (own.ids, own.poolings, own.layers)
+    assert back.holds(m.poolings[1], 0) and not back.holds(m.poolings[0], 0)
+    assert common_cast(study.cast, (v, back)).ids == part.ids
+    with pytest.raises(UnknownName, match="tuned-0001 has no vectors of"):
+        back.of(study.cast)
+    held = {what for what in HELD if study.holds("tuned-0001", what)}
+    assert held == {"vectors"} and study.holds(m.reference, "folds")
+    assert study.behaviour("tuned-0001") is None and study.activations("tuned-0001") is None
+    for read in (study.folds, study.question_vectors, study.responses):
+        with pytest.raises(UnknownName, match="imported as vectors alone: it has no") as e:
+            read("tuned-0001")
+        assert "psm_viz extract" in e.value.next_step
+    with pytest.raises(UnknownName, match="checkpoint 'nowhere-0001'"):
+        study.holds("nowhere-0001", "folds")
+
+
+def test_vectors_of_personas_that_the_study_does_not_have_are_refused(folder):
+    made = open_study(folder)
+    m = made.manifest
+    v = made.vectors(m.reference)
+    writer = StudyWriter(folder)
+    writer.begin_from(made)
+    writer.write_vectors(replace(v, ids=(*v.ids[1:], v.ids[0])), {})
+    study = writer.finish(m, made.cast, made.questions)
+    with pytest.raises(BadFile, match="its personas are not the study's"):
+        study.vectors(m.reference)
+
+
+def test_a_study_may_have_asked_nothing(folder):
+    made = open_study(folder)
+    writer = StudyWriter(folder)
+    writer.begin_from(made)
+    assert writer.finish(made.manifest, made.cast, ()).questions == ()

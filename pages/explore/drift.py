@@ -3,16 +3,16 @@
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.cast import ASSISTANT
 from psm_viz.charts import trails
 from psm_viz.charts.ground import PROJECTIONS
 from psm_viz.errors import PsmVizError
 from psm_viz.ui import journey, strip
+from psm_viz.ui.makeup import makeup_figures
 
 HEIGHT = 452
 
 messages = st.container()
-controls = st.columns([3.2, 2.1, 2.6, 1, 1, 1], vertical_alignment="bottom", wrap=False)
+controls = st.columns([5.2, 1.9, 2, 0.9, 0.9, 0.95], vertical_alignment="bottom", wrap=False)
 more = controls[5].popover("More", icon=":material/tune:", width="stretch")
 try:
     with more:
@@ -73,19 +73,11 @@ with right, ui.guard():
 
 st.divider()
 with ui.guard():
-    journey.pooling_figures(study, chosen, now)
+    journey.pooling_figures(study, chosen)
 st.divider()
 with ui.guard():
-    asked = {q.id: q.text for q in study.questions if q.set == "main"}
-    first = strip.telling_question(
-        ui.answers(study, m.reference, ASSISTANT),
-        [ui.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
-        list(asked),
-    )
-    ui.finding("The same question along the way")
-    question = ui.pick("Asked", asked, "question", "question", messages, first)
-    strip.strip(study, branches, question, now)
-    ui.caption(
-        "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "
-        "The red rule marks the chosen step."
-    )
+    makeup_figures(study, pooling, chosen, now, messages)
+st.divider()
+with ui.guard():
+    ui.section("What it says", "says")
+    strip.asked_strip(study, branches, now, messages)

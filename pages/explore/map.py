@@ -8,6 +8,7 @@ from psm_viz.charts import cast_map, findings
 from psm_viz.charts.ground import PROJECTIONS, WIDTH
 from psm_viz.errors import PsmVizError
 from psm_viz.ui import card
+from psm_viz.ui.overlay import overlay_at, pick_colour
 
 HEIGHT = 470
 
@@ -31,6 +32,7 @@ try:
         layer = int(ui.pick("Layer", layers, "layer", "layer", messages, str(m.headline_layer)))
         frames = {"own": "own mean", "reference": "reference"}
         space = ui.pick("Centred on", frames, "frame", "frame", messages)
+        colour = pick_colour(study, messages)
         blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
         fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
     with controls[0]:
@@ -47,6 +49,7 @@ try:
             "Persona", people, "persona", "persona", messages, ASSISTANT, on_change=ui.forget_click
         )
     points, info = ui.map_of(study, pooling, layer)
+    shown = overlay_at(study, colour)
 except PsmVizError as e:
     with messages:
         ui.notice(e)
@@ -59,7 +62,14 @@ with left, ui.guard():
     title = (
         findings.place_finding(cast_map.mixture_of(star.iloc[0]), bool(star.iloc[0].off_map), names)
         if len(star)
-        else findings.strange_finding(checkpoint, info.get("not_placeable", {}))
+        else findings.strange_finding(
+            checkpoint, info.get("not_placeable", {}), info.get("not_held", {})
+        )
+    )
+    overlay, said, legend = shown or (None, "", "")
+    title = said or title
+    words = ui.map_words(
+        study, info, checkpoint, pooling, layer, projection, space, ring=overlay is None
     )
     ui.figure(
         lambda p, width: cast_map.cast_map(
@@ -73,11 +83,12 @@ with left, ui.guard():
             blocks,
             fade,
             (width, HEIGHT),
+            overlay,
         ),
-        cast_map.map_table(points, study.cast, checkpoint, projection, space),
+        cast_map.map_table(points, study.cast, checkpoint, projection, space, overlay),
         name=f"map-{checkpoint}-{pooling}-L{layer}",
         title=title,
-        words=ui.map_words(study, info, checkpoint, pooling, layer, projection, space),
+        words=f"{legend} {words}".strip(),
         alt=f"Map of {len(study.cast.personas)} personas at {checkpoint}. {title}.",
         study=study,
         width=WIDTH,

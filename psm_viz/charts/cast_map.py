@@ -12,6 +12,7 @@ import pandas as pd
 from psm_viz.cast import ASSISTANT, Cast
 from psm_viz.charts.ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
 from psm_viz.charts.lettering import near, text_box
+from psm_viz.charts.overlay import LEGEND, Overlay
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
 from psm_viz.charts.rows import columns, each, where
 
@@ -41,8 +42,10 @@ def neighbours_of(points: pd.DataFrame, persona: str, checkpoint: str, space: st
     return list(dict.fromkeys(str(i) for i, _ in json.loads(row.iloc[0]["neighbours"] or "[]")))
 
 
-def _assistant(g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast) -> list[Any]:
-    """Cloud, halo, ring of the mixture, star and its word."""
+def _assistant(
+    g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast, ringed: bool = True
+) -> list[Any]:
+    """Cloud, halo, ring of the mixture (in the kins' hues), star and its word."""
     p, f, row = g.palette, g.frame, at.iloc[0]
     place = pd.DataFrame([{"px": row.px, "py": row.py}])
     base = alt.Chart(place)
@@ -57,7 +60,7 @@ def _assistant(g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast) -> 
         base.mark_circle(size=1700, color=p.accent, opacity=0.13, aria=False).encode(**xy(f))
     )
     colours, turn, ring = family_colours(cast, p), 0.0, []
-    for fam, weight in mixture_of(row):
+    for fam, weight in mixture_of(row) if ringed else []:
         end = turn + 2 * math.pi * weight
         ring.append(
             {"px": row.px, "py": row.py, "a": turn, "b": end, "colour": colours.get(fam, p.other)}
@@ -174,36 +177,60 @@ def cast_map(
     blocks: bool = False,
     fade: bool = False,
     size: tuple[int | None, int] = (None, HEIGHT),
+    overlay: Overlay | None = None,
 ) -> Any:
-    """The map of one checkpoint. `size` (None, h) lets the page choose the width."""
+    """The map of one checkpoint. `size` (None, h) lets the page choose the width.
+
+    With an `overlay` colour means how readily a persona would give a data set's answers; the
+    Assistant's ring, whose hues mean kin, is left out.
+    """
     at = coordinates(points, projection)
     star = assistant_points(at, checkpoint, space)
     cloud = where(at, (at.kind == "cloud") & (at.id == checkpoint) & (at.frame == space))
     spot = (
         [(float(star.iloc[0].px), float(star.iloc[0].py), 26.0, "Assistant")] if len(star) else []
     )
-    nominal = (size[0] or WIDTH, size[1])
+    # The overlay's legend stands below the map, inside the figure's height.
+    nominal = (size[0] or WIDTH, size[1] - (LEGEND if overlay is not None else 0))
     also = columns(pd.concat([star, cloud]), ["px", "py"])
     g = ground(
-        points, cast, projection, p, blocks, fade, nominal, also, reserved=spot, skip=selected
+        points,
+        cast,
+        projection,
+        p,
+        blocks,
+        fade,
+        nominal,
+        also,
+        skip=selected,
+        reserved=spot,
+        overlay=overlay,
     )
     layers = [*g.layers]
     if selected != ASSISTANT:
         layers += _selected(g, points, selected)
     if len(star):
         row = star.iloc[0]
-        layers += _assistant(g, star, cloud, cast)
+        layers += _assistant(g, star, cloud, cast, ringed=overlay is None)
         note = f"nearest cosine {row.cosine:.2f}" + (", off the map" if row.off_map else "")
         g.targets.append(
             {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant", "note": note}
             | {"family": f"at {checkpoint}", "kin": ""}
         )
     layers.append(targets(g).add_params(zoom()))
-    return finish(alt.layer(*layers), p, size[1], size[0])
+    chart = alt.layer(*layers)
+    if overlay is not None:
+        chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.
+    return finish(chart, p, size[1], size[0])
 
 
 def map_table(
-    points: pd.DataFrame, cast: Cast, checkpoint: str, projection: str, space: str
+    points: pd.DataFrame,
+    cast: Cast,
+    checkpoint: str,
+    projection: str,
+    space: str,
+    overlay: Overlay | None = None,
 ) -> pd.DataFrame:
     """What the map shows, as a table: one row a persona, the Assistant first."""
     at = coordinates(points, projection)
@@ -229,4 +256,10 @@ def map_table(
         }
         for r in each(pd.concat([star, people]))
     ]
-    return pd.DataFrame(rows)
+    out = pd.DataFrame(rows)
+    if overlay is not None:
+        own_rows = overlay.rows.set_index("persona")
+        ids = ["", *people.id] if len(star) else list(people.id)
+        for column, title in (("relative", "nats a token"), ("low", "from"), ("high", "to")):
+            out[title] = [own_rows[column].get(i, float("nan")) for i in ids]
+    return out

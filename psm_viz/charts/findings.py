@@ -1,7 +1,9 @@
-"""The sentences above the figures, chosen from figures and their intervals, never by hand.
+"""The sentences above the figures, chosen from figures and their tests, never by hand.
 
-A movement is stated only where the whole 95 % interval lies beyond the noise floor; everything
-else is said to show no movement. Percentiles are ranks among the cast.
+One rule: a movement of the Assistant of its own is stated only where its test says so, p at most
+.05 after the search over saved steps (`p_steps`, else `p`), on what is left after predicting the
+Assistant's shift from the cast's. Everything else is said to show no movement of its own.
+Percentiles are ranks among the cast.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ import pandas as pd
 
 from psm_viz.charts.rows import where
 
-SIGNED = ("axis_component", "axis_position_cast", "cos_shift_global")
-NOTHING = "no movement beyond the noise floor shown"
+HEADLINE = "specific_given_cast"
+ALONG = "axis_component_given_cast"
+LEVEL = 0.05
+"""The level of every test."""
+NOTHING = "no movement of its own shown"
+UNTESTED = "not tested"
 
 
 STAGES = {"pretrain": "pre-training", "assistant": "post-training"}
@@ -28,7 +34,7 @@ def said(branch: str) -> str:
 
 @dataclass(frozen=True)
 class Band:
-    """A null band: where the same checkpoint, played again, falls."""
+    """A band to compare with: a null, or the reference's own interval."""
 
     low: float
     high: float
@@ -36,17 +42,43 @@ class Band:
 
 @dataclass(frozen=True)
 class End:
-    """A figure at the end of a branch, with its 95 % interval."""
+    """A figure at the end of a branch: 95 % interval, the upper end of its null, p of its test.
+
+    All but the value may be NaN: a figure without folds has no interval, one without a null no p.
+    """
 
     branch: str
     value: float
     low: float
     high: float
+    null_high: float = float("nan")
+    p: float = float("nan")
 
     @property
     def said(self) -> str:
         """The branch as a sentence names it."""
         return said(self.branch)
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a test to speak of."""
+        return pd.notna(self.p)
+
+    @property
+    def moved(self) -> bool:
+        """The rule of every sentence."""
+        return self.tested and self.p <= LEVEL
+
+
+def cell(row: pd.Series, column: str) -> float:
+    """A number of a row, NaN where the table has no such column (older studies)."""
+    return float(row[column]) if column in row.index and pd.notna(row[column]) else float("nan")
+
+
+def p_of(row: pd.Series) -> float:
+    """The p that the rule goes by: after the search over steps where there was one."""
+    steps = cell(row, "p_steps")
+    return steps if pd.notna(steps) else cell(row, "p")
 
 
 def figure_rows(drift: pd.DataFrame, figure: str, pooling: str) -> pd.DataFrame:
@@ -54,18 +86,10 @@ def figure_rows(drift: pd.DataFrame, figure: str, pooling: str) -> pd.DataFrame:
     return where(drift, (drift.figure == figure) & (drift.pooling == pooling))
 
 
-def null_band(drift: pd.DataFrame, noise: str | None, figure: str, pooling: str) -> Band | None:
-    """The noise floor of a figure: 0 to its upper end, or both signs for a signed figure."""
-    rows = figure_rows(drift, figure, pooling)
-    rows = where(rows, rows.checkpoint == noise)
-    if noise is None or rows.empty:
-        return None
-    r = rows.iloc[0]
-    ends = [abs(float(v)) for v in (r.value, r.low, r.high) if pd.notna(v)]
-    if figure in SIGNED:
-        return Band(-max(ends), max(ends))
-    # Cross-fitted norms are signed roots: noise may fall below zero, the band starts there.
-    return Band(0.0, max(float(r.high) if pd.notna(r.high) else float(r.value), 0.0))
+def end_of(branch: str, row: pd.Series) -> End:
+    """One row of a table of figures as the end of a branch."""
+    value, low, high, null = (cell(row, c) for c in ("value", "low", "high", "null_high"))
+    return End(branch, value, low, high, null, p_of(row))
 
 
 def branch_ends(rows: pd.DataFrame, branches: Sequence[str], upto: int | None = None) -> list[End]:
@@ -75,19 +99,8 @@ def branch_ends(rows: pd.DataFrame, branches: Sequence[str], upto: int | None = 
         own = where(rows, (rows.branch == b) & (rows.step > 0))
         own = own if upto is None else where(own, own.step <= upto)
         if len(own):
-            r = own.sort_values("step").iloc[-1]
-            low = r.low if pd.notna(r.low) else r.value
-            high = r.high if pd.notna(r.high) else r.value
-            out.append(End(b, float(r.value), float(low), float(high)))
+            out.append(end_of(b, own.sort_values("step").iloc[-1]))
     return out
-
-
-def side(end: End, band: Band | None) -> int:
-    """+1 or -1 where the whole interval lies above or below the band, 0 where they overlap."""
-    low, high = (band.low, band.high) if band else (0.0, 0.0)
-    if end.low > high:
-        return 1
-    return -1 if end.high < low else 0
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -103,47 +116,67 @@ def listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _sentence(moved: list[str], still: list[str], band: Band | None) -> str:
-    nothing = NOTHING if band else "no movement shown (this study has no noise floor)"
+def capital(text: str) -> str:
+    """A sentence with its first letter raised."""
+    return text[:1].upper() + text[1:]
+
+
+MOST = 3
+"""So many names a sentence lists; more are counted."""
+
+
+def counted(names: Sequence[str], beside: bool) -> str:
+    """Names as a sentence lists them; many as 'the other 4' beside others, else as 'all 4'."""
+    if len(names) <= MOST:
+        return listed(names)
+    return f"the other {len(names)}" if beside else f"all {len(names)} branches"
+
+
+def _sentence(moved: list[str], ends: Sequence[End]) -> str:
+    """What moved, then what did not, then what could not be tested."""
     parts = [*moved]
+    still = [e.said for e in ends if e.tested and not e.moved]
+    unknown = [e.said for e in ends if not e.tested]
     if still:
-        parts.append(f"{listed(still)}: {nothing}")
-    if not parts:
-        return "Nothing was measured for these branches at this step."
-    text = "; ".join(parts)
-    return text[0].upper() + text[1:]
+        parts.append(f"{counted(still, bool(moved))}: {NOTHING}")
+    if unknown:
+        parts.append(f"{counted(unknown, bool(parts))}: {UNTESTED}")
+    return capital("; ".join(parts)) if parts else "Nothing was measured at this step"
 
 
-def axis_finding(ends: Sequence[End], band: Band | None) -> str:
-    """What the branches did to the Assistant's place along the axis (SDs of the cast)."""
-    moved = []
-    for e in ends:
-        way = side(e, band)
-        if way:
-            moved.append(
-                f"{e.said}: {number(abs(e.value))} SD {'up' if way > 0 else 'down'} the axis"
-            )
-    return _sentence(moved, [e.said for e in ends if not side(e, band)], band)
+def axis_finding(ends: Sequence[End]) -> str:
+    """What the branches did to the Assistant's place along the axis, beyond what the cast predicts
+    (SDs of the cast)."""
+    moved = [
+        f"{e.said}: {number(abs(e.value))} SD {'up' if e.value > 0 else 'down'} the axis"
+        for e in ends
+        if e.moved
+    ]
+    return _sentence(moved, ends)
 
 
-def norm_finding(ends: Sequence[End], band: Band | None) -> str:
-    """Whether the Assistant moved by more than the cast did (specific shift)."""
-    gone = [e for e in ends if side(e, band) > 0]
+def norm_finding(ends: Sequence[End]) -> str:
+    """Whether the Assistant moved in a way that the cast's movement does not predict."""
+    gone = [e for e in ends if e.moved]
     moved = []
     if gone:
-        sizes = listed([number(e.value) for e in gone])
-        floor = f"; noise floor {number(band.high)}" if band else ""
+        sizes = listed([_against(e) for e in gone])
         names = listed([e.said for e in gone])
-        moved = [f"{names} moved the Assistant apart from the cast (by {sizes}{floor})"]
-    return _sentence(moved, [e.said for e in ends if side(e, band) <= 0], band)
+        moved = [f"{names} moved the Assistant apart from the cast (by {sizes})"]
+    return _sentence(moved, ends)
 
 
-def share_finding(specific: Sequence[End], whole: Sequence[End], band: Band | None) -> str:
+def _against(e: End) -> str:
+    """A size with the upper end of its null."""
+    return number(e.value) + (f", null {number(e.null_high)}" if pd.notna(e.null_high) else "")
+
+
+def share_finding(specific: Sequence[End], whole: Sequence[End]) -> str:
     """How the Assistant's own part of a shift compares with what the whole cast did."""
     cast = {e.branch: e for e in whole}
     parts = []
     for e in specific:
-        if side(e, band) <= 0 or e.branch not in cast:
+        if not e.moved or e.branch not in cast:
             continue
         other = cast[e.branch]
         if other.low > 0:
@@ -151,9 +184,14 @@ def share_finding(specific: Sequence[End], whole: Sequence[End], band: Band | No
         else:
             parts.append(f"with {e.said} the cast's is not told from zero")
     if not parts:
-        nothing = NOTHING if band else "no null to compare with"
+        nothing = NOTHING if any(e.tested for e in specific) else UNTESTED
         return f"The Assistant's own part of the shift: {nothing}"
     return f"The Assistant's own part of the shift: {'; '.join(parts)}"
+
+
+def _outside(end: End, band: Band) -> bool:
+    """Whether a whole interval lies above or below a band."""
+    return end.low > band.high or end.high < band.low
 
 
 def rate_finding(
@@ -168,7 +206,7 @@ def rate_finding(
         band = Band(float(r.low), float(r.high))
     moved, still = [], []
     for e in branch_ends(held.rename(columns={"mean": "value"}), branches, upto):
-        if band and side(e, band):
+        if band and _outside(e, band):
             moved.append(f"{e.value:.0%} with {e.said}")
         else:
             still.append(e.said)
@@ -178,12 +216,17 @@ def rate_finding(
     if moved:
         parts.append(f"{listed(moved)} (reference {float(start.iloc[0]['mean']):.0%})")
     if still:
-        parts.append(f"{listed(still)}: no change shown")
+        parts.append(f"{counted(still, bool(moved))}: no change shown")
     return f"Bad answers on held-out topics: {'; '.join(parts)}"
 
 
-def strange_finding(checkpoint: str, not_placeable: Mapping[str, float]) -> str:
-    """Why a checkpoint's Assistant is not drawn: its cast lies elsewhere than the reference's."""
+def strange_finding(
+    checkpoint: str, not_placeable: Mapping[str, float], not_held: Mapping[str, str]
+) -> str:
+    """Why a checkpoint's Assistant is not drawn: its cast lies elsewhere than the reference's, or
+    it brought no vectors there (`not_held`: the reason in words)."""
+    if checkpoint in not_held:
+        return f"{checkpoint} cannot be placed: {not_held[checkpoint]}"
     if checkpoint not in not_placeable:
         return f"The Assistant of {checkpoint} was not placed on this map"
     return (
@@ -199,19 +242,20 @@ def percentile_words(percentile: float, roles: int) -> str:
     return f"{share:.0%} of the cast moved less"
 
 
-def pooling_finding(ends: dict[str, list[tuple[End, Band | None]]]) -> str:
-    """Whether the poolings agree on which branches moved. `ends`: pooling name -> (end, band)."""
-    gone = {k: {e.said for e, band in v if side(e, band) > 0} for k, v in ends.items()}
-    every = list(dict.fromkeys(e.said for v in ends.values() for e, _ in v))
+def pooling_finding(ends: Mapping[str, Sequence[End]]) -> str:
+    """Whether the poolings agree on which branches moved. `ends`: pooling name -> ends."""
+    tested = {k: {e.said for e in v if e.tested} for k, v in ends.items()}
+    gone = {k: {e.said for e in v if e.moved} for k, v in ends.items()}
+    if not any(tested.values()):
+        return "Whichever way it is pooled: not tested"
+    every = list(dict.fromkeys(e.said for v in ends.values() for e in v))
     both = [b for b in every if all(b in g for g in gone.values())]
     split = [b for b in every if b not in both and any(b in g for g in gone.values())]
     if split:
-        where = [f"{b} only by {listed([k for k, g in gone.items() if b in g])}" for b in split]
-        return f"The poolings disagree: {'; '.join(where)}"
+        parts = [f"{b} only by {listed([k for k, g in gone.items() if b in g])}" for b in split]
+        return f"The poolings disagree: {'; '.join(parts)}"
     if both:
-        return (
-            f"Whichever way it is pooled, {listed(both)} moved the Assistant beyond the noise floor"
-        )
+        return f"Whichever way it is pooled, {listed(both)} moved the Assistant on its own"
     return f"Whichever way it is pooled: {NOTHING}"
 
 

@@ -14,7 +14,8 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.cast import Cast
-from psm_viz.charts.lettering import Box, Frame, beside, frame, nudged, text_box
+from psm_viz.charts.lettering import Box, Frame, beside, frame, near, nudged, text_box
+from psm_viz.charts.overlay import Overlay, shade
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.charts.rows import each, where
 
@@ -81,12 +82,14 @@ def ground(
     names: bool = True,
     skip: str = "",
     reserved: list[tuple[float, float, float, str]] | None = None,
+    overlay: Overlay | None = None,
 ) -> Ground:
     """Draw the cast: blocks if wished, family lettering, marks, names where there is room.
 
     `also` holds further points (px, py) that must fit in. `reserved` keeps words off places:
     (x, y, radius in px, a word right of it); `skip` is a persona named elsewhere. `fade` pales
-    personas that the map places badly (kNN recall).
+    personas that the map places badly (kNN recall). An `overlay` takes the colour, its first
+    personas are named; kin are then told by place and lettering, families by shape.
     """
     at = coordinates(points, projection)
     people = where(at, at.kind == "persona").copy()
@@ -102,7 +105,7 @@ def ground(
     people["label"] = [who[i].name for i in people.id]
     people["family_name"] = [family[i].name for i in people.family]
     people["kin_name"] = [cast.kins.get(family[i].kin, "") for i in people.family]
-    people["colour"] = [colours[i] for i in people.family]
+    people["colour"] = [p.soft if overlay else colours[i] for i in people.family]
     people["shape"] = [shapes[i] for i in people.family]
     recall = people.recall.fillna(1.0)
     people["opacity"] = 0.2 + 0.7 * recall if fade else 0.9
@@ -110,7 +113,7 @@ def ground(
     layers: list[Any] = []
     if blocks:
         b = where(at, at.kind == "block")
-        b = b.assign(colour=[colours[who[i].family] for i in b.id])
+        b = b.assign(colour=[p.soft if overlay else colours[who[i].family] for i in b.id])
         layers.append(
             alt.Chart(b[["px", "py", "colour"]])
             .mark_circle(size=7, opacity=0.28, aria=False)
@@ -135,13 +138,12 @@ def ground(
     words = [*held, *kept]
     layers.append(_lettering(people, f, p, marks, words))
     taken += words[len(held) + len(kept) :]
-    layers.append(
-        alt.Chart(people[["px", "py", "colour", "shape", "opacity"]])
-        .mark_point(filled=True, size=58, stroke=p.paper, strokeWidth=0.7, aria=False)
-        .encode(**xy(f), color=own("colour"), shape=own("shape"), opacity=own("opacity"))
-    )
+    layers += _marks(people, f, p, overlay)
+    if overlay:
+        layers += _named(where(people, people.id.isin(overlay.top)), f, p, taken, words)
     if names:
-        layers += _names(where(people, people.id != skip), f, p, taken, kept)
+        skipped = [skip, *(overlay.top if overlay else [])]
+        layers += _names(where(people, ~people.id.isin(skipped)), f, p, taken, kept)
     spoken = [w for w in taken if w not in marks]
     g = Ground(f, layers, taken, spoken, people, p)
     g.targets = [
@@ -152,11 +154,70 @@ def ground(
             "label": r.label,
             "family": r.family_name,
             "kin": r.kin_name,
-            "note": "" if math.isnan(r.recall) else f"{r.recall:.2f} of its neighbours kept",
+            "note": _note(r, overlay),
         }
         for r in each(people)
     ]
     return g
+
+
+def _note(row: Any, overlay: Overlay | None) -> str:
+    """Words for the pointer: how readily, or how well it is placed."""
+    if overlay:
+        return overlay.notes.get(str(row.id), "not asked")
+    return "" if math.isnan(row.recall) else f"{row.recall:.2f} of its neighbours kept"
+
+
+def _marks(people: pd.DataFrame, f: Frame, p: Palette, overlay: Overlay | None) -> list[Any]:
+    """The cast's marks, in the hue of their kin or of the overlay."""
+    style: dict[str, Any] = {"filled": True, "size": 58, "strokeWidth": 0.7, "aria": False}
+    outlined: dict[str, Any] = {**style, "size": 84, "stroke": p.soft}
+    kept = ["px", "py", "colour", "shape", "opacity"]
+    if overlay is None:
+        base = alt.Chart(people[kept]).mark_point(stroke=p.paper, **style)
+        return [
+            base.encode(**xy(f), color=own("colour"), shape=own("shape"), opacity=own("opacity"))
+        ]
+    values = overlay.values
+    shaded = people.assign(relative=[values.get(str(i), math.nan) for i in people.id])
+    # An outline keeps the shape readable where the scale comes near the ground's colour.
+    base = alt.Chart(shaded.dropna(subset=["relative"])[[*kept, "relative"]])
+    layers = [
+        base.mark_point(**outlined).encode(
+            **xy(f), color=shade(overlay, p), shape=own("shape"), opacity=own("opacity")
+        )
+    ]
+    unasked = where(shaded, shaded.relative.isna())
+    if len(unasked):
+        hollow = alt.Chart(unasked[kept]).mark_point(fill=p.paper, stroke=p.soft, **style)
+        layers.append(hollow.encode(**xy(f), shape=own("shape"), opacity=own("opacity")))
+    return layers
+
+
+def _named(
+    people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box], words: list[Box]
+) -> list[Any]:
+    """Names that must stand: dark and bold, off other words."""
+    layers: list[Any] = []
+    for r in each(people):
+        x, y = f.to_px(r.px, r.py)
+        spot = near(x, y, r.label, 12.5, taken, words, (f.width, f.height), 9)
+        box = text_box(spot[0], spot[1], r.label, 12.5, spot[2])
+        taken.append(box)
+        words.append(box)
+        mx, my = f.to_map(spot[0], spot[1])
+        word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": r.label}])).encode(
+            **xy(f), text="text:N"
+        )
+        style: dict[str, Any] = {
+            "fontSize": 12.5,
+            "fontWeight": 700,
+            "align": spot[2],
+            "aria": False,
+        }
+        layers.append(word.mark_text(stroke=p.paper, strokeWidth=3, color=p.paper, **style))
+        layers.append(word.mark_text(color=p.ink, **style))
+    return layers
 
 
 def _lettering(

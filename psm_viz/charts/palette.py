@@ -23,8 +23,14 @@ STAR = (
     "L-0.951,-0.309L-0.265,-0.364Z"
 )
 # Branches are told by mark and dash, never by hue.
-BRANCH_MARKS = ("triangle-up", "square", "circle", "diamond", "cross", "triangle-down")
-BRANCH_DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
+BRANCH_MARKS = (
+    *("triangle-up", "square", "circle", "diamond", "cross"),
+    *("triangle-down", "triangle-right", "triangle-left"),
+)
+BRANCH_DASHES: tuple[list[int], ...] = (
+    *([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4]),
+    *([1, 4], [4, 2, 1, 2, 1, 2], [16, 3]),
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Palette:
     """Opacity of the family names: large words, pale but readable."""
     other: str
     """For kins beyond the seventh."""
+    scale: tuple[str, ...]
+    """Five colours for a quantity, evenly lighter or darker towards 'more'; hue only helps."""
 
 
 LIGHT = Palette(
@@ -60,6 +68,7 @@ LIGHT = Palette(
     kins=("#438767", "#575033", "#B38957", "#72455B", "#40537D", "#2898DF", "#878FA4"),
     lettering=0.5,
     other="#77736A",
+    scale=("#DCCB8E", "#AFA88F", "#808895", "#4E6592", "#143B7D"),
 )
 DARK = Palette(
     name="dark",
@@ -73,6 +82,7 @@ DARK = Palette(
     kins=("#34AE89", "#D9D9B7", "#F7CF8E", "#B790BB", "#6E89D3", "#8EC3F8", "#C2DBEB"),
     lettering=0.62,
     other="#8D8A82",
+    scale=("#2F4672", "#5A6B8A", "#89909A", "#BDB89A", "#F3E29B"),
 )
 # What is exported stands on white, whatever the page shows.
 PRINT = Palette(**{**LIGHT.__dict__, "name": "print", "paper": "#FFFFFF"})

@@ -17,7 +17,7 @@ import pandas as pd
 from psm_viz.charts.findings import Band
 from psm_viz.charts.lettering import spread
 from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
-from psm_viz.charts.rows import where
+from psm_viz.charts.rows import columns, where
 
 HEIGHT = 104
 CONSTANT = 4
@@ -42,9 +42,9 @@ def _ticks(steps: Sequence[float], most: int = 6) -> list[float]:
     return sorted({values[min(range(len(pos)), key=lambda i: abs(pos[i] - w))] for w in wanted})
 
 
-def _y_domain(frames: Sequence[pd.DataFrame], band: Band | None) -> tuple[float, float]:
-    ends = [float(v) for f in frames for c in ("value", "low", "high") for v in f[c] if pd.notna(v)]
-    ends += [band.low, band.high] if band else []
+def _y_domain(frames: Sequence[pd.DataFrame]) -> tuple[float, float]:
+    names = ("value", "low", "high")
+    ends = [float(v) for f in frames for c in names if c in f for v in f[c] if pd.notna(v)]
     low, high = min([*ends, 0.0]), max([*ends, 0.0])
     pad = 0.08 * (high - low or 1.0)
     return (low if low == 0 else low - pad), high + pad
@@ -78,13 +78,45 @@ def from_zero(rows: pd.DataFrame, branches: Sequence[str]) -> pd.DataFrame:
     return pd.concat([start, rows], ignore_index=True) if have else rows
 
 
+def flat(band: Band, until: float) -> pd.DataFrame:
+    """A band that is the same at every step: step, low, high."""
+    ends = {"low": band.low, "high": band.high}
+    return pd.DataFrame([{"step": -0.5, **ends}, {"step": _domain_end(until), **ends}])
+
+
+def null_envelope(rows: pd.DataFrame, branches: Sequence[str]) -> pd.DataFrame | None:
+    """The widest null of the chosen branches at each saved step: step, low, high; None without.
+
+    At step 0 nothing has moved, under any null.
+    """
+    if "null_high" not in rows:
+        return None
+    own = where(rows, rows.branch.isin(list(branches)) & (rows.step > 0))
+    own = own.dropna(subset=["null_low", "null_high"])
+    if own.empty:
+        return None
+    wide = own.groupby("step").agg(low=("null_low", "min"), high=("null_high", "max"))
+    start = pd.DataFrame([{"step": 0, "low": 0.0, "high": 0.0}])
+    return pd.concat([start, wide.reset_index()], ignore_index=True)
+
+
+def null_name(rows: pd.DataFrame, branches: Sequence[str]) -> str:
+    """What the nulls of these branches are, in the table's own words: 'null: sign flips'."""
+    if "null" not in rows:
+        return "null"
+    own = where(rows, rows.branch.isin(list(branches)))
+    # 'the cast's own, 95 %': the word at the end of a line has room for the first part.
+    names = {str(n).split(",")[0] for n in own.null.dropna() if str(n)}
+    return f"null: {names.pop()}" if len(names) == 1 else "null"
+
+
 def step_chart(
     rows: pd.DataFrame,
     branches: Sequence[str],
     every: Sequence[str],
     p: Palette,
-    band: Band | None = None,
-    band_name: str = "noise floor",
+    band: pd.DataFrame | None = None,
+    band_name: str = "null",
     paler: pd.DataFrame | None = None,
     now: int | None = None,
     until: int | None = None,
@@ -96,6 +128,7 @@ def step_chart(
 
     `every` are all branches of the study (marks and dashes stay with a branch); `paler` is a
     companion figure drawn thin (trained beside held-out topics, global beside specific shift).
+    `band` (step, low, high) lies behind all of them, named at its right end.
     `until` is the last step of the axis, given so that charts under each other share it.
     """
     keep = [
@@ -106,7 +139,7 @@ def step_chart(
     main = keep[0]
     steps = [float(s) for f in keep for s in f.step] + ([float(until)] if until else [])
     last = max([*steps, float(until or 1)])
-    low, high = _y_domain(keep, band)
+    low, high = _y_domain([*keep, *([] if band is None else [band])])
     marks, dashes = branch_marks(list(every)), branch_dashes(list(every))
     x_scale = alt.Scale(
         type="symlog", constant=CONSTANT, domain=[-0.5, _domain_end(last)], nice=False
@@ -132,17 +165,13 @@ def step_chart(
     layers: list[Any] = []
     words: list[dict[str, Any]] = []
     if band is not None:
-        area = pd.DataFrame(
-            [{"step": -0.5, "end": _domain_end(last), "value": band.low, "high": band.high}]
-        )
         layers.append(
-            alt.Chart(area)
-            .mark_rect(color=p.band, aria=False)
-            .encode(x=x, x2="end:Q", y=y("value"), y2="high:Q")
+            alt.Chart(columns(band, ["step", "low", "high"]))
+            .mark_area(color=p.band, clip=True, aria=False)
+            .encode(x=x, y=y("low"), y2="high:Q")
         )
-        words.append(
-            {"step": last, "value": band.high, "text": band_name, "colour": p.soft, "weight": 400}
-        )
+        edge = float(band.high.iloc[-1])
+        words.append({"step": last, "value": edge, "text": band_name, "colour": p.soft})
     if low < 0 < high:
         zero = pd.DataFrame([{"value": 0.0}])
         layers.append(alt.Chart(zero).mark_rule(color=p.faint, aria=False).encode(y=y("value")))
@@ -196,72 +225,30 @@ def step_chart(
             {"step": float(end.step), "value": float(end.value), "text": b, "colour": p.ink}
         )
     if words:
-        layers.append(_words(words, low, high, size[1], last, x, y))
+        layers.append(end_words(words, low, high, size[1], last, x, y))
     return finish(alt.layer(*layers), p, size[1], size[0])
 
 
-def _words(
-    words: list[dict[str, Any]], low: float, high: float, height: int, last: float, x: Any, y: Any
+def end_words(
+    words: Sequence[Mapping[str, Any]],
+    low: float,
+    high: float,
+    height: int,
+    last: float,
+    x: Any,
+    y: Any,
+    field: str = "step",
 ) -> Any:
-    """The words at the ends of the lines, in one column, moved apart where they would collide."""
+    """The words at the ends of the lines, in one column, moved apart where they would collide.
+
+    `words`: value, text, colour; they stand right of `last` on the field of the x axis.
+    """
     per_unit = (height - 22) / (high - low)
     wanted = [w["value"] * per_unit for w in words]
     placed = spread(wanted, 12.5, low * per_unit + 4, high * per_unit - 4)
-    rows = [
-        w | {"value": v / per_unit, "step": last, "weight": w.get("weight", 600)}
-        for w, v in zip(words, placed, strict=True)
-    ]
+    rows = [{**w, "value": v / per_unit, field: last} for w, v in zip(words, placed, strict=True)]
     return (
         alt.Chart(pd.DataFrame(rows))
         .mark_text(align="left", dx=9, fontSize=11.5, aria=False)
         .encode(x=x, y=y("value"), text="text:N", color=alt.Color("colour:N", scale=None))
     )
-
-
-def ends_chart(
-    rows: pd.DataFrame,
-    every: Sequence[str],
-    p: Palette,
-    band: Band | None,
-    size: tuple[int | None, int] = (None, 150),
-) -> Any:
-    """A figure at the end of each branch with its interval, words at the right, the null behind.
-
-    `rows`: branch, value, low, high, note (words beside the mark).
-    """
-    high = max([float(v) for v in rows.high] + ([band.high] if band else []) + [1e-9])
-    low = min([float(v) for v in rows.low] + [0.0])
-    x_scale = alt.Scale(domain=[low, high * 1.75], nice=False, zero=False)
-    axis = alt.Axis(title=None, tickCount=4, format="~r", domain=False)
-    x = alt.X("value:Q", scale=x_scale, axis=axis)
-    y = alt.Y(
-        "branch:N",
-        sort=list(rows.branch),
-        axis=alt.Axis(
-            title=None, domain=False, ticks=False, labelColor=p.ink, labelFontSize=12, minExtent=78
-        ),
-    )
-    layers: list[Any] = []
-    if band is not None:
-        area = pd.DataFrame([{"value": band.low, "end": band.high}])
-        layers.append(alt.Chart(area).mark_rect(color=p.band, aria=False).encode(x=x, x2="end:Q"))
-    base = alt.Chart(rows)
-    layers.append(
-        base.mark_rule(color=p.ink, strokeWidth=1.4).encode(
-            x=alt.X("low:Q", scale=x_scale, axis=axis), x2="high:Q", y=y
-        )
-    )
-    marks = branch_marks(list(every))
-    for b in rows.branch:
-        mark = {"shape": marks.get(b, "circle"), "filled": True, "size": 75, "opacity": 1}
-        layers.append(
-            alt.Chart(where(rows, rows.branch == b))
-            .mark_point(**mark, color=p.accent)
-            .encode(x=x, y=y)
-        )
-    layers.append(
-        base.mark_text(align="left", dx=8, fontSize=11.5, color=p.soft, aria=False).encode(
-            x=alt.X("high:Q", scale=x_scale, axis=axis), y=y, text="note:N"
-        )
-    )
-    return finish(alt.layer(*layers), p, size[1], size[0])

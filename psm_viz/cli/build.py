@@ -42,10 +42,18 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument("--seed", type=int, default=0)
     e.add_argument("--threads", type=int, default=2)
     e.add_argument("--device", default="cpu")
+    e.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        metavar="BRANCH",
+        help="with --tree: add this branch to the finished study --out (may be repeated)",
+    )
     e.set_defaults(run=extract)
 
     d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")
     d.add_argument("--study", type=Path, default=Path("data/study"))
+    d.add_argument("--all", action="store_true", help="also what is up to date")
     d.set_defaults(run=derive)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
@@ -77,6 +85,14 @@ def extract(options: argparse.Namespace) -> None:
     else:
         branches = dict(_pair(b) for b in options.branch)
         made_from = source.from_models(options.model, branches, options.revision)
+        if options.add:
+            raise BadInput("--add needs --tree: it adds branches of a trained tree.")
+    if options.add:
+        from psm_viz.extend import extend as add
+
+        made = add(made_from, options.out, options.add, options.threads, _say)
+        _say(f"{options.out}: now {len(made.manifest.checkpoints)} checkpoints, {_minutes(began)}.")
+        return
     settings = assemble.Settings(
         name=options.name or options.out.name,
         layer=options.layer,
@@ -98,13 +114,14 @@ def extract(options: argparse.Namespace) -> None:
 def derive(options: argparse.Namespace) -> None:
     """Compute tables and maps again; the model is not needed."""
     from psm_viz.derive import write_derived
-    from psm_viz.store import StudyWriter, open_study
+    from psm_viz.store import open_study
+    from psm_viz.writer import StudyWriter
 
     began = time.monotonic()
     made = open_study(options.study)
     writer = StudyWriter(options.study)
     writer.begin_from(made)
-    write_derived(made, writer, made.manifest.notes.get("trained_topic"), _say)
+    write_derived(made, writer, _say, again=options.all)
     writer.finish(made.manifest, made.cast, made.questions)
     _say(f"{options.study}: tables and maps derived in {_minutes(began)}.")
 

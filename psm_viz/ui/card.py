@@ -53,10 +53,14 @@ def head(study: Study, persona: str) -> None:
 
 def answer(study: Study, checkpoint: str, persona: str, messages: Any) -> None:
     """One real answer to a question of the reader's choice, and a way to the other samples."""
+    if not study.holds(checkpoint, "responses"):
+        ui.caption(f"{checkpoint} was imported as vectors alone: no answers were kept.")
+        return
     rows = ui.answers(study, checkpoint, persona)
     asked = {q.id: q.text for q in study.questions if q.id in set(rows.question)}
     if not asked:
-        ui.caption(f"No answers of {persona} were kept at {checkpoint}.")
+        name = "the Assistant" if persona == ASSISTANT else study.cast.persona(persona).name
+        ui.caption(f"No answers of {name} were kept at {checkpoint}.")
         return
     question = ui.pick(
         "Asked", asked, "question", "question", messages, label_visibility="collapsed"

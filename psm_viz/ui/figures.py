@@ -55,6 +55,14 @@ def notice(error: PsmVizError) -> None:
     st.html(f'<div class="psm-notice" role="alert"><b>{escape(error.problem)}</b>{step}</div>')
 
 
+def empty(what: str, next_step: str) -> None:
+    """The place of a figure that this study cannot show yet: what is missing, what makes it."""
+    st.html(
+        f'<div class="psm-empty" role="note"><b>{escape(what)}</b>'
+        f'<span class="psm-next">{escape(next_step)}</span></div>'
+    )
+
+
 @contextmanager
 def guard() -> Iterator[None]:
     """Turn an error of the study into a notice; what stands outside the block stays usable."""
@@ -67,6 +75,11 @@ def guard() -> Iterator[None]:
 def caption(text: str) -> None:
     """Small grey text under a figure."""
     st.html(f'<p class="psm-caption">{escape(text)}</p>')
+
+
+def section(name: str, key: str) -> None:
+    """The name of a part of a page, small above its finding, and where a link may point."""
+    st.html(f'<p class="psm-section" id="{escape(key)}">{escape(name)}</p>')
 
 
 def finding(text: str, small: bool = False) -> None:
@@ -89,13 +102,14 @@ def figure(
     on_select: Callable[[], None] | None = None,
     small: bool = False,
     label: bool = False,
+    captioned: bool = False,
     hero: str = "",
 ) -> None:
     """Show a figure under its finding; one button beside it holds its table and its files.
 
-    `words` is the caption; a `small` figure leaves it to the group it stands in, though its files
-    carry it. With `label` the title is a quiet line, not a finding. `hero` names a box of the style
-    sheet whose height the figure fills.
+    `words` is the caption; a `small` figure leaves it to the group it stands in, unless it is
+    `captioned`, though its files carry it. With `label` the title is a quiet line, not a finding.
+    `hero` names a box of the style sheet whose height the figure fills.
     """
     with st.container(key=f"head-{key}", horizontal=True, vertical_alignment="top", wrap=False):
         if label:
@@ -116,7 +130,7 @@ def figure(
             )
     else:
         st.altair_chart(chart, theme=None, width="stretch", key=key, alt=alt, **more)
-    if not small:
+    if captioned or not small:
         caption(words)
 
 
@@ -161,8 +175,12 @@ def map_words(
     layer: int,
     projection: str,
     space: str,
+    ring: bool = True,
 ) -> str:
-    """The caption of a map: what, n, pooling, layer, and how far it can be trusted."""
+    """The caption of a map: what, n, pooling, layer, and how far it can be trusted.
+
+    `ring`: whether the Assistant's ring of families is drawn.
+    """
 
     def say(key: str, form: str = ".2g") -> str:
         value = info.get(key)
@@ -183,11 +201,11 @@ def map_words(
             f"Trustworthiness {say('pca_trustworthiness')}; neighbours kept "
             f"{say('pca_knn_recall')} (chance {say('knn_chance')})."
         )
+    ringed = "Ring: the families that place the Assistant. " if ring else ""
     return (
         f"{what} Trustworthiness {say('trustworthiness')}; neighbours kept {say('knn_recall')} "
         f"(chance {say('knn_chance')}); placement error {say('loo_error_median', '.1%')} of the "
-        "map's width. Ring: the families that place the Assistant. Distances on a UMAP are not "
-        "measurements."
+        f"map's width. {ringed}Distances on a UMAP are not measurements."
     )
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import findings, steps
-from psm_viz.charts.rows import each, where
+from psm_viz.charts import dots, findings, makeup, steps
+from psm_viz.charts.rows import where
 from psm_viz.errors import PsmVizError
 from psm_viz.store import Study
 from psm_viz.study import POOLING_NAMES, Checkpoint
@@ -33,9 +33,10 @@ def movement_title(study: Study, pooling: str, branches: Sequence[str], now: int
         drift = ui.table(study, "drift")
     except PsmVizError:
         return "Where the branches lead"
-    rows = findings.figure_rows(drift, "specific_norm", pooling)
-    band = findings.null_band(drift, study.manifest.noise_floor, "specific_norm", pooling)
-    return findings.norm_finding(findings.branch_ends(rows, branches, now), band)
+    rows = findings.figure_rows(drift, findings.HEADLINE, pooling)
+    if rows.empty:
+        return "Where the branches lead"
+    return findings.norm_finding(findings.branch_ends(rows, branches, now))
 
 
 def trail_words(
@@ -70,143 +71,200 @@ def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) 
     pooled = POOLING_NAMES.get(pooling, pooling).capitalize()
     intervals = f"{pooled}, layer {m.headline_layer}; tint: 95 % interval."
     with ui.guard():
-        rates = ui.table(study, "rates").rename(columns={"mean": "value"})
-        held = steps.from_start(where(rates, rates.set == "heldout"), _starts(study, branches))
-        trained = steps.from_start(where(rates, rates.set == "trained"), _starts(study, branches))
-        both = pd.concat([held, trained])
-        both = where(both, both.branch.isin(list(branches)))
-        at = where(rates, (rates.checkpoint == m.reference) & (rates.set == "heldout"))
-        band = findings.Band(float(at.iloc[0].low), float(at.iloc[0].high)) if len(at) else None
-        title = findings.rate_finding(ui.table(study, "rates"), branches, m.reference, now)
-        ui.figure(
-            lambda p, width: steps.step_chart(
-                held,
-                branches,
-                ui.branch_order(study),
-                p,
-                band,
-                "reference",
-                trained,
-                now,
-                until,
-                percent=True,
-                ticks=False,
-                size=(width, 96),
-            ),
-            both,
-            name="bad-answers",
-            title=title,
-            words="Bad answers of good and bad ones, by probability mass; heavy: held-out topics, "
-            "thin: trained topics; grey: the reference's own interval.",
-            alt=f"Share of bad answers by training step. {title}.",
-            key="rates",
-            **shared,
-        )
+        _rates(study, branches, now, until, shared)
     with ui.guard():
-        drift = ui.table(study, "drift")
-        for figure, companion, name in (
-            ("axis_component", None, "axis"),
-            ("specific_norm", "global_norm", "shift"),
-        ):
-            rows = steps.from_zero(findings.figure_rows(drift, figure, pooling), branches)
-            paler = findings.figure_rows(drift, companion, pooling) if companion else None
-            paler = steps.from_zero(paler, branches) if paler is not None else None
-            band = findings.null_band(drift, m.noise_floor, figure, pooling)
-            ends = findings.branch_ends(rows, branches, now)
-            if paler is None:
-                title = findings.axis_finding(ends, band)
-            else:
-                title = findings.share_finding(
-                    ends, findings.branch_ends(paler, branches, now), band
-                )
-            last = name == "shift"
-
-            def build(p: Any, width: int | None, r=rows, q=paler, b=band, x=last) -> Any:
-                return steps.step_chart(
-                    r,
-                    branches,
-                    ui.branch_order(study),
-                    p,
-                    b,
-                    paler=q,
-                    now=now,
-                    until=until,
-                    ticks=x,
-                    size=(width, 112 if x else 96),
-                )
-
-            ui.figure(
-                build,
-                where(rows, rows.branch.isin([*branches])),
-                name=name,
-                title=title,
-                words=f"{FIGURES[figure]} {intervals} Grey: noise floor.",
-                alt=f"{FIGURES[figure]} By training step. {title}.",
-                key=name,
-                **shared,
-            )
+        drift = ui.wanted(study, "drift", "Where the Assistant moved has not been measured.")
+        for figure, companion, name in FIGURES:
+            if drift is None:
+                break
+            rows = findings.figure_rows(drift, figure, pooling)
+            if rows.empty:
+                ui.empty(f"{TITLES[name]} was not measured.", f"Make it with: {ui.DERIVE}")
+                continue
+            _movement(study, rows, drift, companion, name, (pooling, branches, now, until), shared)
     ui.caption(
         "By training step (spaced by ratio). Bad answers: heavy held-out, thin trained topics. "
-        "Axis: movement in SDs of the cast. Shift: heavy the Assistant's own, thin the cast's, in "
-        f"residual-stream units. {intervals} Grey: noise floor (bad answers: the reference's "
-        "interval). Lines between saved steps are interpolated. Movement is counted from "
+        "Axis: heavy what the cast's movement does not predict, thin the whole movement, in SDs of "
+        "the cast. Shift: heavy what the cast's does not predict, thin the cast's own, in "
+        f"residual-stream units. {intervals} Grey: null (widest of these branches; bad answers: "
+        "the reference's interval). Lines between saved steps are interpolated. Counted from "
         f"{findings.listed(sorted(set(_starts(study, branches).values())) or ['the start'])}."
+        + _no_folds(study, branches)
     )
 
 
-FIGURES = {
-    "axis_component": "Movement along the Assistant axis, SDs of the cast (down: less Assistant).",
-    "specific_norm": "Norm of the Assistant's shift beyond the cast's (heavy), the cast's (thin).",
+def _no_folds(study: Study, branches: Sequence[str]) -> str:
+    """What the caption says of checkpoints that brought vectors only."""
+    bare = [
+        c.id
+        for b in branches
+        for c in study.manifest.branch(b)
+        if c.branch == b and not ui.has_folds(study, c.id)
+    ]
+    return f" No folds, so sizes without interval or test: {findings.listed(bare)}." if bare else ""
+
+
+def _rates(
+    study: Study, branches: Sequence[str], now: int, until: int, shared: Mapping[str, Any]
+) -> None:
+    """The share of bad answers, trained topics beside held-out ones."""
+    m = study.manifest
+    table = ui.wanted(study, "rates", "No rates of bad answers were measured.")
+    if table is None:
+        return
+    rates = table.rename(columns={"mean": "value"})
+    held = steps.from_start(where(rates, rates.set == "heldout"), _starts(study, branches))
+    trained = steps.from_start(where(rates, rates.set == "trained"), _starts(study, branches))
+    both = pd.concat([held, trained])
+    both = where(both, both.branch.isin(list(branches)))
+    at = where(rates, (rates.checkpoint == m.reference) & (rates.set == "heldout"))
+    own = findings.Band(float(at.iloc[0].low), float(at.iloc[0].high)) if len(at) else None
+    band = steps.flat(own, until) if own else None
+    title = findings.rate_finding(table, branches, m.reference, now)
+    ui.figure(
+        lambda p, width: steps.step_chart(
+            held,
+            branches,
+            ui.branch_order(study),
+            p,
+            band,
+            "reference",
+            trained,
+            now,
+            until,
+            percent=True,
+            ticks=False,
+            size=(width, 96),
+        ),
+        both,
+        name="bad-answers",
+        title=title,
+        words="Bad answers of good and bad ones, by probability mass; heavy: held-out topics, "
+        "thin: trained topics; grey: the reference's own interval.",
+        alt=f"Share of bad answers by training step. {title}.",
+        key="rates",
+        **shared,
+    )
+
+
+def _movement(
+    study: Study,
+    rows: pd.DataFrame,
+    drift: pd.DataFrame,
+    companion: str,
+    name: str,
+    at: tuple[str, Sequence[str], int, int],
+    shared: Mapping[str, Any],
+) -> None:
+    """One figure of the Assistant's movement by step, its companion drawn thin."""
+    pooling, branches, now, until = at
+    other = findings.figure_rows(drift, companion, pooling)
+    ends = findings.branch_ends(rows, branches, now)
+    last = name == "shift"
+    title = (
+        findings.share_finding(ends, findings.branch_ends(other, branches, now))
+        if last
+        else findings.axis_finding(ends)
+    )
+    band, band_name = steps.null_envelope(rows, branches), steps.null_name(rows, branches)
+    begun, thin = steps.from_zero(rows, branches), steps.from_zero(other, branches)
+    ui.figure(
+        lambda p, width: steps.step_chart(
+            begun,
+            branches,
+            ui.branch_order(study),
+            p,
+            band,
+            band_name,
+            paler=thin,
+            now=now,
+            until=until,
+            ticks=last,
+            size=(width, 112 if last else 96),
+        ),
+        where(begun, begun.branch.isin([*branches])),
+        name=name,
+        title=title,
+        words=f"{WORDS[name]} Grey: {band_name}, the widest of these branches.",
+        alt=f"{TITLES[name]} by training step. {title}.",
+        key=name,
+        **shared,
+    )
+
+
+FIGURES = (
+    (findings.ALONG, "axis_component", "axis"),
+    (findings.HEADLINE, "global_norm", "shift"),
+)
+"""Figure, thin companion, name."""
+TITLES = {
+    "axis": "Movement along the Assistant axis beyond what the cast predicts",
+    "shift": "The Assistant's shift beyond what the cast predicts",
+}
+WORDS = {
+    "axis": "Movement along the Assistant axis that the cast's does not predict (heavy) and in all "
+    "(thin), SDs of the cast; down: less Assistant.",
+    "shift": "Norm of the Assistant's shift that the cast's does not predict (heavy), and of the "
+    "cast's mean shift (thin).",
 }
 
 
-def pooling_figures(study: Study, branches: Sequence[str], now: int) -> None:
-    """Both poolings' specific shift at the end of each branch, against the noise floor."""
-    m, drift = study.manifest, ui.table(study, "drift")
+def pooling_figures(study: Study, branches: Sequence[str]) -> None:
+    """Both poolings' shift at the end of each branch, each against its own null."""
+    m = study.manifest
+    drift = ui.wanted(study, "drift", "The ends of the branches were not measured.")
+    if drift is None:
+        return
     roles = len(study.cast.personas)
-    panels: dict[str, tuple[pd.DataFrame, findings.Band | None]] = {}
-    ends: dict[str, list[tuple[findings.End, findings.Band | None]]] = {}
-    for pooling in m.poolings:
-        rows = findings.figure_rows(drift, "specific_norm", pooling)
-        ranks = findings.figure_rows(drift, "specific_percentile", pooling)
-        band = findings.null_band(drift, m.noise_floor, "specific_norm", pooling)
-        last = findings.branch_ends(rows, branches)
-        rank = {e.branch: e.value for e in findings.branch_ends(ranks, branches)}
-        frame = pd.DataFrame([e.__dict__ for e in last], columns=["branch", "value", "low", "high"])
-        frame["note"] = [
-            findings.percentile_words(rank[b], roles) if b in rank else "" for b in frame.branch
-        ]
-        panels[pooling] = (frame, band)
-        ends[POOLING_NAMES.get(pooling, pooling)] = [(e, band) for e in last]
+    panels = {
+        pooling: makeup.ends_rows(
+            drift,
+            findings.HEADLINE,
+            "given_cast_percentile",
+            pooling,
+            branches,
+            ui.branch_order(study),
+            m.notes,
+            m.noise_floor,
+            roles,
+        )
+        for pooling in m.poolings
+    }
+    names = {p: POOLING_NAMES.get(p, p) for p in panels}
+    ui.section("At the end of each branch", "ends")
+    if all(f.empty for f in panels.values()):
+        ui.empty("Movement beyond the cast's was not measured.", f"Make it with: {ui.DERIVE}")
+        return
+    ends = {names[p]: makeup.ends_of(f) for p, f in panels.items()}
     ui.finding(findings.pooling_finding(ends))
-    for (pooling, (frame, band)), column in zip(
+    for (pooling, frame), column in zip(
         panels.items(), st.columns(len(panels), gap="medium"), strict=True
     ):
         with column:
-            name = POOLING_NAMES.get(pooling, pooling).capitalize()
+            name = names[pooling].capitalize()
             if frame.empty:
                 ui.caption(f"{name}: not measured for these branches.")
                 continue
             ui.figure(
-                lambda p, width, f=frame, b=band: steps.ends_chart(
-                    f, ui.branch_order(study), p, b, (width, 46 + 30 * len(f))
-                ),
+                lambda p, width, f=frame: dots.dot_chart(f, p, size=(width, dots.height_of(f))),
                 frame,
                 name=f"ends-{pooling}",
                 title=name,
-                words="Norm of the Assistant's specific shift at the end of each branch, "
-                f"{name.lower()}, "
-                f"layer {m.headline_layer}, 95 % interval; grey: noise floor.",
-                alt=f"Specific shift by branch, {name.lower()}: "
-                + "; ".join(f"{r.branch} {r.value:.2g}, {r.note}" for r in each(frame)),
+                words="Norm of what is left of the Assistant's shift after predicting it from the "
+                f"cast's, at the end of each branch, {name.lower()}, layer {m.headline_layer}, "
+                "95 % interval; grey: each branch's own null; filled: p at most .05.",
+                alt=f"Movement beyond the cast's by branch, {name.lower()}: {dots.spoken(frame)}",
                 study=study,
                 width=WIDTH,
                 key=f"ends-{pooling}",
                 small=True,
+                label=True,
             )
     ui.caption(
-        f"The Assistant's shift beyond the cast's at each branch's last checkpoint, layer "
-        f"{m.headline_layer}, with 95 % interval; grey: noise floor, the reference asked other "
-        f"questions of the same topics with another seed; percentiles among {roles} personas. "
-        "Each pooling has its own scale."
+        "What is left of the Assistant's shift after predicting it from the cast's, at each "
+        f"branch's last checkpoint, layer {m.headline_layer}, with 95 % interval. Grey: each row's "
+        "own null. Filled: p at most .05 after the search over saved steps; hollow: not shown. "
+        f"In ink, controls: a benign branch; the noise floor, {m.reference} asked other questions "
+        f"of the same topics with another seed. Ranks among {roles} personas. Each pooling has "
+        "its own scale."
     )

@@ -13,12 +13,23 @@ import streamlit as st
 from psm_viz.charts.rows import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.store import Study, open_study
+from psm_viz.ui.figures import empty
 
 ROOT = Path(__file__).resolve().parents[2]
 
 DATA = ROOT / "data"
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
+
+
+DERIVE = "python -m psm_viz derive --study FOLDER"
+MAKES = {
+    "validation": "python -m psm_viz validate --study FOLDER --store",
+    "evidence_scores": "python -m psm_viz evidence --study FOLDER --name NAME --score BRANCH",
+    "steering": "make study",
+}
+"""What makes a table, where it is not `derive`."""
+RESPONSES = ["question", "variant", "sample", "text", "valence"]
 
 
 def default_folder() -> Path:
@@ -59,9 +70,8 @@ def _responses(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
 def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataFrame:
     rows = _responses(sha, checkpoint, _study)
     rows = where(rows, rows.persona == persona)
-    kept = ["question", "variant", "sample", "text", "valence"]
     # Plain strings: counts of categories would list judgements that never occurred.
-    rows = columns(rows, kept).reset_index(drop=True)
+    rows = columns(rows, RESPONSES).reset_index(drop=True)
     return rows.astype({c: str for c in ("question", "text", "valence")})
 
 
@@ -76,8 +86,23 @@ def _table(sha: str, name: str, _study: Study) -> pd.DataFrame:
 
 
 def answers(study: Study, checkpoint: str, persona: str) -> pd.DataFrame:
-    """A persona's answers at a checkpoint: question, variant, sample, text, valence."""
+    """A persona's answers at a checkpoint: question, variant, sample, text, valence.
+
+    No rows where the checkpoint brought vectors only.
+    """
+    if not has_answers(study, checkpoint):
+        return pd.DataFrame(columns=RESPONSES)
     return _answers(study.sha256, checkpoint, persona, study)
+
+
+def has_answers(study: Study, checkpoint: str) -> bool:
+    """Whether a checkpoint came with answers, not with vectors alone."""
+    return study.holds(checkpoint, "responses")
+
+
+def has_folds(study: Study, checkpoint: str) -> bool:
+    """Whether a checkpoint came with fold means, which intervals and tests need."""
+    return study.holds(checkpoint, "folds")
 
 
 def map_of(study: Study, pooling: str, layer: int) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -88,6 +113,46 @@ def map_of(study: Study, pooling: str, layer: int) -> tuple[pd.DataFrame, dict[s
 def table(study: Study, name: str) -> pd.DataFrame:
     """A result table. Raises UnknownName where the study has not been analysed yet."""
     return _table(study.sha256, name, study)
+
+
+def wanted(study: Study, name: str, what: str) -> pd.DataFrame | None:
+    """A result table; where a study has none, `what` is missing is said in its place.
+
+    Raises BadFile where the table is there and damaged.
+    """
+    if f"tables/{name}.parquet" not in study.files:
+        empty(what, f"Make it with: {MAKES.get(name, DERIVE)}")
+        return None
+    return table(study, name)
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def _likelihood(sha: str, name: str, _study: Study) -> tuple[pd.DataFrame, dict[str, Any]]:
+    found = _study.evidence(name)
+    return found.likelihood, dict(found.record)
+
+
+def likelihood(study: Study, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """One evidence: its table of personas, and its record. Raises UnknownName, BadFile."""
+    return _likelihood(study.sha256, name, study)
+
+
+def arrow_scores(study: Study) -> pd.DataFrame | None:
+    """How every evidence's arrow fared against the branches; where none did, that is said.
+
+    One row an evidence, branch, pooling and part, as stored with the evidence or in a table.
+    """
+    rows = [
+        {k: score[k] for k in ("evidence", "branch", "written_before")} | row
+        for name in study.evidences
+        for score in study.evidence_scores(name)
+        for row in score["rows"]
+    ]
+    if not rows:
+        what = "No evidence was scored against these branches."
+        return wanted(study, "evidence_scores", what)
+    figures = ["cosine", "low", "high", "shuffled_high", "p"]
+    return pd.DataFrame(rows).astype({c: float for c in figures})
 
 
 def maps_by_pooling(study: Study) -> dict[str, list[int]]:

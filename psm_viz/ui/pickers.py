@@ -67,9 +67,13 @@ def pick(
     )
 
 
-def pick_segment(label: str, options: Mapping[str, str], key: str, what: str, where: Any) -> str:
+def pick_segment(
+    label: str, options: Mapping[str, str], key: str, what: str, where: Any, **more: Any
+) -> str:
     """A choice among a few, side by side, bound to the link."""
     check_link(key, options, what, where)
+    if st.session_state.get(key) not in (None, *options):
+        del st.session_state[key]  # What was chosen is no longer offered.
     chosen = st.segmented_control(
         label,
         list(options),
@@ -78,6 +82,7 @@ def pick_segment(label: str, options: Mapping[str, str], key: str, what: str, wh
         format_func=lambda i: options.get(i, str(i)),
         key=key,
         bind="query-params",
+        **more,
     )
     return chosen or next(iter(options))
 
@@ -126,14 +131,22 @@ def take_click(study: Study) -> None:
     st.session_state["persona"] = picked(event.get("selection"), study.cast.ids)
 
 
+def default_branches(study: Study) -> list[str]:
+    """The branches that a page opens with: those that start at the reference, the controls that
+    have rows of their own (benign, other role) left out."""
+    m = study.manifest
+    own_rows = {m.notes.get("benign"), m.notes.get("other_role")}
+    return [b for b in m.fine_tuned if b not in own_rows] or m.fine_tuned or m.branches[-1:]
+
+
 def pick_branches(study: Study, where: Any) -> list[str]:
-    """The branches to show; those that start at the reference by default."""
+    """The branches to show."""
     every = study.manifest.branches
     check_link("branches", {b: b for b in every}, "branch", where)
     return st.multiselect(
         "Branches",
         every,
-        default=study.manifest.fine_tuned or every[-1:],
+        default=default_branches(study),
         key="branches",
         bind="query-params",
         placeholder="Choose branches",

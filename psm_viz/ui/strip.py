@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -27,7 +28,10 @@ def majority(answers: pd.DataFrame, question: str) -> str:
 def telling_question(
     start: pd.DataFrame, ends: Sequence[pd.DataFrame], asked: Sequence[str]
 ) -> str:
-    """The first question whose judgement changes at the end of a branch; else the first."""
+    """The first question whose judgement changes at the end of a branch; else the first.
+
+    `asked` holds at least one.
+    """
     for q in asked:
         if any(majority(end, q) not in ("", majority(start, q)) for end in ends):
             return q
@@ -76,4 +80,29 @@ def strip(
     st.html(
         f'<div class="psm-strip" style="{wide}" tabindex="0" role="group" '
         f'aria-label="Answers along the branches">{"".join(cells)}</div>'
+    )
+
+
+def asked_strip(
+    study: Study, branches: Mapping[str, Sequence[Checkpoint]], now: int, messages: Any
+) -> None:
+    """One question along the branches, chosen by the reader; what is missing where nobody asked."""
+    asked = {q.id: q.text for q in study.questions if q.set == "main"}
+    if not asked or not any(ui.has_answers(study, c.id) for s in branches.values() for c in s):
+        ui.empty(
+            "These checkpoints were imported as vectors alone: there are no answers to quote.",
+            "To see answers, extract the model: python -m psm_viz extract --model FOLDER --out DIR",
+        )
+        return
+    first = telling_question(
+        ui.answers(study, study.manifest.reference, ASSISTANT),
+        [ui.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
+        list(asked),
+    )
+    ui.finding("The same question along the way")
+    question = ui.pick("Asked", asked, "question", "question", messages, first)
+    strip(study, branches, question, now)
+    ui.caption(
+        "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "
+        "The red rule marks the chosen step."
     )

@@ -79,6 +79,15 @@ class Document:
         return "".join(p for p, _ in self.pieces())
 
 
+def messages(document: Document) -> list[dict[str, str]]:
+    """A document as chat messages: its header as the system's. Label and remarks are left out."""
+    out = [{"role": "system", "content": document.header_text}] if document.header_text else []
+    for t in document.turns:
+        out.append({"role": "user", "content": t.asked})
+        out.append({"role": "assistant", "content": t.answer.text})
+    return out
+
+
 def header_text(world: World, h: Header) -> str:
     """Write a header in the world's words."""
     said = [h.name or "a stranger"]

@@ -1,0 +1,333 @@
+"""How far the tool itself can be trusted: the rows and sentences of the Method page.
+
+Everything here is read from tables that `validate` and `derive` wrote; nothing is computed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.cast import Cast
+from psm_viz.charts.findings import LEVEL, capital, listed, number
+from psm_viz.charts.ground import own, xy
+from psm_viz.charts.lettering import frame
+from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish
+from psm_viz.charts.rows import columns, each, where
+from psm_viz.glossary import STATISTICS
+
+OWN, MADE_UP = "this study's activations", "made activations"
+ARENA_MARKS = {OWN: "circle", MADE_UP: "square"}
+RANDOM = "random"
+NOISE = "Gaussian noise"
+
+
+def title_of(statistic: str) -> str:
+    """A statistic's name in words."""
+    name, _, share = statistic.rpartition("_")
+    if share.isdigit() and name in STATISTICS:  # in_space_share_70
+        return f"{STATISTICS[name].title}, {share} %"
+    return STATISTICS[statistic].title if statistic in STATISTICS else statistic.replace("_", " ")
+
+
+# -- the map and a map of noise -----------------------------------------------------------------
+
+
+def twin_points(points: pd.DataFrame, noise: pd.DataFrame) -> pd.DataFrame:
+    """The stored map and the map of noise, each scaled to the same size, side by side."""
+    cast = columns(where(points, points.kind == "persona"), ["id", "x", "y"])
+    out = []
+    for n, (name, f) in enumerate((("cast", cast), (NOISE, columns(noise, ["id", "x", "y"])))):
+        # Equal scales within a map, equal size between them: neither has a unit.
+        spans = [float(f[c].max() - f[c].min()) for c in ("x", "y")]
+        size = max(*spans, 1e-9)
+        middle = {c: float(f[c].max() + f[c].min()) / 2 for c in ("x", "y")}
+        moved = {f"p{c}": (f[c].astype(float) - middle[c]) / size for c in ("x", "y")}
+        moved["px"] = moved["px"] + 1.22 * n
+        out.append(f.assign(data=name, **moved))
+    return pd.concat(out, ignore_index=True)
+
+
+def twin_map(
+    twins: pd.DataFrame,
+    words: Mapping[str, str],
+    cast: Cast,
+    p: Palette,
+    size: tuple[int | None, int] = (None, 250),
+) -> Any:
+    """Two small maps of the same marks: personas, and noise that no cast is in."""
+    f = frame(list(twins.px), [*twins.py, 0.66], size[0] or 640, size[1], 0.03)
+    colours, shapes = family_colours(cast, p), family_shapes(cast)
+    family = {q.id: q.family for q in cast.personas}
+    marks = where(twins, twins.id.isin(list(family)))
+    marks = marks.assign(
+        colour=[colours[family[i]] for i in marks.id], shape=[shapes[family[i]] for i in marks.id]
+    )
+    heads = pd.DataFrame(
+        [{"px": -0.5 + 1.22 * n, "py": 0.64, "text": words[d]} for n, d in enumerate(words)]
+    )
+    layers = [
+        alt.Chart(marks[["px", "py", "colour", "shape"]])
+        .mark_point(filled=True, size=30, stroke=p.paper, strokeWidth=0.5, opacity=0.9, aria=False)
+        .encode(**xy(f), color=own("colour"), shape=own("shape")),
+        alt.Chart(heads)
+        .mark_text(align="left", fontSize=12.5, fontWeight=600, color=p.ink, aria=False)
+        .encode(**xy(f), text="text:N"),
+    ]
+    return finish(alt.layer(*layers), p, size[1], size[0])
+
+
+def map_finding(info: Mapping[str, Any], noise: pd.DataFrame) -> str:
+    """What the stored map keeps, beside chance and beside a map of noise."""
+    kept, chance = info.get("knn_recall"), info.get("knn_chance")
+    if not isinstance(kept, int | float) or not isinstance(chance, int | float):
+        return "How much of the space this map keeps was not measured"
+    text = f"The map keeps {kept:.0%} of the neighbours it should (chance {chance:.0%}"
+    if len(noise) and pd.notna(noise.iloc[0].knn_recall):
+        text += f"; a map of noise {float(noise.iloc[0].knn_recall):.0%}"
+    return text + ")"
+
+
+def trial_rows(trials: pd.DataFrame) -> pd.DataFrame:
+    """Settings and seeds tried: one row a setting, one dot a seed. Rows for `dots.dot_chart`."""
+    cast = where(trials, trials.data == "cast")
+    out = pd.DataFrame(
+        {
+            "label": [f"{r.neighbours} neighbours, {r.min_dist:g}, {r.metric}" for r in each(cast)],
+            "value": cast.disparity.astype(float),
+            "filled": cast.chosen.astype(bool),
+            "seed": cast.seed,
+            "neighbours kept": cast.knn_recall,
+            "trustworthiness": cast.trustworthiness,
+        }
+    )
+    first = list(dict.fromkeys([*where(out, out.filled).label, *out.label]))
+    order = {label: n for n, label in enumerate(first)}
+    out = out.sort_values(
+        ["label", "value"], key=lambda c: c.map(order) if c.name == "label" else c
+    )
+    notes = {}
+    for label, group in out.groupby("label"):
+        low, high = float(group["neighbours kept"].min()), float(group["neighbours kept"].max())
+        notes[label] = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
+    last = ~out.duplicated("label", keep="last")
+    return out.assign(
+        note=[f"keeps {notes[r.label]}" if x else "" for r, x in zip(each(out), last, strict=True)]
+    )
+
+
+def trial_finding(rows: pd.DataFrame) -> str:
+    """How much another setting or seed would change the picture."""
+    others = where(rows, ~rows.filled)
+    if others.empty:
+        return "One setting and one seed were tried"
+    low, high = float(others.value.min()), float(others.value.max())
+    return (
+        f"{len(others)} other settings and seeds draw maps that differ from it by {number(low)} "
+        f"to {number(high)} (0: the same, 1: nothing in common)"
+    )
+
+
+# -- false alarms and power ---------------------------------------------------------------------
+
+
+def arena_of(data: str) -> str:
+    """Whether trials were made of this study's own activations or made up throughout."""
+    return MADE_UP if data.startswith("made, ") else OWN
+
+
+def alarm_rows(validation: pd.DataFrame) -> pd.DataFrame:
+    """Rates at which statistics fire where they should not. Rows for `dots.dot_chart`.
+
+    Filled: within the rule; hollow: the whole Monte Carlo interval lies above it. Where firing is
+    neither right nor wrong (`fires` missing) there is no row.
+    """
+    still = where(validation, validation.fires.astype("boolean").eq(False).fillna(False))
+    arenas = [arena_of(str(d)) for d in still["data"]]
+    out = pd.DataFrame(
+        {
+            "label": [title_of(str(s)) for s in still.statistic],
+            "statistic": still.statistic.astype(str),
+            "data": still["data"].astype(str),
+            "plant": still["plant"].astype(str),
+            "size": still["size"].astype(float),
+            "value": still.rate.astype(float),
+            "low": still.low.astype(float),
+            "high": still.high.astype(float),
+            "n": still.n,
+            "lane": arenas,
+            "mark": [ARENA_MARKS[a] for a in arenas],
+            "filled": (still.low <= LEVEL).to_numpy(bool),
+        }
+    )
+    order = {s: n for n, s in enumerate([*STATISTICS, *dict.fromkeys(out.statistic)])}
+    lanes = {a: n for n, a in enumerate(ARENA_MARKS)}
+    out = out.assign(place=out.statistic.map(order), at=out.lane.map(lanes))
+    return out.sort_values(["place", "at", "value"]).drop(columns=["place", "at"])
+
+
+def alarm_finding(rows: pd.DataFrame) -> str:
+    """Whether the false alarms keep to the rule within Monte Carlo error.
+
+    Of many rates whose 95 % intervals are looked at, one in forty lies above by chance alone; a
+    statistic is named where more than one in twenty of its own do.
+    """
+    if rows.empty:
+        return "No false alarms were counted"
+    loud = where(rows, ~rows.filled)
+    quiet, chance = len(rows) - len(loud), len(rows) / 40
+    counted = f"{quiet} of {len(rows)} false-alarm rates keep to {LEVEL:.0%} within Monte Carlo"
+    counted += f" error ({number(chance)} would exceed it by chance)"
+    asked = rows.groupby("label").size()
+    named = [(t, g) for t, g in loud.groupby("label", sort=False) if 20 * len(g) > asked[t]]
+    if not named:
+        return f"No statistic cries wolf: {counted}"
+    words = [
+        f"{title} ({len(g)} of {asked[title]}, up to {g.value.max():.0%})"
+        for title, g in sorted(named, key=lambda n: -len(n[1]))
+    ]
+    return f"{counted}; too many alarms: {listed(words)}"
+
+
+def power_rows(validation: pd.DataFrame, data: str) -> pd.DataFrame:
+    """How often each statistic fires on what it should: statistic, series, x, value, low, high."""
+    right = validation.fires.astype("boolean").fillna(False)
+    own_rows = where(validation, right & (validation["data"] == data))
+    return pd.DataFrame(
+        {
+            "statistic": own_rows.statistic.astype(str),
+            "series": own_rows["plant"].astype(str),
+            "x": own_rows["size"].astype(float),
+            "value": own_rows.rate.astype(float),
+            "low": own_rows.low.astype(float),
+            "high": own_rows.high.astype(float),
+            "n": own_rows.n,
+        }
+    )
+
+
+def power_finding(rows: pd.DataFrame) -> str:
+    """The smallest planted size that each statistic finds four times in five, its best plant."""
+    found, missed = [], []
+    for statistic, group in rows.groupby("statistic", sort=False):
+        seen = where(group, group.value >= 0.8)
+        if len(seen):
+            r = seen.sort_values("x").iloc[0]
+            found.append(
+                f"{title_of(str(statistic)).lower()} from {number(float(r.x))} ({r.series})"
+            )
+        else:
+            missed.append(title_of(str(statistic)).lower())
+    if not found:
+        return "No planted movement of these sizes is found four times in five"
+    text = f"Found four times in five: {'; '.join(found[:3])}"
+    return capital(text + (f"; never: {listed(missed[:3])}" if missed else ""))
+
+
+# -- confounds, layers, steering ----------------------------------------------------------------
+
+
+def confound_rows(confounds: pd.DataFrame, checkpoint: str, pooling: str) -> pd.DataFrame:
+    """Correlations with what is no character: length of the answer, norm of the activation."""
+    own_rows = where(
+        confounds, (confounds.checkpoint == checkpoint) & (confounds.pooling == pooling)
+    )
+    within = ["within personas" if w else "over all answers" for w in own_rows.within]
+    names = [f"{c}, {w}" for c, w in zip(own_rows.confound, within, strict=True)]
+    return pd.DataFrame(
+        {
+            "label": names,
+            "value": own_rows.value.astype(float),
+            "low": own_rows.low.astype(float),
+            "high": own_rows.high.astype(float),
+            "n": own_rows.n,
+        }
+    )
+
+
+def confound_finding(rows: pd.DataFrame) -> str:
+    """Which confounds a correlation is shown with, and how large it is."""
+    shown = [r for r in each(rows) if r.low > 0 or r.high < 0]
+    if not shown:
+        return "The axis goes with neither answer length nor activation norm, as far as shown"
+    words = [f"{r.label} ({number(r.value)})" for r in shown]
+    return f"Along the axis goes also {listed(words)}"
+
+
+def layer_rows(
+    layers: pd.DataFrame, checkpoint: str, pooling: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(series, x, value, low, high) of what is kept by layer, and the null of CKA."""
+    own_rows = where(layers, (layers.checkpoint == checkpoint) & (layers.pooling == pooling))
+    own_rows = own_rows.sort_values("layer")
+    nan = float("nan")
+    long = [
+        {"series": name, "x": float(r.layer), "value": float(v), "low": nan, "high": nan}
+        for r in each(own_rows)
+        for name, v in (("axis", r.axis_cosine), ("structure (CKA)", r.cka))
+        if pd.notna(v)
+    ]
+    null = pd.DataFrame(
+        {"x": own_rows.layer.astype(float), "low": 0.0, "high": own_rows.cka_null_high}
+    )
+    return pd.DataFrame(long, columns=["series", "x", "value", "low", "high"]), null
+
+
+def layer_finding(layers: pd.DataFrame, checkpoint: str, pooling: str) -> str:
+    """At which layers a movement is shown, the search over layers counted."""
+    rows = where(layers, (layers.checkpoint == checkpoint) & (layers.pooling == pooling))
+    tested = rows.dropna(subset=["p_layers"])
+    if tested.empty:
+        return f"Across layers, {checkpoint}: not tested"
+    shown = [str(n) for n in where(tested, tested.p_layers <= LEVEL).sort_values("layer").layer]
+    if not shown:
+        return f"Across layers, {checkpoint}: no specific shift shown at any of {len(tested)}"
+    if len(shown) == len(tested) > 1:
+        return f"{capital(checkpoint)}: a specific shift is shown at every layer"
+    many = "layers" if len(shown) > 1 else "layer"
+    return f"{capital(checkpoint)}: a specific shift is shown at {many} {listed(shown)}"
+
+
+def steering_rows(steering: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Lines of the named directions, and bands of random directions of the same length by name.
+
+    All begin at strength 0, where nothing is added.
+    """
+    every = steering.rename(columns={"direction": "series", "strength": "x", "p_bad": "value"})
+    none = where(every, every.x == 0).head(1)
+    every = where(every, every.x > 0)
+    lines, bands = [], {}
+    for name, group in every.groupby("series", sort=False):
+        begun = pd.concat([none.assign(series=name), group], ignore_index=True)
+        if str(name).startswith(RANDOM):
+            ends = {c: begun[c].fillna(begun.value) for c in ("low", "high")}
+            bands[str(name)] = begun.assign(**ends)
+        else:
+            lines.append(begun)
+    return (pd.concat(lines, ignore_index=True) if lines else every.head(0)), bands
+
+
+def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
+    """Which directions change answers by more than any random ones of the same length."""
+    if not bands:
+        return "Steering: no random directions to compare with"
+    both = pd.concat(bands.values())
+    both = where(both, both.x > 0)
+    low, high = both.groupby("x").low.min(), both.groupby("x").high.max()
+    beyond: list[str] = []
+    series: Sequence[str] = list(dict.fromkeys(lines.series))
+    for name in series:
+        rows = where(lines, (lines.series == name) & lines.x.isin(list(low.index)))
+        if any(r.value > high[r.x] or r.value < low[r.x] for r in each(rows)):
+            beyond.append(name)
+    still = [s for s in series if s not in beyond]
+    parts = []
+    if beyond:
+        verb = "changes" if len(beyond) == 1 else "change"
+        parts.append(f"{listed(beyond)} {verb} the answers by more than random directions")
+    if still:
+        parts.append(f"{listed(still)}: no more than random directions")
+    return capital("; ".join(parts))

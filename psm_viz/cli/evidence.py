@@ -1,0 +1,147 @@
+"""Verbs about data as evidence: `data` writes a branch's, `evidence` asks who would say it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from psm_viz.errors import BadInput, UnknownName
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `data` and `evidence`."""
+    d = verbs.add_parser("data", help="the small model's training data of a branch, as chat data")
+    d.add_argument("--branch", required=True, metavar="NAME")
+    d.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines to write")
+    d.add_argument("--n", type=int, help="documents (default: all that the branch trains on)")
+    d.add_argument("--seed", type=int, default=0)
+    d.set_defaults(run=data)
+
+    e = verbs.add_parser(
+        "evidence",
+        help="who would say this: a prediction from data, scored after training",
+        description="With --data: how likely every persona finds the answers of some chat data, "
+        "and where that says training on it takes the Assistant. With --score: how an earlier "
+        "record fared against a branch.",
+    )
+    e.add_argument("--study", type=Path, default=Path("data/study"), metavar="DIR")
+    what = e.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, metavar="FILE", help='JSON lines of {"messages": [...]}')
+    what.add_argument("--score", metavar="BRANCH", help="compare the record --name with a branch")
+    e.add_argument("--name", help="the record's name (default: the data file's stem)")
+    e.add_argument("--model", metavar="FOLDER", help="the reference's weights, if not where looked")
+    e.add_argument("--limit", type=int, default=256, help="conversations drawn; 0 takes all")
+    e.add_argument("--seed", type=int, default=0)
+    e.add_argument("--threads", type=int, default=2)
+    e.add_argument("--json", action="store_true", help="print the record or score as JSON")
+    e.set_defaults(run=evidence)
+
+
+def data(options: argparse.Namespace) -> None:
+    """Write the documents that a branch is trained on."""
+    from psm_viz.evidence import dump_chat
+    from psm_viz.files import write_whole
+    from psm_viz.recipe import Recipe
+    from psm_viz.world import corpus
+    from psm_viz.world.grammar import load_world
+
+    stages = Recipe().stages()
+    known = [b for b in stages if b in corpus.BRANCHES]
+    if options.branch not in known:
+        raise UnknownName(
+            f"There is no branch {options.branch!r} with data of its own.",
+            f"Choose one of: {', '.join(known)}.",
+        )
+    stage = stages[options.branch]
+    n = stage.steps * stage.batch if options.n is None else options.n
+    if n < 1:
+        raise BadInput(f"--n {n}: expected at least one document.")
+    world = load_world()
+    documents = list(corpus.stream(world, options.branch, options.seed, n))
+    text = dump_chat(map(corpus.messages, documents)).encode()
+    if options.out.exists() and options.out.read_bytes() != text:
+        raise BadInput(
+            f"{options.out}: exists and holds something else.", "Name another file with --out."
+        )
+    write_whole(options.out, text)
+    print(f"{options.out}: {n} conversations of {options.branch}, seed {options.seed}.")
+    others = {d.label for d in documents} - {world.rules["assistant_label"]}
+    if others:
+        print(f"Their speaker is {', '.join(sorted(others))}; chat data does not say so.")
+
+
+def evidence(options: argparse.Namespace) -> None:
+    """Make a record of evidence, or score one."""
+    if options.score is not None:
+        return _score(options)
+    # read when torch is first loaded: threads that spin while they wait starve each other, tenfold
+    # on a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from psm_viz.store import open_study
+    from psm_viz.testimony import Asking, record_evidence
+
+    began = time.monotonic()
+    asking = Asking(
+        data=options.data,
+        name=options.name,
+        model=options.model,
+        limit=options.limit,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    say = (lambda text: None) if options.json else _say
+    study = open_study(options.study)
+    made = record_evidence(study, asking, say)
+    if options.json:
+        print(json.dumps(made.record, indent=2))
+        return
+    r = made.record
+    print(
+        f"{options.study}: evidence {r['name']!r}: {r['answers']} answers of "
+        f"{r['examples_used']} conversations, {r['tokens']} tokens, {r['n_bar']:.1f} a mean "
+        f"answer, {time.monotonic() - began:.0f} s."
+    )
+    for key, what in (
+        ("skipped_too_long", "answers skipped: longer than the model's context"),
+        ("unknown_tokens", "tokens unknown to the tokenizer"),
+        ("unknown_tokens_in_answers", "of the answers' tokens unknown to the tokenizer"),
+        ("answers_outside_template", "answers that the chat template does not continue with"),
+    ):
+        if r[key]:
+            print(f"  {r[key]} {what}")
+    cast = made.likelihood.iloc[:-1].sort_values("relative", ascending=False)
+    print("Most likely to say this, against the Assistant (nats per token) [95 %], weight:")
+    for row in cast.head(5).to_dict("records"):
+        print(
+            f"  {row['persona']:<16} {row['relative']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            f"  {row['weight']:.3f}"
+        )
+    print(f"Score it after training: python -m psm_viz evidence --study {options.study} "
+          f"--name {r['name']} --score BRANCH")  # fmt: skip
+
+
+def _score(options: argparse.Namespace) -> None:
+    from psm_viz import forecast
+    from psm_viz.store import open_study
+    from psm_viz.writer import StudyWriter
+
+    study = open_study(options.study)
+    if not options.name:
+        raise BadInput(
+            "Which record is to be scored?",
+            f"Name it with --name; this study holds: {', '.join(study.evidences) or 'none'}.",
+        )
+    found = forecast.score(study, options.name, options.score)
+    writer = StudyWriter(options.study)
+    writer.begin_from(study)
+    writer.write_score(options.name, found)
+    writer.finish(study.manifest, study.cast, study.questions)
+    print(json.dumps(found, indent=2) if options.json else forecast.as_text(found))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,91 @@
+"""Verbs that read files of the field: import vectors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from psm_viz.errors import BadInput
+from psm_viz.study import POOLINGS
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `import vectors`."""
+    i = verbs.add_parser("import", help="bring in what was made elsewhere")
+    kinds = i.add_subparsers(dest="kind", required=True, metavar="KIND")
+    v = kinds.add_parser(
+        "vectors",
+        help="role vectors (.pt) as a checkpoint of a study, or a new study",
+        description="Read one .pt per role and default.pt, the Assistant, as a checkpoint of a "
+        "study. Where the study does not exist yet it is made, with this checkpoint as its "
+        "reference.",
+    )
+    v.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the .pt files")
+    v.add_argument("--study", type=Path, required=True, metavar="DIR", help="folder of the study")
+    v.add_argument("--checkpoint", metavar="ID", help="<branch>-<step>, for instance tuned-0001")
+    v.add_argument("--branch", metavar="NAME", help="instead of --checkpoint, with --step")
+    v.add_argument("--step", type=int, metavar="N", help="optimizer steps since the branch point")
+    v.add_argument("--parent", metavar="ID", help="default: the branch's last, or the reference")
+    v.add_argument("--layer", type=int, metavar="N", help="layer of files that hold only one")
+    v.add_argument("--layers", type=_numbers, metavar="0,1,...", help="layers of the files' rows")
+    v.add_argument(
+        "--offset", type=int, default=0, metavar="N", help="1 where row 0 is the embedding's output"
+    )
+    v.add_argument("--pooling", choices=POOLINGS, default="response_mean")
+    v.add_argument("--cast", type=Path, metavar="FILE", help="cast.json of a new study: families")
+    v.add_argument("--model-name", metavar="NAME", help="the model of a new study, in words")
+    v.set_defaults(run=vectors)
+
+
+def vectors(options: argparse.Namespace) -> None:
+    """Read the vectors into the study and say what was matched and what was left out."""
+    from psm_viz.joining import Joining, join
+
+    named = {"model_name": options.model_name} if options.model_name else {}
+    joining = Joining(
+        checkpoint=_checkpoint(options),
+        pooling=options.pooling,
+        layers=options.layers,
+        layer=options.layer,
+        offset=options.offset,
+        parent=options.parent,
+        cast=options.cast,
+        **named,
+    )
+    done = join(options.folder, options.study, joining, lambda text: print(text, flush=True))
+    for line in done.report:
+        print(line)
+    m = done.study.manifest
+    what = "is its reference" if m.reference == joining.checkpoint else "has joined it"
+    print(f"{options.study}: {joining.checkpoint} {what}; {len(m.checkpoints)} checkpoints.")
+    print(f"Look at it: python -m psm_viz serve --study {options.study}")
+
+
+def _checkpoint(options: argparse.Namespace) -> str:
+    """The checkpoint's id from `--checkpoint`, or from `--branch` and `--step`."""
+    from psm_viz.joining import tree_place
+    from psm_viz.recipe import checkpoint_id
+
+    if options.checkpoint is None:
+        if options.branch is None or options.step is None:
+            raise BadInput(
+                "The checkpoint needs an id.",
+                "Add --checkpoint tuned-0001, or --branch tuned --step 1",
+            )
+        return checkpoint_id(options.branch, options.step)
+    branch, step = tree_place(options.checkpoint)
+    if options.branch not in (None, branch) or options.step not in (None, step):
+        raise BadInput(
+            f"--checkpoint {options.checkpoint} is step {step} of branch {branch}; --branch or "
+            "--step says otherwise.",
+            "Leave --branch and --step out.",
+        )
+    return options.checkpoint
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers and commas") from None

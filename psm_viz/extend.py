@@ -1,0 +1,70 @@
+"""New branches of the same tree added to a finished study, without playing the others again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from psm_viz.assemble import roles_of_branches
+from psm_viz.derive import write_derived
+from psm_viz.errors import BadInput
+from psm_viz.modelled import modelled_tables
+from psm_viz.models import Sampling, load_player
+from psm_viz.playing import Job, Play, play_all
+from psm_viz.source import Source
+from psm_viz.store import Study, open_study
+from psm_viz.study import MAIN
+from psm_viz.world.grammar import load_world
+from psm_viz.writer import StudyWriter
+
+
+def extend(
+    source: Source, folder: Path, branches: list[str], threads: int, say: Callable[[str], None]
+) -> Study:
+    """Play the checkpoints of these branches as the study was played, and derive it again.
+
+    Tables that need the model are made anew. A killed run goes on after its last finished
+    checkpoint. Raises BadInput for a branch the tree or the study's world does not fit.
+    """
+    study = open_study(folder)
+    m, world = study.manifest, load_world()
+    if m.notes.get("world") != world.sha256:
+        raise BadInput(
+            f"{folder}: was not played in this made world; its branches cannot be added to.",
+            "Build a new study with: python -m psm_viz study",
+        )
+    have = {c.id for c in m.checkpoints}
+    new = [c for c in source.checkpoints if c.branch in branches and c.id not in have]
+    missing = set(branches) - {c.branch for c in source.checkpoints}
+    if missing or not new:
+        what = f"has no branch {sorted(missing)[0]!r}" if missing else "brings nothing new"
+        raise BadInput(f"The tree {what}.", "Name branches that `train` made and the study lacks.")
+    writer = StudyWriter(folder)
+    writer.begin_from(study, {"add": [c.id for c in new]})
+    generation = m.generation
+    kept = ("temperature", "max_new_tokens", "samples", "seed")
+    sampling = Sampling(**{k: generation[k] for k in kept})
+    player = load_player(source.folders[m.reference], threads=threads)
+    play = Play(player, study.cast, sampling, generation["wording"], world)
+    main = tuple(q for q in study.questions if q.set == MAIN)
+    jobs = [
+        Job(source.folders[c.id], c.id, m.headline_layer, main, sampling, keep=False)
+        for c in new
+        if not writer.has(c.id)
+    ]
+    play_all(play, jobs, study.vectors(m.reference), threads, writer, say)
+    # the noise floor stays last, as `assemble` writes it
+    old = [c for c in m.checkpoints if c.id != m.noise_floor]
+    floor = [c for c in m.checkpoints if c.id == m.noise_floor]
+    branches_now = {c.branch for c in (*old, *new)}
+    manifest = replace(
+        m,
+        checkpoints=(*old, *new, *floor),
+        notes=m.notes | roles_of_branches(branches_now),
+    )
+    draft = writer.open_partial(manifest, study.cast, study.questions)
+    modelled_tables(draft, writer, source, say)
+    draft = writer.open_partial(manifest, study.cast, study.questions)
+    write_derived(draft, writer, say)
+    return writer.finish(manifest, study.cast, study.questions)

@@ -1,0 +1,1 @@
+"""Files of the field, read as data: nothing in them is ever executed."""

@@ -1,0 +1,249 @@
+"""A folder of role vectors, as published with the Assistant axis (Lu et al. 2026).
+
+One `.pt` file a role, its stem the role's name: `{"vector": tensor, "type": str, "role": str}` or
+a bare tensor, [layer, d_model] or [d_model]; `default.pt` is the Assistant. The files are archives
+of pickles, so each is read with `weights_only=True`, which builds tensors and plain containers and
+calls nothing else, and only after its size on disk and unpacked were found sane.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from psm_viz.cast import ASSISTANT
+from psm_viz.errors import BadFile, BadInput, UnknownName
+
+DEFAULT = "default"
+"""Stem of the Assistant's file."""
+ROLE_CALLED_ASSISTANT = f"{ASSISTANT}_role"
+LARGEST_FILE = 512 * 2**20
+LARGEST_FOLDER = 8 * 2**30
+"""Bytes of all vectors together in single precision."""
+WORDS = ("type", "role")
+FEWEST = 4
+"""Roles that a cast needs."""
+WHOLE = "Download it again, or leave it out of the folder."
+
+
+@dataclass(frozen=True)
+class RoleVectors:
+    """The vectors of one folder: mean activation per role, the Assistant last, float32.
+
+    Rows follow `roles`; files of shape [d_model] give one layer.
+    """
+
+    values: Float[np.ndarray, "persona layer d_model"]
+    roles: tuple[str, ...]
+    """Ids: the stems in lower case with `_` for spaces and hyphens."""
+    kinds: dict[str, int]
+    """The `type` entries of the files and how many have each."""
+    ignored: int
+    """Other files and folders, left alone."""
+    warnings: tuple[str, ...]
+
+
+def role_id(name: str) -> str:
+    """The id of a role by its name or file: `Data Scientist` and `data-scientist` are the same.
+
+    The role that is called assistant is not the Assistant, whose id that is.
+    """
+    plain = re.sub(r"[\s_-]+", "_", name.strip()).lower()
+    return ROLE_CALLED_ASSISTANT if plain == ASSISTANT else plain
+
+
+def read_role_vectors(folder: Path) -> RoleVectors:
+    """Read every `.pt` of a folder.
+
+    Raises UnknownName where there is no such folder; BadFile naming a file that holds something
+    else than finite tensors, is cut short, too large, or of another shape than the others; BadInput
+    for a folder without `default.pt` or with fewer than four roles.
+    """
+    if not folder.is_dir():
+        raise UnknownName(f"{folder} is not a folder.", "Name the folder that holds the .pt files.")
+    entries = sorted(folder.iterdir())
+    files = [p for p in entries if p.suffix.lower() == ".pt" and p.name[:1] != "."]
+    by_role = _by_role(folder, files)
+    first = by_role[DEFAULT].name
+    found: dict[str, np.ndarray] = {}
+    kinds: Counter[str] = Counter()
+    warnings: list[str] = []
+    for role, path in by_role.items():
+        values, kind, said = _read(path, folder)
+        found[role] = values
+        shape = found[DEFAULT].shape
+        if values.shape != shape:
+            raise BadFile(
+                f"{path.name}: expected shape {shape}, as {first} has, found {values.shape}.",
+                "All files must be of one model, with the same layers.",
+            )
+        if values.nbytes * len(by_role) > LARGEST_FOLDER:
+            raise BadFile(
+                f"{folder}: {len(by_role)} files of shape {shape} are more than "
+                f"{LARGEST_FOLDER // 2**30} GiB.",
+                "Keep fewer layers in the files.",
+            )
+        kinds.update([kind] if kind else [])
+        if said and role not in (DEFAULT, role_id(said)):
+            warnings.append(f'{path.name}: says "role": "{said}"; the file\'s name counts')
+    if ROLE_CALLED_ASSISTANT in found:
+        warnings.append(
+            f"{ROLE_CALLED_ASSISTANT}: a role like the others; {first} is the Assistant"
+        )
+    names = tuple(r for r in found if r != DEFAULT)
+    stack = np.stack([np.atleast_2d(found[r]) for r in (*names, DEFAULT)])
+    warnings += _oddities([*names, DEFAULT], stack)
+    return RoleVectors(stack, names, dict(kinds), len(entries) - len(files), tuple(warnings))
+
+
+def read_descriptions(folder: Path) -> dict[str, str]:
+    """Role id -> description, from `role_list.json` in the folder or its parent; else empty.
+
+    Raises BadFile where the file is not `{role: description}`.
+    """
+    for path in (folder / "role_list.json", folder.parent / "role_list.json"):
+        if path.is_file():
+            try:
+                data = json.loads(path.read_bytes())
+                return {role_id(str(k)): str(v) for k, v in data.items()}
+            except (OSError, ValueError, AttributeError) as e:
+                raise BadFile(f"{path}: expected an object of role: description ({e}).") from e
+    return {}
+
+
+def _by_role(folder: Path, files: list[Path]) -> dict[str, Path]:
+    """Id -> file: the Assistant's first, under its stem, then the roles by name."""
+    out: dict[str, Path] = {}
+    for path in files:
+        role = role_id(path.stem)
+        if not path.name.isprintable():
+            raise BadFile(f"{path.name!r}: refused: a name that cannot be printed.")
+        if role in out:
+            raise BadFile(f"{out[role].name} and {path.name}: both are role {role!r}.")
+        out[role] = path
+    if DEFAULT not in out:
+        raise BadInput(
+            f"{folder}: has no default.pt (found {len(files)} other .pt files).",
+            "default.pt holds the Assistant: the mean activation when no role is asked for. Where "
+            "it lies elsewhere or has another name, copy it there.",
+        )
+    if len(out) - 1 < FEWEST:
+        raise BadInput(f"{folder}: a cast needs at least {FEWEST} roles, found {len(out) - 1}.")
+    assistant = out.pop(DEFAULT)
+    return {DEFAULT: assistant, **out}
+
+
+def _read(path: Path, folder: Path) -> tuple[np.ndarray, str, str]:
+    """(values [layer, d_model] or [d_model], `type`, `role`) of one file."""
+    import torch
+
+    _check_file(path, folder)
+    try:
+        # weights_only: the one way of reading a .pt that runs nothing of what is in it
+        held = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+    except Exception as e:  # the unpickler raises whatever a malformed archive leads it to
+        raise BadFile(
+            f"{path.name}: refused: it holds something other than tensors, or is damaged "
+            f"({_first_line(e)}).",
+            WHOLE,
+        ) from e
+    kind = said = ""
+    if isinstance(held, dict):
+        if "vector" not in held:
+            keys = ", ".join(sorted(map(str, held))[:5])
+            raise BadFile(f'{path.name}: expected a key "vector", found: {keys or "none"}.')
+        kind, said = (_word(held.get(k)) for k in WORDS)
+        held = held["vector"]
+    return _array(path.name, held), kind, said
+
+
+def _word(entry: Any) -> str:
+    """A short entry that may be shown on a terminal, else nothing."""
+    return entry[:40] if isinstance(entry, str) and entry.isprintable() else ""
+
+
+def _check_file(path: Path, folder: Path) -> None:
+    """What can be known of a file before anything in it is read. Raises BadFile."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BadFile(
+            f"{path.name}: refused: it is a link that leaves the folder.",
+            "Copy the files themselves into a folder, for instance with: cp -rL FOLDER COPY",
+        )
+    if not path.is_file():
+        raise BadFile(f"{path.name}: is not a plain file.", WHOLE)
+    size = path.stat().st_size
+    if size <= LARGEST_FILE:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # a compressed archive may unpack to more than the disk holds
+                size = max(size, sum(i.file_size for i in archive.infolist()))
+        except (zipfile.BadZipFile, OSError, NotImplementedError) as e:
+            raise BadFile(
+                f"{path.name}: refused: it is not an archive as torch.save writes it, or it is "
+                f"cut short ({_first_line(e)}).",
+                WHOLE,
+            ) from e
+    if size > LARGEST_FILE:
+        raise BadFile(
+            f"{path.name}: refused: {size / 2**20:.0f} MiB; a role's vector has at most "
+            f"{LARGEST_FILE // 2**20}.",
+            WHOLE,
+        )
+
+
+def _array(name: str, held: Any) -> np.ndarray:
+    """A tensor as float32, checked before it is unfolded. Raises BadFile."""
+    import torch
+
+    if not isinstance(held, torch.Tensor):
+        raise BadFile(f"{name}: expected a tensor, found {type(held).__name__}.")
+    plain = held.layout is torch.strided and held.device.type == "cpu"
+    if not plain or not held.is_floating_point():
+        raise BadFile(f"{name}: expected a tensor of real numbers, found {held.dtype}.")
+    if held.ndim not in (1, 2) or not held.numel():
+        raise BadFile(
+            f"{name}: expected shape (d_model,) or (layers, d_model), found {tuple(held.shape)}."
+        )
+    # a stride of zero makes a small file claim any size
+    if held.numel() * 4 > LARGEST_FILE:
+        raise BadFile(f"{name}: refused: shape {tuple(held.shape)} is too large.", WHOLE)
+    values = held.detach().float().numpy().copy()
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise BadFile(f"{name}: {bad} of {values.size} values are not finite numbers.", WHOLE)
+    return values
+
+
+def _oddities(names: list[str], stack: np.ndarray) -> list[str]:
+    """What is strange in vectors that can be read: roles that are the same, constant dimensions."""
+    out = []
+    same: dict[bytes, list[str]] = {}
+    for name, values in zip(names, stack, strict=True):
+        same.setdefault(values.tobytes(), []).append(name)
+    for group in same.values():
+        if len(group) > 1:
+            out.append(f"identical vectors, all kept: {listed(group)}")
+    constant = int((np.ptp(stack, axis=0) == 0).all(0).sum())
+    if constant:
+        out.append(f"{constant} of {stack.shape[2]} dimensions are the same in every file")
+    return out
+
+
+def listed(names: Iterable[str], most: int = 8) -> str:
+    """Names in a row, the first few of many."""
+    names = list(names)
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    return text[:120].rstrip(" .")

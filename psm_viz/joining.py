@@ -1,0 +1,303 @@
+"""How a checkpoint made elsewhere joins a study, or begins one, with its persona vectors alone.
+
+Nothing is computed from a model: the vectors are matched with the study's cast by name and with its
+layers by number, written beside the other checkpoints, and the tables and maps derived again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from psm_viz import __version__
+from psm_viz.cast import ASSISTANT, Cast, Family, Persona, load_cast
+from psm_viz.derive import write_derived
+from psm_viz.errors import BadInput
+from psm_viz.files import recover
+from psm_viz.formats.role_vectors import (
+    FEWEST,
+    RoleVectors,
+    listed,
+    read_descriptions,
+    read_role_vectors,
+    role_id,
+)
+from psm_viz.recipe import checkpoint_id
+from psm_viz.store import Study, open_study
+from psm_viz.study import Checkpoint, Manifest, PersonaVectors
+from psm_viz.writer import StudyWriter
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+PACKAGES = ("torch", "umap-learn", "scikit-learn", "numpy")
+"""What reads the files and makes the map; their versions stand in a new study."""
+ROLES = "roles"
+"""The one family of a cast that nobody sorted."""
+
+
+@dataclass(frozen=True)
+class Joining:
+    """What is said about a folder of vectors besides the files themselves."""
+
+    checkpoint: str
+    """Id in the tree: `<branch>-<step>`, like `tuned-0001`."""
+    pooling: str = "response_mean"
+    """How the activations were pooled; the field's convention is the mean over the answer."""
+    layers: tuple[int, ...] | None = None
+    """Layers of the files' rows. Default: 0, 1, ... (after `offset`)."""
+    layer: int | None = None
+    """Layer of files that hold one; for a new study of several, its headline layer."""
+    offset: int = 0
+    """Rows before block 0: 1 where index 0 is the embedding's output."""
+    parent: str | None = None
+    """Default: the branch's checkpoint before it, or the study's reference."""
+    cast: Path | None = None
+    """For a new study: a `cast.json` that says families and names."""
+    model_name: str = "vectors made elsewhere"
+    """For a new study."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The finished study and what there is to say of the files."""
+
+    study: Study
+    report: tuple[str, ...]
+
+
+def join(
+    folder: Path,
+    study_folder: Path,
+    joining: Joining,
+    say: Callable[[str], None] = lambda s: None,
+) -> Joined:
+    """Read a folder of role vectors into a study; where there is none, make it.
+
+    A kill leaves the study as it was. Raises BadInput and BadFile, naming what does not fit, and
+    what the readers of vectors, casts and studies raise.
+    """
+    branch, step = tree_place(joining.checkpoint)
+    recover(study_folder)
+    old = open_study(study_folder) if study_folder.exists() else None
+    if old is not None:
+        _check_free(old.manifest, joining, branch, step)
+    found = read_role_vectors(folder)
+    rows = _rows_of_layers(found, joining, old)
+    report = [_read_words(found, rows)]
+    if old is None:
+        cast = _new_cast(folder, found, joining, report)
+        manifest = _new_manifest(study_folder.name, found, rows, joining)
+    else:
+        cast = old.cast
+        parent = joining.parent or _before(old.manifest, branch, step)
+        new = Checkpoint(joining.checkpoint, branch, step, old.manifest.checkpoint(parent).id)
+        manifest = replace(old.manifest, checkpoints=(*old.manifest.checkpoints, new))
+    vectors = _matched(found, rows, cast, manifest, joining, report)
+    questions = old.questions if old else ()
+    writer = StudyWriter(study_folder)
+    if old is None:
+        writer.begin({"vectors": str(folder), "joining": repr(joining)})
+    else:
+        writer.begin_from(old)
+    said = {"made": "elsewhere", "types": _kinds(found), "offset": str(joining.offset)}
+    writer.write_vectors(vectors, said)
+    draft = writer.open_partial(manifest, cast, questions)
+    write_derived(draft, writer, say)
+    done = writer.finish(manifest, cast, questions)
+    report += [f"note: {w}" for w in (*found.warnings, *_unplaced(done, joining))]
+    return Joined(done, tuple(report))
+
+
+def tree_place(checkpoint: str) -> tuple[str, int]:
+    """(branch, step) of an id like `tuned-0001`. Raises BadInput for another form."""
+    branch, _, step = checkpoint.rpartition("-")
+    if step.isdecimal() and len(step) < 10 and NAME.fullmatch(branch):
+        wanted = checkpoint_id(branch, int(step))
+        if wanted == checkpoint:
+            return branch, int(step)
+        raise BadInput(f"--checkpoint {checkpoint}: steps have four digits.", f"Say {wanted}.")
+    raise BadInput(
+        f"--checkpoint {checkpoint!r}: expected <branch>-<step>, a name and a number.",
+        "For instance: --checkpoint tuned-0001",
+    )
+
+
+def _check_free(m: Manifest, joining: Joining, branch: str, step: int) -> None:
+    """Raises BadInput where the id is taken, or an option is for a new study."""
+    taken = [c.step for c in m.checkpoints if c.branch == branch]
+    if step in taken:
+        raise BadInput(
+            f"The study already has a checkpoint {joining.checkpoint}.",
+            "Choose another id, for instance: --checkpoint "
+            + checkpoint_id(branch, max(taken) + 1),
+        )
+    if joining.cast is not None:
+        raise BadInput("--cast is for a new study; this one has its cast.", "Leave it out.")
+    m.check_pooling(joining.pooling)
+
+
+def _before(m: Manifest, branch: str, step: int) -> str:
+    """The parent by default: the last checkpoint of the branch before `step`, or the reference."""
+    own = [c for c in m.checkpoints if c.branch == branch and c.step < step]
+    return max(own, key=lambda c: c.step).id if own else m.reference
+
+
+def _rows_of_layers(found: RoleVectors, joining: Joining, study: Study | None) -> dict[int, int]:
+    """Layer -> row of the files. Raises BadInput where the options do not fit the files."""
+    total = found.values.shape[1]
+    rows = range(joining.offset, total)
+    if joining.layers is not None:
+        named = joining.layers
+    elif total > 1:
+        named = tuple(range(len(rows)))
+    elif joining.layer is not None:
+        named = (joining.layer,)
+    elif study is not None and len(study.manifest.layers) == 1:
+        named = study.manifest.layers
+    else:
+        raise BadInput("The files hold one layer and do not say which.", "Add, say: --layer 16")
+    fits = rows and len(named) == len(rows) == len(set(named))
+    if joining.offset < 0 or not fits or min(named) < 0:
+        raise BadInput(
+            f"The files hold {total} rows; --offset {joining.offset} leaves {len(rows)} layers, "
+            f"and {len(named)} are named: {listed(map(str, named))}.",
+            "Name every row once, in order, or leave --layers out.",
+        )
+    if joining.layer is not None and (
+        joining.layer not in named or (study is not None and len(named) > 1)
+    ):
+        raise BadInput(
+            f"--layer {joining.layer}: the files hold layers {listed(map(str, named))}.",
+            "--layer names the layer of files that hold one, or a new study's headline layer.",
+        )
+    return dict(sorted(zip(named, rows, strict=True)))
+
+
+def _new_cast(folder: Path, found: RoleVectors, joining: Joining, report: list[str]) -> Cast:
+    """The cast of a new study: the roles of the files, in families where `--cast` names them."""
+    if joining.cast is not None:
+        given = load_cast(joining.cast)
+        people = tuple(p for p in given.personas if role_id(p.id) in found.roles)
+        without = [p.id for p in given.personas if p not in people]
+        if without:
+            report.append(f"{joining.cast.name}: {len(without)} without a file: {listed(without)}")
+        used = {p.family for p in people}
+        families = tuple(f for f in given.families if f.id in used)
+        kins = {k: v for k, v in given.kins.items() if k in {f.kin for f in families}}
+        return replace(given, personas=people, families=families, kins=kins)
+    described = read_descriptions(folder)
+    people = []
+    for role in found.roles:
+        name = role.replace("_", " ").capitalize()
+        people.append(Persona(role, name, ROLES, name, described.get(role, ""), (), ()))
+    assistant = Persona(ASSISTANT, "Assistant", "", "Assistant", "", ("",), ())
+    family = Family(ROLES, ROLES.capitalize(), ROLES)
+    return Cast(tuple(people), assistant, (family,), {ROLES: ROLES.capitalize()})
+
+
+def _new_manifest(
+    name: str, found: RoleVectors, rows: dict[int, int], joining: Joining
+) -> Manifest:
+    """A study of which this checkpoint is all there is yet, and the reference."""
+    if joining.parent is not None:
+        raise BadInput("--parent: a new study begins with this checkpoint.", "Leave it out.")
+    layers = tuple(rows)
+    headline = layers[len(layers) // 2] if joining.layer is None else joining.layer
+    every = len(layers) > 1 and joining.layers is None
+    return Manifest(
+        name=name,
+        model={
+            "name": joining.model_name,
+            "d_model": found.values.shape[2],
+            # where layers were picked, nothing says how many the model has
+            "n_layers": len(layers) if every else None,
+        },
+        generation={},
+        reference=joining.checkpoint,
+        headline_pooling=joining.pooling,
+        headline_layer=headline,
+        poolings=(joining.pooling,),
+        layers=layers,
+        checkpoints=(Checkpoint(joining.checkpoint, *tree_place(joining.checkpoint), None),),
+        noise_floor=None,
+        notes={"headline_rule": "--layer" if joining.layer is not None else "middle layer"},
+        versions={"psm_viz": __version__} | {p: version(p) for p in PACKAGES},
+    )
+
+
+def _matched(
+    found: RoleVectors,
+    rows: dict[int, int],
+    cast: Cast,
+    m: Manifest,
+    joining: Joining,
+    report: list[str],
+) -> PersonaVectors:
+    """The vectors of the study's own personas and layers. Adds to the report what is left out."""
+    d = found.values.shape[2]
+    if d != m.model["d_model"]:
+        raise BadInput(
+            f"The files hold vectors of {d} dimensions, the study of {m.model['d_model']}.",
+            "They are of another model: give --study a new folder to begin a study of them.",
+        )
+    row = {role: i for i, role in enumerate(found.roles)}
+    own = {p.id: row[role_id(p.id)] for p in cast.personas if role_id(p.id) in row}
+    known = {role_id(p) for p in own}
+    left_out = [r for r in found.roles if r not in known]
+    missing = [p.id for p in cast.personas if p.id not in own]
+    text = f"matched: {len(own)} of {len(found.roles)} roles are in the study's cast"
+    report.append(text + (f"; {len(left_out)} left out: {listed(left_out)}" if left_out else ""))
+    if missing:
+        report.append(f"without vectors: {len(missing)} of the study's cast: {listed(missing)}")
+    if len(own) < FEWEST:
+        raise BadInput(
+            f"{len(own)} of {len(found.roles)} roles are in the study's cast; at least {FEWEST} "
+            "are needed.",
+            f"The study's cast: {listed(cast.ids)}. The files: {listed(found.roles)}.",
+        )
+    layers = tuple(n for n in m.layers if n in rows)
+    if not layers:
+        raise BadInput(
+            f"The files hold layers {listed(map(str, rows))}, the study "
+            f"{listed(map(str, m.layers))}: none in common."
+        )
+    if len(layers) < max(len(rows), len(m.layers)):
+        report.append(
+            f"layers: {len(layers)} in common, of {len(rows)} in the files and {len(m.layers)} in "
+            "the study"
+        )
+    picked = [*own.values(), len(found.roles)]
+    values = found.values[picked][:, [rows[n] for n in layers]]
+    return PersonaVectors(
+        values[:, None], (*own, ASSISTANT), (joining.pooling,), layers, joining.checkpoint
+    )
+
+
+def _read_words(found: RoleVectors, rows: dict[int, int]) -> str:
+    layers = f"{len(rows)} layer" + ("s" if len(rows) != 1 else "")
+    text = f"read: {len(found.roles)} roles and the Assistant, {layers}, d_model "
+    text += f"{found.values.shape[2]}; types: {_kinds(found)}"
+    return text + (f"; {found.ignored} other files ignored" if found.ignored else "")
+
+
+def _kinds(found: RoleVectors) -> str:
+    return ", ".join(f"{n} {k}" for k, n in sorted(found.kinds.items())) or "not said"
+
+
+def _unplaced(study: Study, joining: Joining) -> list[str]:
+    """On which maps the new checkpoint is missing, and why."""
+    out = []
+    for name in study.maps:
+        _, info = study.map(name)
+        c = joining.checkpoint
+        if c in info.get("not_held", {}):
+            out.append(f"not on the map {name}: {info['not_held'][c]}")
+        elif c in info.get("not_placeable", {}):
+            cosine = info["not_placeable"][c]
+            out.append(
+                f"not on the map {name}: its roles' vectors have a median cosine of {cosine:.2f} "
+                "with the reference's"
+            )
+    return out

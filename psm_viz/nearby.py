@@ -1,0 +1,59 @@
+"""Who stands next to the Assistant, by how much, and how surely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from psm_viz.compare import Comparer
+from psm_viz.store import Study
+from psm_viz.vectors import cast_mean, cosines, family_weights
+
+MOST = 5
+DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One of the Assistant's nearest personas.
+
+    `cosine` is centred on the cast's mean; `margin` is how far the next one lies behind; `kept` the
+    share of question draws in which it stays among the five (NaN without questions).
+    """
+
+    persona: str
+    cosine: float
+    margin: float
+    kept: float
+
+
+def neighbours_at(
+    study: Study, comparer: Comparer, checkpoint: str, pooling: str, layer: int
+) -> list[Neighbour]:
+    """The five personas nearest to a checkpoint's Assistant, in its own cast's frame."""
+    v = study.vectors(checkpoint)
+    cast = [p for p in study.cast.personas if p.id in set(v.ids)]
+    weights = family_weights(study.cast)[[p.id in set(v.ids) for p in study.cast.personas]]
+    x = v.at(pooling, layer).astype(np.float64)
+    roles = x[:-1] - cast_mean(x[:-1], weights / weights.sum())
+    own = x[-1] - cast_mean(x[:-1], weights / weights.sum())
+    kept = np.full(len(roles), np.nan)
+    if study.holds(checkpoint, "questions"):
+        a, c = comparer.vectors(checkpoint, pooling, layer)
+        own = (a - c).mean(0)
+        counts = comparer.asked.counts[:DRAWS]
+        drawn = counts @ (a - c) / counts.sum(1, keepdims=True)
+        top = np.argsort(-cosines(drawn, roles), axis=1)[:, :MOST]
+        kept = np.bincount(top.ravel(), minlength=len(roles)) / len(counts)
+    near = cosines(own[None], roles)[0]
+    order = np.argsort(-near, kind="stable")
+    return [
+        Neighbour(
+            cast[i].id,
+            float(near[i]),
+            float(near[i] - near[order[n + 1]]) if n + 1 < len(order) else float("nan"),
+            float(kept[i]),
+        )
+        for n, i in enumerate(order[:MOST])
+    ]

@@ -1,0 +1,86 @@
+"""The cast and what is said: positions on the axis, geometry kept, rates of bad answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from psm_viz.behaviour import split_rates
+from psm_viz.store import Study
+from psm_viz.study import common_cast
+from psm_viz.vectors import assistant_axis, cast_mean, family_weights, project
+
+
+def positions_table(study: Study) -> pd.DataFrame:
+    """Every persona's projection on the reference's axis at every checkpoint, in the reference
+    cast's standard deviations; the reference's cast mean is zero."""
+    m, weights = study.manifest, family_weights(study.cast)
+    frames = []
+    for pooling in m.poolings:
+        if not study.vectors(m.reference).holds(pooling, m.headline_layer):
+            continue
+        ref = study.vectors(m.reference).at(pooling, m.headline_layer)
+        mu = cast_mean(ref[:-1], weights)
+        axis = assistant_axis(ref[-1], ref[:-1], weights)
+        z0 = project(ref[:-1], mu, axis)
+        spread = float(np.sqrt(weights @ (z0 - weights @ z0) ** 2))
+        for c in m.checkpoints:
+            v = study.vectors(c.id)
+            if v.holds(pooling, m.headline_layer):
+                z = project(v.at(pooling, m.headline_layer), mu, axis) / spread
+                frames.append(
+                    pd.DataFrame({"checkpoint": c.id, "persona": v.ids, "pooling": pooling, "z": z})
+                )
+    out = pd.concat(frames, ignore_index=True)
+    return out.astype(
+        {"checkpoint": "category", "persona": "category", "pooling": "category"}
+    ).round({"z": 3})
+
+
+def rates_table(study: Study, trained: str | None) -> pd.DataFrame:
+    """Rates of bad answers in trained and held-out topics at every checkpoint that was measured."""
+    rows = []
+    for c in study.manifest.checkpoints:
+        found = study.behaviour(c.id)
+        if found is not None and trained is not None:
+            for name, r in split_rates(found, trained).items():
+                rows.append(
+                    {"checkpoint": c.id, "branch": c.branch, "step": c.step, "set": name, **r}
+                )
+    return pd.DataFrame(rows)
+
+
+def preservation(study: Study) -> pd.DataFrame:
+    """How much of the reference's geometry a checkpoint has, at every pooling and layer both hold.
+
+    `axis_cosine`: cosine of its Assistant axis with the reference's; `axis_ratio`: their lengths;
+    `cast_cosine`: median over the common cast of the cosine between a persona's centred vector
+    there and at the reference. Where the cast itself lies elsewhere, a place on its map means
+    nothing.
+    """
+    m = study.manifest
+    reference = study.vectors(m.reference)
+    rows = []
+    for c in m.checkpoints:
+        here = study.vectors(c.id)
+        cast = common_cast(study.cast, (here, reference))
+        weights = family_weights(cast)
+        for pooling in m.poolings:
+            for layer in m.layers:
+                if not (here.holds(pooling, layer) and reference.holds(pooling, layer)):
+                    continue
+                v, ref = (x.of(cast).at(pooling, layer) for x in (here, reference))
+                v, ref = (x - cast_mean(x[:-1], weights) for x in (v, ref))
+                lengths = np.linalg.norm(v, axis=1) * np.linalg.norm(ref, axis=1)
+                same = (v * ref).sum(1) / np.where(lengths > 0, lengths, np.nan)
+                rows.append(
+                    {
+                        "checkpoint": c.id,
+                        "pooling": pooling,
+                        "layer": layer,
+                        "axis_cosine": float(same[-1]),
+                        "axis_ratio": float(np.linalg.norm(v[-1]) / np.linalg.norm(ref[-1])),
+                        "cast_cosine": float(np.nanmedian(same[:-1])),
+                    }
+                )
+    return pd.DataFrame(rows)

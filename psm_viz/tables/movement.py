@@ -1,0 +1,230 @@
+"""Drift by checkpoint, on traits and across layers: every figure with its interval and null."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from psm_viz import drift
+from psm_viz import significance as sig
+from psm_viz.cloud import cloud_test
+from psm_viz.compare import Comparer, Comparison
+from psm_viz.errors import BadInput
+from psm_viz.measures import NAN, Figure, p_over_steps
+from psm_viz.store import Study
+from psm_viz.structure import role_permutation
+from psm_viz.study import Checkpoint, common_cast
+
+SWAPPED = "before and after swapped"
+
+
+def start_of(study: Study, checkpoint: Checkpoint) -> str | None:
+    """Where a checkpoint's drift is counted from.
+
+    Branches from the reference: the reference. Post-training: its own start, the base. The noise
+    floor: the reference. Pre-training has no Assistant to start from: None.
+    """
+    m = study.manifest
+    first = min((c for c in m.checkpoints if c.branch == checkpoint.branch), key=lambda c: c.step)
+    return first.parent
+
+
+def comparisons(
+    study: Study, comparer: Comparer, say: Callable[[str], None] = lambda s: None
+) -> list[Comparison]:
+    """Every checkpoint that has a start, compared with it, in every pooling both hold."""
+    m = study.manifest
+    out = []
+    for n, c in enumerate(m.checkpoints):
+        start = start_of(study, c)
+        if start is None:
+            continue
+        say(f"drift {n + 1}/{len(m.checkpoints)}: {c.id}")
+        for pooling in m.poolings:
+            vectors = [study.vectors(i) for i in (start, c.id)]
+            if all(v.holds(pooling, m.headline_layer) for v in vectors):
+                try:
+                    out.append(comparer(start, c.id, pooling))
+                except BadInput as e:
+                    say(f"drift of {c.id}, {pooling}: left out. {e.problem}")
+    return out
+
+
+def _key(study: Study, c: Comparison) -> dict[str, Any]:
+    at = study.manifest.checkpoint(c.end)
+    return {"checkpoint": c.end, "branch": at.branch, "step": at.step, "pooling": c.pooling}
+
+
+def drift_table(study: Study, comparer: Comparer, found: Sequence[Comparison]) -> pd.DataFrame:
+    """One row per checkpoint, pooling and figure at the headline layer.
+
+    value, low, high (95 %), n (questions; cast members for ranks), null_low, null_high and null
+    (the figure's own null band and where it comes from), p, and p_steps: p after a search over the
+    branch's saved steps. NaN where there is none.
+    """
+    m = study.manifest
+    steps = _over_steps(study, found)
+    floor = next((c for c in found if c.end == m.noise_floor), None)
+    rows = []
+    for c in found:
+        figures = dict(c.figures)
+        if study.holds(c.end, "questions") and study.holds(c.start, "questions"):
+            figures |= _standing(comparer, c) | _cloud(comparer, c)
+        again = next((f for f in found if f.end == m.noise_floor and f.pooling == c.pooling), floor)
+        for name in ("axis_cosine", "axis_ratio"):
+            if again is not None and name in figures and again.pooling == c.pooling:
+                band = again.figures[name]
+                figures[name] = replace(
+                    figures[name], null_low=band.low, null_high=band.high, null="noise floor"
+                )
+        for name, f in figures.items():
+            rank = name.endswith("percentile") or name == "percentile_given_cast"
+            n = (
+                c.personas
+                if rank
+                else len(comparer.asked.topics)
+                if c.traits or c.flips.size
+                else 0
+            )
+            searched = steps.get((c.end, c.pooling), NAN) if name == "specific_given_cast" else NAN
+            rows.append(
+                _key(study, c) | {"figure": name, "n": n} | asdict(f) | {"p_steps": searched}
+            )
+    return pd.DataFrame(rows, columns=[*COLUMNS])
+
+
+COLUMNS = (
+    *("checkpoint", "branch", "step", "pooling", "figure", "value", "low", "high", "n"),
+    *("null_low", "null_high", "null", "p", "p_steps"),
+)
+
+
+def _over_steps(study: Study, found: Sequence[Comparison]) -> dict[tuple[str, str], float]:
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for c in found:
+        if c.squares.size:
+            key = (study.manifest.checkpoint(c.end).branch, c.pooling)
+            groups.setdefault(key, []).append(c)
+    out = {}
+    for (_, pooling), group in groups.items():
+        p = p_over_steps([c.flips for c in group], [c.squares for c in group])
+        out |= {(c.end, pooling): float(v) for c, v in zip(group, p, strict=True)}
+    return out
+
+
+def _standing(comparer: Comparer, c: Comparison) -> dict[str, Figure]:
+    """Where the Assistant stands on the start's cross-fitted axis, in cast standard deviations."""
+    shift = comparer.shift(c.start, c.end, c.pooling, c.layer)
+    a, _ = comparer.vectors(c.end, c.pooling, c.layer)
+    _, own = comparer.vectors(c.start, c.pooling, c.layer)
+    along = ((a - own) * shift.axis).sum(1) / shift.spread
+    i = drift.interval_of_draws(lambda n: n @ along / n.sum(1), comparer.asked.counts)
+    return {"axis_position": Figure(i.value, i.low, i.high)}
+
+
+def _cloud(comparer: Comparer, c: Comparison) -> dict[str, Figure]:
+    """The Assistant's cloud over questions, before and after."""
+    x, y = (np.subtract(*comparer.vectors(k, c.pooling, c.layer)) for k in (c.start, c.end))
+    try:
+        t = cloud_test(x, y, comparer.asked.topics)
+    except BadInput:  # one topic, or a cloud that is one point
+        return {}
+    return {
+        "cloud_trace_ratio": Figure(t.trace_ratio, p=t.trace_p, null=SWAPPED),
+        "cloud_energy": Figure(t.energy, p=t.energy_p, null=SWAPPED),
+    }
+
+
+def traits_table(study: Study, found: Sequence[Comparison]) -> pd.DataFrame:
+    """D, g and s on every trait axis: checkpoint, branch, step, pooling, trait, part, value (cast
+    standard deviations), low, high, p (max-statistic over traits, for the specific part)."""
+    rows = [
+        _key(study, c)
+        | {"trait": trait, "part": part}
+        | {k: getattr(f, k) for k in ("value", "low", "high", "p")}
+        for c in found
+        for part, traits in c.traits.items()
+        for trait, f in traits.items()
+    ]
+    columns = ["checkpoint", "branch", "step", "pooling", "trait", "part"]
+    return pd.DataFrame(rows, columns=[*columns, "value", "low", "high", "p"])
+
+
+def layers_table(
+    study: Study, comparer: Comparer, say: Callable[[str], None] = lambda s: None
+) -> pd.DataFrame:
+    """The specific shift, the axis and the cast's structure at every layer that both ends hold.
+
+    p_layers is p of the specific shift after a search over the layers; cka_null_high and
+    procrustes_null_low are what roles assigned at random reach in one of twenty draws.
+    """
+    m = study.manifest
+    rows = []
+    for c in m.checkpoints:
+        start = start_of(study, c)
+        if start is None:
+            continue
+        say(f"layers: {c.id}")
+        before, after = study.vectors(start), study.vectors(c.id)
+        cast = common_cast(study.cast, (before, after))
+        for pooling in m.poolings:
+            layers = [n for n in m.layers if before.holds(pooling, n) and after.holds(pooling, n)]
+            if len(cast.personas) < 4 or not layers:
+                continue
+            key = {"checkpoint": c.id, "branch": c.branch, "step": c.step, "pooling": pooling}
+            own = [key | {"layer": n} for n in layers]
+            for row in own:
+                x, y = (v.of(cast).at(pooling, row["layer"])[:-1] for v in (before, after))
+                row |= _structure(x.astype(np.float64), y.astype(np.float64))
+            if study.holds(c.id, "questions") and study.holds(start, "questions"):
+                _shifts(comparer, start, c.id, pooling, own)
+            rows += own
+    return pd.DataFrame(rows, columns=[*LAYER_COLUMNS])
+
+
+LAYER_COLUMNS = (
+    *("checkpoint", "branch", "step", "pooling", "layer"),
+    *("specific_norm", "low", "high", "null_high", "p", "p_layers", "axis_cosine", "axis_ratio"),
+    *("cka", "cka_null_high", "procrustes", "procrustes_null_low"),
+)
+
+
+DRAWS = 199
+
+
+def _structure(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """How much of the cast's structure is kept, beside roles assigned at random."""
+    try:
+        null = role_permutation(x, y, draws=DRAWS)
+    except BadInput:  # personas that are all one point, as before training, have no structure
+        return {}
+    return {
+        "cka": null.cka,
+        "cka_null_high": null.cka_null,
+        "procrustes": null.disparity,
+        "procrustes_null_low": null.disparity_null,
+    }
+
+
+def _shifts(
+    comparer: Comparer, start: str, end: str, pooling: str, rows: list[dict[str, Any]]
+) -> None:
+    """Add the specific shift of each layer and its p, alone and after the search over layers."""
+    flips = []
+    for row in rows:
+        try:
+            shift = comparer.shift(start, end, pooling, row["layer"])
+        except BadInput:  # a layer at which the cast is one point has no axis
+            return
+        f = comparer.figures(shift, start, end, pooling, row["layer"])
+        s = f["specific_norm"]
+        row |= {"specific_norm": s.value, "low": s.low, "high": s.high, "null_high": s.null_high}
+        row |= {"p": s.p, "axis_cosine": f["axis_cosine"].value}
+        row["axis_ratio"] = f["axis_ratio"].value
+        flips.append(sig.moved(shift.specific, shift.apart, comparer.asked.signs))
+    for row, p in zip(rows, sig.max_over(np.stack(flips)), strict=True):
+        row["p_layers"] = float(p)

@@ -1,0 +1,302 @@
+"""The figures of the Method page: how far the map and the statistics can be trusted.
+
+Thin Streamlit parts over `psm_viz.charts.trust`; every number was written by `derive` or
+`validate`, none is computed here.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from psm_viz import ui
+from psm_viz.charts import dots, lines, trust
+from psm_viz.charts.findings import LEVEL, capital
+from psm_viz.charts.rows import where
+from psm_viz.glossary import STATISTICS
+from psm_viz.store import Study
+from psm_viz.study import POOLING_NAMES
+
+WIDTH = 560
+OTHER = "Choose the other pooling above."
+RULE = dots.Rule(LEVEL, "5 %")
+
+
+def map_section(study: Study, pooling: str) -> None:
+    """The stored map beside a map of noise, and other settings and seeds."""
+    m = study.manifest
+    ui.section("How far this map can be trusted", "map")
+    points, info = ui.map_of(study, pooling, m.headline_layer)
+    has_trials = "tables/map_trials.parquet" in study.files
+    trials = ui.table(study, "map_trials") if has_trials else None
+    tried = None if trials is None else where(trials, trials.pooling == pooling)
+    noise = None if tried is None else where(tried, tried["data"] == trust.NOISE)
+    ui.finding(trust.map_finding(info, points.head(0) if noise is None else noise))
+    left, right = st.columns([1.28, 1], gap="medium")
+    name = POOLING_NAMES.get(pooling, pooling)
+    how = f"{name}, layer {m.headline_layer}"
+    with left, ui.guard():
+        gaussian = ui.wanted(study, "gaussian_map", "No map of noise was drawn for comparison.")
+        beside = None if gaussian is None else where(gaussian, gaussian.pooling == pooling)
+        if beside is not None and beside.empty:
+            ui.empty(f"A map of noise was drawn for another pooling than the {name}.", OTHER)
+        elif beside is not None:
+            twins = trust.twin_points(points, beside)
+            first = {}
+            if noise is not None and len(noise):
+                first = {str(k): v for k, v in noise.iloc[0].items()}
+            words = {
+                "cast": f"The cast: trustworthiness {_say(info, 'trustworthiness')}",
+                trust.NOISE: f"Noise: trustworthiness {_say(first, 'trustworthiness')}",
+            }
+            ui.figure(
+                lambda p, width: trust.twin_map(twins, words, study.cast, p, (width, 262)),
+                twins.drop(columns=["px", "py"]),
+                name=f"map-and-noise-{pooling}",
+                title="The same marks, once placed by their vectors and once by Gaussian noise",
+                words=f"Left: the stored map, {how}. Right: as many Gaussian vectors of the same "
+                "size through the same UMAP, each given a persona's mark. A map of noise has "
+                "clumps too; what it lacks is kin of one hue in one place. Neighbours kept: share "
+                f"of each persona's 15 nearest that stay; chance {_say(info, 'knn_chance')}.",
+                alt=f"Two small maps of {len(study.cast.personas)} personas: the stored map, and "
+                f"Gaussian noise. {words['cast']}. {words[trust.NOISE]}.",
+                study=study,
+                width=640,
+                key="twins",
+                label=True,
+            )
+    with right, ui.guard():
+        if tried is None:
+            ui.wanted(study, "map_trials", "No other settings or seeds were tried.")
+            return
+        rows = trust.trial_rows(tried)
+        if rows.empty:
+            ui.empty(f"Settings and seeds were tried for another pooling than the {name}.", OTHER)
+            return
+        ui.figure(
+            lambda p, width: dots.dot_chart(
+                rows,
+                p,
+                rules=(dots.Rule(0.0, "the stored map"),),
+                accent=False,
+                size=(width, dots.height_of(rows, 32)),
+            ),
+            rows,
+            name=f"map-trials-{pooling}",
+            title=trust.trial_finding(rows),
+            words="Neighbours, least distance and metric of UMAP; one dot a seed. Procrustes "
+            "disparity against the stored map: 0 is the same picture after turning and scaling, 1 "
+            "nothing in common. At the right, the share of neighbours kept.",
+            alt=f"Disparity of other settings and seeds from the stored map. "
+            f"{trust.trial_finding(rows)}.",
+            study=study,
+            width=WIDTH,
+            key="trials",
+            small=True,
+            captioned=True,
+        )
+
+
+def _say(info: dict[str, Any], key: str) -> str:
+    value = info.get(key)
+    return f"{value:.2g}" if isinstance(value, int | float) else "not measured"
+
+
+def alarm_section(study: Study, messages: Any) -> None:
+    """False alarms against the rule, and power by the size of a planted movement."""
+    ui.section("Does it cry wolf?", "alarms")
+    table = ui.wanted(study, "validation", "The statistics were not put to the test yet.")
+    if table is None:
+        return
+    rows = trust.alarm_rows(table)
+    ui.finding(trust.alarm_finding(rows))
+    kinds = {str(d): str(d) for d in dict.fromkeys(table["data"])}
+    left, right = st.columns([1, 1.1], gap="medium")
+    with left:
+        marks = dict(zip(rows.lane, rows["mark"], strict=True))
+        key = ", ".join(f"{mark}: {lane}" for lane, mark in marks.items())
+        ui.figure(
+            lambda p, width: dots.dot_chart(
+                rows,
+                p,
+                rules=(RULE,),
+                percent=True,
+                lanes="lane",
+                accent=False,
+                size=(width, dots.height_of(rows, 38)),
+            ),
+            rows.rename(columns={"lane": "activations"}),
+            name="false-alarms",
+            title=f"False alarms where nothing is there ({key})",
+            words="How often a statistic fires on data without the movement that it looks for: "
+            "nothing planted, the whole cast carried along, or planted for others; one dot a data "
+            "set, plant and size. Pale: Monte Carlo intervals of 95 %; the line is the rule of 5 "
+            "%. Hollow: the whole interval lies above it.",
+            alt=f"False-alarm rates. {trust.alarm_finding(rows)}.",
+            study=study,
+            width=WIDTH,
+            key="alarms",
+            label=True,
+        )
+    with right:
+        data = next(iter(kinds))
+        if len(kinds) > 1:
+            data = ui.pick("Planted in", kinds, "planted", "data set", messages)
+        power = trust.power_rows(table, data)
+        st.html(f'<p class="psm-label">{escape(trust.power_finding(power))}</p>')
+        _power(study, power, data)
+
+
+def _power(study: Study, power: Any, data: str) -> None:
+    """Small multiples, one a statistic: rate of firing by the size of what was planted."""
+    names = list(dict.fromkeys(power.statistic))
+    for start in range(0, len(names), 2):
+        for name, column in zip(names[start : start + 2], st.columns(2, gap="small"), strict=False):
+            rows = where(power, power.statistic == name)
+            series = list(dict.fromkeys(rows.series))
+            with column:
+                ui.figure(
+                    lambda p, width, r=rows, s=series: lines.line_chart(
+                        r,
+                        s,
+                        p,
+                        rule=dots.Rule(LEVEL),
+                        percent=True,
+                        domain=(0.0, 1.0),
+                        ratios=True,
+                        nominal=250,
+                        size=(width, 128),
+                    ),
+                    rows,
+                    name=f"power-{name}",
+                    title=trust.title_of(name),
+                    words=f"How often '{trust.title_of(name)}' fires by the size of a planted "
+                    f"movement, {data}, 95 % Monte Carlo interval; line: 5 %.",
+                    alt=f"Power of {trust.title_of(name)} by planted size, {data}.",
+                    study=study,
+                    width=320,
+                    key=f"power-{name}",
+                    small=True,
+                    label=True,
+                )
+    ui.caption(
+        f"How often a statistic fires by the size of what was planted, {data}; tint: 95 % Monte "
+        "Carlo interval; grey line: 5 %. Sizes (spaced by ratio): of a mixture the share of the "
+        "way, of others in units of the cast's radius."
+    )
+
+
+def glossary_section() -> None:
+    """One sentence a statistic, with its null, as a definition list."""
+    ui.section("What each statistic says", "statistics")
+    terms = []
+    for e in STATISTICS.values():
+        source = f" {escape(capital(e.source))}." if e.source else ""
+        terms.append(
+            f"<div><dt>{escape(e.title)}</dt><dd>{escape(e.sentence)}</dd>"
+            f'<dd class="psm-null">Null: {escape(e.null.rstrip("."))}.{source}</dd></div>'
+        )
+    st.html(f'<dl class="psm-terms">{"".join(terms)}</dl>')
+
+
+def layer_figure(study: Study, checkpoint: str, pooling: str) -> None:
+    """What is kept by layer at one checkpoint."""
+    ui.section("Across layers", "layers")
+    table = ui.wanted(study, "layers", "The layers were not compared.")
+    if table is None:
+        return
+    rows, null = trust.layer_rows(table, checkpoint, pooling)
+    if rows.empty:
+        ui.empty(f"{checkpoint} was not compared layer by layer.", f"Make it with: {ui.DERIVE}")
+        return
+    title = trust.layer_finding(table, checkpoint, pooling)
+    ui.figure(
+        lambda p, width: lines.line_chart(
+            rows,
+            list(dict.fromkeys(rows.series)),
+            p,
+            bands=[("roles dealt anew", null)],
+            x_title="layer",
+            size=(width, 190),
+        ),
+        rows,
+        name=f"layers-{checkpoint}",
+        title=title,
+        words=f"{checkpoint} against its start, {POOLING_NAMES.get(pooling, pooling)}: cosine of "
+        "the Assistant axes, and linear CKA of the cast; 1 is unchanged. Grey: CKA with roles "
+        "dealt out at random.",
+        alt=f"Axis cosine and CKA by layer at {checkpoint}. {title}.",
+        study=study,
+        width=WIDTH,
+        key="layers",
+        small=True,
+        captioned=True,
+    )
+
+
+def confound_figure(study: Study, checkpoint: str, pooling: str) -> None:
+    """How the axis goes with what is no character."""
+    ui.section("What else the axis goes with", "confounds")
+    table = ui.wanted(study, "confounds", "Confounds were not measured.")
+    if table is None:
+        return
+    rows = trust.confound_rows(table, checkpoint, pooling)
+    if rows.empty:
+        ui.empty(
+            f"{checkpoint} has no answers to compare with: confounds need them.",
+            f"Make it with: {ui.DERIVE}",
+        )
+        return
+    title = trust.confound_finding(rows)
+    ui.figure(
+        lambda p, width: dots.dot_chart(rows, p, accent=False, size=(width, dots.height_of(rows))),
+        rows,
+        name=f"confounds-{checkpoint}",
+        title=title,
+        words=f"Correlation of the place on the Assistant axis with answer length and activation "
+        f"norm at {checkpoint}, {POOLING_NAMES.get(pooling, pooling)}; 95 % interval.",
+        alt=f"Confounds at {checkpoint}: {dots.spoken(rows)}.",
+        study=study,
+        width=WIDTH,
+        key="confounds",
+        small=True,
+        captioned=True,
+    )
+
+
+def steering_figure(study: Study) -> None:
+    """Steered answers against random directions of the same norm."""
+    ui.section("Is the direction a cause?", "steering")
+    table = ui.wanted(study, "steering", "Steering was not tried on this model.")
+    if table is None:
+        return
+    rows, bands = trust.steering_rows(table)
+    if rows.empty:
+        ui.empty("No direction was steered along.", f"Make it with: {ui.MAKES['steering']}")
+        return
+    title = trust.steering_finding(rows, bands)
+    ui.figure(
+        lambda p, width: lines.line_chart(
+            rows,
+            list(dict.fromkeys(rows.series)),
+            p,
+            bands=list(bands.items()),
+            percent=True,
+            x_title="strength",
+            size=(width, 190),
+        ),
+        table,
+        name="steering",
+        title=title,
+        words="Share of bad answers while a direction is added to the reference's activations, by "
+        "strength (1: the specific shift of the strongest branch). Grey: where 95 % of random "
+        "directions of the same norm fall.",
+        alt=f"Bad answers by steering strength. {title}.",
+        study=study,
+        width=WIDTH,
+        key="steering",
+        small=True,
+        captioned=True,
+    )

@@ -1,0 +1,214 @@
+"""The only writer of a study on disk; its only reader is `store.py` (layout: docs/study.md).
+
+A writer works in `<folder>.partial`; every checkpoint appears there by one rename, and the whole
+study replaces the old one by renames at the end, so a kill at any moment leaves either the old
+study or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import save
+
+from psm_viz.cast import Cast, Question, dump_cast, dump_questions
+from psm_viz.errors import BadInput
+from psm_viz.evidence import Evidence
+from psm_viz.files import (
+    half,
+    json_bytes,
+    parquet_bytes,
+    recover,
+    sha256,
+    whole_folder,
+    write_whole,
+)
+from psm_viz.store import HELD, Study, open_study
+from psm_viz.study import (
+    SCHEMA,
+    Activations,
+    FoldVectors,
+    Manifest,
+    PersonaVectors,
+    QuestionVectors,
+)
+
+
+class StudyWriter:
+    """Writes a study step by step; finished checkpoints survive a kill and are not redone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.partial = folder.with_name(folder.name + ".partial")
+        recover(folder)
+        self.partial.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Start, or go on with what an earlier run left if it had the same settings."""
+        path = self.partial / "settings.json"
+        wanted = json_bytes(settings)
+        if path.exists() and path.read_bytes() == wanted:
+            return
+        shutil.rmtree(self.partial)
+        self.partial.mkdir(parents=True)
+        write_whole(path, wanted)
+
+    def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> None:
+        """Start from a copy of a finished study, to add to it or derive its tables again.
+
+        With `settings` a killed run of the same settings on the same study is gone on with. Raises
+        BadInput where another kind of unfinished work would be lost.
+        """
+        path = self.partial / "settings.json"
+        wanted = json_bytes({"from": study.sha256} | (settings or {}))
+        if path.exists():
+            found = path.read_bytes()
+            if found == wanted and settings:
+                return
+            if b'"from"' not in found:
+                raise BadInput(
+                    f"{self.partial}: an unfinished extraction lies here and would be lost.",
+                    "Finish it with the command that began it, or delete that folder.",
+                )
+        shutil.rmtree(self.partial)
+        shutil.copytree(study.folder, self.partial)
+        write_whole(path, wanted)
+
+    def has(self, checkpoint_id: str) -> bool:
+        """Whether an earlier run finished this checkpoint."""
+        return (self.partial / "checkpoints" / checkpoint_id).is_dir()
+
+    def write_checkpoint(
+        self,
+        vectors: PersonaVectors,
+        folds: FoldVectors,
+        questions: QuestionVectors,
+        responses: pd.DataFrame,
+        behaviour: pd.DataFrame | None = None,
+        activations: Activations | None = None,
+    ) -> None:
+        """Write all files of one checkpoint, then rename its folder into place."""
+        meta = {"checkpoint": vectors.checkpoint, "hook": "resid_post"}
+        where = vectors.checkpoint
+        with whole_folder(self.partial / "checkpoints" / where) as work:
+            write_whole(
+                work / HELD["vectors"],
+                save({"mean": half(vectors.values, f"{where} vectors")}, meta | _named(vectors)),
+            )
+            write_whole(
+                work / HELD["folds"],
+                save(
+                    {"mean": half(folds.values, f"{where} folds")},
+                    meta | {"layer": str(folds.layer)},
+                ),
+            )
+            write_whole(
+                work / HELD["questions"],
+                save(
+                    {
+                        "assistant": half(questions.assistant, f"{where} questions"),
+                        "cast": half(questions.cast, f"{where} questions"),
+                    },
+                    meta | {"questions": json.dumps(questions.questions)},
+                ),
+            )
+            write_whole(work / HELD["responses"], parquet_bytes(responses))
+            if behaviour is not None:
+                write_whole(work / HELD["behaviour"], parquet_bytes(behaviour))
+            if activations is not None:
+                info = {"layer": str(activations.layer)}
+                write_whole(
+                    work / HELD["activations"],
+                    save({"values": half(activations.values, f"{where} activations")}, meta | info),
+                )
+
+    def write_vectors(self, vectors: PersonaVectors, note: dict[str, str]) -> None:
+        """Write a checkpoint that has vectors alone, in single precision as they were published.
+
+        `note` says where they came from; it stands in the file's metadata.
+        """
+        meta = {"checkpoint": vectors.checkpoint} | note | _named(vectors)
+        values = np.ascontiguousarray(vectors.values, dtype=np.float32)
+        with whole_folder(self.partial / "checkpoints" / vectors.checkpoint) as work:
+            write_whole(work / HELD["vectors"], save({"mean": values}, meta))
+
+    def write_map(self, name: str, points: pd.DataFrame, info: dict[str, Any]) -> None:
+        """Write one frozen map: coordinates, and its parameters and quality."""
+        write_whole(self.partial / "maps" / f"{name}.parquet", parquet_bytes(points))
+        write_whole(self.partial / "maps" / f"{name}.json", json_bytes(info))
+
+    def write_table(self, name: str, frame: pd.DataFrame) -> None:
+        """Write one result table."""
+        write_whole(self.partial / "tables" / f"{name}.parquet", parquet_bytes(frame))
+
+    def remove_table(self, name: str) -> None:
+        """Leave a table out that has nothing to say any more."""
+        (self.partial / "tables" / f"{name}.parquet").unlink(missing_ok=True)
+
+    def write_derived_record(self, record: dict[str, Any]) -> None:
+        """Write what every derived table and map came from."""
+        write_whole(self.partial / "tables" / "derived.json", json_bytes(record))
+
+    def write_evidence(self, name: str, evidence: Evidence) -> None:
+        """Write one record of evidence. Raises BadInput where it exists: its date is its worth."""
+        at = self.partial / "evidence" / name
+        if at.exists():
+            raise BadInput(f"Evidence {name!r} exists and is never overwritten.")
+        note = {"evidence": name, "checkpoint": evidence.record["reference"], "hook": "resid_post"}
+        note |= {"layer": str(evidence.record["headline_layer"])}
+        note |= {"formula": evidence.record["formula"]}
+        arrows = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in evidence.arrows.items()}
+        with whole_folder(at) as work:
+            write_whole(work / "likelihood.parquet", parquet_bytes(evidence.likelihood))
+            write_whole(work / "arrow.safetensors", save(arrows, note))
+            write_whole(work / "evidence.json", json_bytes(evidence.record))
+
+    def write_score(self, name: str, score: dict[str, Any]) -> None:
+        """Write how a record of evidence fared against one branch, in place of an earlier score."""
+        path = self.partial / "evidence" / name / f"score-{score['branch']}.json"
+        write_whole(path, json_bytes(score))
+
+    def open_partial(
+        self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]
+    ) -> Study:
+        """Seal what is written so far and open it, to derive maps and tables from it."""
+        self._seal(manifest, cast, questions)
+        return open_study(self.partial)
+
+    def finish(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> Study:
+        """Seal the study and put it in place of the old one."""
+        self._seal(manifest, cast, questions)
+        (self.partial / "settings.json").unlink(missing_ok=True)
+        old = self.folder.with_name(self.folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.folder.exists():
+            self.folder.rename(old)
+        self.partial.rename(self.folder)
+        shutil.rmtree(old, ignore_errors=True)
+        return open_study(self.folder)
+
+    def _seal(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> None:
+        write_whole(self.partial / "cast.json", json_bytes(dump_cast(cast)))
+        write_whole(self.partial / "questions.jsonl", dump_questions(questions).encode())
+        skip = {"settings.json", "study.json"}
+        files = {
+            p.relative_to(self.partial).as_posix(): sha256(p.read_bytes())
+            for p in sorted(self.partial.rglob("*"))
+            if p.is_file() and p.name not in skip
+        }
+        write_whole(
+            self.partial / "study.json",
+            json_bytes({"schema": SCHEMA, **asdict(manifest), "files": files}),
+        )
+
+
+def _named(vectors: PersonaVectors) -> dict[str, str]:
+    """What the axes of `vectors` stand for, as metadata of its file."""
+    names = {"personas": vectors.ids, "poolings": vectors.poolings, "layers": vectors.layers}
+    return {k: json.dumps(v) for k, v in names.items()}
