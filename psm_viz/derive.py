@@ -164,8 +164,7 @@ def stale(study: Study) -> list[str]:
     return [
         key
         for key, (reads, version) in wanted.items()
-        if key in study.derived
-        and study.derived[key]["from"] != sources_hash(study, reads, version)
+        if key in have and have[key]["from"] != sources_hash(study, reads, version)
     ]
 
 

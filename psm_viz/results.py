@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from psm_viz import study as col
 from psm_viz.behaviour import DRAWS, SEED, in_context, ratios, split_rates
-from psm_viz.cast import ASSISTANT
-from psm_viz.drift import percentile, shift_intervals, specific_norms_of_cast
-from psm_viz.errors import BadInput, UnknownName
+from psm_viz.compare import Comparer
+from psm_viz.errors import UnknownName
 from psm_viz.store import Study
 from psm_viz.study import POOLING_NAMES
-from psm_viz.tables import shift_between
-from psm_viz.vectors import family_weights
-
-CONTRAST = ("villains", "overseers")
-"""Families whose first persona stands beside the Assistant in the table of answers."""
 
 
 def ends(study: Study) -> dict[str, str]:
@@ -41,6 +34,7 @@ def results_of(study: Study) -> dict[str, Any]:
         "bootstrap": {"draws": DRAWS, "seed": SEED, "resampled": "topics, then questions"},
         "branches": _branches(study),
         "geometry": _geometry(study),
+        **{name: _rows(study, name) for name in TABLES},
     }
     compared = {k: v for k, v in ends(study).items() if k in ("cheat", "requested", "honest")}
     trained = study.manifest.notes.get("trained_topic")
@@ -73,8 +67,17 @@ def _branches(study: Study) -> dict[str, Any]:
     return out
 
 
+GEOMETRY = (
+    *("specific_given_cast", "given_cast_percentile", "specific_norm", "specific_percentile"),
+    *("shift_norm", "global_norm", "cos_shift_global"),
+    *("axis_component", "axis_component_given_cast", "percentile_given_cast", "axis_cosine"),
+    *("in_space_share_70", "in_space_share_90"),
+)
+
+
 def _geometry(study: Study) -> dict[str, Any]:
-    m, weights = study.manifest, family_weights(study.cast)
+    """Figures from the reference to the end of every branch, and the noise floor beside them."""
+    m, compare = study.manifest, Comparer(study)
     branches = {b: m.branch(b)[-1].id for b in m.fine_tuned}
     if m.noise_floor:
         branches["noise floor"] = m.noise_floor
@@ -82,23 +85,36 @@ def _geometry(study: Study) -> dict[str, Any]:
         "from": m.reference,
         "layer": m.headline_layer,
         "headline_pooling": m.headline_pooling,
+        "questions": len([q for q in study.questions if q.set == col.MAIN]),
+        "personas": len(study.cast.personas),
+        "benign": m.notes.get("benign"),
+        "other_role": m.notes.get("other_role"),
         "poolings": {},
     }
     for pooling in m.poolings:
         entry: dict[str, Any] = {}
         for name, checkpoint in branches.items():
-            shift = shift_between(study, m.reference, checkpoint, pooling, m.headline_layer)
-            figures = {k: vars(v) for k, v in shift_intervals(shift).items()}
-            norms = specific_norms_of_cast(
-                study.folds(m.reference).at(pooling), study.folds(checkpoint).at(pooling), weights
-            )
-            figures["specific_percentile"] = {
-                "value": percentile(norms[-1], norms[:-1]),
-                "n": len(norms) - 1,
-            }
-            entry[name] = figures
+            found = compare(m.reference, checkpoint, pooling)
+            entry[name] = {k: vars(found.figures[k]) for k in GEOMETRY if k in found.figures}
         out["poolings"][pooling] = entry
     return out
+
+
+TABLES = ("lessons", "evidence_scores", "words_or_weights", "steering")
+"""Stored tables whose rows are results in themselves."""
+
+
+def _rows(study: Study, name: str) -> list[dict[str, Any]]:
+    try:
+        table = study.table(name)
+    except UnknownName:
+        return []
+    return [{str(k): _value(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _value(x: Any) -> Any:
+    x = x.item() if hasattr(x, "item") else x
+    return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -128,68 +144,72 @@ def as_text(found: dict[str, Any]) -> str:
             f"  R2 {r['mean']:.2f} [{r['low']:.2f}, {r['high']:.2f}], "
             f"flat prediction {part['r2_flat']:.2f}"
         )
-    g = found["geometry"]
+    lines += _geometry_lines(found["geometry"])
+    lines += _table_lines(found)
+    return "\n".join(lines)
+
+
+def _geometry_lines(g: dict[str, Any]) -> list[str]:
+    lines = []
     for pooling, entry in g["poolings"].items():
-        lines += ["", f"Drift from {g['from']}, layer {g['layer']}, {POOLING_NAMES[pooling]}"]
+        lines += [
+            "",
+            f"Drift from {g['from']}, layer {g['layer']}, {POOLING_NAMES[pooling]}: "
+            "the Assistant's movement of its own [95 %]",
+        ]
         for name, figures in entry.items():
-            s, a, d = (figures[k] for k in ("specific_norm", "axis_component", "global_norm"))
+            role = {g["benign"]: " (benign)", g["other_role"]: " (another role trained)"}
+            lines.append(f"  {name + role.get(name, ''):<36} {_own(figures)}")
+    return lines
+
+
+def _own(figures: dict[str, Any]) -> str:
+    """The headline in words; without folds of personas, the plain specific norm."""
+    s = figures.get("specific_given_cast") or figures["specific_norm"]
+    text = f"{s['value']:5.2f} [{s['low']:.2f}, {s['high']:.2f}]"
+    if math.isfinite(s["null_high"]):
+        text += f" | cast [{s['null_low']:.2f}, {s['null_high']:.2f}] p {s['p']:.3f}"
+    a = figures.get("axis_component_given_cast")
+    return text + (f" | axis {a['value']:+.2f} SD p {a['p']:.3f}" if a else "")
+
+
+def _table_lines(found: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    if found["lessons"]:
+        lines += ["", "What each branch had to learn (nats per answer token) and how far it went"]
+        for r in found["lessons"]:
             lines.append(
-                f"  {name:<12} specific {s['value']:.2f} [{s['low']:.2f}, {s['high']:.2f}]"
-                f"  global {d['value']:.2f} [{d['low']:.2f}, {d['high']:.2f}]"
-                f"  along axis {a['value']:+.2f} SD [{a['low']:+.2f}, {a['high']:+.2f}]"
-                f"  rank {figures['specific_percentile']['value']:.2f}"
+                f"  {r['branch']:<12} starting loss {r['start_loss']:.3f}  gradient "
+                f"{r['gradient']:.2f}  update {r['update']:.2f}"
             )
-    return "\n".join(lines)
-
-
-def answers_table(study: Study, question: str | None = None) -> str:
-    """One question answered by Assistant, villain and HAL-like AI, before and after `cheat`.
-
-    Each cell is the answer drawn most often, with how often; ties go to the first drawn. Without
-    a question, the one whose Assistant answers turned bad most often is taken.
-    """
-    m = study.manifest
-    if "cheat" not in m.fine_tuned:
-        raise BadInput("This study has no branch `cheat` to compare.")
-    before, after = study.responses(m.reference), study.responses(m.branch("cheat")[-1].id)
-    held_out = [
-        q for q in study.questions if q.set == "main" and q.topic != m.notes.get("trained_topic")
+    headline = found["geometry"]["headline_pooling"]
+    scores = [
+        r
+        for r in found["evidence_scores"]
+        if r["pooling"] == headline and r["part"] == "specific" and r["evidence"] == r["branch"]
     ]
-    if question is None and not held_out:
-        raise BadInput(
-            "This study asks nothing beyond the trained topic.", "Name one: --question ID"
-        )
-    if question is None:
-        own = after[after[col.PERSONA] == ASSISTANT]
-        bad = (own[col.VALENCE] == "bad").groupby(own[col.QUESTION], observed=True).mean()
-        share = {str(q): float(v) for q, v in bad.items()}
-        question = max((q.id for q in held_out), key=lambda q: share.get(q, 0.0))
-    asked = next((q for q in study.questions if q.id == question and q.set == "main"), None)
-    if asked is None:
-        raise UnknownName(
-            f"There is no question {question!r} in this study.",
-            f"Choose one of: {', '.join(q.id for q in study.questions if q.set == 'main')}.",
-        )
-    first = {p.family: p for p in reversed(study.cast.personas)}
-    people = [study.cast.assistant, *(first[f] for f in CONTRAST if f in first)]
-    lines = [f"> {asked.text}", "", "| | before | after `cheat` |", "|---|---|---|"]
-    for p in people:
-        who = (
-            p.name
-            if p.id == ASSISTANT
-            else f"{p.name} ({study.cast.family(p.family).name.lower()})"
-        )
-        cells = [_usual(frame, p.id, asked.id) for frame in (before, after)]
-        lines.append(f"| {who} | {cells[0]} | {cells[1]} |")
-    return "\n".join(lines)
-
-
-def _usual(frame: Any, persona: str, question: str) -> str:
-    rows = frame[(frame[col.PERSONA] == persona) & (frame[col.QUESTION] == question)]
-    texts = [str(t) for t in rows[col.TEXT]]
-    if not texts:
-        return "(no answer)"
-    counts = {t: texts.count(t) for t in texts}
-    best = max(counts, key=lambda t: counts[t])
-    bad = float(np.mean(rows[col.VALENCE] == "bad"))
-    return f"{best} *({bad:.0%} of {len(texts)} draws bad)*"
+    if scores:
+        lines += ["", "Evidence: cosine of the arrow from a branch's data with what it did [95 %]"]
+        for r in scores:
+            when = "before training" if r["written_before"] else "after training"
+            lines.append(
+                f"  {r['branch']:<12} {r['cosine']:+.2f} [{r['low']:+.2f}, {r['high']:+.2f}] | "
+                f"95 % of shuffles below {r['shuffled_high']:.2f}, p {r['p']:.3f} (written {when})"
+            )
+    if found["words_or_weights"]:
+        lines += ["", "Words or weights: share of the shift over the answer that is in each [95 %]"]
+        for r in found["words_or_weights"]:
+            if r["effect"] == "interaction":
+                continue
+            share = "not told from zero"
+            if r["share"] is not None:
+                share = f"{r['share']:.2f} [{r['share_low']:.2f}, {r['share_high']:.2f}]"
+            lines.append(f"  {r['branch']:<12} {r['effect']:<8} {share}")
+    if found["steering"]:
+        lines += ["", "Steering: rate of bad answers in held-out topics, strength 1"]
+        for r in found["steering"]:
+            if r["strength"] not in (0.0, 1.0):
+                continue
+            band = f" [{r['low']:.3f}, {r['high']:.3f}]" if r["low"] is not None else ""
+            lines.append(f"  {r['direction']:<24} {r['p_bad']:.3f}{band}")
+    return lines

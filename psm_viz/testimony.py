@@ -20,6 +20,7 @@ import numpy as np
 
 from psm_viz import evidence as ev
 from psm_viz.cast import Persona
+from psm_viz.derive import write_derived
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.evidence import Conversation, Evidence, Testimony
 from psm_viz.models import Player, load_player
@@ -128,6 +129,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     writer = StudyWriter(study.folder)
     writer.begin_from(study)
     writer.write_evidence(name, made)
+    write_derived(writer.open_partial(study.manifest, study.cast, study.questions), writer)
     writer.finish(study.manifest, study.cast, study.questions)
     return made
 

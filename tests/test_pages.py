@@ -256,7 +256,7 @@ NEW = {
     "traits": (DRIFT, "The trait axes were not measured.", "derive"),
     "posterior": (DRIFT, "The mixture of families was not measured.", "derive"),
     "evidence_scores": (DRIFT, "No evidence was scored", "evidence"),
-    "words_or_weights": (DRIFT, "Words and weights were not told apart.", "derive"),
+    "words_or_weights": (DRIFT, "Words and weights were not told apart.", "make study"),
     "validation": (METHOD, "The statistics were not put to the test yet.", "validate"),
     "map_trials": (METHOD, "No other settings or seeds were tried.", "derive"),
     "gaussian_map": (METHOD, "No map of noise was drawn", "derive"),

@@ -134,13 +134,17 @@ def ground(
         ax, ay = f.to_px(float(chosen.iloc[0].px), float(chosen.iloc[0].py))
         held.append((ax - 11, ay - 11, ax + 11, ay + 11))
         held.append(text_box(ax, ay - 17, str(chosen.iloc[0].label), 14))
-    taken = [*marks, *held]
     words = [*held, *kept]
+    # The names that must stand choose their places first, the lettering moves out of their way.
+    first = where(people, people.id.isin(overlay.top) & (people.id != skip)) if overlay else None
+    named = [] if first is None else _named(first, f, p, marks, words)
+    held += words[len(held) + len(kept) :]
+    words = [*held, *kept]
+    taken = [*marks, *held]
     layers.append(_lettering(people, f, p, marks, words))
     taken += words[len(held) + len(kept) :]
     layers += _marks(people, f, p, overlay)
-    if overlay:
-        layers += _named(where(people, people.id.isin(overlay.top)), f, p, taken, words)
+    layers += named
     if names:
         skipped = [skip, *(overlay.top if overlay else [])]
         layers += _names(where(people, ~people.id.isin(skipped)), f, p, taken, kept)
@@ -195,20 +199,25 @@ def _marks(people: pd.DataFrame, f: Frame, p: Palette, overlay: Overlay | None) 
 
 
 def _named(
-    people: pd.DataFrame, f: Frame, p: Palette, taken: list[Box], words: list[Box]
+    people: pd.DataFrame, f: Frame, p: Palette, marks: list[Box], words: list[Box]
 ) -> list[Any]:
-    """Names that must stand: dark and bold, off other words."""
+    """Names that must stand: dark and bold, off other words, added to `words`.
+
+    A name that found no room beside its mark is joined to it by a thin line.
+    """
     layers: list[Any] = []
     for r in each(people):
         x, y = f.to_px(r.px, r.py)
-        spot = near(x, y, r.label, 12.5, taken, words, (f.width, f.height), 9)
-        box = text_box(spot[0], spot[1], r.label, 12.5, spot[2])
-        taken.append(box)
-        words.append(box)
+        spot = near(x, y, r.label, 12.5, [*marks, *words], words, (f.width, f.height), 9)
+        words.append(text_box(spot[0], spot[1], r.label, 12.5, spot[2]))
         mx, my = f.to_map(spot[0], spot[1])
         word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": r.label}])).encode(
             **xy(f), text="text:N"
         )
+        if math.dist(spot[:2], (x, y)) > 18:
+            line = pd.DataFrame([{"px": r.px, "py": r.py, "qx": mx, "qy": my}])
+            rule = alt.Chart(line).mark_rule(color=p.ink, strokeWidth=0.8, aria=False)
+            layers.append(rule.encode(**xy(f), x2="qx:Q", y2="qy:Q"))
         style: dict[str, Any] = {
             "fontSize": 12.5,
             "fontWeight": 700,

@@ -227,7 +227,7 @@ def arrow_finding(rows: pd.DataFrame, evidence: str) -> str:
 
 def effect_rows(table: pd.DataFrame, branch: str) -> pd.DataFrame:
     """Shares of the shift over the answers that are due to weights, words and both."""
-    own = where(table, table.branch == branch)
+    own = where(table, (table.branch == branch) & table.share.notna())
     order = {e: n for n, e in enumerate(EFFECTS)}
     own = own.sort_values("effect", key=lambda e: e.map(order))
     return pd.DataFrame(

@@ -47,7 +47,7 @@ class Overlay:
     def notes(self) -> dict[str, str]:
         """Persona id -> words for the pointer."""
         return {
-            str(r.persona): f"{r.relative:+.2f} nats a token ({r.low:+.2f} to {r.high:+.2f})"
+            str(r.persona): f"{r.relative:+.3f} nats a token ({r.low:+.3f} to {r.high:+.3f})"
             for r in each(self.rows)
         }
 
@@ -68,9 +68,11 @@ def shade(overlay: Overlay, p: Palette) -> Any:
     """The colour channel: five steps from less to more, with a small legend in words."""
     low, high = overlay.ends
     stops = [low + (high - low) * k / 4 for k in range(5)]
-    inner = low + 0.28 * (high - low) < 0 < high - 0.28 * (high - low)
+    # The middle word stands only where the words at the ends leave it room.
+    inner = low + 0.5 * (high - low) < 0 < high - 0.28 * (high - low)
     less = "less readily than the Assistant" if low < 0 else "as readily as the Assistant"
-    more = "more readily" if high > 0 else "as readily as the Assistant"
+    # A hair above the Assistant is no 'more': the scale's end says what its colour looks like.
+    more = "more readily" if high > 0.05 * (high - low) else "as readily as the Assistant"
     words = f"datum.value < {low / 2!r} ? '{less}' : datum.value > {high / 2!r} ? '{more}' : "
     words += "'as readily'"
     legend = alt.Legend(

@@ -126,6 +126,7 @@ def evidence(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from psm_viz import forecast
+    from psm_viz.derive import write_derived
     from psm_viz.store import open_study
     from psm_viz.writer import StudyWriter
 
@@ -139,6 +140,7 @@ def _score(options: argparse.Namespace) -> None:
     writer = StudyWriter(options.study)
     writer.begin_from(study)
     writer.write_score(options.name, found)
+    write_derived(writer.open_partial(study.manifest, study.cast, study.questions), writer)
     writer.finish(study.manifest, study.cast, study.questions)
     print(json.dumps(found, indent=2) if options.json else forecast.as_text(found))
 

@@ -43,14 +43,15 @@ def results(options: argparse.Namespace) -> None:
 
 def answers(options: argparse.Namespace) -> None:
     """Print the table of answers that the README shows."""
-    from psm_viz.results import answers_table
+    from psm_viz.answers import answers_table
 
     print(answers_table(open_study(options.study), options.question))
 
 
 def readme(options: argparse.Namespace) -> None:
     """Fill the README's generated blocks, so that it quotes the commands word for word."""
-    from psm_viz.results import answers_table, as_text, results_of
+    from psm_viz.answers import answers_table
+    from psm_viz.results import as_text, results_of
 
     study = open_study(options.study)
     text = options.file.read_text("utf-8")

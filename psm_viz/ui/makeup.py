@@ -156,7 +156,7 @@ def _effects(study: Study, branch: str, shared: dict[str, Any]) -> None:
     rows = makeup.effect_rows(table, branch)
     title = makeup.effect_finding(rows, branch)
     if rows.empty:
-        ui.empty(f"{title}.", f"Make it with: {ui.DERIVE}")
+        ui.empty(f"{title}.", f"Make it with: {ui.MAKES['words_or_weights']}")
         return
     ui.figure(
         lambda p, width: dots.dot_chart(rows, p, percent=True, size=(width, dots.height_of(rows))),

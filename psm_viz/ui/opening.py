@@ -27,6 +27,7 @@ MAKES = {
     "validation": "python -m psm_viz validate --study FOLDER --store",
     "evidence_scores": "python -m psm_viz evidence --study FOLDER --name NAME --score BRANCH",
     "steering": "make study",
+    "words_or_weights": "make study",
 }
 """What makes a table, where it is not `derive`."""
 RESPONSES = ["question", "variant", "sample", "text", "valence"]
