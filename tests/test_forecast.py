@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from psm_viz import drift, forecast
-from tests.test_evidence import DIMS, family_likes_it, plant
+from tests.test_evidence import DIMS, EACH, FAMILIES, family_likes_it, plant
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +18,7 @@ def ground(planted, traits=0):
     return forecast.Ground(folds, np.tile(rng.normal(size=(1, traits, DIMS)), (4, 1, 1)))
 
 
+OF = tuple(f"family {n // EACH}" for n in range(FAMILIES * EACH))
 FOLD = tuple(q % 4 for q in range(16))
 TOPICS = tuple(f"topic {q // 2}" for q in range(16))
 ASKED = FOLD, drift.topics_apart(TOPICS), drift.draw_counts(TOPICS, 200)
@@ -30,13 +31,14 @@ def moved(direction, noise=0.1, seed=0):
 
 def test_a_movement_towards_the_named_family_is_found(planted):
     centres, _, prior = planted
-    changes = forecast.shuffled_changes(family_likes_it(2), prior, 12.0)
+    changes = forecast.shuffled_changes(family_likes_it(2), prior, 12.0, OF)
     found = forecast.fared(changes, ground(planted, 7), moved(centres[2] - centres.mean(0)), *ASKED)
     assert found["cosine"] > 0.85 and found["low"] <= found["cosine"] <= found["high"]
-    assert found["p"] < 0.01 and found["shuffled_high"] < found["cosine"]
+    # one family in F is named, and the shuffles name each: p can be no smaller than about 1 / F
+    assert found["p"] < 1.5 / FAMILIES
     assert found["spearman"] > 0.8
     away = forecast.fared(changes, ground(planted, 7), moved(centres.mean(0) - centres[2]), *ASKED)
-    assert away["cosine"] == pytest.approx(-found["cosine"], abs=0.1) and away["p"] > 0.99
+    assert away["cosine"] == pytest.approx(-found["cosine"], abs=0.1) and away["p"] > 0.8
 
 
 def test_likelihoods_that_know_nothing_have_uniform_p(planted, monkeypatch):
@@ -46,8 +48,10 @@ def test_likelihoods_that_know_nothing_have_uniform_p(planted, monkeypatch):
     rng = np.random.default_rng(2)
     p = []
     for _ in range(150):
-        loglik = rng.normal(-2.0, 0.2, len(prior))
-        changes = forecast.shuffled_changes(loglik, prior, 12.0)
+        # families agree among themselves, as they do in every cast
+        loglik = np.repeat(rng.normal(-2.0, 0.2, FAMILIES), EACH)
+        loglik += rng.normal(0, 0.02, len(prior))
+        changes = forecast.shuffled_changes(loglik, prior, 12.0, OF)
         p.append(forecast.fared(changes, ground(planted), movement, *ASKED)["p"])
     assert 0.42 < np.mean(p) < 0.58
     assert 0.03 < np.mean(np.array(p) <= 0.1) < 0.19
@@ -55,9 +59,9 @@ def test_likelihoods_that_know_nothing_have_uniform_p(planted, monkeypatch):
 
 def test_no_movement_and_no_evidence_have_no_direction(planted):
     _, _, prior = planted
-    changes = forecast.shuffled_changes(family_likes_it(0), prior, 12.0)
+    changes = forecast.shuffled_changes(family_likes_it(0), prior, 12.0, OF)
     still = forecast.fared(changes, ground(planted), np.zeros((16, DIMS)), *ASKED)
-    alike = forecast.shuffled_changes(np.full(len(prior), -2.0), prior, 12.0)
+    alike = forecast.shuffled_changes(np.full(len(prior), -2.0), prior, 12.0, OF)
     silent = forecast.fared(alike, ground(planted), moved(np.ones(DIMS)), *ASKED)
     for found in (still, silent):
         assert np.isnan([found[k] for k in ("cosine", "low", "p", "spearman")]).all()

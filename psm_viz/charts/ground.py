@@ -208,7 +208,11 @@ def _named(
     layers: list[Any] = []
     for r in each(people):
         x, y = f.to_px(r.px, r.py)
-        spot = near(x, y, r.label, 12.5, [*marks, *words], words, (f.width, f.height), 9)
+        room, taken = (f.width, f.height), [*marks, *words]
+        free = (beside(x, y, r.label, 12.5, taken, room, gap) for gap in (9, 20, 32, 44))
+        spot = next((s for s in free if s), None) or near(
+            x, y, r.label, 12.5, taken, words, room, 9
+        )
         words.append(text_box(spot[0], spot[1], r.label, 12.5, spot[2]))
         mx, my = f.to_map(spot[0], spot[1])
         word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": r.label}])).encode(
