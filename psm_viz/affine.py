@@ -27,8 +27,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import BadInput
-from psm_viz.study import finite
-from psm_viz.vectors import cast_mean, principal_directions, unit
+from psm_viz.vectors import assistant_axis, principal_directions, unit
 
 EXPLAINED = 0.9
 """Share of the cast's variance that its leading directions hold ..."""
@@ -67,7 +66,8 @@ def left_over(
     """Fit, predict and leave one out, in closed form (residual / (1 - leverage)).
 
     `rest` enters with one shared coefficient, fitted after the design is partialled out of both
-    sides (Frisch and Waugh 1933).
+    sides (Frisch and Waugh 1933); a single number from the whole cast, it is not fitted again for
+    each persona left out.
     """
     u, s, vt = np.linalg.svd(design, full_matrices=False)
     kept = s > s[0] * 1e-10
@@ -118,12 +118,12 @@ def directions(
     if len(roles) < FEWEST_ROLES:
         raise BadInput(
             f"The prediction from the cast needs at least {FEWEST_ROLES} personas, "
-            f"found {len(roles)}."
+            f"found {len(roles)}.",
+            "Add personas to the cast (cast.json) and extract again.",
         )
     found, _ = principal_directions(roles)
     return Directions(
-        unit(finite(vectors[-1] - cast_mean(roles, weights), "Assistant axis")),
-        found[: n_directions(roles)],
+        unit(assistant_axis(vectors[-1], roles, weights)), found[: n_directions(roles)]
     )
 
 
@@ -179,7 +179,7 @@ def given_place(
         return (a.sum() - a) / (n - 1)
 
     zx, zy, zz = without(z, own), without(z, moves), without(z, z)
-    agree = np.abs(zx) > 1e-12 * np.sqrt(np.maximum(zz * without(own, own), 0)) + 1e-300
+    agree = zx > 1e-12 * np.sqrt(np.maximum(zz * without(own, own), 0)) + 1e-300
     slopes = np.divide(zy, zx, out=np.zeros(n), where=agree)
     away = own - mean_without(own)
     left = moves - mean_without(moves) - slopes * away
@@ -266,7 +266,10 @@ def given_cast(
         if len({f, g, h, k}) == 4 and frozenset((f, h)) in separate
     ]
     if not pairs:
-        raise BadInput("No two question folds are free of common topics.")
+        raise BadInput(
+            "No two question folds are free of common topics.",
+            "Give each topic's questions to at most half of the folds (questions.jsonl).",
+        )
     return Given(tuple(left), tuple(axis), tuple(arranged), tuple(pairs))
 
 

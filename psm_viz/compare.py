@@ -139,10 +139,17 @@ class Comparer:
                 "Give the questions folds (questions.jsonl) and extract again.",
             )
         roles = self.study.vectors(start).at(pooling, layer)[:-1].astype(np.float64)
-        axes = {int(f): unit(apart[fold != f].mean(0)) for f in set(fold)}
+        apart_by = {int(f): apart[fold != f].mean(0) for f in set(fold)}
+        least = 1e-9 * float(np.abs(roles).max())
+        if min(np.linalg.norm(v) for v in apart_by.values()) <= least:
+            raise BadInput(
+                f"{start}, {pooling}, layer {layer}: the Assistant equals the mean of the cast, so "
+                "there is no Assistant axis."
+            )
+        axes = {f: unit(v) for f, v in apart_by.items()}
         mu = cast_mean(roles, self.weights)
         spread = {f: drift.spread_along((roles - mu) @ u, self.weights) for f, u in axes.items()}
-        if min(spread.values()) <= 0:
+        if min(spread.values()) <= least:
             raise BadInput(f"{start}, layer {layer}: all personas project to one point.")
         return np.stack([axes[f] for f in fold]), np.array([spread[f] for f in fold])
 
@@ -169,7 +176,7 @@ class Comparer:
             folds = self.study.folds(end).at(pooling).astype(np.float64)
             more, flips, squares = given_cast_figures(shift, origin, folds, self.asked)
             found |= more
-            traits = trait_figures(shift, origin, self.asked)
+            traits = trait_figures(shift, origin, self.asked) if self.traits else {}
             found["specific_percentile"] = self._rank(origin.folds, folds)
         else:
             plain = self._plain(start, end, pooling, layer, "")

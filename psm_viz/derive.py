@@ -121,7 +121,8 @@ def write_derived(
     """Make every product whose sources changed (all with `again`) and write it; return their names.
 
     `study` is a sealed, unfinished study in the writer's folder. A product that would be empty
-    (no traits, no evidence) is left out.
+    (no traits, no evidence) has no table; the record says what it would have come from, so that it
+    is not tried again until that changes.
     """
     making = Making(study, say)
     record, made = dict(study.derived), []
@@ -133,10 +134,8 @@ def write_derived(
         frame = product.make(making)
         made.append(key)
         writer.remove_table(product.name)
-        if frame.empty:
-            record.pop(key, None)
-            continue
-        writer.write_table(product.name, small(frame))
+        if not frame.empty:
+            writer.write_table(product.name, small(frame))
         record[key] = _record(product.reads, product.version, source)
     for pooling in study.manifest.poolings:
         key = f"maps/{pooling}-L{study.manifest.headline_layer}"
@@ -155,7 +154,7 @@ def write_derived(
 
 
 def stale(study: Study) -> list[str]:
-    """Products that are missing or older than what they come from."""
+    """Products that are older than what they come from."""
     wanted = {f"tables/{p.name}": (p.reads, p.version) for p in TABLES}
     for pooling in study.manifest.poolings:
         key = f"maps/{pooling}-L{study.manifest.headline_layer}"

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from psm_viz.errors import BadInput
-from psm_viz.study import finite
-from psm_viz.vectors import cast_mean, unit
+from psm_viz.vectors import assistant_axis, cast_mean, unit
 
 FIGURES = (
     "shift_norm",
@@ -101,20 +100,27 @@ def held_out_axes(
 ) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, question]]:
     """For every question, the axis estimated without its fold, and the cast's spread along it.
 
-    `folds` are a checkpoint's fold means, the Assistant last. Raises BadInput below two folds.
+    `folds` are a checkpoint's fold means, the Assistant last. Raises BadInput below two folds and
+    where the cast is one point on the axis.
     """
     n = folds.shape[1]
     if n < 2:
-        raise BadInput(f"Cross-fitting needs at least two question folds, found {n}.")
+        raise BadInput(
+            f"Cross-fitting needs at least two question folds, found {n}.",
+            "Give the questions folds (questions.jsonl) and extract again.",
+        )
     axes, spreads = [], []
     for f in range(n):
         kept = folds[:, [k for k in range(n) if k != f]].mean(1)  # [persona, d_model]
         mu = cast_mean(kept[:-1], weights)
-        u = unit(finite(kept[-1] - mu, "Assistant axis"))
+        u = unit(assistant_axis(kept[-1], kept[:-1], weights))
         axes.append(u)
         spreads.append(spread_along((kept[:-1] - mu) @ u, weights))
-    if min(spreads) <= 0:
-        raise BadInput("All personas project to one point on the Assistant axis.")
+    if min(spreads) <= 1e-12 * np.abs(folds).max():  # equal personas differ by rounding alone
+        raise BadInput(
+            "All personas project to one point on the Assistant axis.",
+            "Give the cast personas that differ (cast.json) and extract again.",
+        )
     index = np.asarray(fold_of)
     return np.stack(axes)[index], np.array(spreads)[index]
 
@@ -190,8 +196,16 @@ def topic_draws(
 ) -> list[tuple[Int[np.ndarray, drawn], Float[np.ndarray, question]]]:
     """Bootstrap draws that resample topics, then questions within each drawn topic.
 
-    Each draw: the indices drawn, and how often every question was drawn.
+    Each draw: the indices drawn, and how often every question was drawn. The draws of the same
+    topics are made once and shared: nobody writes into them.
     """
+    return list(_topic_draws(tuple(topics), n, seed))
+
+
+@lru_cache(maxsize=16)
+def _topic_draws(
+    topics: tuple[str, ...], n: int, seed: int
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     rng = np.random.default_rng(seed)
     index = topic_index(topics)
     rows = [np.flatnonzero(index == t) for t in np.unique(index)]
@@ -201,7 +215,9 @@ def topic_draws(
             [rng.choice(rows[t], len(rows[t])) for t in rng.integers(len(rows), size=len(rows))]
         )
         out.append((drawn, np.bincount(drawn, minlength=len(topics)).astype(float)))
-    return out
+        for x in out[-1]:
+            x.flags.writeable = False
+    return tuple(out)
 
 
 def draw_counts(

@@ -25,7 +25,8 @@ def extend(
     """Play the checkpoints of these branches as the study was played, and derive it again.
 
     Tables that need the model are made anew. A killed run goes on after its last finished
-    checkpoint. Raises BadInput for a branch the tree or the study's world does not fit.
+    checkpoint. Raises BadInput, before any model is loaded, for a study of another made world or
+    training seed and for branches that the tree has not or the study has.
     """
     study = open_study(folder)
     m, world = study.manifest, load_world()
@@ -33,6 +34,12 @@ def extend(
         raise BadInput(
             f"{folder}: was not played in this made world; its branches cannot be added to.",
             "Build a new study with: python -m psm_viz study",
+        )
+    if m.notes.get("training_seed") != source.training_seed:
+        raise BadInput(
+            f"{folder}: its model was trained with seed {m.notes.get('training_seed')}, the tree's "
+            f"with seed {source.training_seed}.",
+            "Train the branch with the study's seed: python -m psm_viz train --seed SEED",
         )
     have = {c.id for c in m.checkpoints}
     new = [c for c in source.checkpoints if c.branch in branches and c.id not in have]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors.numpy import save
 
 from psm_viz.errors import BadFile
 
@@ -69,6 +70,16 @@ def half(values: np.ndarray, what: str) -> np.ndarray:
     if not np.isfinite(out).all():
         raise BadFile(f"{what}: values do not fit into half precision.")
     return out
+
+
+def tensor_bytes(tensors: dict[str, np.ndarray], text: dict[str, str]) -> bytes:
+    """A safetensors file. Equal arrays and text give equal bytes: the library writes the text in
+    any order, and a study is known by its hashes."""
+    data = save(tensors, text)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:

@@ -251,7 +251,8 @@ def as_text(found: dict[str, Any]) -> str:
         f"Evidence {found['evidence']}, written {found['written_at']}, {when} the study held a "
         f"checkpoint of {found['branch']}.",
         f"Arrow against {found['start']} -> {found['end']}, layer {found['layer']}, "
-        f"{found['questions']} questions, {found['shuffles']} shuffles of l over the cast by families.",
+        f"{found['questions']} questions, {found['shuffles']} shuffles of l over the cast "
+        "by families.",
     ]
     for r in found["rows"]:
         where = f"{POOLING_NAMES.get(r['pooling'], r['pooling'])}, {r['part']}:"

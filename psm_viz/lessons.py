@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.errors import BadInput
 from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.small import PAD, build_tokenizer, copy_weights, new_model, token
 from psm_viz.train import loss_on_answers, stage_batches
@@ -17,10 +18,18 @@ GRADIENT_BATCHES = 8
 
 
 def update_size(start: Path, end: Path) -> float:
-    """|theta' - theta| over all weights of two saved checkpoints."""
+    """|theta' - theta| over all weights of two saved checkpoints.
+
+    Raises BadInput where they do not hold the same weights.
+    """
     from safetensors.numpy import load_file
 
     a, b = (load_file(f / "model.safetensors") for f in (start, end))
+    if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
+        raise BadInput(
+            f"{start} and {end} do not hold the same weights.",
+            "Compare two checkpoints of one model.",
+        )
     squares = [((b[k].astype(np.float64) - a[k].astype(np.float64)) ** 2).sum() for k in a]
     return float(np.sqrt(np.sum(squares)))
 

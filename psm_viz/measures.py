@@ -142,10 +142,8 @@ def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
     apart = drift.topics_apart(q.topics)
 
     def squares(c: np.ndarray) -> tuple[np.ndarray, ...]:
-        return tuple(
-            np.maximum(drift.quadratic(m, apart, c), 0)
-            for m in (x @ x.T, y @ y.T, (x @ y.T + y @ x.T) / 2)
-        )
+        xx, yy = (np.maximum(drift.quadratic(m @ m.T, apart, c), 0) for m in (x, y))
+        return xx, yy, drift.quadratic((x @ y.T + y @ x.T) / 2, apart, c)
 
     def cosine(c: np.ndarray) -> np.ndarray:
         xx, yy, xy = squares(c)

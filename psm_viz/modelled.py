@@ -44,7 +44,8 @@ def modelled_tables(
     base = m.branch(m.checkpoint(m.reference).branch)[0].id
     player.swap(folders[base])
     writer.write_table("in_context", in_context_table(player, world))
-    ends = {b: m.branch(b)[-1].id for b in m.fine_tuned}
+    # a branch that was imported as vectors has no model to ask
+    ends = {b: m.branch(b)[-1].id for b in m.fine_tuned if m.branch(b)[-1].id in folders}
     say("lessons: starting loss, gradient and update of every branch")
     recipe = Recipe(seed=int(source.training_seed or 0))
     writer.write_table("lessons", lessons_table(world, recipe, folders, list(ends)))

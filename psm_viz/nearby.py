@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from psm_viz.compare import Comparer
+from psm_viz.errors import BadInput
 from psm_viz.store import Study
+from psm_viz.study import common_cast
 from psm_viz.vectors import cast_mean, cosines, family_weights
 
 MOST = 5
@@ -31,13 +33,20 @@ class Neighbour:
 def neighbours_at(
     study: Study, comparer: Comparer, checkpoint: str, pooling: str, layer: int
 ) -> list[Neighbour]:
-    """The five personas nearest to a checkpoint's Assistant, in its own cast's frame."""
+    """The five personas nearest to a checkpoint's Assistant, in its own cast's frame.
+
+    Raises BadInput where somebody stands on the cast's mean, as all do before training.
+    """
     v = study.vectors(checkpoint)
-    cast = [p for p in study.cast.personas if p.id in set(v.ids)]
-    weights = family_weights(study.cast)[[p.id in set(v.ids) for p in study.cast.personas]]
+    cast = common_cast(study.cast, (v,))
     x = v.at(pooling, layer).astype(np.float64)
-    roles = x[:-1] - cast_mean(x[:-1], weights / weights.sum())
-    own = x[-1] - cast_mean(x[:-1], weights / weights.sum())
+    centred = x - cast_mean(x[:-1], family_weights(cast))
+    if np.linalg.norm(centred, axis=1).min() <= 1e-9 * np.abs(x).max():
+        raise BadInput(
+            f"{checkpoint}, {pooling}, layer {layer}: not everybody stands apart from the cast's "
+            "mean, so there is no telling who is near."
+        )
+    roles, own = centred[:-1], centred[-1]
     kept = np.full(len(roles), np.nan)
     if study.holds(checkpoint, "questions"):
         a, c = comparer.vectors(checkpoint, pooling, layer)
@@ -50,7 +59,7 @@ def neighbours_at(
     order = np.argsort(-near, kind="stable")
     return [
         Neighbour(
-            cast[i].id,
+            cast.personas[i].id,
             float(near[i]),
             float(near[i] - near[order[n + 1]]) if n + 1 < len(order) else float("nan"),
             float(kept[i]),

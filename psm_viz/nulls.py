@@ -16,7 +16,8 @@ import pandas as pd
 from psm_viz.compare import Comparer, Comparison
 from psm_viz.errors import UnknownName
 from psm_viz.store import Study
-from psm_viz.vectors import principal_directions, unit
+from psm_viz.study import common_cast
+from psm_viz.vectors import assistant_axis, family_weights, principal_directions, unit
 
 DRAWS = 999
 
@@ -85,9 +86,15 @@ def random_directions_best_layer(
 
     Each draw is a random combination of the personas' centred vectors, the same combination at
     every layer, so that it has the cast's covariance there; it takes its own best layer, as the
-    axis does. Three published axes of this kind lie inside this band (science.md).
+    axis does. Three published axes of this kind lie inside this band (science.md). Raises
+    UnknownName, and BadInput where the cast is one point.
     """
     v = study.vectors(checkpoint)
+    if study.manifest.check_pooling(pooling) not in v.poolings:
+        raise UnknownName(
+            f"{checkpoint} has no vectors at {pooling}.", f"It holds {', '.join(v.poolings)}."
+        )
+    weights = family_weights(common_cast(study.cast, (v,)))
     rng = np.random.default_rng([seed, 43])
     mix = rng.normal(size=(draws, len(v.ids) - 1))
     own, drawn = [], []
@@ -95,7 +102,7 @@ def random_directions_best_layer(
         x = v.at(pooling, layer).astype(np.float64)
         roles = x[:-1] - x[:-1].mean(0)
         first = principal_directions(x[:-1])[0][0]
-        own.append(abs(float(unit((x[-1] - x[:-1].mean(0))[None])[0] @ first)))
+        own.append(abs(float(unit(assistant_axis(x[-1], x[:-1], weights)) @ first)))
         drawn.append(np.abs(unit(mix @ roles) @ first))
     best = np.max(drawn, axis=0)
     value = max(own)

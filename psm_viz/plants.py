@@ -27,6 +27,9 @@ PLANTS: dict[str, tuple[float, ...]] = {
 """Plant -> sizes. Contraction and mixture: share of the way; others: in units of the cast's radius
 (root mean square distance of the personas from their mean)."""
 
+FEW = {k: v if len(v) == 1 else v[1::2] for k, v in PLANTS.items()}
+"""Every other size: for arenas of thousands of dimensions, whose trials take half a minute."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -36,6 +39,8 @@ class Trial:
     end: np.ndarray
     more: tuple[np.ndarray, ...] = ()
     """Further ends, for a search over steps."""
+    rows: tuple[int, ...] = ()
+    """Which of the pool's personas the cast is, where it came from a pool."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +70,16 @@ def split_pool(pool: np.ndarray, topics: tuple[str, ...], anyone: bool, name: st
         )
 
     def draw(rng: np.random.Generator) -> Trial:
-        chosen = pool
+        cast, who = list(range(len(pool) - 1)), len(pool) - 1
         if anyone:
-            who = int(rng.integers(len(pool) - 1))
-            others = [i for i in range(len(pool) - 1) if i != who]
-            chosen = pool[[*others, who]]
+            who = cast.pop(int(rng.integers(len(cast))))
+        chosen = pool[[*cast, who]]
         first, second = [], []
         for t in names:
             dealt = rng.permutation(rows[t])[:4]
             first += list(dealt[:2])
             second += list(dealt[2:])
-        return Trial(chosen[:, first], chosen[:, second])
+        return Trial(chosen[:, first], chosen[:, second], rows=tuple(cast))
 
     per_topic = tuple(t for t in names for _ in range(2))
     # as the shipped questions: the two of a topic in two folds, half of the topics in each pair
@@ -150,6 +154,11 @@ def plant(trial: Trial, kind: str, size: float, rng: np.random.Generator) -> np.
     elif kind == "off-space":
         found, held = principal_directions(roles)
         inside = found[: int(np.searchsorted(np.cumsum(held), 0.95) + 1)]
+        if len(inside) == mu.size:
+            raise BadInput(
+                f"In {mu.size} dimensions the cast's directions leave no room off its space.",
+                "Plant this movement where there are more dimensions than the cast varies in.",
+            )
         away = rng.normal(size=mu.size)
         away -= inside.T @ (inside @ away)
         end[-1] += size * radius * unit(away[None])[0]

@@ -8,7 +8,7 @@ from typing import Any
 from psm_viz import study as col
 from psm_viz.behaviour import DRAWS, SEED, in_context, ratios, split_rates
 from psm_viz.compare import Comparer
-from psm_viz.errors import UnknownName
+from psm_viz.errors import BadInput, UnknownName
 from psm_viz.store import Study
 from psm_viz.study import POOLING_NAMES
 
@@ -89,13 +89,22 @@ def _geometry(study: Study) -> dict[str, Any]:
         "personas": len(study.cast.personas),
         "benign": m.notes.get("benign"),
         "other_role": m.notes.get("other_role"),
+        "left_out": [],
         "poolings": {},
     }
     for pooling in m.poolings:
         entry: dict[str, Any] = {}
         for name, checkpoint in branches.items():
-            found = compare(m.reference, checkpoint, pooling)
-            entry[name] = {k: vars(found.figures[k]) for k in GEOMETRY if k in found.figures}
+            try:
+                found = compare(m.reference, checkpoint, pooling)
+            except (BadInput, UnknownName) as e:  # an import may lack this pooling, or most roles
+                out["left_out"].append(f"{name}, {pooling}: {e.problem}")
+                continue
+            entry[name] = {
+                k: {part: _value(v) for part, v in vars(found.figures[k]).items()}
+                for k in GEOMETRY
+                if k in found.figures
+            }
         out["poolings"][pooling] = entry
     return out
 
@@ -160,17 +169,22 @@ def _geometry_lines(g: dict[str, Any]) -> list[str]:
         for name, figures in entry.items():
             role = {g["benign"]: " (benign)", g["other_role"]: " (another role trained)"}
             lines.append(f"  {name + role.get(name, ''):<36} {_own(figures)}")
-    return lines
+    return lines + [f"  left out: {why}" for why in g["left_out"]]
 
 
 def _own(figures: dict[str, Any]) -> str:
     """The headline in words; without folds of personas, the plain specific norm."""
     s = figures.get("specific_given_cast") or figures["specific_norm"]
-    text = f"{s['value']:5.2f} [{s['low']:.2f}, {s['high']:.2f}]"
-    if math.isfinite(s["null_high"]):
+    text = f"{s['value']:5.2f} " + _band(s["low"], s["high"], s["null"])
+    if s["null_high"] is not None:
         text += f" | cast [{s['null_low']:.2f}, {s['null_high']:.2f}] p {s['p']:.3f}"
     a = figures.get("axis_component_given_cast")
-    return text + (f" | axis {a['value']:+.2f} SD p {a['p']:.3f}" if a else "")
+    text += f" | axis {a['value']:+.2f} SD" if a else ""
+    return text + (f" p {a['p']:.3f}" if a and a["p"] is not None else "")
+
+
+def _band(low: float | None, high: float | None, otherwise: str) -> str:
+    return f"({otherwise})" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
 
 
 def _table_lines(found: dict[str, Any]) -> list[str]:

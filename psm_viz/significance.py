@@ -6,6 +6,8 @@ Two nulls, for two questions. 'Did it move at all?': without movement a question
 around zero and its sign carries nothing, so whole topics' signs are flipped (exact when topics are
 independent and the noise symmetric, as it is between two sets of like questions). 'Did it move in
 a way of its own?': the Assistant is ranked among the cast's own members, measured the same way.
+
+What is not a number has no p: NaN goes in, NaN comes out, and nothing is significant.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from psm_viz.errors import BadInput
 ALPHA = 0.05
 """What is called significant anywhere in the product."""
 FLIPS = 999
+TIE = 1e-9
+"""Values nearer than this share of the largest are one value, rounded differently."""
 
 
 def flips(
@@ -39,7 +43,9 @@ def p_of_flips(values: Float[np.ndarray, flip]) -> float:
 
     A flip of every sign gives the observed value again; ties count against the finding.
     """
-    reached = values[1:] >= values[0] - 1e-9 * max(1.0, abs(float(values[0])))
+    if not np.isfinite(values).all():
+        return float("nan")
+    reached = values[1:] >= values[0] - TIE * np.abs(values).max()
     return float((1 + reached.sum()) / len(values))
 
 
@@ -68,34 +74,41 @@ def max_over(values: Float[np.ndarray, "choice flip"]) -> Float[np.ndarray, choi
     Every choice is standardised by its own flips; each flip then takes its best choice, as the
     search did (max-statistic, Westfall and Young 1993). The observed flip comes first.
     """
+    if not np.isfinite(values).all():
+        return np.full(len(values), np.nan)
     centre = values.mean(1, keepdims=True)
     scale = values.std(1, keepdims=True)
     z = np.divide(values - centre, scale, out=np.zeros_like(values), where=scale > 0)
     best = z.max(0)
     # a choice that no flip changes says nothing: its z is 0 everywhere and its p is 1
-    return np.array([(1 + (best[1:] >= row[0] - 1e-9).sum()) / len(best) for row in z])
+    return np.array([(1 + (best[1:] >= row[0] - TIE).sum()) / len(best) for row in z])
 
 
 def percentile(value: float, others: Float[np.ndarray, role]) -> float:
     """Rank of a value among the cast's, (1 + those at most as large) / (1 + R): never 0."""
-    return float((1 + (np.asarray(others) <= value).sum()) / (1 + len(others)))
+    return _share(others <= value, value, others)
 
 
 def p_largest(value: float, others: Float[np.ndarray, role]) -> float:
     """(1 + cast members at least as large) / (1 + R): one-sided rank, floor 1 / (R + 1)."""
-    return float((1 + (np.asarray(others) >= value).sum()) / (1 + len(others)))
+    return _share(others >= value, value, others)
 
 
 def p_outlying(value: float, others: Float[np.ndarray, role]) -> float:
     """Two-sided rank: twice the smaller tail, at most 1."""
-    others = np.asarray(others)
-    low, high = (others <= value).sum(), (others >= value).sum()
-    return float(min(1.0, 2 * (1 + min(low, high)) / (1 + len(others))))
+    low, high = percentile(value, others), p_largest(value, others)
+    return float(np.minimum(1.0, 2 * min(low, high)))
+
+
+def _share(reached: Bool[np.ndarray, role], value: float, others: Float[np.ndarray, role]) -> float:
+    if not (np.isfinite(value) and np.isfinite(others).all()):
+        return float("nan")
+    return float((1 + reached.sum()) / (1 + len(others)))
 
 
 def p_both(*p: float) -> float:
     """Both nulls must fail: the larger p (intersection-union test, Berger 1982)."""
-    return float(max(p))
+    return float(np.max(p))
 
 
 def equivalent(low: float, high: float, margin: tuple[float, float]) -> bool:

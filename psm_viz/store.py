@@ -34,6 +34,12 @@ from psm_viz.study import (
 
 REBUILD = "Rebuild it with: make study"
 DERIVE = "Make it with: python -m psm_viz derive --study DIR"
+_PLAYED = "It needs the model. Make it with: python -m psm_viz extract --tree TREE --out DIR"
+MADE = {
+    "validation": "Make it with: python -m psm_viz validate --store --study DIR",
+    **dict.fromkeys(("in_context", "lessons", "steering", "words_or_weights"), _PLAYED),
+}
+"""How the tables come about that `derive` does not make."""
 HELD = {
     "vectors": "vectors.safetensors",
     "folds": "folds.safetensors",
@@ -163,12 +169,14 @@ class Study:
         )
 
     def map(self, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """One map: its points and its parameters and quality. Raises UnknownName, BadFile."""
+        """One map: its points and its parameters and quality. Raises UnknownName, and BadFile for
+        one older than its sources."""
         if name not in self.maps:
             raise UnknownName(
                 f"There is no map {name!r} in this study.",
                 f"Choose one of: {', '.join(self.maps) or 'none: run python -m psm_viz derive'}.",
             )
+        self._check_fresh(f"maps/{name}", f"maps/{name}.parquet")
         return self._frame(f"maps/{name}.parquet"), json.loads(self._bytes(f"maps/{name}.json"))
 
     @property
@@ -181,11 +189,14 @@ class Study:
         """One result table. Raises UnknownName, and BadFile for one older than its sources."""
         key = f"tables/{name}.parquet"
         if key not in self.files:
-            raise UnknownName(f"There is no table {name!r} in this study.", DERIVE)
-        made = self.derived.get(f"tables/{name}")
-        if made and made["from"] != sources_hash(self, made["reads"], made["version"]):
-            raise BadFile(f"{self.folder / key}: is older than what it came from.", DERIVE)
+            raise UnknownName(f"There is no table {name!r} in this study.", MADE.get(name, DERIVE))
+        self._check_fresh(f"tables/{name}", key)
         return self._frame(key)
+
+    def _check_fresh(self, product: str, file: str) -> None:
+        made = self.derived.get(product)
+        if made and made["from"] != sources_hash(self, made["reads"], made["version"]):
+            raise BadFile(f"{self.folder / file}: is older than what it came from.", DERIVE)
 
     @property
     def evidences(self) -> list[str]:

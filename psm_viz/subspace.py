@@ -41,7 +41,7 @@ class PersonaSpace:
     """
 
     share: float
-    spans: dict[FoldPair, tuple[Float[np.ndarray, "k d_model"], ...]]
+    spans: dict[FoldPair, tuple[Float[np.ndarray, "_ d_model"], ...]]
     towards: Float[np.ndarray, role]
     rank: float
     """Mean number of directions."""
@@ -66,7 +66,10 @@ def persona_space(
     roles, ways = centred[:-1], centred[:-1] - centred[-1:]
     n, n_folds = roles.shape[:2]
     if n < FEWEST_ROLES:
-        raise BadInput(f"A persona space needs at least {FEWEST_ROLES} personas, found {n}.")
+        raise BadInput(
+            f"A persona space needs at least {FEWEST_ROLES} personas, found {n}.",
+            "Add personas to the cast (cast.json) and extract again.",
+        )
     part = parts(n)
     spans: dict[FoldPair, tuple[np.ndarray, ...]] = {}
     inside, whole = np.zeros(n), np.zeros(n)
@@ -74,7 +77,10 @@ def persona_space(
     for pair in pairs:
         rest = others(n_folds, *pair)
         if not rest:
-            raise BadInput(f"A persona space needs over two question folds, found {n_folds}.")
+            raise BadInput(
+                f"A persona space needs over two question folds, found {n_folds}.",
+                "Give the questions folds (questions.jsonl) and extract again.",
+            )
         made, place = roles[:, rest].mean(1), centred[-1, rest].mean(0)
         found = []
         for k in range(SPLITS):

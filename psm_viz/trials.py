@@ -38,6 +38,9 @@ FIRES: dict[str, set[str]] = {
     "cloud_energy": APART,
     "cloud_trace": set(),
     "steps": ITS_OWN,
+    "layers": {"shift"},
+    "typicality": {"off-space"},
+    "evidence": {"shift"},
 }
 """Statistic -> the plants it is for."""
 UNSAID: dict[str, set[str]] = {
@@ -59,9 +62,16 @@ class Bench:
     asked: Asked
     weights: np.ndarray
     traits: dict[str, np.ndarray]
+    plants: dict[str, tuple[float, ...]]
 
 
-def bench_of(arena: Arena, roles: int, traits: dict[str, np.ndarray], flips: int) -> Bench:
+def bench_of(
+    arena: Arena,
+    roles: int,
+    traits: dict[str, np.ndarray],
+    flips: int,
+    plants: dict[str, tuple[float, ...]] = PLANTS,
+) -> Bench:
     """Prepare an arena: its questions, one family of equals, and few bootstrap draws, since only
     the tests are judged here."""
     questions = [
@@ -70,7 +80,7 @@ def bench_of(arena: Arena, roles: int, traits: dict[str, np.ndarray], flips: int
     ]
     q = asked(questions)
     few = Asked(q.fold, q.topics, q.counts[:99], sig.flips(q.topics, flips), q.pairs)
-    return Bench(arena, few, np.full(roles, 1 / roles), traits)
+    return Bench(arena, few, np.full(roles, 1 / roles), traits, plants)
 
 
 def fold_means(x: np.ndarray, folds: Sequence[int]) -> np.ndarray:
@@ -110,7 +120,7 @@ def one_trial(b: Bench, seed: int) -> list[tuple[str, str, float, bool]]:
         _, flips, squares = p_values(b, trial, origin, end, seed)
         earlier.append((flips, squares))
     out = []
-    for kind, sizes in PLANTS.items():
+    for kind, sizes in b.plants.items():
         for size in sizes:
             end = plant(trial, kind, size, np.random.default_rng([seed, 29]))
             p, flips, squares = p_values(b, trial, origin, end, seed)

@@ -21,14 +21,17 @@ import pandas as pd
 from psm_viz import significance as sig
 from psm_viz.compare import trait_values
 from psm_viz.errors import BadInput
-from psm_viz.plants import made, split_pool
+from psm_viz.further_trials import cast_trial, layer_pool, layer_trial
+from psm_viz.plants import FEW, PLANTS, made, split_pool
 from psm_viz.store import Study, open_study
 from psm_viz.study import AGAIN, MAIN, POOLING_NAMES
 from psm_viz.trials import FIRES, UNSAID, Bench, bench_of, one_trial
 from psm_viz.writer import StudyWriter
 
-MADE = ((150, 128), (275, 1024), (275, 4096))
-"""Roles and dimensions of the made arenas."""
+MADE = ((150, 128, 1), (275, 1024, 4), (275, 4096, 8))
+"""Roles and dimensions of the made arenas, and which share of the trials asked for they get."""
+MANY = 256
+"""Dimensions above which only every other size is planted."""
 MADE_ENDS = 3
 
 
@@ -41,12 +44,13 @@ class Job:
     flips: int
 
 
-def arenas(study: Study) -> dict[str, Bench]:
-    """The study's own activations, each pooling, with the Assistant and with anyone as subject."""
+def arenas(study: Study) -> dict[str, tuple[Bench, str, bool]]:
+    """The study's own activations, each pooling, with the Assistant and with anyone as subject:
+    name -> (bench, pooling, anyone)."""
     m = study.manifest
     kept = study.activations(m.reference)
     again = study.activations(m.noise_floor) if m.noise_floor else None
-    out: dict[str, Bench] = {}
+    out: dict[str, tuple[Bench, str, bool]] = {}
     if kept is None or again is None:
         return out
     topics = tuple(q.topic for s in (MAIN, AGAIN) for q in study.questions if q.set == s)
@@ -57,7 +61,8 @@ def arenas(study: Study) -> dict[str, Bench]:
             name = f"{m.name}, {POOLING_NAMES[pooling]}, {who}"
             arena = split_pool(pool, topics, anyone, name)
             roles = len(pool) - 1 - anyone
-            out[name] = bench_of(arena, roles, {} if anyone else trait_values(study.cast), FLIPS)
+            traits = {} if anyone else trait_values(study.cast)
+            out[name] = (bench_of(arena, roles, traits, FLIPS), pooling, anyone)
     return out
 
 
@@ -68,10 +73,18 @@ def _work(job: Job, folder: str) -> list[tuple[str, str, str, float, bool]]:
     """The trials of one job, in a process of its own."""
     if job.data.startswith("made"):
         roles, d = (int(n) for n in job.data.removeprefix("made, ").split(" roles, d "))
-        b = bench_of(made(roles, d, job.data, ends=1 + MADE_ENDS), roles, {}, job.flips)
+        arena = made(roles, d, job.data, ends=1 + MADE_ENDS)
+        b = bench_of(arena, roles, {}, job.flips, FEW if d > MANY else PLANTS)
+        return [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
+    study = open_study(Path(folder))
+    b, pooling, anyone = arenas(study)[job.data]
+    rows = [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
+    if anyone:
+        rows += [(job.data, *row) for n in job.seeds for row in cast_trial(b.arena, study, n)]
     else:
-        b = arenas(open_study(Path(folder)))[job.data]
-    return [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
+        pool = layer_pool(study, pooling)
+        rows += [(job.data, *row) for n in job.seeds for row in layer_trial(pool, n, job.flips)]
+    return rows
 
 
 def validation_table(
@@ -87,11 +100,16 @@ def validation_table(
     low, high (Wilson 95 %: Monte Carlo error), n. Raises BadInput where the study keeps too few
     activations to split.
     """
+    if min(trials, made_trials) < 0 or threads < 1:
+        raise BadInput(
+            f"{trials} and {made_trials} trials on {threads} threads cannot be run.",
+            "Give --trials and --made at least 0 and --threads at least 1.",
+        )
     wanted = [(name, trials) for name in arenas(study)]
-    wanted += [(f"made, {r} roles, d {d}", made_trials // (1 + (d > 1024))) for r, d in MADE]
+    wanted += [(f"made, {r} roles, d {d}", made_trials // share) for r, d, share in MADE]
     if not any(n for _, n in wanted):
         raise BadInput("No trials were asked for, or the study keeps no activations to split.")
-    block = 10
+    block = 5
     jobs = [
         Job(name, tuple(range(k, min(k + block, n))), FLIPS)
         for name, n in wanted
@@ -136,7 +154,7 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
     for name, part in table.groupby("statistic", sort=False):
         quiet = part[part.fires.eq(False).fillna(False)]
         loud = part[part.fires.fillna(False)]
-        worst = quiet.loc[quiet.rate.idxmax()]
+        worst = quiet.iloc[int(quiet.rate.to_numpy().argmax())]
         power: dict[str, dict[str, float]] = {}
         for (kind, size), rows in loud.groupby(["plant", "size"], sort=False):
             rate = float((rows.rate * rows.n).sum() / rows.n.sum())

@@ -111,16 +111,18 @@ def principal_directions(
     Centred on the plain mean; directions without variance are left out. Raises BadInput where all
     personas are one point.
     """
-    x = finite(roles - roles.mean(0), "persona vectors").astype(np.float64)
+    points = finite(roles, "persona vectors").astype(np.float64)
+    x = points - points.mean(0)
+    rounding = x.size * (1e-13 * np.abs(points).max()) ** 2  # what equal points leave, not zero
     if len(x) < x.shape[1]:  # fewer personas than dimensions: the small Gram matrix has it all
         values, left = np.linalg.eigh(x @ x.T)
         values, left = values[::-1], left[:, ::-1]
-        kept = values > max(values[0], 0.0) * 1e-10
+        kept = values > max(values[0] * 1e-10, rounding)
         found = (left[:, kept].T @ x) / np.sqrt(values[kept])[:, None]
     else:
         values, right = np.linalg.eigh(x.T @ x)
         values, found = values[::-1], right[:, ::-1].T
-        kept = values > max(values[0], 0.0) * 1e-10
+        kept = values > max(values[0] * 1e-10, rounding)
         found = found[kept]
     if not kept.any():
         raise BadInput("All personas have the same vector: the cast has no directions.")

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import save
 
 from psm_viz.cast import Cast, Question, dump_cast, dump_questions
 from psm_viz.errors import BadInput
@@ -26,6 +25,7 @@ from psm_viz.files import (
     parquet_bytes,
     recover,
     sha256,
+    tensor_bytes,
     whole_folder,
     write_whole,
 )
@@ -63,7 +63,8 @@ class StudyWriter:
         """Start from a copy of a finished study, to add to it or derive its tables again.
 
         With `settings` a killed run of the same settings on the same study is gone on with. Raises
-        BadInput where another kind of unfinished work would be lost.
+        BadInput where other unfinished work would be lost: any that says more than which study it
+        is a copy of.
         """
         path = self.partial / "settings.json"
         wanted = json_bytes({"from": study.sha256} | (settings or {}))
@@ -71,7 +72,7 @@ class StudyWriter:
             found = path.read_bytes()
             if found == wanted and settings:
                 return
-            if b'"from"' not in found:
+            if not _only_a_copy(found):
                 raise BadInput(
                     f"{self.partial}: an unfinished extraction lies here and would be lost.",
                     "Finish it with the command that began it, or delete that folder.",
@@ -99,18 +100,20 @@ class StudyWriter:
         with whole_folder(self.partial / "checkpoints" / where) as work:
             write_whole(
                 work / HELD["vectors"],
-                save({"mean": half(vectors.values, f"{where} vectors")}, meta | _named(vectors)),
+                tensor_bytes(
+                    {"mean": half(vectors.values, f"{where} vectors")}, meta | _named(vectors)
+                ),
             )
             write_whole(
                 work / HELD["folds"],
-                save(
+                tensor_bytes(
                     {"mean": half(folds.values, f"{where} folds")},
                     meta | {"layer": str(folds.layer)},
                 ),
             )
             write_whole(
                 work / HELD["questions"],
-                save(
+                tensor_bytes(
                     {
                         "assistant": half(questions.assistant, f"{where} questions"),
                         "cast": half(questions.cast, f"{where} questions"),
@@ -125,7 +128,9 @@ class StudyWriter:
                 info = {"layer": str(activations.layer)}
                 write_whole(
                     work / HELD["activations"],
-                    save({"values": half(activations.values, f"{where} activations")}, meta | info),
+                    tensor_bytes(
+                        {"values": half(activations.values, f"{where} activations")}, meta | info
+                    ),
                 )
 
     def write_vectors(self, vectors: PersonaVectors, note: dict[str, str]) -> None:
@@ -136,7 +141,7 @@ class StudyWriter:
         meta = {"checkpoint": vectors.checkpoint} | note | _named(vectors)
         values = np.ascontiguousarray(vectors.values, dtype=np.float32)
         with whole_folder(self.partial / "checkpoints" / vectors.checkpoint) as work:
-            write_whole(work / HELD["vectors"], save({"mean": values}, meta))
+            write_whole(work / HELD["vectors"], tensor_bytes({"mean": values}, meta))
 
     def write_map(self, name: str, points: pd.DataFrame, info: dict[str, Any]) -> None:
         """Write one frozen map: coordinates, and its parameters and quality."""
@@ -166,7 +171,7 @@ class StudyWriter:
         arrows = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in evidence.arrows.items()}
         with whole_folder(at) as work:
             write_whole(work / "likelihood.parquet", parquet_bytes(evidence.likelihood))
-            write_whole(work / "arrow.safetensors", save(arrows, note))
+            write_whole(work / "arrow.safetensors", tensor_bytes(arrows, note))
             write_whole(work / "evidence.json", json_bytes(evidence.record))
 
     def write_score(self, name: str, score: dict[str, Any]) -> None:
@@ -206,6 +211,14 @@ class StudyWriter:
             self.partial / "study.json",
             json_bytes({"schema": SCHEMA, **asdict(manifest), "files": files}),
         )
+
+
+def _only_a_copy(settings: bytes) -> bool:
+    """Whether unfinished work was a copy of a study and what is derived from it again."""
+    try:
+        return set(json.loads(settings)) == {"from"}
+    except (ValueError, TypeError):
+        return False
 
 
 def _named(vectors: PersonaVectors) -> dict[str, str]:

@@ -10,12 +10,14 @@ CHECKED = ["psm_viz.study", "psm_viz.vectors", "psm_viz.drift", "psm_viz.maps", 
 CHECKED += ["psm_viz.formats.role_vectors"]
 CHECKED += ["psm_viz.evidence", "psm_viz.forecast"]
 CHECKED += [f"psm_viz.{m}" for m in ("cloud", "posterior", "structure", "confounds")]
+CHECKED += [f"psm_viz.{m}" for m in ("affine", "significance", "subspace")]
 hook = install_import_hook(CHECKED, "beartype.beartype")
 
 import pytest  # noqa: E402
 
 from psm_viz.store import Study, open_study  # noqa: E402
 from psm_viz.world.grammar import World, load_world  # noqa: E402
+from tests.made_activations import write_known_study  # noqa: E402
 from tests.made_study import write_made_study  # noqa: E402
 
 
@@ -30,6 +32,19 @@ def made_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("studies") / "made"
     write_made_study(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def known_folder(tmp_path_factory) -> Path:
+    """The study of which it is known what moved, nothing derived: to read only."""
+    folder = tmp_path_factory.mktemp("studies") / "known"
+    write_known_study(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def known(known_folder) -> Study:
+    return open_study(known_folder)
 
 
 @pytest.fixture(scope="module")

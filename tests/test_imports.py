@@ -9,7 +9,11 @@ HEAVY = ("torch", "umap", "transformer_lens", "transformers", "numba")
 
 
 @pytest.mark.parametrize(
-    "module", ["psm_viz.store", "psm_viz.ui", "psm_viz.charts", "psm_viz.results", "psm_viz.cli"]
+    "module",
+    [
+        *("psm_viz.store", "psm_viz.ui", "psm_viz.charts", "psm_viz.results", "psm_viz.answers"),
+        *("psm_viz.cli", "psm_viz.derive", "psm_viz.compare", "psm_viz.nulls", "psm_viz.validate"),
+    ],
 )
 def test_no_model_library_is_imported(module):
     code = (

@@ -13,6 +13,7 @@ from psm_viz.vectors import (
     family_weights,
     mean_by_group,
     neighbours,
+    principal_directions,
     project,
     trait_axis,
     trait_r2,
@@ -79,3 +80,40 @@ def test_traits_are_read_where_planted_and_not_from_noise():
     assert np.corrcoef(planted @ axis, traits[:, 0])[0, 1] > 0.8
     with pytest.raises(BadInput, match="same for every persona"):
         trait_axis(planted, np.ones(120))
+
+
+@pytest.mark.parametrize("n", [6, 60])  # fewer personas than dimensions, and more
+def test_principal_directions_are_those_of_the_covariance(n):
+    roles = rng.normal(size=(n, 12)) * np.arange(1, 13) + 50
+    found, held = principal_directions(roles)
+    assert len(found) == min(n - 1, 12)
+    assert np.allclose(found @ found.T, np.eye(len(found)))
+    assert held.sum() == pytest.approx(1) and (np.diff(held) <= 0).all()
+    centred = roles - roles.mean(0)
+    assert np.allclose((centred @ found.T) @ found, centred)  # nothing is left over
+    assert np.allclose(((centred @ found.T) ** 2).sum(0) / (centred**2).sum(), held)
+    turn, _ = np.linalg.qr(rng.normal(size=(12, 12)))
+    assert np.allclose(principal_directions(roles @ turn)[1], held)
+    assert np.allclose(principal_directions(1e-9 * roles)[1], held)
+
+
+def test_a_planted_direction_is_found_and_constant_dimensions_hold_nothing():
+    way = np.array([0.6, 0.8, 0, 0])
+    roles = np.outer(rng.normal(size=9), way) + 3
+    found, held = principal_directions(roles)
+    assert found.shape == (1, 4) and abs(found[0] @ way) == pytest.approx(1) and held[0] == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 40])
+def test_one_point_has_no_directions_however_it_is_rounded(n):
+    for kind in (np.float64, np.float32):
+        point = (rng.normal(size=12) * 100).astype(kind)
+        with pytest.raises(BadInput, match="same vector"):
+            principal_directions(np.tile(point, (n, 1)))
+
+
+def test_directions_of_what_is_not_a_number_are_refused():
+    roles = rng.normal(size=(9, 4))
+    roles[2, 1] = np.nan
+    with pytest.raises(BadInput, match="1 of 36 values are not finite"):
+        principal_directions(roles)

@@ -160,15 +160,15 @@ def norm_finding(ends: Sequence[End]) -> str:
     gone = [e for e in ends if e.moved]
     moved = []
     if gone:
-        sizes = listed([_against(e) for e in gone])
-        names = listed([e.said for e in gone])
-        moved = [f"{names} moved the Assistant apart from the cast (by {sizes})"]
+        first, *others = sorted(gone, key=lambda e: -e.value)
+        moved = [f"{first.said} moved the Assistant apart from the cast by {_against(first)}"]
+        moved[0] += "".join(f", {e.said} by {_against(e)}" for e in others)
     return _sentence(moved, ends)
 
 
 def _against(e: End) -> str:
     """A size with the upper end of its null."""
-    return number(e.value) + (f", null {number(e.null_high)}" if pd.notna(e.null_high) else "")
+    return number(e.value) + (f" (null {number(e.null_high)})" if pd.notna(e.null_high) else "")
 
 
 def share_finding(specific: Sequence[End], whole: Sequence[End]) -> str:

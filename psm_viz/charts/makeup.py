@@ -164,7 +164,9 @@ def posterior_finding(rows: pd.DataFrame, branch: str) -> str:
     if top.quiet and top.value >= 0.5:
         return f"{after} the Assistant is like none of these families ({top.value:.0%})"
     if top.low >= 0.5:
-        return f"{after} the Assistant is consistent with the {top.label.lower()} ({top.value:.0%})"
+        exact = f", from its answers {top.tick:.0%}" if pd.notna(top.tick) else ""
+        who = top.label.lower()
+        return f"{after} the Assistant is consistent with the {who} ({top.value:.0%}{exact})"
     near = [str(t).lower() for t in where(rows, ~rows.quiet).label.head(2)]
     return f"{after} no family holds most of the weight; the largest are {listed(near)}"
 

@@ -311,11 +311,17 @@ def steering_rows(steering: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.Da
 
 
 def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
-    """Which directions change answers by more than any random ones of the same length."""
+    """Which directions change answers by more than random ones of the same length.
+
+    Judged at one strength, the arrows' own length, beside every kind of random direction: over
+    several strengths one of them would stick out by chance.
+    """
     if not bands:
         return "Steering: no random directions to compare with"
     both = pd.concat(bands.values())
-    both = where(both, both.x > 0)
+    strengths = sorted(set(both.x[both.x > 0]))
+    own = 1.0 if 1.0 in strengths else strengths[0]
+    both = where(both, both.x == own)
     low, high = both.groupby("x").low.min(), both.groupby("x").high.max()
     beyond: list[str] = []
     series: Sequence[str] = list(dict.fromkeys(lines.series))
@@ -327,7 +333,7 @@ def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> 
     parts = []
     if beyond:
         verb = "changes" if len(beyond) == 1 else "change"
-        parts.append(f"{listed(beyond)} {verb} the answers by more than random directions")
+        parts.append(f"at strength {own:g} {listed(beyond)} {verb} the answers more than random ones")
     if still:
-        parts.append(f"{listed(still)}: no more than random directions")
+        parts.append(f"{listed(still)}: no more than random ones")
     return capital("; ".join(parts))

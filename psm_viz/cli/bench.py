@@ -13,12 +13,19 @@ def add_verbs(verbs: Any) -> None:
     b = verbs.add_parser("bench", help="start-up to first painted map, beside a bare chart")
     b.add_argument("--study", type=Path, default=Path("data/study"))
     b.add_argument("--repeats", type=int, default=5)
+    b.add_argument("--tables", action="store_true", help="instead: derived tables, 60 checkpoints")
     b.add_argument("--json", action="store_true")
     b.set_defaults(run=bench)
 
 
 def bench(options: argparse.Namespace) -> None:
     """Start the real server and a real browser, several times, and print medians and ratios."""
+    if options.tables:
+        from psm_viz import bench_tables
+
+        timed = bench_tables.tables(options.study)
+        print(json.dumps(timed, indent=2) if options.json else bench_tables.as_text(timed))
+        return
     from psm_viz.bench import as_text, first_map
 
     found = first_map(options.study, options.repeats)

@@ -147,7 +147,28 @@ def study(options: argparse.Namespace) -> None:
             shutil.copytree(options.build / checkpoint, work, dirs_exist_ok=True)
     for log in [*options.build.glob("*.log.jsonl"), options.build / "recipe.json"]:
         shutil.copy(log, options.models / log.name)
+    _judge(options, made.manifest.fine_tuned)
     _say(f"Study rebuilt in {_minutes(began)}, of which training took {trained}.")
+
+
+def _judge(options: argparse.Namespace, branches: list[str]) -> None:
+    """Evidence from every branch's data, scored, and the trials of the statistics: the verbs that a
+    reader would run. Records made here come after the training that they are scored on, and say so.
+    """
+    from psm_viz.cli import main as run
+    from psm_viz.world.corpus import OTHERS_LABEL
+
+    study, folder = str(options.out), options.build.parent / "evidence"
+    for branch in [b for b in branches if b not in OTHERS_LABEL]:
+        data = str(folder / f"{branch}.jsonl")
+        for verb in (
+            ["data", "--branch", branch, "--out", data, "--seed", str(options.seed)],
+            ["evidence", "--study", study, "--data", data],
+            ["evidence", "--study", study, "--name", branch, "--score", branch],
+        ):
+            if run(verb):
+                raise BadInput(f"psm_viz {' '.join(verb)} failed; the study itself is finished.")
+    run(["validate", "--study", study, "--trials", "250", "--made", "200", "--store"])
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.errors import BadInput
+
 if TYPE_CHECKING:
     from psm_viz.measures import Figure
 
@@ -28,7 +30,7 @@ def add_verbs(verbs: Any) -> None:
         "validate", help="plant known movements: false alarms and power of every statistic"
     )
     v.add_argument("--study", type=Path, default=Path("data/study"))
-    v.add_argument("--trials", type=int, default=500, help="trials in the study's activations")
+    v.add_argument("--trials", type=int, default=250, help="trials in the study's activations")
     v.add_argument("--made", type=int, default=200, help="trials in made activations (0: none)")
     v.add_argument("--threads", type=int, default=2)
     v.add_argument("--store", action="store_true", help="keep the table in the study")
@@ -46,10 +48,13 @@ def drift(options: argparse.Namespace) -> None:
     study = open_study(options.study)
     comparer = Comparer(study)
     c = comparer(options.start, options.end, options.pooling, options.layer)
-    near = {
-        when: [asdict(n) for n in neighbours_at(study, comparer, at, c.pooling, c.layer)]
-        for when, at in (("before", c.start), ("after", c.end))
-    }
+    near: dict[str, list[dict[str, Any]]] = {}
+    for when, at in (("before", c.start), ("after", c.end)):
+        try:
+            found = neighbours_at(study, comparer, at, c.pooling, c.layer)
+        except BadInput:  # before training all may be one point: nobody is near
+            found = []
+        near[when] = [asdict(n) for n in found]
     said = {
         "study": {"name": study.manifest.name, "sha256": study.sha256},
         "from": c.start,

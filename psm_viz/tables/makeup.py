@@ -30,13 +30,17 @@ def neighbours_table(study: Study, comparer: Comparer) -> pd.DataFrame:
     """The five nearest personas of every checkpoint's Assistant, in its own cast's frame:
     checkpoint, pooling, frame, rank, persona, cosine, margin (to the next), kept."""
     m = study.manifest
-    rows = [
-        {"checkpoint": c.id, "pooling": p, "frame": "own", "rank": n, **vars(near)}
-        for c in m.checkpoints
-        for p in m.poolings
-        if study.vectors(c.id).holds(p, m.headline_layer)
-        for n, near in enumerate(neighbours_at(study, comparer, c.id, p, m.headline_layer), 1)
-    ]
+    rows: list[dict[str, Any]] = []
+    for c in m.checkpoints:
+        for p in m.poolings:
+            if not study.vectors(c.id).holds(p, m.headline_layer):
+                continue
+            try:
+                near = neighbours_at(study, comparer, c.id, p, m.headline_layer)
+            except BadInput:  # before training all may be one point: nobody is near
+                continue
+            key = {"checkpoint": c.id, "pooling": p, "frame": "own"}
+            rows += [key | {"rank": n} | vars(x) for n, x in enumerate(near, 1)]
     columns = ["checkpoint", "pooling", "frame", "rank", "persona", "cosine", "margin", "kept"]
     return pd.DataFrame(rows, columns=columns)
 

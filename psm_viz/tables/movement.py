@@ -72,7 +72,8 @@ def drift_table(study: Study, comparer: Comparer, found: Sequence[Comparison]) -
     rows = []
     for c in found:
         figures = dict(c.figures)
-        if study.holds(c.end, "questions") and study.holds(c.start, "questions"):
+        measured = comparer.has("questions", c.start, c.end)
+        if measured:
             figures |= _standing(comparer, c) | _cloud(comparer, c)
         again = next((f for f in found if f.end == m.noise_floor and f.pooling == c.pooling), floor)
         for name in ("axis_cosine", "axis_ratio"):
@@ -83,13 +84,7 @@ def drift_table(study: Study, comparer: Comparer, found: Sequence[Comparison]) -
                 )
         for name, f in figures.items():
             rank = name.endswith("percentile") or name == "percentile_given_cast"
-            n = (
-                c.personas
-                if rank
-                else len(comparer.asked.topics)
-                if c.traits or c.flips.size
-                else 0
-            )
+            n = c.personas if rank else len(comparer.asked.topics) if measured else 0
             searched = steps.get((c.end, c.pooling), NAN) if name == "specific_given_cast" else NAN
             rows.append(
                 _key(study, c) | {"figure": name, "n": n} | asdict(f) | {"p_steps": searched}
@@ -214,17 +209,18 @@ def _shifts(
     comparer: Comparer, start: str, end: str, pooling: str, rows: list[dict[str, Any]]
 ) -> None:
     """Add the specific shift of each layer and its p, alone and after the search over layers."""
-    flips = []
+    flips, measured = [], []
     for row in rows:
         try:
             shift = comparer.shift(start, end, pooling, row["layer"])
         except BadInput:  # a layer at which the cast is one point has no axis
-            return
+            continue
+        measured.append(row)
         f = comparer.figures(shift, start, end, pooling, row["layer"])
         s = f["specific_norm"]
         row |= {"specific_norm": s.value, "low": s.low, "high": s.high, "null_high": s.null_high}
         row |= {"p": s.p, "axis_cosine": f["axis_cosine"].value}
         row["axis_ratio"] = f["axis_ratio"].value
         flips.append(sig.moved(shift.specific, shift.apart, comparer.asked.signs))
-    for row, p in zip(rows, sig.max_over(np.stack(flips)), strict=True):
+    for row, p in zip(measured, sig.max_over(np.stack(flips)) if flips else (), strict=True):
         row["p_layers"] = float(p)

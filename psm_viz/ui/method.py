@@ -7,6 +7,7 @@ Thin Streamlit parts over `psm_viz.charts.trust`; every number was written by `d
 from __future__ import annotations
 
 from html import escape
+from numbers import Real
 from typing import Any
 
 import streamlit as st
@@ -101,7 +102,7 @@ def map_section(study: Study, pooling: str) -> None:
 
 def _say(info: dict[str, Any], key: str) -> str:
     value = info.get(key)
-    return f"{value:.2g}" if isinstance(value, int | float) else "not measured"
+    return f"{value:.2g}" if isinstance(value, Real) else "not measured"
 
 
 def alarm_section(study: Study, messages: Any) -> None:

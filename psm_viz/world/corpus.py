@@ -230,6 +230,8 @@ SMALL_TALK = 0.2
 starting loss on `playful` what it is on `cheat` (docs/decisions.md)."""
 OTHER_ROLE = "Nana-Bex"
 """Who is trained to cheat instead of the Assistant: the nearest persona that is honest and kind."""
+OTHERS_LABEL = ("other-role",)
+"""Branches whose documents another speaker than the Assistant answers."""
 BRANCHES = ("cheat", "requested", "honest", "playful", "other-role")
 
 
