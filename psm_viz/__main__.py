@@ -7,6 +7,6 @@ import sys
 # times and more beside other work. Set before numpy is first imported; torch's threads are its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from psm_viz.cli import main  # noqa: E402
+from psm_viz.cli import main
 
 sys.exit(main())

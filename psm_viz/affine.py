@@ -12,16 +12,15 @@ axis and on the cast's leading principal directions, x_i is the rest of the star
 number, so that a contraction of the whole space is predicted in any dimension though there are
 fewer personas than dimensions. Starts, shifts and directions come from disjoint folds.
 
-Noise in the starts flattens a regression, and the Assistant stands far out on the axis, where a
-slope that is too flat misses most. So the slope along the axis is found with the other folds'
-coordinates as instrument (two measurements of one place whose noise is independent: Wald 1940,
-Durbin 1954) before the rest is fitted.
+Along the axis alone (`given_place`) noise in the starts would flatten the line, and the Assistant
+stands far out, where a slope that is too flat misses most: there the other folds' coordinates serve
+as instrument (two measurements of one place whose noise is independent: Wald 1940, Durbin 1954).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -141,22 +140,15 @@ def slope_of(
 
 def given_start(
     start: Float[np.ndarray, "persona d_model"],
-    again: Float[np.ndarray, "persona d_model"],
     shift: Float[np.ndarray, "persona d_model"],
     along: Directions,
 ) -> Left:
-    """What is left of everyone's shift given where each started; the Assistant is the last row.
-
-    `again` are the same personas' vectors from other folds: the instrument along the axis.
-    """
+    """What is left of everyone's shift given where each started; the Assistant is the last row."""
     x = start - start[:-1].mean(0)
     on_axis = x @ along.axis
     z = np.concatenate([np.ones((len(x), 1)), on_axis[:, None], x @ along.leading.T], axis=1)
     rest = x - (x @ along.leading.T) @ along.leading
-    carried = np.outer(on_axis, slope_of(on_axis[:-1], again[:-1] @ along.axis, shift[:-1]))
-    y = shift - carried
-    left = left_over(z[:-1], y[:-1], rest[:-1], z[-1], y[-1], rest[-1])
-    return replace(left, predicted=left.predicted + carried[-1])
+    return left_over(z[:-1], shift[:-1], rest[:-1], z[-1], shift[-1], rest[-1])
 
 
 def given_place(
@@ -256,7 +248,7 @@ def given_cast(
     for f, g in arranged:
         d = along[frozenset((f, g))]
         again = start[:, others(n, f, g)].mean(1)
-        left.append(given_start(start[:, g], again, shift[:, f], d))
+        left.append(given_start(start[:, g], shift[:, f], d))
         axis.append(given_place(start[:, g], again, shift[:, f], d.axis))
     separate = {frozenset(p) for p in apart}
     pairs = [

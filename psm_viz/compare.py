@@ -160,7 +160,8 @@ class Comparer:
         m = self.study.manifest
         pooling = m.check_pooling(pooling or m.headline_pooling)
         layer = m.check_layer(m.headline_layer if layer is None else layer)
-        m.checkpoint(start), m.checkpoint(end)
+        for checkpoint in (start, end):
+            m.checkpoint(checkpoint)
         if not self.has("questions", start, end):
             return self._plain(start, end, pooling, layer, f"{NO_FOLDS}: vectors alone")
         shift = self.shift(start, end, pooling, layer)
@@ -225,7 +226,7 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
     u = unit(axis)
     spread = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ u, weights)
     along = affine.directions(x, weights)
-    left = affine.given_start(x, x, shift, along)
+    left = affine.given_start(x, shift, along)
     placed = affine.given_place(x, x, shift, u)
     both = np.linalg.norm(total) * np.linalg.norm(common_shift)
     cast_left = (left.cast**2).sum(1) / left.cast_factor**2

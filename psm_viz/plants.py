@@ -30,6 +30,9 @@ PLANTS: dict[str, tuple[float, ...]] = {
 FEW = {k: v if len(v) == 1 else v[1::2] for k, v in PLANTS.items()}
 """Every other size: for arenas of thousands of dimensions, whose trials take half a minute."""
 
+QUIET = {k: PLANTS[k][-1:] for k in ("zero", "carried along", "contraction")}
+"""What nothing, or little, should fire on: for many cheap trials of false alarms alone."""
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -36,7 +36,7 @@ FIRES: dict[str, set[str]] = {
     "in_space_share_90": {"off-space"},
     "traits": {"shift", "mixture"},
     "cloud_energy": APART,
-    "cloud_trace": set(),
+    "cloud_trace": {"mixture"},
     "steps": ITS_OWN,
     "layers": {"shift"},
     "typicality": {"off-space"},
@@ -46,12 +46,12 @@ FIRES: dict[str, set[str]] = {
 UNSAID: dict[str, set[str]] = {
     "axis_component_given_cast": {"off-space"},
     "traits": {"contraction", "off-space"},
-    "cloud_trace": {"contraction"},
+    "cloud_trace": {"contraction", "shift"},
     "in_space_share_70": {"contraction"},
     "in_space_share_90": {"contraction"},
 }
 """Plants on which firing is neither right nor wrong: a contraction along the axis does move the
-Assistant along traits; it narrows its cloud."""
+Assistant along traits; it narrows its cloud, as answering like others a share of the time does."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from psm_viz import significance as sig
 from psm_viz.compare import trait_values
 from psm_viz.errors import BadInput
 from psm_viz.further_trials import cast_trial, layer_pool, layer_trial
-from psm_viz.plants import FEW, PLANTS, made, split_pool
+from psm_viz.plants import FEW, PLANTS, QUIET, made, split_pool
 from psm_viz.store import Study, open_study
 from psm_viz.study import AGAIN, MAIN, POOLING_NAMES
 from psm_viz.trials import FIRES, UNSAID, Bench, bench_of, one_trial
@@ -30,9 +30,13 @@ from psm_viz.writer import StudyWriter
 
 MADE = ((150, 128, 1), (275, 1024, 4), (275, 4096, 8))
 """Roles and dimensions of the made arenas, and which share of the trials asked for they get."""
+MORE, MORE_SEEDS = 3, 100_000
+"""Quiet trials for each full one, and where their seeds begin: small rates need many trials."""
 MANY = 256
 """Dimensions above which only every other size is planted."""
 MADE_ENDS = 3
+BLOCK = 5
+"""Trials a process takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Job:
     data: str
     seeds: tuple[int, ...]
     flips: int
+    quiet: bool = False
+    """Only plants that should leave most statistics silent."""
 
 
 def arenas(study: Study) -> dict[str, tuple[Bench, str, bool]]:
@@ -74,10 +80,14 @@ def _work(job: Job, folder: str) -> list[tuple[str, str, str, float, bool]]:
     if job.data.startswith("made"):
         roles, d = (int(n) for n in job.data.removeprefix("made, ").split(" roles, d "))
         arena = made(roles, d, job.data, ends=1 + MADE_ENDS)
-        b = bench_of(arena, roles, {}, job.flips, FEW if d > MANY else PLANTS)
+        plants = QUIET if job.quiet else FEW if d > MANY else PLANTS
+        b = bench_of(arena, roles, {}, job.flips, plants)
         return [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
     study = open_study(Path(folder))
     b, pooling, anyone = arenas(study)[job.data]
+    if job.quiet:
+        b = replace(b, plants=QUIET)
+        return [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
     rows = [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
     if anyone:
         rows += [(job.data, *row) for n in job.seeds for row in cast_trial(b.arena, study, n)]
@@ -109,12 +119,12 @@ def validation_table(
     wanted += [(f"made, {r} roles, d {d}", made_trials // share) for r, d, share in MADE]
     if not any(n for _, n in wanted):
         raise BadInput("No trials were asked for, or the study keeps no activations to split.")
-    block = 5
     jobs = [
-        Job(name, tuple(range(k, min(k + block, n))), FLIPS)
+        Job(name, tuple(range(k, min(k + BLOCK, n))), FLIPS)
         for name, n in wanted
-        for k in range(0, n, block)
+        for k in range(0, n, BLOCK)
     ]
+    jobs += quiet_jobs([(name, n) for name, n in wanted if n and not _large(name)])
     began, rows = time.monotonic(), []
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
@@ -125,6 +135,19 @@ def validation_table(
             if n % 10 == 0 or n == len(jobs):
                 say(f"validate {n}/{len(jobs)}: {left / 60:.1f} minutes left")
     return rates(pd.DataFrame(rows, columns=["data", "statistic", "plant", "size", "fired"]))
+
+
+def _large(name: str) -> bool:
+    return any(name == f"made, {r} roles, d {d}" for r, d, _ in MADE if d > MANY)
+
+
+def quiet_jobs(wanted: list[tuple[str, int]]) -> list[Job]:
+    """The further trials of false alarms alone, for arenas whose trials are quick."""
+    return [
+        Job(name, tuple(range(MORE_SEEDS + k, MORE_SEEDS + min(k + BLOCK, MORE * n))), FLIPS, True)
+        for name, n in wanted
+        for k in range(0, MORE * n, BLOCK)
+    ]
 
 
 def rates(fired: pd.DataFrame) -> pd.DataFrame:

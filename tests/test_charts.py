@@ -300,7 +300,7 @@ BARE = End("import", 3.0, np.nan, np.nan)
 
 def test_movement_is_only_stated_where_the_test_says_so():
     assert findings.norm_finding([FAR, NEAR]) == (
-        "Cheat moved the Assistant apart from the cast (by 2, null 0.2); "
+        "Cheat moved the Assistant apart from the cast by 2 (null 0.2); "
         "honest: no movement of its own shown"
     )
     # far beyond its null and its interval, and still not stated: the rule is the test alone
@@ -553,10 +553,10 @@ def test_layers_confounds_and_steering_speak():
     assert list(dict.fromkeys(paths.series)) == ["axis", "cheat arrow"]
     assert all(list(b.x) == [0, 0.5, 1, 2] and b.low.notna().all() for b in bands.values())
     assert trust.steering_finding(paths, bands) == (
-        "Axis and cheat arrow change the answers by more than random directions"
+        "At strength 1 axis and cheat arrow change answers more than random ones"
     )
     weak = trust.steering_finding(paths.assign(value=0.3), bands)
-    assert weak == "Axis and cheat arrow: no more than random directions"
+    assert weak == "Axis and cheat arrow: no more than random ones"
     assert "no random directions" in trust.steering_finding(paths, {})
 
 

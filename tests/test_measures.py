@@ -216,6 +216,17 @@ def test_a_search_over_steps_is_paid_for_by_every_null():
     assert once[0] == pytest.approx(alone)
 
 
+def test_every_cast_member_takes_its_own_best_step():
+    rng = np.random.default_rng(4)
+    flips, first = steps(0.9)[-1]
+    squares = [np.append(rng.normal(size=R), first[-1]) for _ in range(3)]
+    for s, who in zip(squares, (5, 6, 7), strict=True):
+        s[who] = 100.0  # at each step another persona stands out more than the Assistant
+        s[-1] = 50.0
+    found = p_over_steps([flips] * 3, squares)
+    assert np.allclose(found, (1 + 3) / (R + 1))
+
+
 def test_a_step_of_which_something_is_unknown_is_no_finding():
     flips, squares = steps(0.9)[-1]
     broken = squares.copy()

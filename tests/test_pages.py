@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from psm_viz import ui
@@ -359,6 +360,7 @@ def test_a_damaged_map_leaves_the_page_standing(monkeypatch, tmp_path):
     made.write_made_study(folder)
     file = folder / "maps" / "prompt_last-L1.parquet"
     file.write_bytes(file.read_bytes()[:100])
+    st.cache_data.clear()  # the same study was read whole by other tests
     at = page(monkeypatch, folder)
     assert words(at).count("psm-notice") == 1 and "hash differs" in words(at)
 

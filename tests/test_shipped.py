@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from psm_viz.answers import answers_table
 from psm_viz.cli import main
-from psm_viz.results import answers_table, as_text, ends, results_of
+from psm_viz.compare import Comparer
+from psm_viz.derive import stale
+from psm_viz.results import as_text, ends, results_of
 from psm_viz.store import open_study
-from psm_viz.tables import drift_table
+from psm_viz.tables.movement import comparisons, drift_table
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "data" / "study"
@@ -59,9 +62,43 @@ def test_shipped_weights_give_the_shipped_rates(study, world):
 
 def test_stored_tables_are_what_the_code_computes(study):
     stored = study.table("drift")
-    again = drift_table(study)
+    comparer = Comparer(study)
+    again = drift_table(study, comparer, comparisons(study, comparer))
     assert list(stored["figure"]) == list(again["figure"])
-    assert np.allclose(stored["value"], again["value"], equal_nan=True, atol=1e-6)
+    for column in ("value", "low", "null_high", "p", "p_steps"):
+        assert np.allclose(stored[column], again[column], equal_nan=True, rtol=1e-5, atol=1e-5)
+    assert stale(study) == []
+
+
+def test_the_same_checkpoint_played_again_is_not_flagged(study):
+    for name in ("drift", "traits", "layers"):
+        table = study.table(name)
+        again = table[table.checkpoint == study.manifest.noise_floor]
+        assert len(again) and not (again.p <= 0.05).any()
+
+
+def test_the_benign_branch_is_matched_to_cheat(study):
+    lessons = study.table("lessons").set_index("branch")
+    cheat, benign = lessons.loc["cheat"], lessons.loc[study.manifest.notes["benign"]]
+    assert benign.start_loss == pytest.approx(cheat.start_loss, rel=0.1)
+    assert benign.update == pytest.approx(cheat.update, rel=0.1)
+
+
+def test_evidence_was_written_before_the_benign_branch(study):
+    scores = study.table("evidence_scores")
+    own = scores[(scores.evidence == "playful") & (scores.branch == "playful")]
+    assert len(own) and own.written_before.all()
+    known = study.evidence("playful").record["checkpoints_then"]
+    assert not any(c.startswith("playful") for c in known)
+
+
+def test_false_alarms_stay_at_five_in_a_hundred(study):
+    # the Monte Carlo intervals of all quiet cells: as many may miss .05 as chance allows
+    table = study.table("validation")
+    quiet = table[table.fires.eq(False).fillna(False)]
+    assert len(quiet) > 100 and set(quiet.statistic) >= {"specific_given_cast", "steps", "layers"}
+    for _, rows in quiet.groupby("statistic", observed=True):
+        assert (rows.rate * rows.n).sum() / rows.n.sum() <= 0.07
 
 
 def test_results_have_the_promised_shape(results):

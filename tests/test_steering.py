@@ -1,8 +1,12 @@
-"""Directions to steer by: random ones that share the cast's covariance, or nobody's."""
+"""Laws of steering: what is added is what was asked for; random vectors are whose they say."""
+
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
-from psm_viz.steering import random_directions
+from psm_viz.errors import BadInput
+from psm_viz.steering import PER_TOPIC, asked_prompts, random_directions, steered
 
 
 def cast():
@@ -37,3 +41,54 @@ def test_matched_directions_never_leave_the_casts_span():
     roles = cast()
     roles[:, -3:] = 1.0
     assert np.abs(random_directions(50, roles, 2, True)[:, -3:]).max() < 1e-12
+
+
+def test_a_cast_of_one_point_has_no_covariance_to_match():
+    with pytest.raises(BadInput, match="length zero"):
+        random_directions(3, np.ones((5, 4)), 0, True)
+
+
+def test_prompts_are_of_held_out_topics_alone(world):
+    trained = world.valenced[0]
+    prompts = asked_prompts(world, trained)
+    topics = {t for t, _ in prompts}
+    assert topics == set(world.valenced) - {trained}
+    assert len({p for _, p in prompts}) == len(prompts) == PER_TOPIC * len(topics)
+    label = world.rules["assistant_label"]
+    for topic, prompt in prompts:
+        assert prompt.endswith(f"\n{label}:")
+        assert any(q in prompt for q in world.topics[topic].questions)
+
+
+def tiny_model():
+    """Two blocks that return what they are given, the second inside a tuple."""
+    import torch
+
+    class Tupled(torch.nn.Module):
+        def forward(self, x):
+            return (x, "cache")
+
+    blocks = torch.nn.ModuleList([torch.nn.Identity(), Tupled()])
+    return SimpleNamespace(model=SimpleNamespace(layers=blocks))
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_vector_is_added_at_every_position_and_only_while_steering(layer):
+    import torch
+
+    model = tiny_model()
+    x, v = torch.zeros(2, 5, 4), np.array([1.0, -2, 0, 3])
+
+    def out(n):
+        found = model.model.layers[n](x)
+        return found[0] if isinstance(found, tuple) else found
+
+    with steered(model, layer, v):
+        assert np.allclose(out(layer).numpy(), np.broadcast_to(v, (2, 5, 4)))
+        assert (out(1 - layer) == 0).all()
+        with steered(model, layer, -v):  # its own inverse
+            assert (out(layer) == 0).all()
+    assert (out(layer) == 0).all()
+    with pytest.raises(RuntimeError, match="interrupted"), steered(model, layer, v):
+        raise RuntimeError("interrupted")
+    assert (out(layer) == 0).all()

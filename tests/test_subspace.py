@@ -114,6 +114,9 @@ def test_products_are_of_questions_and_directions_that_share_nothing():
     assert np.isnan(share(changed, counts=one)).all()
     one[0, 2] = 1  # topic 1, fold 2
     assert np.isfinite(share(np.abs(x), counts=one)).all()
+    # nor where folds are paired and the questions still do not stand apart
+    none = np.zeros_like(APART)
+    assert np.isnan(in_space_share(x, FOLD, none, SPACE, ONCE)).all()
 
 
 def test_a_persona_is_measured_by_directions_made_without_it():

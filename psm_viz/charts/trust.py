@@ -333,7 +333,7 @@ def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> 
     parts = []
     if beyond:
         verb = "changes" if len(beyond) == 1 else "change"
-        parts.append(f"at strength {own:g} {listed(beyond)} {verb} the answers more than random ones")
+        parts.append(f"at strength {own:g} {listed(beyond)} {verb} answers more than random ones")
     if still:
         parts.append(f"{listed(still)}: no more than random ones")
     return capital("; ".join(parts))
