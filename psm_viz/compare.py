@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from psm_viz import affine, drift
+from psm_viz import affine, drift, subspace
 from psm_viz import significance as sig
 from psm_viz.cast import Cast
 from psm_viz.errors import BadInput, UnknownName
@@ -30,7 +30,7 @@ from psm_viz.measures import (
 )
 from psm_viz.store import Study
 from psm_viz.study import common_cast
-from psm_viz.vectors import assistant_axis, cast_mean, family_weights, unit
+from psm_viz.vectors import assistant_axis, cast_mean, family_weights, trait_axis, unit
 
 NO_FOLDS = "no folds"
 
@@ -181,8 +181,8 @@ class Comparer:
             found["specific_percentile"] = self._rank(origin.folds, folds)
         else:
             plain = self._plain(start, end, pooling, layer, "")
-            kept = ("specific_given_cast", "axis_component_given_cast", "axis_percentile")
-            found |= {k: plain.figures[k] for k in (*kept, "given_cast_percentile")}
+            found = plain.figures | found
+            traits = plain.traits
             note = f"{NO_FOLDS} of personas at this layer: figures given the cast are plain"
         n = len(self.study.cast.personas)
         return Comparison(start, end, pooling, layer, found, traits, n, note, flips, squares)
@@ -249,5 +249,15 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
         "axis_cosine": u @ unit(axis_after),
         "axis_ratio": np.linalg.norm(axis_after) / np.linalg.norm(axis),
     }
+    for share in subspace.SHARES:
+        values[f"in_space_share_{share * 100:.0f}"] = subspace.plain_share(x, own, share)
     figures = {k: Figure(float(v), null=NO_FOLDS) for k, v in values.items()}
-    return Comparison(start, end, pooling, layer, figures, {}, len(cast.personas), note)
+    parts = {"total": total, "global": common_shift, "specific": own}
+    traits: dict[str, dict[str, Figure]] = {part: {} for part in parts}
+    for name, value in trait_values(cast).items():
+        t = unit(trait_axis(x[:-1], value))
+        wide = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ t, weights)
+        for part, moved in parts.items():
+            traits[part][name] = Figure(float(moved @ t / wide), null=NO_FOLDS)
+    found = {k: v for k, v in traits.items() if v}
+    return Comparison(start, end, pooling, layer, figures, found, len(cast.personas), note)

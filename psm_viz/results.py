@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from psm_viz import study as col
 from psm_viz.behaviour import DRAWS, SEED, in_context, ratios, split_rates
 from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput, UnknownName
+from psm_viz.nulls import NULLS, random_directions_best_layer
+from psm_viz.significance import equivalent
 from psm_viz.store import Study
 from psm_viz.study import POOLING_NAMES
 
@@ -34,12 +37,17 @@ def results_of(study: Study) -> dict[str, Any]:
         "bootstrap": {"draws": DRAWS, "seed": SEED, "resampled": "topics, then questions"},
         "branches": _branches(study),
         "geometry": _geometry(study),
+        "axis_beside_pc1": _axis_beside_pc1(study),
         **{name: _rows(study, name) for name in TABLES},
+        "nulls": [asdict(n) | {"guards": list(n.guards)} for n in NULLS],
     }
     compared = {k: v for k, v in ends(study).items() if k in ("cheat", "requested", "honest")}
     trained = study.manifest.notes.get("trained_topic")
     if trained and len(compared) == 3:
         out["comparison"] = ratios(study, trained, compared)
+        share = out["comparison"]["requested_share"]
+        share["margin"] = [-MARGIN, MARGIN]
+        share["equivalent"] = equivalent(share["low"], share["high"], (-MARGIN, MARGIN))
     try:
         table = study.table("in_context")
     except UnknownName:
@@ -109,6 +117,17 @@ def _geometry(study: Study) -> dict[str, Any]:
     return out
 
 
+def _axis_beside_pc1(study: Study) -> dict[str, Any]:
+    """|cos(axis, first principal direction)| at the reference's best layer, and its null."""
+    m = study.manifest
+    poolings = study.vectors(m.reference).poolings
+    found = {p: random_directions_best_layer(study, m.reference, p) for p in poolings}
+    return {p: asdict(a) | {"band": list(a.band)} for p, a in found.items()}
+
+
+MARGIN = 0.15
+"""'No effect' of the request: the whole interval of (requested - honest) / (cheat - honest) within
+this of zero. Fixed before the branches were trained (docs/decisions.md)."""
 TABLES = ("lessons", "evidence_scores", "words_or_weights", "steering")
 """Stored tables whose rows are results in themselves."""
 
@@ -139,7 +158,11 @@ def as_text(found: dict[str, Any]) -> str:
                     f"n={r['n']} | {r['sampled']:.3f} of {r['sampled_n']}"
                 )
     for key, r in found.get("comparison", {}).items():
-        lines.append(f"  {key}: {r['value']:.2f} [{r['low']:.2f}, {r['high']:.2f}]")
+        within = ""
+        if "equivalent" in r:
+            word = "within" if r["equivalent"] else "not within"
+            within = f", {word} the margin of {r['margin'][1]:.2f}"
+        lines.append(f"  {key}: {r['value']:.2f} [{r['low']:.2f}, {r['high']:.2f}]{within}")
     for label, part in found.get("in_context", {}).items():
         lines += ["", f"In context, speaker labelled {label}: model beside the exact predictive"]
         for condition, c in part["conditions"].items():
@@ -188,7 +211,13 @@ def _band(low: float | None, high: float | None, otherwise: str) -> str:
 
 
 def _table_lines(found: dict[str, Any]) -> list[str]:
-    lines: list[str] = []
+    lines = ["", "Assistant axis beside the cast's first principal direction, |cosine|, best layer"]
+    for pooling, a in found["axis_beside_pc1"].items():
+        lines.append(
+            f"  {POOLING_NAMES[pooling]:<20} {a['value']:.2f} (layer {a['layer']}) | random "
+            f"directions of the cast's covariance [{a['band'][0]:.2f}, {a['band'][1]:.2f}], "
+            f"p {a['p']:.2f}"
+        )
     if found["lessons"]:
         lines += ["", "What each branch had to learn (nats per answer token) and how far it went"]
         for r in found["lessons"]:

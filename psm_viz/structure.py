@@ -113,6 +113,38 @@ def role_permutation(
     )
 
 
+@dataclass(frozen=True)
+class Mixing:
+    """Two checkpoints' casts in one space, each about its own mean: `own` is the share of a point's
+    nearest neighbours that come from its own checkpoint (.5: mixed, 1: two islands), `counterpart`
+    the share of roles whose nearest point of the other checkpoint is the same role."""
+
+    own: float
+    counterpart: float
+    neighbours: int
+
+
+def mixing(
+    x: Float[np.ndarray, "role d_model"], y: Float[np.ndarray, "role d_model"], k: int = 15
+) -> Mixing:
+    """How far two checkpoints' casts mix (cosine, roles in the same order on both sides).
+
+    A joint embedding of casts that do not mix is two islands, whatever either of them did.
+    """
+    p, q = _centred(x, y)
+    rows = np.concatenate([p, q])
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    near = rows @ rows.T
+    np.fill_diagonal(near, -np.inf)
+    n = len(p)
+    k = min(k, n - 1)
+    top = np.argpartition(-near, k - 1, axis=1)[:, :k]
+    own = (top < n) == (np.arange(2 * n)[:, None] < n)
+    found = near[:n, n:].argmax(1) == np.arange(n)
+    return Mixing(float(own.mean()), float(found.mean()), k)
+
+
 def _centred(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both sides about their own mean, at unit Frobenius norm; checks the input."""
     if len(x) != len(y):

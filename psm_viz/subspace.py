@@ -105,6 +105,22 @@ def _with_place(
     return v if size <= 1e-9 * np.linalg.norm(place) else np.vstack([v, new / size])
 
 
+def plain_share(
+    vectors: Float[np.ndarray, "persona d_model"], x: Float[np.ndarray, d_model], share: float
+) -> float:
+    """|P x|^2 / |x|^2 without folds; `vectors` of the start, the Assistant last. NaN for x = 0.
+
+    Noise that x and the directions share is not removed, so the share is too large if anything.
+    """
+    roles = vectors[:-1] - vectors[:-1].mean(0)
+    v, held = principal_directions(roles)
+    v = _with_place(
+        v[: int(np.searchsorted(np.cumsum(held), share) + 1)], vectors[-1] - vectors[:-1].mean(0)
+    )
+    whole = float(x @ x)
+    return float(((v @ x) ** 2).sum()) / whole if whole > 0 else float("nan")
+
+
 def in_space_share(
     x: Float[np.ndarray, "question d_model"],
     fold_of: Sequence[int],

@@ -593,7 +593,7 @@ def test_the_overlay_speaks_by_its_intervals():
     more = int((SAID.rows.low > 0).sum())
     assert found.startswith(f"{more} of 25 personas") and 0 < more < 25
     below = overlay.Overlay("cheat", SAID.rows.assign(low=-1.0))
-    assert "Nobody would say it more readily" in overlay.overlay_finding(below, NAMES)
+    assert "more readily than the Assistant; nearest" in overlay.overlay_finding(below, NAMES)
     assert ASSISTANT not in set(SAID.rows.persona)  # the table's last row is the Assistant
     words = overlay.overlay_words(SAID, {"data": "cheat.jsonl", "answers": 40})
     assert "cheat.jsonl" in words and "40 answers" in words and "Assistant's own" in words

@@ -167,7 +167,9 @@ def test_drift_at_a_layer_without_folds_is_marked(which, request, capsys):
     assert found["note"].startswith("no folds")
     assert found["specific_given_cast"]["interval"] == "no folds"
     assert found["specific_given_cast"]["p"] is None
-    assert "no folds" in found["traits"]
+    part = found["traits"]["specific"]
+    assert part and all(f["interval"] == "no folds" for f in part.values())
+    assert found["in_space_share"]["interval"] == "no folds"
 
 
 def test_drift_from_a_checkpoint_to_itself_is_none(request, capsys):

@@ -130,7 +130,7 @@ def test_colour_says_who_would_say_this(monkeypatch, wide):
     at = page(monkeypatch, wide, colour="cheat")
     assert at.selectbox(key="colour").value == "cheat"
     said = words(at)
-    assert "of 25 personas would say it more readily than the Assistant, most of all" in said
+    assert "more readily than the Assistant, most of all" in said
     for fact in ("cheat-answers.jsonl", "412 answers", made.REFERENCE, "2026-11-21"):
         assert fact in said
     assert "log p per token against the Assistant" in said and "Ring:" not in said

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import procrustes as textbook
 
 from psm_viz.errors import BadInput
-from psm_viz.structure import cka, plain_cka, procrustes, role_permutation
+from psm_viz.structure import cka, mixing, plain_cka, procrustes, role_permutation
 
 R, D = 60, 48
 
@@ -118,3 +118,16 @@ def test_what_cannot_be_compared_is_refused():
         cka(hole, x)
     with pytest.raises(BadInput, match="at least one draw"):
         role_permutation(x, x, draws=0)
+
+
+def test_the_same_cast_mixes_and_two_islands_do_not():
+    rng = np.random.default_rng(9)
+    x = rng.normal(size=(40, 12))
+    same = mixing(x, x + 0.01 * rng.normal(size=x.shape))
+    assert same.counterpart == 1.0 and 0.4 < same.own < 0.6
+    y = rng.normal(size=(40, 12))
+    apart = mixing(
+        np.concatenate([x, np.zeros_like(x)], axis=1), np.concatenate([np.zeros_like(y), y], axis=1)
+    )
+    # casts in spaces of their own: a point's neighbours are its own checkpoint's
+    assert apart.own > 0.5 and apart.counterpart < 0.2

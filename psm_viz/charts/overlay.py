@@ -103,10 +103,10 @@ def overlay_finding(overlay: Overlay, names: Mapping[str, str]) -> str:
     more = len(where(overlay.rows, overlay.rows.low > 0))
     first = listed([names.get(i, i) for i in overlay.top])
     if not more:
-        return f"Nobody would say it more readily than the Assistant; nearest are {first}"
+        return f"Nobody would say {overlay.name} more readily than the Assistant; nearest: {first}"
     return (
-        f"{more} of {len(overlay.rows)} personas would say it more readily than the Assistant, "
-        f"most of all {first}"
+        f"{more} of {len(overlay.rows)} personas would say {overlay.name} more readily than the "
+        f"Assistant, most of all {first}"
     )
 
 

@@ -64,6 +64,9 @@ def drift(options: argparse.Namespace) -> None:
         "personas": c.personas,
         "note": c.note,
         **{name: _figure(f) for name, f in c.figures.items()},
+        "in_space_share": _figure(c.figures["in_space_share_90"])
+        if "in_space_share_90" in c.figures
+        else c.note,
         "neighbours": near,
         "traits": {
             part: {t: _figure(f) for t, f in traits.items()} for part, traits in c.traits.items()

@@ -69,6 +69,12 @@ def readme(options: argparse.Namespace) -> None:
 
 
 def verify(options: argparse.Namespace) -> None:
-    """Check a study file by file."""
+    """Check a study file by file, and its derived products against their sources."""
+    from psm_viz.derive import stale
+
     study = open_study(options.study)
     print(f"{options.study}: {study.verify()} files match study.json.")
+    older = stale(study)
+    if older:
+        print(f"Older than what they came from: {', '.join(older)}.")
+        print(f"Make them again with: python -m psm_viz derive --study {options.study}")

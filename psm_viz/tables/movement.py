@@ -16,7 +16,7 @@ from psm_viz.compare import Comparer, Comparison
 from psm_viz.errors import BadInput
 from psm_viz.measures import NAN, Figure, p_over_steps
 from psm_viz.store import Study
-from psm_viz.structure import role_permutation
+from psm_viz.structure import mixing, role_permutation
 from psm_viz.study import Checkpoint, common_cast
 
 SWAPPED = "before and after swapped"
@@ -155,7 +155,8 @@ def layers_table(
     """The specific shift, the axis and the cast's structure at every layer that both ends hold.
 
     p_layers is p of the specific shift after a search over the layers; cka_null_high and
-    procrustes_null_low are what roles assigned at random reach in one of twenty draws.
+    procrustes_null_low are what roles assigned at random reach in one of twenty draws; mixing and
+    counterpart say whether both casts could share a map (`structure.mixing`).
     """
     m = study.manifest
     rows = []
@@ -184,7 +185,7 @@ def layers_table(
 LAYER_COLUMNS = (
     *("checkpoint", "branch", "step", "pooling", "layer"),
     *("specific_norm", "low", "high", "null_high", "p", "p_layers", "axis_cosine", "axis_ratio"),
-    *("cka", "cka_null_high", "procrustes", "procrustes_null_low"),
+    *("cka", "cka_null_high", "procrustes", "procrustes_null_low", "mixing", "counterpart"),
 )
 
 
@@ -202,6 +203,8 @@ def _structure(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
         "cka_null_high": null.cka_null,
         "procrustes": null.disparity,
         "procrustes_null_low": null.disparity_null,
+        "mixing": (mixed := mixing(x, y)).own,
+        "counterpart": mixed.counterpart,
     }
 
 
