@@ -82,7 +82,8 @@ def cloud_test(
 ) -> Cloud:
     """Compare the cloud before (`x`) and after (`y`), rows paired by question.
 
-    Null: before and after swapped for whole topics, p = (1 + swaps that reach it) / (1 + swaps).
+    Null: before and after swapped for whole topics, p = (1 + swaps that reach it) / (1 + swaps);
+    for the trace after each cloud is put about its own mean.
     Swapping every topic changes neither figure, so T topics give 2^(T-1) different swaps: where
     `draws` covers them all, each is taken once. Raises BadInput for values that are not finite,
     fewer than two topics, or a cloud without variance.
@@ -100,7 +101,8 @@ def cloud_test(
     scale = float(np.abs(table).sum()) / pairs
 
     ratio = float(np.log(after / before))
-    ratios = np.abs(_log_ratios(x, y, member, signs))
+    # about its own mean each: between clouds in two places a swap would move means, not spread
+    ratios = np.abs(_log_ratios(x - x.mean(0), y - y.mean(0), member, signs))
     return Cloud(
         trace_before=before,
         trace_after=after,

@@ -84,7 +84,8 @@ def test_swapped_traces_are_those_of_clouds_swapped_by_hand():
     reached = 0
     for flip in ([1, 1, 0], [1, 0, 1], [0, 1, 1]):  # all but the identity, up to a full swap
         moved = np.repeat(flip, 2)[:, None] == 1
-        ratio = trace(np.where(moved, x, y)) / trace(np.where(moved, y, x))
+        p, q = x - x.mean(0), y - y.mean(0)  # spread is compared, not place
+        ratio = trace(np.where(moved, p, q)) / trace(np.where(moved, q, p))
         reached += abs(np.log(ratio)) >= observed
     assert cloud_test(x, y, topics).trace_p == (1 + reached) / 4
 
@@ -133,3 +134,12 @@ def test_what_cannot_be_tested_is_refused():
         cloud_test(x, x, TOPICS, draws=0)
     with pytest.raises(BadInput, match="two questions"):
         trace(x[:1])
+
+
+def test_clouds_in_two_places_with_one_spread_are_not_told_apart_by_their_trace():
+    fired = []
+    for seed in range(120):
+        rng = np.random.default_rng([seed, 3])
+        x, y = rng.normal(size=(2, len(TOPICS), 6))
+        fired.append(cloud_test(x, y + 4.0, TOPICS, draws=99).trace_p <= 0.05)
+    assert np.mean(fired) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(fired))

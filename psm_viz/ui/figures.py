@@ -188,10 +188,12 @@ def map_words(
 
     m = study.manifest
     centred = "its own cast's mean" if space == "own" else "the reference's mean"
+    questions = len([q for q in study.questions if q.set == "main"])
+    asked = f", {questions} questions" if questions else ""
     what = (
         f"{len(study.cast.personas)} personas where {m.reference} has them, and the Assistant of "
         f"{checkpoint}, centred on {centred}. {POOLING_NAMES.get(pooling, pooling).capitalize()}, "
-        f"layer {layer}, {len([q for q in study.questions if q.set == 'main'])} questions."
+        f"layer {layer}{asked}."
     )
     if projection == "PCA":
         shares = info.get("pca_explained") or []
