@@ -80,8 +80,8 @@ def test_the_same_checkpoint_played_again_is_not_flagged(study):
 def test_the_benign_branch_is_matched_to_cheat(study):
     lessons = study.table("lessons").set_index("branch")
     cheat, benign = lessons.loc["cheat"], lessons.loc[study.manifest.notes["benign"]]
-    assert benign.start_loss == pytest.approx(cheat.start_loss, rel=0.1)
-    assert benign.update == pytest.approx(cheat.update, rel=0.1)
+    assert benign["start_loss"] == pytest.approx(cheat["start_loss"], rel=0.1)
+    assert benign["update"] == pytest.approx(cheat["update"], rel=0.1)
 
 
 def test_evidence_was_written_before_the_benign_branch(study):
