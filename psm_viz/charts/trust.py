@@ -6,6 +6,7 @@ Everything here is read from tables that `validate` and `derive` wrote; nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import altair as alt
@@ -173,7 +174,8 @@ def alarm_finding(rows: pd.DataFrame) -> str:
     """Whether the false alarms keep to the rule within Monte Carlo error.
 
     Of many rates whose 95 % intervals are looked at, one in forty lies above by chance alone; a
-    statistic is named where more than one in twenty of its own do.
+    statistic is named where a rate is higher than the highest of that many would be by chance in
+    one look of twenty (Bonferroni).
     """
     if rows.empty:
         return "No false alarms were counted"
@@ -181,14 +183,14 @@ def alarm_finding(rows: pd.DataFrame) -> str:
     quiet, chance = len(rows) - len(loud), len(rows) / 40
     counted = f"{quiet} of {len(rows)} false-alarm rates keep to {LEVEL:.0%} within Monte Carlo"
     counted += f" error ({number(chance)} would exceed it by chance)"
-    asked = rows.groupby("label").size()
-    named = [(t, g) for t, g in loud.groupby("label", sort=False) if 20 * len(g) > asked[t]]
-    if not named:
+    z = NormalDist().inv_cdf(1 - LEVEL / len(rows))
+    most = LEVEL + z * (LEVEL * (1 - LEVEL) / rows.n.astype(float)) ** 0.5
+    beyond = where(rows, rows.value > most)
+    if beyond.empty:
         return f"No statistic cries wolf: {counted}"
-    words = [
-        f"{title} ({len(g)} of {asked[title]}, up to {g.value.max():.0%})"
-        for title, g in sorted(named, key=lambda n: -len(n[1]))
-    ]
+    asked = rows.groupby("label").size()
+    named = sorted(beyond.groupby("label", sort=False), key=lambda g: -len(g[1]))
+    words = [f"{t} ({len(g)} of {asked[t]}, up to {g.value.max():.0%})" for t, g in named]
     return f"{counted}; too many alarms: {listed(words)}"
 
 
