@@ -11,7 +11,7 @@ import pandas as pd
 from psm_viz.charts.dots import Rule
 from psm_viz.charts.palette import BRANCH_DASHES, BRANCH_MARKS, Palette, finish
 from psm_viz.charts.rows import columns, where
-from psm_viz.charts.steps import AXIS_WIDTH, end_words
+from psm_viz.charts.steps import AXIS_WIDTH, end_words, value_axis
 
 LETTER = 6.2
 
@@ -62,15 +62,7 @@ def line_chart(
         titleAnchor="start",
         labelOverlap=True,
     )
-    y_axis = alt.Axis(
-        title=None,
-        tickCount=3,
-        minExtent=AXIS_WIDTH,
-        maxExtent=AXIS_WIDTH,
-        format=".0%" if percent else "~r",
-        domain=False,
-        ticks=False,
-    )
+    y_axis = value_axis(percent)
     x = alt.X("x:Q", scale=x_scale, axis=x_axis)
     y_scale = alt.Scale(domain=[low, high], nice=False, zero=False)
 

@@ -110,6 +110,19 @@ def null_name(rows: pd.DataFrame, branches: Sequence[str]) -> str:
     return f"null: {names.pop()}" if len(names) == 1 else "null"
 
 
+def value_axis(percent: bool) -> alt.Axis:
+    """A y axis of three quiet ticks; every chart keeps the same width for it, so that they align."""
+    return alt.Axis(
+        title=None,
+        tickCount=3,
+        minExtent=AXIS_WIDTH,
+        maxExtent=AXIS_WIDTH,
+        format=".0%" if percent else "~r",
+        domain=False,
+        ticks=False,
+    )
+
+
 def step_chart(
     rows: pd.DataFrame,
     branches: Sequence[str],
@@ -148,15 +161,7 @@ def step_chart(
     x_axis = alt.Axis(
         values=_ticks(steps), title=None, labels=ticks, ticks=ticks, labelOverlap=True, format="d"
     )
-    y_axis = alt.Axis(
-        title=None,
-        tickCount=3,
-        minExtent=AXIS_WIDTH,
-        maxExtent=AXIS_WIDTH,
-        format=".0%" if percent else "~r",
-        domain=False,
-        ticks=False,
-    )
+    y_axis = value_axis(percent)
     x = alt.X("step:Q", scale=x_scale, axis=x_axis)
 
     def y(column: str) -> alt.Y:
