@@ -111,7 +111,7 @@ def null_name(rows: pd.DataFrame, branches: Sequence[str]) -> str:
 
 
 def value_axis(percent: bool) -> alt.Axis:
-    """A y axis of three quiet ticks; every chart keeps the same width for it, so that they align."""
+    """A y axis of three quiet ticks, as wide in every chart, so that charts align."""
     return alt.Axis(
         title=None,
         tickCount=3,
