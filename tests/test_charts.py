@@ -313,6 +313,9 @@ def test_movement_is_only_stated_where_the_test_says_so():
     assert "up the axis" in findings.axis_finding([End("kind", 1, 0.9, 1.1, 0.2, 0.01)])
     assert findings.NOTHING in findings.axis_finding([NEAR])
     assert "Nothing was measured" in findings.norm_finding([])
+    beside = findings.norm_finding([FAR], NEAR)
+    assert beside.endswith(f"; the benign branch by {findings.number(NEAR.value)}")
+    assert "benign" not in findings.norm_finding([NEAR], FAR)  # nothing moved, nothing to compare
     many = [End(b, 0.1, 0.0, 0.2, 0.3, 0.5) for b in "abcd"]
     assert "the other 4: no movement" in findings.norm_finding([FAR, *many])
     assert findings.norm_finding(many).startswith("All 4 branches: no movement")

@@ -155,14 +155,19 @@ def axis_finding(ends: Sequence[End]) -> str:
     return _sentence(moved, ends)
 
 
-def norm_finding(ends: Sequence[End]) -> str:
-    """Whether the Assistant moved in a way that the cast's movement does not predict."""
+def norm_finding(ends: Sequence[End], benign: End | None = None) -> str:
+    """Whether the Assistant moved in a way that the cast's movement does not predict.
+
+    A movement is stated with its null and, where the study has one, the size of the benign branch.
+    """
     gone = [e for e in ends if e.moved]
     moved = []
     if gone:
         first, *others = sorted(gone, key=lambda e: -e.value)
         moved = [f"{first.said} moved the Assistant apart from the cast by {_against(first)}"]
         moved[0] += "".join(f", {e.said} by {_against(e)}" for e in others)
+        if benign is not None:
+            moved[0] += f"; the benign branch by {number(benign.value)}"
     return _sentence(moved, ends)
 
 

@@ -36,7 +36,11 @@ def movement_title(study: Study, pooling: str, branches: Sequence[str], now: int
     rows = findings.figure_rows(drift, findings.HEADLINE, pooling)
     if rows.empty:
         return "Where the branches lead"
-    return findings.norm_finding(findings.branch_ends(rows, branches, now))
+    own = study.manifest.notes.get("benign")
+    beside = [own] if own and own not in branches else []
+    benign = findings.branch_ends(rows, beside, now)
+    ends = findings.branch_ends(rows, branches, now)
+    return findings.norm_finding(ends, benign[0] if benign else None)
 
 
 def trail_words(
