@@ -30,7 +30,7 @@ from psm_viz.measures import (
 )
 from psm_viz.store import Study
 from psm_viz.study import common_cast
-from psm_viz.vectors import assistant_axis, cast_mean, family_weights, trait_axis, unit
+from psm_viz.vectors import assistant_axis, cast_mean, family_weights, unit
 
 NO_FOLDS = "no folds"
 
@@ -163,7 +163,7 @@ class Comparer:
         for checkpoint in (start, end):
             m.checkpoint(checkpoint)
         if not self.has("questions", start, end):
-            return self._plain(start, end, pooling, layer, f"{NO_FOLDS}: vectors alone")
+            return plain(self.study, start, end, pooling, layer, f"{NO_FOLDS}: vectors alone")
         shift = self.shift(start, end, pooling, layer)
         found = self.figures(shift, start, end, pooling, layer)
         note, traits = "", {}
@@ -180,9 +180,9 @@ class Comparer:
             traits = trait_figures(shift, origin, self.asked) if self.traits else {}
             found["specific_percentile"] = self._rank(origin.folds, folds)
         else:
-            plain = self._plain(start, end, pooling, layer, "")
-            found = plain.figures | found
-            traits = plain.traits
+            simple = plain(self.study, start, end, pooling, layer, "")
+            found = simple.figures | found
+            traits = simple.traits
             note = f"{NO_FOLDS} of personas at this layer: figures given the cast are plain"
         n = len(self.study.cast.personas)
         return Comparison(start, end, pooling, layer, found, traits, n, note, flips, squares)
@@ -190,9 +190,6 @@ class Comparer:
     def _rank(self, start: np.ndarray, end: np.ndarray) -> Figure:
         norms = specific_squares(end - start, self.weights, self.asked.pairs)
         return Figure(sig.percentile(norms[-1], norms[:-1]))
-
-    def _plain(self, start: str, end: str, pooling: str, layer: int, note: str) -> Comparison:
-        return plain(self.study, start, end, pooling, layer, note)
 
 
 def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: str) -> Comparison:
@@ -255,8 +252,7 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
     parts = {"total": total, "global": common_shift, "specific": own}
     traits: dict[str, dict[str, Figure]] = {part: {} for part in parts}
     for name, value in trait_values(cast).items():
-        t = unit(trait_axis(x[:-1], value))
-        wide = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ t, weights)
+        t, wide = drift.scaled_trait_axis(x[:-1], value, weights)
         for part, moved in parts.items():
             traits[part][name] = Figure(float(moved @ t / wide), null=NO_FOLDS)
     found = {k: v for k, v in traits.items() if v}

@@ -153,6 +153,18 @@ def write_derived(
     return made
 
 
+def add_to(study: Study, write: Callable[[StudyWriter], None]) -> Study:
+    """Write into a copy of a finished study, derive what that changes, and put the copy in place.
+
+    A kill leaves the old study.
+    """
+    writer = StudyWriter(study.folder)
+    writer.begin_from(study)
+    write(writer)
+    write_derived(writer.open_partial(study.manifest, study.cast, study.questions), writer)
+    return writer.finish(study.manifest, study.cast, study.questions)
+
+
 def stale(study: Study) -> list[str]:
     """Products that are older than what they come from."""
     wanted = {f"tables/{p.name}": (p.reads, p.version) for p in TABLES}

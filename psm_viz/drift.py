@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from psm_viz.errors import BadInput
-from psm_viz.vectors import assistant_axis, cast_mean, unit
+from psm_viz.vectors import assistant_axis, cast_mean, trait_axis, unit
 
 FIGURES = (
     "shift_norm",
@@ -128,6 +128,16 @@ def held_out_axes(
 def spread_along(p: Float[np.ndarray, role], weights: Float[np.ndarray, role]) -> float:
     """Weighted standard deviation of the cast's projections."""
     return float(np.sqrt(weights @ (p - weights @ p) ** 2))
+
+
+def scaled_trait_axis(
+    roles: Float[np.ndarray, "role d_model"],
+    trait: Float[np.ndarray, role],
+    weights: Float[np.ndarray, role],
+) -> tuple[Float[np.ndarray, d_model], float]:
+    """The unit axis of a trait and the cast's standard deviation along it."""
+    u = unit(trait_axis(roles, trait))
+    return u, spread_along((roles - cast_mean(roles, weights)) @ u, weights)
 
 
 def quadratic(

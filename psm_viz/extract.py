@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from psm_viz import study as col
 from psm_viz.cast import Cast, Persona, Question
+from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
 from psm_viz.models import Player, Sampling
 from psm_viz.probe import masses
@@ -181,7 +182,7 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
         roles, mu = vectors[:-1], cast_mean(vectors[:-1], weights)
         axis = assistant_axis(vectors[-1], roles, weights)
         z = project(roles, mu, axis)
-        spread = float(np.sqrt(weights @ (z - weights @ z) ** 2))
+        spread = spread_along(z, weights)
         along = project(played.single[:, p], mu, axis) / spread
         # two decimals are finer than any sampling error here, and a quarter of the size on disk
         frame[axis_column(pooling)] = np.round(along, 2).astype(np.float32)

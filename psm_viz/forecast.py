@@ -29,7 +29,7 @@ from psm_viz.errors import BadInput, UnknownName
 from psm_viz.evidence import posterior
 from psm_viz.store import Study
 from psm_viz.study import POOLING_NAMES
-from psm_viz.vectors import cast_mean, family_weights, trait_axis, unit
+from psm_viz.vectors import family_weights
 
 SHUFFLES, SEED = 1000, 0
 FEWEST_TRAITS = 3
@@ -181,13 +181,9 @@ def ground_of(study: Study, pooling: str) -> Ground:
     values = list(trait_values(study.cast).values())
     empty = np.zeros((n, 0, folds.shape[2]))
     others = Ground(folds, empty).others
-    axes = [[_scaled_axis(others[:, f], v, weights) for v in values] for f in range(n)]
+    pairs = [[drift.scaled_trait_axis(others[:, f], v, weights) for v in values] for f in range(n)]
+    axes = [[u / wide for u, wide in row] for row in pairs]
     return Ground(folds, np.array(axes) if values else empty)
-
-
-def _scaled_axis(roles: np.ndarray, trait: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    u = unit(trait_axis(roles, trait))
-    return u / drift.spread_along((roles - cast_mean(roles, weights)) @ u, weights)
 
 
 def score(study: Study, name: str, branch: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from psm_viz import drift
 from psm_viz import significance as sig
 from psm_viz.forecast import Ground, fared, shuffled_changes
-from psm_viz.plants import Arena, plant
+from psm_viz.plants import Arena, deal, plant
 from psm_viz.posterior import family_posterior
 from psm_viz.store import Study
 from psm_viz.study import AGAIN, MAIN
@@ -50,14 +50,8 @@ def layer_pool(study: Study, pooling: str) -> LayerPool:
 def layer_trial(pool: LayerPool, seed: int, flips: int) -> list[Fired]:
     """The search over layers on two random halves of each topic's questions."""
     rng = np.random.default_rng([seed, 47])
-    names = list(dict.fromkeys(pool.topics))
-    of = np.array(pool.topics)
-    first, second = [], []
-    for t in names:
-        dealt = rng.permutation(np.flatnonzero(of == t))[:4]
-        first += list(dealt[:2])
-        second += list(dealt[2:])
-    topics = tuple(t for t in names for _ in range(2))
+    first, second = deal(pool.topics, rng)
+    topics = tuple(t for t in dict.fromkeys(pool.topics) for _ in range(2))
     s = pool.values[second] - pool.values[first]
     apart, signs = drift.topics_apart(topics), sig.flips(topics, flips)
     layer = int(rng.integers(s.shape[1]))

@@ -7,7 +7,7 @@ planted movements (`validate`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from psm_viz import significance as sig
 from psm_viz.cast import Question
 from psm_viz.errors import BadInput
 from psm_viz.study import MAIN
-from psm_viz.vectors import cast_mean, trait_axis, unit
+from psm_viz.vectors import cast_mean
 
 NAN = float("nan")
 FLIPPED, CASTS = "sign flips", "the cast's own, 95 %"
@@ -93,9 +93,9 @@ def origin_of(
         made, wide = [], []
         for f in range(n):
             roles = folds[:-1, affine.others(n, f)].mean(1)
-            u = unit(trait_axis(roles, value))
+            u, spread = drift.scaled_trait_axis(roles, value, weights)
             made.append(u)
-            wide.append(drift.spread_along((roles - cast_mean(roles, weights)) @ u, weights))
+            wide.append(spread)
         index = np.array(questions.fold)
         traits[name] = (np.stack(made)[index], np.array(wide)[index])
     return Origin(
@@ -123,13 +123,15 @@ def shift_figures(shift: drift.Shift, q: Asked) -> dict[str, Figure]:
     for name, x in parts.items():
         flips = sig.moved(x, shift.apart, q.signs)
         band = float(drift.signed_root(np.percentile(flips[1:], [95.0]))[0])
-        out[name] = _with(out[name], 0.0, max(band, 0.0), FLIPPED, sig.p_of_flips(flips))
+        p = sig.p_of_flips(flips)
+        out[name] = replace(out[name], null_low=0.0, null_high=max(band, 0.0), null=FLIPPED, p=p)
     for name, x in (("axis_component", shift.total), ("axis_position_cast", shift.specific)):
         along = (x * shift.axis).sum(1) / shift.spread
         flips = q.signs @ along / len(along)
         low, high = np.percentile(flips[1:], [2.5, 97.5])
-        out[name] = _with(
-            out[name], float(low), float(high), FLIPPED, sig.p_of_flips(np.abs(flips))
+        p = sig.p_of_flips(np.abs(flips))
+        out[name] = replace(
+            out[name], null_low=float(low), null_high=float(high), null=FLIPPED, p=p
         )
     return out
 
@@ -158,10 +160,6 @@ def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
     return Figure(found[0].value, found[0].low, found[0].high), Figure(
         found[1].value, found[1].low, found[1].high
     )
-
-
-def _with(f: Figure, low: float, high: float, null: str, p: float) -> Figure:
-    return Figure(f.value, f.low, f.high, low, high, null, p)
 
 
 def specific_squares(

@@ -21,7 +21,7 @@ from psm_viz.recipe import Recipe
 from psm_viz.source import Source
 from psm_viz.steering import steering_table
 from psm_viz.store import Study
-from psm_viz.study import MAIN
+from psm_viz.study import MAIN, POOLINGS
 from psm_viz.vectors import family_weights, mean_by_group
 from psm_viz.world.grammar import World
 from psm_viz.writer import StudyWriter
@@ -149,7 +149,9 @@ def _read(study: Study, player: Player, reader: Path, words: str) -> np.ndarray:
             for v, q in zip(rows[col.VARIANT], asked, strict=True)
         ]
         answers = player.encode([f" {t}" for t in rows[col.TEXT]])
-        pooled = player.pooled(player.encode(prompts), answers, [layer])[:, 1, 0]
+        pooled = player.pooled(player.encode(prompts), answers, [layer])[
+            :, POOLINGS.index(RESPONSE), 0
+        ]
         means = mean_by_group(pooled, [number[q.id] for q in asked], len(main))
         total += means if n == len(cast.personas) else -weights[n] * means
     return total

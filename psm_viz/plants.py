@@ -8,7 +8,7 @@ persona space.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,18 @@ class Arena:
     folds: tuple[int, ...]
 
 
+def deal(topics: Sequence[str], rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Two random pairs of each topic's questions, as if asked in two extractions: row numbers."""
+    of = np.array(topics)
+    first: list[int] = []
+    second: list[int] = []
+    for t in dict.fromkeys(topics):
+        dealt = rng.permutation(np.flatnonzero(of == t))[:4]
+        first += list(dealt[:2])
+        second += list(dealt[2:])
+    return first, second
+
+
 def split_pool(pool: np.ndarray, topics: tuple[str, ...], anyone: bool, name: str) -> Arena:
     """Trials from real activations: each topic's questions are dealt to start and end at random.
 
@@ -64,12 +76,12 @@ def split_pool(pool: np.ndarray, topics: tuple[str, ...], anyone: bool, name: st
     for a topic with fewer than four questions.
     """
     names = list(dict.fromkeys(topics))
-    rows = {t: np.flatnonzero(np.array(topics) == t) for t in names}
-    short = [t for t, r in rows.items() if len(r) < 4]
+    short = [t for t in names if topics.count(t) < 4]
     if short:
+        found = topics.count(short[0])
         raise BadInput(
-            f"Topic {short[0]!r} has {len(rows[short[0]])} questions with activations; splitting "
-            "them between two extractions needs 4."
+            f"Topic {short[0]!r} has {found} questions with activations; splitting them between "
+            "two extractions needs 4."
         )
 
     def draw(rng: np.random.Generator) -> Trial:
@@ -77,11 +89,7 @@ def split_pool(pool: np.ndarray, topics: tuple[str, ...], anyone: bool, name: st
         if anyone:
             who = cast.pop(int(rng.integers(len(cast))))
         chosen = pool[[*cast, who]]
-        first, second = [], []
-        for t in names:
-            dealt = rng.permutation(rows[t])[:4]
-            first += list(dealt[:2])
-            second += list(dealt[2:])
+        first, second = deal(topics, rng)
         return Trial(chosen[:, first], chosen[:, second], rows=tuple(cast))
 
     per_topic = tuple(t for t in names for _ in range(2))

@@ -20,13 +20,12 @@ import numpy as np
 
 from psm_viz import evidence as ev
 from psm_viz.cast import Persona
-from psm_viz.derive import write_derived
+from psm_viz.derive import add_to
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.evidence import Conversation, Evidence, Testimony
 from psm_viz.models import Player, load_player
 from psm_viz.store import Study, open_study
 from psm_viz.vectors import family_weights
-from psm_viz.writer import StudyWriter
 
 MODELS = Path("data/model")
 """Where the small model's weights are looked for."""
@@ -126,11 +125,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     made = Evidence(record, frame, arrows)
     if name in study.evidences:
         raise _exists(study, name)
-    writer = StudyWriter(study.folder)
-    writer.begin_from(study)
-    writer.write_evidence(name, made)
-    write_derived(writer.open_partial(study.manifest, study.cast, study.questions), writer)
-    writer.finish(study.manifest, study.cast, study.questions)
+    add_to(study, lambda writer: writer.write_evidence(name, made))
     return made
 
 

@@ -126,9 +126,8 @@ def evidence(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from psm_viz import forecast
-    from psm_viz.derive import write_derived
+    from psm_viz.derive import add_to
     from psm_viz.store import open_study
-    from psm_viz.writer import StudyWriter
 
     study = open_study(options.study)
     if not options.name:
@@ -137,11 +136,7 @@ def _score(options: argparse.Namespace) -> None:
             f"Name it with --name; this study holds: {', '.join(study.evidences) or 'none'}.",
         )
     found = forecast.score(study, options.name, options.score)
-    writer = StudyWriter(options.study)
-    writer.begin_from(study)
-    writer.write_score(options.name, found)
-    write_derived(writer.open_partial(study.manifest, study.cast, study.questions), writer)
-    writer.finish(study.manifest, study.cast, study.questions)
+    add_to(study, lambda writer: writer.write_score(options.name, found))
     print(json.dumps(found, indent=2) if options.json else forecast.as_text(found))
 
 

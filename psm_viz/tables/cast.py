@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.behaviour import split_rates
+from psm_viz.drift import spread_along
 from psm_viz.store import Study
 from psm_viz.study import common_cast
 from psm_viz.vectors import assistant_axis, cast_mean, family_weights, project
@@ -23,7 +24,7 @@ def positions_table(study: Study) -> pd.DataFrame:
         mu = cast_mean(ref[:-1], weights)
         axis = assistant_axis(ref[-1], ref[:-1], weights)
         z0 = project(ref[:-1], mu, axis)
-        spread = float(np.sqrt(weights @ (z0 - weights @ z0) ** 2))
+        spread = spread_along(z0, weights)
         for c in m.checkpoints:
             v = study.vectors(c.id)
             if v.holds(pooling, m.headline_layer):
