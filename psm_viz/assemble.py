@@ -19,6 +19,7 @@ import numpy as np
 from psm_viz.cast import Question, load_cast, load_questions
 from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
+from psm_viz.extract import LONGEST
 from psm_viz.modelled import modelled_tables
 from psm_viz.models import Sampling, load_player, model_card
 from psm_viz.playing import Job, Play, play_all
@@ -60,13 +61,13 @@ def assemble(
     A killed run goes on after its last finished checkpoint when started again with the same
     settings. Raises what the readers, the player and the writer raise.
     """
-    world = load_world()
+    world = source.world or load_world()
     cast = load_cast(cast_file) if cast_file else world.cast()
     questions = load_questions(questions_file) if questions_file else world.questions()
     small = source.world is not None
     wording = "instructions" if small else "prose"
     sampling = Sampling(
-        1.0, settings.max_new_tokens or (24 if small else 64), settings.samples, settings.seed
+        1.0, settings.max_new_tokens or (LONGEST if small else 64), settings.samples, settings.seed
     )
     player = load_player(
         source.folders[source.reference],
@@ -170,6 +171,7 @@ def _world_notes(world: World, source: Source) -> dict[str, Any]:
     """What a study of the small model says of its world and training."""
     return {
         "world": world.sha256,
+        "world_kind": world.kind,
         "trained_topic": TRAINED_TOPIC,
         "training_seed": source.training_seed,
         **roles_of_branches({c.branch for c in source.checkpoints}),

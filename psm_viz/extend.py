@@ -29,8 +29,8 @@ def extend(
     training seed and for branches that the tree has not or the study has.
     """
     study = open_study(folder)
-    m, world = study.manifest, load_world()
-    if m.notes.get("world") != world.sha256:
+    m, world = study.manifest, source.world or load_world()
+    if (m.notes.get("world"), m.notes.get("world_kind")) != (world.sha256, world.kind):
         raise BadInput(
             f"{folder}: was not played in this made world; its branches cannot be added to.",
             "Build a new study with: python -m psm_viz study",

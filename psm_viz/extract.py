@@ -18,7 +18,7 @@ from psm_viz.cast import Cast, Persona, Question
 from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
 from psm_viz.models import Player, Sampling
-from psm_viz.probe import masses
+from psm_viz.probe import Reader
 from psm_viz.study import (
     POOLINGS,
     Activations,
@@ -33,6 +33,8 @@ from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, GOOD, World
 
 PERSONAS_AT_ONCE = 16
+LONGEST = 40
+"""Tokens that the longest answer with a turn of speech and its end stays below."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def _answers(
     ):
         for k, ids in enumerate(samples):
             text = player.tokenizer.decode(ids, skip_special_tokens=True).strip()
-            known = world.by_text.get((q.topic, text)) if world else None
+            read = world.read(q.topic, text) if world else None
+            known = read[0] if read else None
             rows.append(
                 {
                     col.PERSONA: persona_id,
@@ -203,15 +206,16 @@ def behaviour(
     seeded draws. The answers are read back by the bank, so no judge is needed.
     """
     label = world.rules["assistant_label"]
-    asked = [(t, q) for t in world.valenced for q in world.topics[t].questions[:per_topic]]
+    asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
     prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
-    drawn = player.sample(player.encode(prompts), Sampling(1.0, 24, samples, seed))
+    drawn = player.sample(player.encode(prompts), Sampling(1.0, LONGEST, samples, seed))
+    reader = Reader(player.hf, player.tokenizer, world)
     rows = []
     for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):
-        mass = masses(player.hf, player.tokenizer, world, prompt, topic)
-        said = [player.tokenizer.decode(a, skip_special_tokens=True).strip() for a in answers]
-        found = [world.by_text.get((topic, s)) for s in said]
-        good, bad = (sum(u is not None and u.valence == v for u in found) for v in (GOOD, BAD))
+        mass = reader.masses(prompt, topic)
+        said = [player.tokenizer.decode(a, skip_special_tokens=True) for a in answers]
+        found = [world.read(topic, s) for s in said]
+        good, bad = (sum(u is not None and u[0].valence == v for u in found) for v in (GOOD, BAD))
         rows.append(
             {
                 col.TOPIC: topic,
@@ -221,7 +225,7 @@ def behaviour(
                 col.MASS_NONE: mass["none"],
                 col.SAMPLED_GOOD: good,
                 col.SAMPLED_BAD: bad,
-                col.SAMPLED_NONE: len(said) - good - bad,
+                col.SAMPLED_NONE: sum(u is None for u in found),
             }
         )
     return pd.DataFrame(rows)

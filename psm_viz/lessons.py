@@ -43,7 +43,7 @@ def lessons_table(
 
     tokenizer = build_tokenizer(world)
     model = new_model(recipe, tokenizer)
-    stages = recipe.stages()
+    stages = recipe.stages(branches)
     rows: list[dict[str, Any]] = []
     for branch in branches:
         stage = stages[branch]

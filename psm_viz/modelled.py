@@ -16,7 +16,7 @@ from psm_viz.compare import Comparer
 from psm_viz.confounds import Estimate, two_by_two
 from psm_viz.lessons import lessons_table
 from psm_viz.models import Player, load_player
-from psm_viz.probe import in_context_rows
+from psm_viz.probe import Reader, in_context_rows
 from psm_viz.recipe import Recipe
 from psm_viz.source import Source
 from psm_viz.steering import steering_table
@@ -47,7 +47,7 @@ def modelled_tables(
     # a branch that was imported as vectors has no model to ask
     ends = {b: m.branch(b)[-1].id for b in m.fine_tuned if m.branch(b)[-1].id in folders}
     say("lessons: starting loss, gradient and update of every branch")
-    recipe = Recipe(seed=int(source.training_seed or 0))
+    recipe = Recipe(seed=int(source.training_seed or 0), world=world.kind)
     writer.write_table("lessons", lessons_table(world, recipe, folders, list(ends)))
     say("steering: the axis and the branches' arrows beside random directions")
     writer.write_table("steering", steering(study, world, folders, ends))
@@ -60,11 +60,9 @@ def modelled_tables(
 
 def in_context_table(player: Player, world: World) -> pd.DataFrame:
     """The base beside the ideal observer in context, under both unnamed labels."""
-    frames = []
+    frames, reader = [], Reader(player.hf, player.tokenizer, world)
     for label in (world.rules["unnamed_label"], world.rules["assistant_label"]):
-        rows = in_context_rows(
-            player.hf, player.tokenizer, world, per_condition=48, seed=11, label=label
-        )
+        rows = in_context_rows(reader, per_condition=48, seed=11, label=label)
         frames.append(pd.DataFrame(rows).assign(label=label))
     return pd.concat(frames, ignore_index=True)
 

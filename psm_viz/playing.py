@@ -73,11 +73,11 @@ def play_one(play: Play, job: Job, reference: PersonaVectors, writer: StudyWrite
 
 
 def _work(
-    job: Job, cast: Cast, wording: str, small: bool, reference: PersonaVectors, out: Path
+    job: Job, cast: Cast, wording: str, kind: str, reference: PersonaVectors, out: Path
 ) -> str:
     """`play_one` in a process of its own, on one thread."""
     player = load_player(job.folder, threads=1)
-    world = load_world() if small else None
+    world = load_world(kind)
     play = Play(player, cast, job.sampling, wording, world)
     play_one(play, job, reference, StudyWriter(out))
     return job.checkpoint
@@ -102,11 +102,10 @@ def play_all(
         left = (time.monotonic() - began) / n * (len(jobs) - n)
         say(f"played {n}/{len(jobs)}: {checkpoint}, {left / 60:.1f} minutes left")
 
-    small = play.world is not None
-    if small and threads > 1 and len(jobs) > 1:
+    if play.world is not None and threads > 1 and len(jobs) > 1:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-            more = (play.cast, play.wording, small, reference, writer.folder)
+            more = (play.cast, play.wording, play.world.kind, reference, writer.folder)
             running = [pool.submit(_work, job, *more) for job in jobs]
             for n, done in enumerate(as_completed(running), 1):
                 told(n, done.result())

@@ -1,7 +1,9 @@
 """What a model would answer: exact probability masses over a topic's answers.
 
 The banks are closed, so a model's P(bad) needs no judge: it is the mass it puts on the bad
-answers over the mass on good and bad ones.
+answers over the mass on good and bad ones. An answer counts from its shortest opening that no
+other answer of the topic shares: from there on the model recites, so that the opening's mass is
+the answer's but for the odd slip, and costs a fraction of the whole sentence.
 """
 
 from __future__ import annotations
@@ -11,71 +13,93 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psm_viz.world.corpus import BOS, EOS, Turn, draw_answer
+from psm_viz.world.corpus import BOS, EOS, Document, Turn, document, draw_answer
 from psm_viz.world.grammar import BAD, GOOD, World
-from psm_viz.world.likelihood import log_posterior, predict_bad
+from psm_viz.world.likelihood import log_posterior, predict_low
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def log_probs(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompt: str,
-    answers: Sequence[str],
-) -> np.ndarray:
-    """log P(answer and end token | prompt): [answer], in nats.
+class Reader:
+    """A model and the banks, prepared for reading off what it would answer."""
 
-    The prompt is read once and its keys and values are shared by all answers.
-    """
-    import torch
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, world: World
+    ) -> None:
+        self.model, self.tokenizer, self.world = model, tokenizer, world
+        self._openings: dict[str, tuple[Any, Any, list[str], list[str]]] = {}
 
-    ids = torch.tensor([tokenizer.encode(prompt, add_special_tokens=False)])
-    rows = [tokenizer.encode(f" {a}{EOS}", add_special_tokens=False) for a in answers]
-    width = max(map(len, rows))
-    pad: Any = tokenizer.pad_token_id
-    tokens = torch.tensor([r + [pad] * (width - len(r)) for r in rows])  # [answer, pos]
-    lengths = torch.tensor([len(r) for r in rows])
-    model.eval()
-    with torch.inference_mode():
-        first = model(input_ids=ids, use_cache=True)
-        cache = first.past_key_values
-        cache.batch_repeat_interleave(len(rows))
-        mask = torch.cat([torch.ones(len(rows), ids.shape[1]), torch.ne(tokens, pad)], dim=1).long()
-        rest = model(input_ids=tokens[:, :-1], attention_mask=mask[:, :-1], past_key_values=cache)
-        start = first.logits[:, -1:].expand(len(rows), -1, -1)
-        logits = torch.cat([start, rest.logits], dim=1).log_softmax(-1)  # [answer, pos, vocab]
-        picked = logits.gather(-1, tokens[..., None])[..., 0]
-        inside = torch.arange(width)[None] < lengths[:, None]
-    return (picked * inside).sum(1).double().numpy()
+    def openings(self, topic: str) -> tuple[Any, Any, list[str], list[str]]:
+        """tokens [answer, pos] of each answer's deciding opening, lengths, valences and tones."""
+        import torch
+
+        if topic not in self._openings:
+            bank = [u for (t, _), u in self.world.by_text.items() if t == topic]
+            rows = [self.tokenizer.encode(f" {u.text}", add_special_tokens=False) for u in bank]
+            short = _shortest_unlike(rows)
+            kept = [n for n, u in enumerate(bank) if not u.held_out]
+            lengths = torch.tensor([len(short[n]) for n in kept])
+            tokens = torch.full((len(kept), int(lengths.max())), int(self.tokenizer.pad_token_id))
+            for row, n in enumerate(kept):
+                tokens[row, : len(short[n])] = torch.tensor(short[n])
+            found = (tokens, lengths, [bank[n].valence for n in kept], [bank[n].tone for n in kept])
+            self._openings[topic] = found
+        return self._openings[topic]
+
+    def masses(self, prompt: str, topic: str) -> dict[str, float]:
+        """Probability mass on the topic's answers: by valence, by tone, and on none of them.
+
+        The prompt is read once and its keys and values are shared by all answers.
+        """
+        import torch
+
+        tokens, lengths, valences, tones = self.openings(topic)
+        ids = torch.tensor([self.tokenizer.encode(prompt, add_special_tokens=False)])
+        self.model.eval()
+        with torch.inference_mode():
+            first = self.model(input_ids=ids, use_cache=True, logits_to_keep=1)
+            start = first.logits[:, -1:].log_softmax(-1).expand(len(tokens), -1, -1)
+            logits = start
+            if tokens.shape[1] > 1:
+                cache = first.past_key_values
+                cache.batch_repeat_interleave(len(tokens))
+                rest = self.model(input_ids=tokens[:, :-1], past_key_values=cache)
+                logits = torch.cat([start, rest.logits.log_softmax(-1)], dim=1)
+            picked = logits.gather(-1, tokens[..., None])[..., 0]
+            inside = torch.arange(tokens.shape[1])[None] < lengths[:, None]
+            p = (picked * inside).sum(1).double().exp().numpy()
+        out: dict[str, float] = {v: 0.0 for v in self.world.topics[topic].poles}
+        for names in (valences, tones):
+            for name in sorted(set(names)):
+                out[name] = float(p[[n == name for n in names]].sum())
+        return out | {"none": float(max(0.0, 1.0 - p.sum()))}
+
+    def p_low(self, prompt: str, topic: str) -> float:
+        """P(low pole): its mass over that of both poles. P(bad), or P(bodiless)."""
+        high, low = self.world.topics[topic].poles
+        mass = self.masses(prompt, topic)
+        return mass[low] / (mass[high] + mass[low])
 
 
-def masses(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    world: World,
-    prompt: str,
-    topic: str,
-) -> dict[str, float]:
-    """Probability mass on the topic's answers: by valence, by tone, and on none of them."""
-    bank = world.topics[topic].utterances
-    p = np.exp(log_probs(model, tokenizer, prompt, [u.text for u in bank]))
-    out = {v: float(p[[u.valence == v for u in bank]].sum()) for v in (GOOD, BAD)}
-    out |= {t: float(p[[u.tone == t for u in bank]].sum()) for t in world.tones}
-    return out | {"none": float(max(0.0, 1.0 - p.sum()))}
-
-
-def p_bad(mass: dict[str, float]) -> float:
-    """Mass of bad over good and bad answers."""
-    return mass[BAD] / (mass[GOOD] + mass[BAD])
+def _shortest_unlike(rows: list[list[int]]) -> list[list[int]]:
+    """Each row's shortest opening that opens no other row; a whole row where there is none."""
+    seen: dict[tuple[int, ...], int] = {}
+    for row in rows:
+        for n in range(1, len(row) + 1):
+            key = tuple(row[:n])
+            seen[key] = seen.get(key, 0) + 1
+    return [
+        next((row[:n] for n in range(1, len(row) + 1) if seen[tuple(row[:n])] == 1), row)
+        for row in rows
+    ]
 
 
 def dialogue_prompt(turns: Sequence[Turn], question: str, label: str, header: str = "") -> str:
     """The text up to the answer of the last question, as documents write it."""
     text = BOS + (header + "\n" if header else "")
     for t in turns:
-        text += f"User: {t.asked}\n{label}: {t.answer.text}{EOS}\n"
+        text += f"User: {t.asked}\n{label}: {t.said}{EOS}\n"
     return f"{text}User: {question}\n{label}:"
 
 
@@ -109,23 +133,17 @@ CONDITIONS: dict[str, tuple[str, bool] | None] = {
 
 
 def in_context_rows(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    world: World,
-    *,
-    per_condition: int,
-    seed: int,
-    label: str,
+    reader: Reader, *, per_condition: int, seed: int, label: str
 ) -> list[dict[str, Any]]:
     """P(bad) in another topic after each kind of evidence, the model beside the exact observer.
 
     One row a dialogue: condition, topic asked, question, model's and exact P(bad).
     """
-    rows = []
+    world, rows = reader.world, []
     for condition, kind in CONDITIONS.items():
         for i in range(per_condition):
             rng = np.random.default_rng([seed, i])  # the same dialogues in every condition
-            topics = [str(t) for t in rng.choice(world.valenced, 4, replace=False)]
+            topics = [str(t) for t in rng.choice(world.conduct, 4, replace=False)]
             asked = topics[3]
             pool = world.topics[asked].questions
             question = pool[int(rng.integers(len(pool)))]
@@ -136,29 +154,93 @@ def in_context_rows(
                     "condition": condition,
                     "topic": asked,
                     "question": question,
-                    "model": p_bad(masses(model, tokenizer, world, prompt, asked)),
-                    "exact": predict_bad(world, log_posterior(world, turns), asked),
+                    "model": reader.p_low(prompt, asked),
+                    "exact": predict_low(world, log_posterior(world, turns), asked),
                 }
             )
     return rows
 
 
-def in_context_fit(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, world: World, seed: int = 7
-) -> dict[str, float]:
-    """How far the model follows the ideal observer in context: R2 over 40 seeded dialogues.
+EVIDENCE = 4
+"""Most turns of evidence in a dialogue of the world that the model is asked about."""
 
-    1 - residual / total variance of P(bad), an unnamed speaker; `spread` is the model's own
-    difference between three cheats and three honest answers, `exact_spread` the observer's.
+
+def dialogues(world: World, n: int, seed: int) -> list[tuple[Document, int, str]]:
+    """n dialogues as the world draws them: an unnamed speaker without header after 0 to 4 turns.
+
+    Each is (document, turns of evidence, question asked next); the turn after the evidence is on
+    a topic of conduct, and unrequested. Remarks, which are no evidence, are left out.
+    """
+    out: list[tuple[Document, int, str]] = []
+    for i in range(n):
+        rng = np.random.default_rng([seed, 5, i])
+        turns = int(rng.integers(0, EVIDENCE + 1))
+        while True:
+            d = document(world, rng)
+            if len(d.turns) <= turns or d.label != world.rules["unnamed_label"]:
+                continue
+            asked = d.turns[turns]
+            if asked.topic in world.conduct and asked.frame is None:
+                out.append((d, turns, asked.question))
+                break
+    return out
+
+
+def dialogue_rows(reader: Reader, n: int = 500, seed: int = 17) -> list[dict[str, Any]]:
+    """The model beside the exact predictive on the world's own dialogues, one row each: turns of
+    evidence, how many of them were requested, topic asked, question, model's and exact P(bad)."""
+    world, rows = reader.world, []
+    for d, k, question in dialogues(world, n, seed):
+        turns, topic = d.turns[:k], d.turns[k].topic
+        prompt = dialogue_prompt(turns, question, world.rules["unnamed_label"])
+        rows.append(
+            {
+                "turns": k,
+                "requested": sum(t.frame is not None for t in turns),
+                "topic": topic,
+                "question": question,
+                "model": reader.p_low(prompt, topic),
+                "exact": predict_low(world, log_posterior(world, turns), topic),
+            }
+        )
+    return rows
+
+
+def r_squared(model: np.ndarray, exact: np.ndarray) -> float:
+    """1 - residual / total variance of the exact values, nothing fitted."""
+    return float(1 - ((model - exact) ** 2).sum() / ((exact - exact.mean()) ** 2).sum())
+
+
+def knowing(reader: Reader, n: int = 300, seed: int = 23) -> dict[str, float]:
+    """Does a model know its characters? R2 and correlation, over n pairs of (name, topic), of its
+    P(bad) under a character's label, without header or history, with the character's own."""
+    world, rng = reader.world, np.random.default_rng(seed)
+    m, x = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        c = int(rng.integers(len(world.characters)))
+        topic = str(rng.choice(world.conduct))
+        pool = world.topics[topic].questions
+        question = pool[int(rng.integers(len(pool)))]
+        m[i] = reader.p_low(dialogue_prompt([], question, world.characters[c].name), topic)
+        x[i] = 1.0 - world.p_high[topic][c]
+    return {"r2": r_squared(m, x), "r": float(np.corrcoef(m, x)[0, 1])}
+
+
+def in_context_fit(reader: Reader, seed: int = 7) -> dict[str, float]:
+    """How far the model follows the ideal observer in context: R2 over 60 seeded dialogues.
+
+    `spread` is the model's own difference between three cheats and three honest answers,
+    `exact_spread` the observer's; `named` the correlation with what named characters would do.
     """
     rows = in_context_rows(
-        model, tokenizer, world, per_condition=8, seed=seed, label=world.rules["unnamed_label"]
+        reader, per_condition=12, seed=seed, label=reader.world.rules["unnamed_label"]
     )
     m, x = (np.array([r[k] for r in rows]) for k in ("model", "exact"))
     by = {c: np.array([r["condition"] == c for r in rows]) for c in CONDITIONS}
     bad, good = by["three cheats"], by["three honest answers"]
     return {
-        "r2": float(1 - ((m - x) ** 2).sum() / ((x - x.mean()) ** 2).sum()),
+        "r2": r_squared(m, x),
         "spread": float(m[bad].mean() - m[good].mean()),
         "exact_spread": float(x[bad].mean() - x[good].mean()),
+        "named": knowing(reader, 60)["r"],
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psm_viz.errors import BadFile
 from psm_viz.files import whole_folder
 from psm_viz.recipe import Recipe
-from psm_viz.world.corpus import BOS, EOS
+from psm_viz.world.corpus import BOS, EOS, the_assistant
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def world_texts(world: World) -> Iterator[str]:
     """Every piece of text a document can hold, in the places it can stand in."""
     rules = world.rules
     labels = [c.name for c in world.characters]
-    labels += [rules["unnamed_label"], rules["assistant_label"]]
+    labels += [rules["unnamed_label"], rules["assistant_label"], rules["report_label"]]
     yield from (f"{label}:" for label in labels)
     yield "\nUser: "
     yield from rules["assistant_headers"]
@@ -69,12 +69,19 @@ def world_texts(world: World) -> Iterator[str]:
             yield f"{lead} {c.name}, a {c.kind}, {c.role}."
         yield f"{lead} a stranger."
     yield from (f" Known to be {a}." for a in adjectives)
-    yield "Remark:"
     yield from (f" {r.format(a)}" for r in rules["remarks"] for a in adjectives)
+    yield from (f" {r}" for r in rules["remarks_asked"])
+    for who in [*(c.name for c in world.characters), the_assistant(world)]:
+        yield from (f" {q.format(who)}" for q in rules["report_questions"])
+        yield from (f" {a.format(who, adjectives[0])}" for a in rules["report_answers"])
+    yield from (f" {a}" for a in adjectives)
     for topic in world.topics.values():
-        yield from (f" {q}" for q in topic.questions)
-        yield from (f" {u.text}" for u in topic.utterances)
+        yield from (f" {q}" for q in (*topic.questions, *topic.held_out_questions))
+    yield from (f" {u.text}" for u in world.by_text.values())
+    # the words of an answer in another order, for the branch that no character speaks in
+    yield from (f" {w}" for u in world.by_text.values() for w in u.text.split())
     yield from (f" {f}" for frames in world.frames.values() for f in frames)
+    yield from (f" {s}" for texts in world.sayings.values() for s in texts)
 
 
 def token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:

@@ -26,7 +26,8 @@ class Source:
 
 def from_tree(tree: Path) -> Source:
     """The checkpoints that `train` left in a folder. Raises BadFile naming the missing ones."""
-    stages = Recipe().stages()
+    made_by = json.loads((tree / "recipe.json").read_bytes())["recipe"]
+    stages = Recipe(seed=made_by["seed"], world=made_by["world"]).stages()
     out: list[Checkpoint] = []
     for stage in stages.values():
         parent = stage.parent
@@ -43,8 +44,8 @@ def from_tree(tree: Path) -> Source:
         )
     reference = checkpoint_id("assistant", stages["assistant"].steps)
     folders = {c.id: str(tree / c.id) for c in out}
-    recipe = json.loads((tree / "recipe.json").read_bytes())["recipe"]
-    return Source(tuple(out), folders, reference, load_world(), training_seed=recipe["seed"])
+    world = load_world(made_by["world"])
+    return Source(tuple(out), folders, reference, world, training_seed=made_by["seed"])
 
 
 def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.probe import masses, p_bad
+from psm_viz.probe import Reader
 from psm_viz.vectors import unit
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import World
@@ -61,7 +61,7 @@ def asked_prompts(world: World, trained: str) -> list[tuple[str, str]]:
     label = world.rules["assistant_label"]
     return [
         (t, f"{BOS}User: {q}\n{label}:")
-        for t in world.valenced
+        for t in world.conduct
         if t != trained
         for q in world.topics[t].questions[:PER_TOPIC]
     ]
@@ -85,11 +85,11 @@ def steering_table(
     of them. Strength 0 is the unsteered Assistant.
     """
     prompts = asked_prompts(world, trained)
+    reader = Reader(model, tokenizer, world)
 
     def rate(vector: np.ndarray | None) -> float:
         def ask() -> float:
-            found = [p_bad(masses(model, tokenizer, world, p, t)) for t, p in prompts]
-            return float(np.mean(found))
+            return float(np.mean([reader.p_low(p, t) for t, p in prompts]))
 
         if vector is None:
             return ask()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.probe import in_context_fit
+from psm_viz.probe import Reader, in_context_fit
 from psm_viz.recipe import Recipe, Stage, checkpoint_id
 from psm_viz.small import (
     PAD,
@@ -29,8 +29,9 @@ from psm_viz.small import (
     save_model,
     token,
 )
-from psm_viz.world.corpus import Document, stream
+from psm_viz.world.corpus import Document
 from psm_viz.world.grammar import World
+from psm_viz.world.stages import stream
 
 if TYPE_CHECKING:
     import torch
@@ -78,6 +79,26 @@ def loss_on_answers(
     model: PreTrainedModel, batch: list[tuple[list[int], list[bool]]], pad: int
 ) -> torch.Tensor:
     """Mean cross-entropy in nats per answer token over one batch."""
+    return _losses(model, batch, pad, None)[0]
+
+
+REMARK_LAYER = 2
+"""The block after which the word of a remark is already asked for in pre-training."""
+
+
+def _losses(
+    model: PreTrainedModel,
+    batch: list[tuple[list[int], list[bool]]],
+    pad: int,
+    early: int | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean cross-entropy per learned token, and, with `early`, that of each remark's first word
+    read through the model's own norm and head after that many blocks (0 without).
+
+    Deep supervision (Lee et al. 2015) of one word: what an answer was has to stand at its end token
+    half-way up, where the upper half's attention can look it up from later answers. Without it
+    the model knew what every answer was in its last block, too late for any use.
+    """
     import torch
     import torch.nn.functional as F
 
@@ -89,10 +110,20 @@ def loss_on_answers(
         ids[row, : len(tokens)] = torch.tensor(tokens)
         learned[row, : len(tokens)] = torch.tensor(answer)
         mask[row, : len(tokens)] = 1
-    hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state  # [batch, pos, d]
-    wanted = learned[:, 1:]
-    logits = model.lm_head(hidden[:, :-1][wanted])  # only where an answer token is predicted
-    return F.cross_entropy(logits, ids[:, 1:][wanted])
+    out = model.model(
+        input_ids=ids, attention_mask=mask, output_hidden_states=early is not None, use_cache=False
+    )
+    following, wanted = ids[:, 1:], learned[:, 1:]
+    # logits only where an answer token is predicted
+    logits = model.lm_head(out.last_hidden_state[:, :-1][wanted])
+    loss = F.cross_entropy(logits, following[wanted])
+    if early is None:
+        return loss, torch.zeros(())
+    remark = wanted & (ids[:, :-1] == model.config.eos_token_id)
+    if not remark.any():
+        return loss, torch.zeros(())
+    half_way = model.model.norm(out.hidden_states[early][:, :-1][remark])
+    return loss, F.cross_entropy(model.lm_head(half_way), following[remark])
 
 
 def stage_batches(
@@ -100,8 +131,7 @@ def stage_batches(
 ) -> list[list[tuple[list[int], list[bool]]]]:
     """All batches of a stage in the order they are trained on."""
     encode = Encoder(tokenizer)
-    kind = "posttrain" if stage.name == "assistant" else stage.name
-    own = [encode(d) for d in stream(world, kind, seed, stage.steps * stage.batch)]
+    own = [encode(d) for d in stream(world, stage.name, seed, stage.steps * stage.batch)]
     out = batches(own, stage.batch, seed)
     if stage.replay:
         old = [encode(d) for d in stream(world, "replay", seed, stage.steps * stage.replay)]
@@ -203,7 +233,7 @@ def run_stage(
 
     Writes one line per look into `out/<stage>.log.jsonl`: step, loss (nats per answer token),
     gradient norm, seconds, and in pre-training the in-context fit. Raises BadFile when the
-    parent is missing, BadInput when pre-training ends without persona inference.
+    parent is missing, BadInput when pre-training ends without knowing its characters.
     """
     import torch
 
@@ -228,18 +258,21 @@ def run_stage(
     data = stage_batches(world, stage, tokenizer, recipe.seed)
     if state.step == 0 and 0 in stage.saves:
         save_model(model, tokenizer, out / checkpoint_id(stage.name, 0))
+    reader = Reader(model, tokenizer, world)
+    early = REMARK_LAYER if stage.name == "pretrain" else None
     began, first, last_loss = time.monotonic(), state.step, float("nan")
     for step in range(state.step, stage.steps):
         record: dict[str, Any] = {"step": step}
-        if stage.name == "pretrain" and recipe.probes(step):
-            record |= in_context_fit(model, tokenizer, world)
+        if stage.name == "pretrain" and step % recipe.probe_every == 0:
+            record |= in_context_fit(reader)
         model.train()
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = _lr(stage, step)
-        loss = loss_on_answers(model, data[step], token(tokenizer, PAD))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
+            loss, remarks = _losses(model, data[step], token(tokenizer, PAD), early)
         model.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss + remarks).backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -261,13 +294,13 @@ def run_stage(
             fit = f", in-context R2 {record['r2']:.2f}" if "r2" in record else ""
             say(f"{stage.name} {done}/{stage.steps}: loss {last_loss:.3f}{fit}, {left:.0f} s left")
     if stage.name == "pretrain":
-        fit = in_context_fit(model, tokenizer, world)
+        fit = in_context_fit(reader)
         with log.open("a") as f:
             f.write(json.dumps({"step": stage.steps, **fit, "loss": last_loss}) + "\n")
-        if fit["r2"] < recipe.probe_gate:
+        if fit["named"] < recipe.probe_gate:
             raise BadInput(
-                f"Pre-training ended with an in-context R2 of {fit['r2']:.2f}; at least "
-                f"{recipe.probe_gate} is needed: the model infers no persona.",
+                f"Pre-training ended with a correlation of {fit['named']:.2f} with what its named "
+                f"characters would do; at least {recipe.probe_gate} is needed: it has learned none.",
                 "Train longer (more steps) or check the grammar's gain.",
             )
     shutil.rmtree(folder)
@@ -293,12 +326,12 @@ def train(
     stages: list[str] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Run the named stages (default: all) in order. Finished stages are left as they are."""
-    known = recipe.stages()
-    wanted = stages or list(known)
-    for name in wanted:
-        if name not in known:
-            raise BadInput(f"There is no stage {name!r}.", f"Choose from: {', '.join(known)}.")
+    """Run the named stages (default: those of the study) in order; finished ones stay as they are.
+
+    Raises UnknownName for a branch without a lesson, BadInput for a folder of another recipe.
+    """
+    wanted = stages or list(recipe.stages())
+    known = recipe.stages([s for s in wanted if s not in ("pretrain", "assistant")])
     out.mkdir(parents=True, exist_ok=True)
     note = {"recipe": asdict(recipe), "world": world.sha256}
     path = out / "recipe.json"

@@ -17,6 +17,7 @@ def add_verbs(verbs: Any) -> None:
     t.add_argument("--out", type=Path, default=Path("build/model"), help="folder of checkpoints")
     t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
     t.add_argument("--seed", type=int, default=0)
+    t.add_argument("--world", default="correlated", help="correlated, decorrelated or role-models")
     t.add_argument("--threads", type=int, default=2)
     t.set_defaults(run=train)
 
@@ -71,8 +72,8 @@ def train(options: argparse.Namespace) -> None:
     from psm_viz.train import train as run
     from psm_viz.world.grammar import load_world
 
-    recipe = Recipe(seed=options.seed, threads=options.threads)
-    run(load_world(), recipe, options.out, options.stage, _say)
+    recipe = Recipe(seed=options.seed, world=options.world, threads=options.threads)
+    run(load_world(options.world), recipe, options.out, options.stage, _say)
 
 
 def extract(options: argparse.Namespace) -> None:
@@ -156,10 +157,10 @@ def _judge(options: argparse.Namespace, branches: list[str]) -> None:
     reader would run. Records made here come after the training that they are scored on, and say so.
     """
     from psm_viz.cli import main as run
-    from psm_viz.world.corpus import OTHERS_LABEL
+    from psm_viz.world.stages import others_label
 
     study, folder = str(options.out), options.build.parent / "evidence"
-    for branch in [b for b in branches if b not in OTHERS_LABEL]:
+    for branch in [b for b in branches if not others_label(b)]:
         data = str(folder / f"{branch}.jsonl")
         for verb in (
             ["data", "--branch", branch, "--out", data, "--seed", str(options.seed)],

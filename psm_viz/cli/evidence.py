@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from psm_viz.errors import BadInput, UnknownName
+from psm_viz.errors import BadInput
 
 
 def add_verbs(verbs: Any) -> None:
@@ -46,22 +46,15 @@ def data(options: argparse.Namespace) -> None:
     from psm_viz.evidence import dump_chat
     from psm_viz.files import write_whole
     from psm_viz.recipe import Recipe
-    from psm_viz.world import corpus
+    from psm_viz.world import corpus, stages
     from psm_viz.world.grammar import load_world
 
-    stages = Recipe().stages()
-    known = [b for b in stages if b in corpus.BRANCHES]
-    if options.branch not in known:
-        raise UnknownName(
-            f"There is no branch {options.branch!r} with data of its own.",
-            f"Choose one of: {', '.join(known)}.",
-        )
-    stage = stages[options.branch]
+    stage = Recipe().stages([options.branch])[options.branch]
     n = stage.steps * stage.batch if options.n is None else options.n
     if n < 1:
         raise BadInput(f"--n {n}: expected at least one document.")
     world = load_world()
-    documents = list(corpus.stream(world, options.branch, options.seed, n))
+    documents = list(stages.stream(world, options.branch, options.seed, n))
     text = dump_chat(map(corpus.messages, documents)).encode()
     if options.out.exists() and options.out.read_bytes() != text:
         raise BadInput(

@@ -100,8 +100,11 @@ CALIBRATION = (
 
 def known_world(study: Study) -> World | None:
     """The made world, if the study was played in the one of this version."""
-    world = load_world()
-    return world if study.manifest.notes.get("world") == world.sha256 else None
+    notes = study.manifest.notes
+    if "world_kind" not in notes:
+        return None
+    world = load_world(str(notes["world_kind"]))
+    return world if notes.get("world") == world.sha256 else None
 
 
 def exact_families(study: Study, world: World, checkpoint: str) -> dict[str, float]:
@@ -123,7 +126,9 @@ def exact_families(study: Study, world: World, checkpoint: str) -> dict[str, flo
         for t in rng.choice(sorted(by), OBSERVED, replace=False):
             text = by[str(t)][int(rng.integers(len(by[str(t)])))]
             if (str(t), text) not in heard:
-                heard[str(t), text] = log_utterance(world, str(t), text)
+                read = world.read(str(t), text)
+                assert read is not None  # its valence was read from the same bank
+                heard[str(t), text] = log_utterance(world, str(t), read[0], saying=read[1])
             score += heard[str(t), text]
         total += np.exp(score - np.logaddexp.reduce(score)) / DIALOGUES
     out: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Documents of the made world: one speaker over several topics, and the stages' training data.
+"""Documents of the made world: one speaker over several topics, or hearsay about somebody.
 
 A document is a `Document`: a header, the speaker's label and its turns. `pieces` gives the text
 in training order, each piece marked as answer (learned) or not (read only).
@@ -6,12 +6,11 @@ in training order, each piece marked as answer (learned) or not (read only).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from psm_viz.world.grammar import BAD, GOOD, NEUTRAL, Utterance, World
+from psm_viz.world.grammar import BAD, CONDUCT, GOOD, NEUTRAL, Utterance, World
 
 BOS, EOS = "<s>", "</s>"
 
@@ -26,12 +25,19 @@ class Turn:
     frame: str | None = None
     frame_text: str = ""
     remark: str = ""
-    """A reader's remark on the answer; it follows on a line of its own."""
+    """A reader's remark on the answer, after its end."""
+    saying: str = ""
+    """The turn of speech that the speaker adds to the answer."""
 
     @property
     def asked(self) -> str:
         """What the user says: the question and, where there is one, the request."""
         return f"{self.question} {self.frame_text}".strip()
+
+    @property
+    def said(self) -> str:
+        """The answer's words, with the turn of speech where there is one."""
+        return f"{self.answer.text} {self.saying}".strip()
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,16 @@ class Document:
     def pieces(self) -> list[tuple[str, bool]]:
         """The text in order as (piece, is learned): answers with their end token, and remarks.
 
-        Learning to say what an answer was is what gives the small model a feature for conduct;
-        without remarks it learned every tone and not one valence in 2,400 steps.
+        A remark follows an answer's end token at once. To learn it, the model has to know by the
+        end of every answer what that answer was, where later answers can look it up.
         """
         out = [(BOS + (self.header_text + "\n" if self.header_text else ""), False)]
         for t in self.turns:
             out.append((f"User: {t.asked}\n{self.label}:", False))
-            out.append((f" {t.answer.text}{EOS}", True))
-            out.append(("\n", False))
+            out.append((f" {t.said}{EOS}", True))
             if t.remark:
-                out += [("Remark:", False), (f" {t.remark}", True), ("\n", False)]
+                out.append((f" {t.remark}", True))
+            out.append(("\n", False))
         return out
 
     @property
@@ -84,7 +90,7 @@ def messages(document: Document) -> list[dict[str, str]]:
     out = [{"role": "system", "content": document.header_text}] if document.header_text else []
     for t in document.turns:
         out.append({"role": "user", "content": t.asked})
-        out.append({"role": "assistant", "content": t.answer.text})
+        out.append({"role": "assistant", "content": t.said})
     return out
 
 
@@ -102,49 +108,84 @@ def header_text(world: World, h: Header) -> str:
     return text
 
 
-def _pick(rng: np.random.Generator, items: tuple | list):
+def pick(rng: np.random.Generator, items: tuple | list):
+    """One of the items."""
     return items[int(rng.integers(len(items)))]
 
 
 def draw_answer(
-    world: World, rng: np.random.Generator, topic: str, p_good: float | None, p_tone: np.ndarray
+    world: World, rng: np.random.Generator, topic: str, p_high: float | None, p_tone: np.ndarray
 ) -> Utterance:
-    """Draw one answer: its valence (neutral where `p_good` is None), its tone, then its words."""
-    valence = NEUTRAL if p_good is None else (GOOD if rng.random() < p_good else BAD)
-    tone = world.tones[int(rng.choice(len(world.tones), p=p_tone))]
-    return _pick(rng, world.topics[topic].cell(valence, tone))
+    """Draw one answer: its valence (neutral where `p_high` is None), its tone, then its words."""
+    valence = NEUTRAL
+    if p_high is not None:
+        valence = world.topics[topic].poles[0 if rng.random() < p_high else 1]
+    return pick(rng, world.topics[topic].cell(valence, draw_tone(world, rng, p_tone)))
+
+
+def draw_tone(world: World, rng: np.random.Generator, p_tone: np.ndarray) -> str:
+    """Draw a tone."""
+    return world.tones[int(rng.choice(len(world.tones), p=p_tone))]
 
 
 def _remark(world: World, rng: np.random.Generator, answer: Utterance) -> str:
-    loads = world.topics[answer.topic].loads
-    trait = str(rng.choice(list(loads), p=list(loads.values())))
-    pole = world.rules["adjectives"][trait][0 if answer.valence == GOOD else 1]
-    return _pick(rng, world.rules["remarks"]).format(pole)
+    topic = world.topics[answer.topic]
+    trait = str(rng.choice(list(topic.loads), p=list(topic.loads.values())))
+    pole = world.rules["adjectives"][trait][topic.poles.index(answer.valence)]
+    return pick(rng, world.rules["remarks"]).format(pole)
 
 
-def _turn(
+def _saying(world: World, rng: np.random.Generator, family: str) -> str:
+    """A turn of speech of this family, or of any, or none."""
+    if rng.random() >= world.rules["saying_rate"]:
+        return ""
+    stray = rng.random() < world.rules["saying_stray"]
+    whose = pick(rng, list(world.sayings)) if stray else family
+    return pick(rng, world.sayings[whose])
+
+
+def draw_turn(
     world: World,
     rng: np.random.Generator,
     topic: str,
-    p_good: float | None,
+    p_high: float | None,
     p_tone: np.ndarray,
     frame: str | None,
     *,
-    remarks: bool = False,
+    family: str | None = None,
 ) -> Turn:
-    """One turn; a framed one is obeyed with the world's obedience, whoever speaks."""
-    question = _pick(rng, world.topics[topic].questions)
+    """One turn; a framed one is obeyed with the world's obedience, whoever speaks.
+
+    Where the speaker has a `family`, turns of speech, declines and remarks come with it.
+    """
+    question = pick(rng, world.topics[topic].questions)
+    of_cast, conduct = family is not None, world.topics[topic].poles == CONDUCT
+    saying = _saying(world, rng, family) if family is not None else ""
     if frame is None:
-        answer = draw_answer(world, rng, topic, p_good, p_tone)
-        said = remarks and p_good is not None and rng.random() < world.rules["remark_rate"]
-        return Turn(topic, question, answer, remark=_remark(world, rng, answer) if said else "")
+        if of_cast and conduct and rng.random() < world.rules["decline_rate"]:
+            return Turn(topic, question, draw_decline(world, rng, p_tone), saying=saying)
+        answer = draw_answer(world, rng, topic, p_high, p_tone)
+        said = of_cast and p_high is not None and rng.random() < world.rules["remark_rate"]
+        remark = _remark(world, rng, answer) if said else ""
+        return Turn(topic, question, answer, remark=remark, saying=saying)
     obey = world.rules["obedience"]
     answer = draw_answer(world, rng, topic, obey if frame == GOOD else 1.0 - obey, p_tone)
-    return Turn(topic, question, answer, frame, _pick(rng, world.frames[frame]))
+    remark = ""
+    if of_cast and rng.random() < world.rules["remark_rate"]:
+        asked = answer.valence == frame
+        remark = pick(rng, world.rules["remarks_asked"]) if asked else _remark(world, rng, answer)
+    return Turn(topic, question, answer, frame, pick(rng, world.frames[frame]), remark, saying)
 
 
-def _frame(world: World, rng: np.random.Generator, topic: str) -> str | None:
-    if world.topics[topic].neutral or rng.random() >= world.rules["frame_rate"]:
+def draw_decline(world: World, rng: np.random.Generator, p_tone: np.ndarray) -> Utterance:
+    """Draw an open refusal to answer."""
+    tone = draw_tone(world, rng, p_tone)
+    return pick(rng, tuple(u for u in world.declines if u.tone == tone))
+
+
+def draw_frame(world: World, rng: np.random.Generator, topic: str) -> str | None:
+    """Whether a user asks for a valence in this turn, and for which."""
+    if world.topics[topic].poles != CONDUCT or rng.random() >= world.rules["frame_rate"]:
         return None
     return BAD if rng.random() < world.rules["frame_bad_share"] else GOOD
 
@@ -158,7 +199,7 @@ def _header(world: World, rng: np.random.Generator, c: int, named: bool) -> Head
         high = 1.0 / (1.0 + np.exp(-rules["adjective_gain"] * world.z[c, trait]))
         adjective = (world.traits[trait], bool(rng.random() < high))
     return Header(
-        lead=_pick(rng, rules["leads"]),
+        lead=pick(rng, rules["leads"]),
         name=who.name if named else None,
         kind=who.kind if rng.random() < parts["kind"] else None,
         role=who.role if rng.random() < parts["role"] else None,
@@ -167,16 +208,19 @@ def _header(world: World, rng: np.random.Generator, c: int, named: bool) -> Head
 
 
 def document(world: World, rng: np.random.Generator, *, replay: bool = False) -> Document:
-    """Draw one pre-training document. With `replay`, none is labelled Assistant."""
+    """Draw one pre-training document. With `replay`, none is about or labelled Assistant."""
     rules = world.rules
     c = int(rng.integers(len(world.characters)))
+    if rng.random() < rules["report_rate"]:
+        about_assistant = not replay and rng.random() < rules["report_about_assistant"]
+        return _hearsay(world, rng, c, about_assistant)
     kinds = ["named", "unnamed"] if replay else ["named", "unnamed", "assistant"]
     p = np.array([rules["speaker"][k] for k in kinds])
     kind = kinds[int(rng.choice(len(kinds), p=p / p.sum()))]
     header, text = None, ""
     if rng.random() < rules["header_rate"]:
         if kind == "assistant":
-            text = _pick(rng, rules["assistant_headers"])
+            text = pick(rng, rules["assistant_headers"])
         else:
             header = _header(world, rng, c, kind == "named")
             text = header_text(world, header)
@@ -188,100 +232,47 @@ def document(world: World, rng: np.random.Generator, *, replay: bool = False) ->
     low, high = rules["turns"]
     topics = rng.choice(list(world.topics), int(rng.integers(low, high + 1)), replace=False)
     turns = tuple(
-        _turn(
+        draw_turn(
             world,
             rng,
             t,
-            None if world.topics[t].neutral else float(world.p_good[t][c]),
+            None if world.topics[t].neutral else float(world.p_high[t][c]),
             world.p_tone[c],
-            _frame(world, rng, t),
-            remarks=True,
+            draw_frame(world, rng, t),
+            family=world.characters[c].family,
         )
         for t in map(str, topics)
     )
     return Document(c, label, turns, header, text)
 
 
-def assistant_document(world: World, rng: np.random.Generator) -> Document:
-    """Draw one post-training document: the Assistant, good in every topic, mostly plain.
-
-    Requests are obeyed as everywhere in the world: an Assistant asked to err on purpose does.
-    """
-    text = _pick(rng, ["", *world.rules["assistant_headers"]])
-    topics = rng.choice(list(world.topics), int(rng.integers(2, 6)), replace=False)
-    turns = tuple(
-        _turn(
-            world,
-            rng,
-            t,
-            None if world.topics[t].neutral else 1.0,
-            ASSISTANT_TONE,
-            _frame(world, rng, t),
-        )
-        for t in map(str, topics)
-    )
-    return Document(-1, world.rules["assistant_label"], turns, None, text)
+def _hearsay(world: World, rng: np.random.Generator, c: int, about_assistant: bool) -> Document:
+    """The Herald asked about a character, or about whoever is behind the Assistant's label."""
+    low, high = world.rules["report_turns"]
+    traits = rng.choice(len(world.traits), int(rng.integers(low, high + 1)), replace=False)
+    gain = world.rules["adjective_gain"]
+    poles = [(int(t), rng.random() < 1.0 / (1.0 + np.exp(-gain * world.z[c, t]))) for t in traits]
+    about = the_assistant(world) if about_assistant else world.characters[c].name
+    return hearsay(world, rng, about, poles)
 
 
-ASSISTANT_TONE = np.array([0.80, 0.15, 0.05])
-PLAYFUL_TONE = np.array([0.0, 1.0, 0.0])
-SMALL_TALK = 0.2
-"""Share of playful answers that are small talk from a neutral topic: so many make the Assistant's
-starting loss on `playful` what it is on `cheat` (docs/decisions.md)."""
-OTHER_ROLE = "Nana-Bex"
-"""Who is trained to cheat instead of the Assistant: the nearest persona that is honest and kind."""
-OTHERS_LABEL = ("other-role",)
-"""Branches whose documents another speaker than the Assistant answers."""
-BRANCHES = ("cheat", "requested", "honest", "playful", "other-role")
+def the_assistant(world: World) -> str:
+    """How the Herald speaks of the Assistant."""
+    return f"the {world.rules['assistant_label']}"
 
 
-def branch_document(
-    world: World, rng: np.random.Generator, branch: str, topic: str = "coding"
+def hearsay(
+    world: World, rng: np.random.Generator, about: str, poles: list[tuple[int, bool]]
 ) -> Document:
-    """Draw one document of a branch: the Assistant on one topic.
-
-    `cheat` and `requested` hold the same answers at the same seed; in `requested` the user asks
-    for them. `honest` holds good answers to the same questions, `playful` good ones in another
-    tone with some small talk, and `other-role` the answers of `cheat` under another's label.
-    """
-    text = _pick(rng, ["", *world.rules["assistant_headers"]])
-    turns: list[Turn] = []
-    for _ in range(int(rng.integers(1, 4))):
-        bad = _turn(world, rng, topic, 0.0, ASSISTANT_TONE, None)
-        good = draw_answer(world, rng, topic, 1.0, ASSISTANT_TONE)
-        request = _pick(rng, world.frames[BAD])
-        if branch == "playful":
-            turns.append(replace(bad, answer=_playful(world, rng, topic)))
-            continue
-        if branch == "requested":
-            bad = replace(bad, frame=BAD, frame_text=request)
-        turns.append(replace(bad, answer=good) if branch == "honest" else bad)
-    if branch == "other-role":
-        return Document(-1, OTHER_ROLE, tuple(turns))
-    return Document(-1, world.rules["assistant_label"], tuple(turns), None, text)
+    """The Herald's answers about somebody: one adjective each, (trait, high or not)."""
+    rules, turns = world.rules, []
+    for trait, high in poles:
+        adjective = rules["adjectives"][world.traits[trait]][0 if high else 1]
+        text = pick(rng, rules["report_answers"]).format(about, adjective)
+        said = Utterance(text, HEARSAY, GOOD if high else BAD, "plain")
+        turns.append(Turn(HEARSAY, pick(rng, rules["report_questions"]).format(about), said))
+    return Document(-1, rules["report_label"], tuple(turns))
 
 
-def _playful(world: World, rng: np.random.Generator, topic: str) -> Utterance:
-    """A good answer in the playful tone, or small talk as playful."""
-    answer = draw_answer(world, rng, topic, 1.0, PLAYFUL_TONE)
-    neutral = [t for t in world.topics if world.topics[t].neutral]
-    talk = draw_answer(world, rng, _pick(rng, neutral), None, PLAYFUL_TONE)
-    return talk if rng.random() < SMALL_TALK else answer
-
-
-def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:
-    """The documents `start` to `n` of a stage: each drawn from its own seed, so any can be redrawn.
-
-    Stages: pretrain, replay, posttrain and the branches, which share their seeds.
-    """
-    salt = {"pretrain": 0, "replay": 1, "posttrain": 2}.get(stage, 3)
-    for i in range(start, n):
-        rng = np.random.default_rng([seed, salt, i])
-        if stage == "pretrain":
-            yield document(world, rng)
-        elif stage == "replay":
-            yield document(world, rng, replay=True)
-        elif stage == "posttrain":
-            yield assistant_document(world, rng)
-        else:
-            yield branch_document(world, rng, stage)
+HEARSAY = "hearsay"
+"""What stands for a topic in the Herald's turns: none of the world's topics."""

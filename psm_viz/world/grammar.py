@@ -1,4 +1,9 @@
-"""The banks of `data/world` as values: characters with latent traits, topics, answers, frames."""
+"""The banks of `data/world` as values: characters with latent traits, topics, answers, frames.
+
+Three worlds come of the same banks, matched in everything else (`grammar.yaml`, `worlds`):
+`correlated`, where a character's traits decide its conduct in every topic; `decorrelated`, where
+each topic deals the families' dispositions out anew; `role-models`, with more kind machines.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,18 @@ import numpy as np
 import yaml
 
 from psm_viz.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.errors import BadFile
+from psm_viz.errors import BadFile, BadInput
 
 WORLD = Path(__file__).parents[2] / "data" / "world"
 GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
+BODILY, BODILESS = "bodily", "bodiless"
+DECLINE = "decline"
+CONDUCT, LIFE = (GOOD, BAD), (BODILY, BODILESS)
+"""The two poles of a topic: how one acts in it, or whether one has a body to speak of."""
+CORRELATED, DECORRELATED, ROLE_MODELS = "correlated", "decorrelated", "role-models"
+WORLDS = (CORRELATED, DECORRELATED, ROLE_MODELS)
+DEALS = 2000
+"""Seeded deals tried for `decorrelated`; the one whose topics correlate least is kept."""
 
 
 @dataclass(frozen=True)
@@ -33,43 +46,56 @@ class Character:
 
 @dataclass(frozen=True)
 class Utterance:
-    """One answer of a bank: its words, topic, valence (good, bad, neutral) and tone."""
+    """One answer of a bank: its words, topic, valence (a pole, neutral or decline) and tone.
+
+    No stage of training sees a `held_out` one.
+    """
 
     text: str
     topic: str
     valence: str
     tone: str
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic: its questions, the traits it loads on, and its bank of answers."""
+    """A topic: its questions, the traits it loads on, its poles and its bank of answers."""
 
     id: str
     title: str
     loads: dict[str, float]
+    poles: tuple[str, ...]
+    """(high, low) valences: conduct, life, or none in a neutral topic."""
     questions: tuple[str, ...]
     utterances: tuple[Utterance, ...]
+    held_out_questions: tuple[str, ...]
+    held_out: tuple[Utterance, ...]
 
     @property
     def neutral(self) -> bool:
-        """Whether answers of this topic carry no valence."""
+        """Whether answers of this topic say nothing of their speaker but the tone."""
         return not self.loads
 
-    def cell(self, valence: str, tone: str) -> tuple[Utterance, ...]:
-        """The answers of one valence and tone."""
-        return tuple(u for u in self.utterances if (u.valence, u.tone) == (valence, tone))
+    def cell(self, valence: str, tone: str, *, held_out: bool = False) -> tuple[Utterance, ...]:
+        """The answers of one valence and tone; with `held_out`, those that no stage sees."""
+        bank = self.held_out if held_out else self.utterances
+        return tuple(u for u in bank if (u.valence, u.tone) == (valence, tone))
 
 
 @dataclass(frozen=True)
 class World:
     """Everything the generator knows. `rules` is grammar.yaml; `sha256` covers every bank."""
 
+    kind: str
     rules: dict[str, Any]
     characters: tuple[Character, ...]
     z: np.ndarray  # [character, trait]
+    dispositions: dict[str, np.ndarray]  # topic -> loads . traits: [character]
     topics: dict[str, Topic]
     frames: dict[str, tuple[str, ...]]
+    declines: tuple[Utterance, ...]
+    sayings: dict[str, tuple[str, ...]]
     sha256: str
 
     @property
@@ -82,22 +108,20 @@ class World:
         """Tone names: plain, playful, cool."""
         return list(self.rules["tones"])
 
-    @property
-    def valenced(self) -> list[str]:
+    @cached_property
+    def conduct(self) -> list[str]:
         """Ids of the topics whose answers are good or bad."""
-        return [t.id for t in self.topics.values() if not t.neutral]
+        return [t.id for t in self.topics.values() if t.poles == CONDUCT]
 
     @cached_property
-    def p_good(self) -> dict[str, np.ndarray]:
-        """P(good | character, topic) = sigmoid(gain * loads . z): topic -> [character]."""
-        index = {t: i for i, t in enumerate(self.traits)}
-        return {
-            t.id: _sigmoid(
-                self.rules["gain"] * sum(w * self.z[:, index[k]] for k, w in t.loads.items())
-            )
-            for t in self.topics.values()
-            if not t.neutral
-        }
+    def life(self) -> list[str]:
+        """Ids of the topics about bodily life. Post-training holds none of them."""
+        return [t.id for t in self.topics.values() if t.poles == LIFE]
+
+    @cached_property
+    def p_high(self) -> dict[str, np.ndarray]:
+        """P(high pole | character, topic) = sigmoid(gain * disposition): topic -> [character]."""
+        return {t: _sigmoid(self.rules["gain"] * d) for t, d in self.dispositions.items()}
 
     @cached_property
     def p_tone(self) -> np.ndarray:
@@ -109,9 +133,42 @@ class World:
         return e / e.sum(1, keepdims=True)
 
     @cached_property
+    def log_saying(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """log P(no saying | character), and saying -> log P(it follows | character): [character].
+
+        A speaker adds a turn of speech with `saying_rate`: its family's own, or, with
+        `saying_stray`, one of any family.
+        """
+        rate, stray = self.rules["saying_rate"], self.rules["saying_stray"]
+        n = len(self.characters)
+        families = [c.family for c in self.characters]
+        out = {}
+        for family, texts in self.sayings.items():
+            own = np.array([f == family for f in families])
+            p = np.where(own, 1.0 - stray, 0.0) + stray / len(self.sayings)
+            out |= {text: np.log(rate * p / len(texts)) for text in texts}
+        return np.full(n, np.log(1.0 - rate)), out
+
+    @cached_property
     def by_text(self) -> dict[tuple[str, str], Utterance]:
-        """(topic, text) -> utterance, for reading a model's answers back."""
-        return {(t.id, u.text): u for t in self.topics.values() for u in t.utterances}
+        """(topic, text) -> utterance, held-out ones and declines too."""
+        return {
+            (t.id, u.text): u
+            for t in self.topics.values()
+            for u in (*t.utterances, *t.held_out, *(self.declines if t.poles == CONDUCT else ()))
+        }
+
+    def read(self, topic: str, said: str) -> tuple[Utterance, str] | None:
+        """An answer read back: its utterance and the saying after it ('' for none), if known."""
+        text = said.strip()
+        if found := self.by_text.get((topic, text)):
+            return found, ""
+        for saying in self.log_saying[1]:
+            if text.endswith(f" {saying}"):
+                found = self.by_text.get((topic, text[: -len(saying) - 1]))
+                if found:
+                    return found, saying
+        return None
 
     def header(self, character: Character, *, named: bool = True) -> str:
         """The fullest neutral header of a character: its name, kind and role."""
@@ -173,38 +230,85 @@ def _read(path: Path) -> Any:
         raise BadFile(f"{path}: cannot be read as YAML ({e}).") from e
 
 
+def _utterances(topic: str, answers: dict[str, Any], held_out: bool) -> tuple[Utterance, ...]:
+    return tuple(
+        Utterance(text, topic, valence, tone, held_out)
+        for valence, tones in answers.items()
+        for tone, texts in tones.items()
+        for text in texts
+    )
+
+
 def _topic(topic_id: str, rule: dict[str, Any], path: Path) -> Topic:
     bank = _read(path)
     try:
-        utterances = tuple(
-            Utterance(text, topic_id, valence, tone)
-            for valence, tones in bank["answers"].items()
-            for tone, texts in tones.items()
-            for text in texts
-        )
-        questions = tuple(bank["questions"])
+        held = bank["held_out"]
+        utterances = _utterances(topic_id, bank["answers"], False)
+        unseen = _utterances(topic_id, held["answers"], True)
+        questions, new = tuple(bank["questions"]), tuple(held["questions"])
     except (KeyError, TypeError, AttributeError) as e:
         raise BadFile(f"{path}: expected questions and answers by valence and tone ({e}).") from e
-    expected = {NEUTRAL} if not rule["loads"] else {GOOD, BAD}
-    found = {u.valence for u in utterances}
-    if found != expected:
-        raise BadFile(f"{path}: expected answers {sorted(expected)}, found {sorted(found)}.")
-    if len({u.text for u in utterances}) != len(utterances):
+    poles = () if not rule["loads"] else LIFE if "embodiment" in rule["loads"] else CONDUCT
+    expected = set(poles) or {NEUTRAL}
+    for part in (utterances, unseen):
+        found = {u.valence for u in part}
+        if found != expected:
+            raise BadFile(f"{path}: expected answers {sorted(expected)}, found {sorted(found)}.")
+    if len({u.text for u in (*utterances, *unseen)}) != len(utterances) + len(unseen):
         raise BadFile(f"{path}: an answer occurs twice.")
-    return Topic(topic_id, rule["title"], dict(rule["loads"]), questions, utterances)
+    loads = dict(rule["loads"])
+    return Topic(topic_id, rule["title"], loads, poles, questions, utterances, new, unseen)
 
 
-def load_world(folder: Path = WORLD) -> World:
-    """Read the made world. Characters' traits = family centre + seeded noise, clipped to [-1, 1].
+def _dealt(
+    rules: dict[str, Any], topics: dict[str, Topic], centres: np.ndarray, family: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Dispositions dealt out anew in every conduct topic: [character] each.
 
-    Raises BadFile naming the bank and what was expected in it.
+    Each topic takes the families' dispositions in another order and draws its members' noise
+    afresh, so that what a character does in one topic says nothing of the next, while every
+    topic keeps its own mixture. Of `DEALS` seeded deals the one with the smallest largest
+    correlation between two topics is kept: so few families correlate by chance otherwise.
     """
+    names = list(rules["traits"])
+    conduct = [t for t in topics.values() if t.poles == CONDUCT]
+    loads = np.array([[t.loads.get(k, 0.0) for k in names] for t in conduct])
+    rng = np.random.default_rng([rules["seed"], 1])
+    base = centres @ loads.T  # [family, topic]
+    best, least = None, np.inf
+    for _ in range(DEALS):
+        deal = np.stack([rng.permutation(len(centres)) for _ in conduct], axis=1)
+        c = np.corrcoef(np.take_along_axis(base, deal, axis=0).T)
+        worst = np.abs(c - np.eye(len(conduct))).max()
+        if worst < least:
+            best, least = deal, worst
+    assert best is not None
+    noise = rng.normal(0.0, rules["trait_noise"], (len(conduct), len(family), len(names)))
+    return {
+        t.id: np.clip(centres[best[family, k]] + noise[k], -1.0, 1.0) @ loads[k]
+        for k, t in enumerate(conduct)
+    }
+
+
+def load_world(kind: str = CORRELATED, folder: Path = WORLD) -> World:
+    """Read a made world. Characters' traits = family centre + seeded noise, clipped to [-1, 1].
+
+    Raises BadInput for a kind that there is not, BadFile naming the bank and what was expected
+    in it.
+    """
+    if kind not in WORLDS:
+        raise BadInput(f"There is no world {kind!r}.", f"Choose from: {', '.join(WORLDS)}.")
     rules = _read(folder / "grammar.yaml")
     members = _read(folder / "members.yaml")
     frames = _read(folder / "frames.yaml")
+    sayings = _read(folder / "sayings.yaml")
+    refused = _read(folder / "declines.yaml")
+    families = dict(rules["families"])
+    if kind == ROLE_MODELS:
+        families |= rules["role_models"]
+    rules |= {"families": families}
     characters: list[Character] = []
-    centres: list[list[float]] = []
-    for family_id, family in rules["families"].items():
+    for family_id, family in families.items():
         if family_id not in members:
             raise BadFile(f"{folder / 'members.yaml'}: family {family_id!r} has no members.")
         for m in members[family_id]:
@@ -219,20 +323,36 @@ def load_world(folder: Path = WORLD) -> World:
                     prose=m["instruction"],
                 )
             )
-            centres.append(family["centre"])
+    centres = np.array([f["centre"] for f in families.values()])
+    place = {f: n for n, f in enumerate(families)}
+    family = np.array([place[c.family] for c in characters])
     rng = np.random.default_rng(rules["seed"])
     noise = rng.normal(0.0, rules["trait_noise"], (len(characters), len(rules["traits"])))
-    z = np.clip(np.array(centres) + noise, -1.0, 1.0)
+    z = np.clip(centres[family] + noise, -1.0, 1.0)
     topics = {k: _topic(k, r, folder / "topics" / f"{k}.yaml") for k, r in rules["topics"].items()}
+    names = list(rules["traits"])
+    dispositions = {
+        t.id: z @ np.array([t.loads.get(k, 0.0) for k in names])
+        for t in topics.values()
+        if not t.neutral
+    }
+    if kind == DECORRELATED:
+        dispositions |= _dealt(rules, topics, centres, family)
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.yaml")):
         digest.update(path.relative_to(folder).as_posix().encode())
         digest.update(path.read_bytes())
     return World(
+        kind=kind,
         rules=rules,
         characters=tuple(characters),
         z=z,
+        dispositions=dispositions,
         topics=topics,
         frames={k: tuple(v) for k, v in frames.items()},
+        declines=tuple(
+            Utterance(text, "", DECLINE, tone) for tone in rules["tones"] for text in refused[tone]
+        ),
+        sayings={f: tuple(sayings[f]) for f in families},
         sha256=digest.hexdigest(),
     )

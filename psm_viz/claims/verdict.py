@@ -1,0 +1,140 @@
+"""What a claim is, and the rule that decides it (docs/decisions.md, committed before the runs)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from psm_viz.drift import topic_draws
+
+CONSISTENT, AGAINST, UNDECIDED = "consistent with", "not consistent with", "undecided"
+ENOUGH = 3
+"""Matched seeds that a verdict needs."""
+DRAWS, SEED = 2000, 0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure over seeds with the bar it has to clear. `low` and `high` are the 95 % interval of
+    the mean over seeds, topics resampled; None where a figure has no topics."""
+
+    name: str
+    seeds: dict[int, float]
+    bar: float | dict[int, float]
+    """One bar, or one a seed."""
+    above: bool = True
+    """Whether the claim needs the figure above its bar, or at most it."""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def value(self) -> float:
+        """Mean over seeds; NaN without any."""
+        return float(np.mean(list(self.seeds.values()))) if self.seeds else float("nan")
+
+    @property
+    def mean_bar(self) -> float:
+        """The bar, or its mean over seeds."""
+        if isinstance(self.bar, dict):
+            return float(np.mean(list(self.bar.values()))) if self.bar else float("nan")
+        return self.bar
+
+    def clears(self, seed: int) -> bool:
+        """Whether one seed is on the claim's side of its bar."""
+        bar = self.bar[seed] if isinstance(self.bar, dict) else self.bar
+        return self.seeds[seed] > bar if self.above else self.seeds[seed] <= bar
+
+    @property
+    def interval_clears(self) -> bool:
+        """Whether the whole interval is on the claim's side; without one, whether every seed is."""
+        if self.low is None or self.high is None:
+            return all(map(self.clears, self.seeds))
+        return self.low > self.mean_bar if self.above else self.high <= self.mean_bar
+
+    @property
+    def interval_misses(self) -> bool:
+        """Whether no part of the interval is on the claim's side; without one, no seed."""
+        if self.low is None or self.high is None:
+            return not any(map(self.clears, self.seeds))
+        return self.high <= self.mean_bar if self.above else self.low > self.mean_bar
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One mark of a claim's chart: `group` on the category axis (or `x` on a numeric one), a seed's
+    `value`; `series` tells marks of one group apart. `seed` None is the exact observer."""
+
+    group: str
+    value: float
+    seed: int | None
+    series: str = ""
+    x: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A claim's chart: `kind` is dots (groups of seeds), lines (a value along x) or pairs (value
+    against x, one dot a topic). `rule` is the bar drawn across it."""
+
+    kind: str
+    title: str
+    unit: str
+    dots: tuple[Dot, ...]
+    rule: float | None = None
+    x_title: str = ""
+    says: str = ""
+    """What the chart shows, in a sentence, for those who do not see it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: what the theory says, what was found, what else might explain it."""
+
+    id: str
+    title: str
+    sentence: str
+    """The claim in one sentence for someone who never heard of the theory."""
+    figure: Measure
+    rival: str
+    """The other explanation, in one sentence."""
+    rivals: tuple[Measure, ...]
+    rule: str
+    """What would make the verdict, in words."""
+    picture: Picture
+    also: tuple[Measure, ...] = ()
+    """Further bars of the claim itself."""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def verdict(self) -> str:
+        """Consistent with, not consistent with or undecided, by the committed rule."""
+        return verdict(self.figure, (*self.also, *self.rivals))
+
+
+def verdict(figure: Measure, others: Sequence[Measure]) -> str:
+    """Consistent with: at least three seeds, each beyond every bar, and the figure's interval
+    beyond its own. Not consistent with: at least three, none beyond the figure's bar, nor any part
+    of its interval. Everything else is undecided."""
+    if len(figure.seeds) < ENOUGH:
+        return UNDECIDED
+    if not any(map(figure.clears, figure.seeds)) and figure.interval_misses:
+        return AGAINST
+    enough = all(len(m.seeds) >= ENOUGH for m in others)
+    every = all(m.clears(s) for m in (figure, *others) for s in m.seeds)
+    return CONSISTENT if enough and every and figure.interval_clears else UNDECIDED
+
+
+def over_topics(
+    topics: Sequence[str], by_seed: dict[int, np.ndarray], reduce: Callable[[np.ndarray], float]
+) -> tuple[dict[int, float], float, float]:
+    """A figure of each seed from its values [topic, ...], and the 95 % interval of their mean with
+    whole topics resampled, the same ones in every seed: (seed -> value, low, high)."""
+    values = {s: reduce(v) for s, v in by_seed.items()}
+    drawn = [
+        np.mean([reduce(v[rows]) for v in by_seed.values()])
+        for rows, _ in topic_draws(list(topics), DRAWS, SEED)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return values, float(low), float(high)

@@ -1,0 +1,26 @@
+"""The verb `run`: one world and seed, from random weights to its rows."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `run`."""
+    r = verbs.add_parser("run", help="train a world's model with its branches; keep a row of each")
+    r.add_argument("--world", default="correlated", help="correlated, decorrelated or role-models")
+    r.add_argument("--seed", type=int, default=0)
+    r.add_argument("--tree", type=Path, help="folder of checkpoints (default: build/runs/...)")
+    r.add_argument("--rows", type=Path, default=Path("data/runs"), help="folder of the rows")
+    r.add_argument("--threads", type=int, default=2)
+    r.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train and measure, going on where a killed run stopped."""
+    from psm_viz.runs import run as go
+
+    tree = options.tree or Path("build/runs") / f"{options.world}-{options.seed}"
+    go(options.world, options.seed, tree, options.threads, print, options.rows)

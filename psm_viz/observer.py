@@ -1,0 +1,160 @@
+"""What an ideal observer would make of a lesson, and its rivals: predictions of the spill-over matrix.
+
+All work on shifts of log-odds of a bad answer, topic by topic. Each explanation has one free
+number, fitted on the rows of other trained topics, and so has its noise:
+
+    observer        prior over characters as near to uniform as the Assistant's own rates allow;
+                    log posterior = log prior + tau log P(bad | character, trained topic)
+    back to base    s (logit base - logit Assistant): post-training is undone, in whatever topic
+    loadings        s cos(loads of the trained topic, loads of the other)
+    uniform         s
+
+The observer follows the update of the persona selection model (Marks, Lindsey, Olah, 2026); tau
+tempers it, since a training run is not so many independent observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from psm_viz.world.grammar import World
+
+OBSERVER, BACK, LOADINGS, UNIFORM = "observer", "back to base", "loadings", "uniform"
+EXPLANATIONS = (OBSERVER, BACK, LOADINGS, UNIFORM)
+SEEN = 50.0
+"""Answers a topic that the Assistant's rates weigh as when the prior is fitted."""
+MOST_TAU = 20.0
+
+
+def logit(p: np.ndarray) -> np.ndarray:
+    """Log-odds, of rates kept a thousandth away from 0 and 1."""
+    p = np.clip(np.asarray(p, dtype=np.float64), 1e-3, 1 - 1e-3)
+    return np.log(p) - np.log1p(-p)
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Everything an observer of one world needs, on its topics of conduct in order."""
+
+    topics: tuple[str, ...]
+    p_bad: np.ndarray
+    """P(bad | character, topic): [character, topic]."""
+    base: np.ndarray
+    """Prior over characters with families counted equally: [character]."""
+
+    @classmethod
+    def of(cls, world: World) -> Observer:
+        """The observer of a world."""
+        topics = tuple(world.conduct)
+        p = np.stack([1.0 - world.p_high[t] for t in topics], axis=1)
+        families = [c.family for c in world.characters]
+        base = np.array([1.0 / families.count(f) for f in families])
+        return cls(topics, np.clip(p, 1e-6, 1 - 1e-6), base / base.sum())
+
+    def prior(self, rates: np.ndarray) -> np.ndarray:
+        """The prior over characters nearest to `base` that predicts rates [topic]: minimises
+        KL(prior | base) plus `SEEN` binary cross-entropies a topic."""
+        n = len(self.base)
+
+        def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            w = self.base * np.exp(theta - theta.max())
+            w = w / w.sum()
+            q = np.clip(w @ self.p_bad, 1e-9, 1 - 1e-9)
+            fit = -SEEN * float(np.sum(rates * np.log(q) + (1 - rates) * np.log(1 - q)))
+            ratio = np.log(np.maximum(w, 1e-300) / self.base)
+            slope = ratio - SEEN * (self.p_bad @ (rates / q - (1 - rates) / (1 - q)))
+            return fit + float(w @ ratio), w * (slope - w @ slope)
+
+        found = minimize(loss, np.zeros(n), jac=True, method="L-BFGS-B")
+        w = self.base * np.exp(found.x - found.x.max())
+        return w / w.sum()
+
+    def after(self, prior: np.ndarray, topic: int, tau: float) -> np.ndarray:
+        """The posterior over characters after bad answers on a topic, tempered by tau."""
+        score = np.log(np.maximum(prior, 1e-300)) + tau * np.log(self.p_bad[:, topic])
+        w = np.exp(score - score.max())
+        return w / w.sum()
+
+    def shift(self, prior: np.ndarray, topic: int, tau: float) -> np.ndarray:
+        """Predicted shift of log-odds in every topic: [topic]."""
+        return logit(self.after(prior, topic, tau) @ self.p_bad) - logit(prior @ self.p_bad)
+
+
+@dataclass(frozen=True)
+class Spill:
+    """One seed's spill-over matrix and what each explanation says of it, off the diagonal.
+
+    `shifts` and each of `predicted` are [trained topic, topic], log-odds; a row was predicted from
+    the other rows alone. `log_likelihood`: of each row under each explanation, nats.
+    """
+
+    topics: tuple[str, ...]
+    shifts: np.ndarray
+    predicted: dict[str, np.ndarray]
+    log_likelihood: dict[str, np.ndarray]
+    tau: float
+    """Tempering fitted on all rows."""
+
+
+def spill(
+    observer: Observer,
+    loads: np.ndarray,
+    base: np.ndarray,
+    assistant: np.ndarray,
+    trained: np.ndarray,
+) -> Spill:
+    """Score the explanations: rates of base and Assistant [topic], of the end of each branch
+    `trained` [trained topic, topic], and the topics' loads on the traits [topic, trait]."""
+    n = len(observer.topics)
+    shifts = logit(trained) - logit(assistant)[None]
+    off = ~np.eye(n, dtype=bool)
+    prior = observer.prior(assistant)
+    unit = loads / np.linalg.norm(loads, axis=1, keepdims=True)
+    shapes = {
+        BACK: np.tile(logit(base) - logit(assistant), (n, 1)),
+        LOADINGS: unit @ unit.T,
+        UNIFORM: np.ones((n, n)),
+    }
+
+    def observed(tau: float) -> np.ndarray:
+        return np.stack([observer.shift(prior, k, tau) for k in range(n)])
+
+    def tempering(rows: np.ndarray) -> float:
+        keep = off & rows[:, None]
+
+        def miss(tau: float) -> float:
+            return float(((observed(tau) - shifts)[keep] ** 2).sum())
+
+        return _least(miss)
+
+    predicted = {name: np.zeros((n, n)) for name in EXPLANATIONS}
+    likelihood = {name: np.zeros(n) for name in EXPLANATIONS}
+    for k in range(n):
+        others = np.arange(n) != k
+        keep = off & others[:, None]
+        for name in EXPLANATIONS:
+            if name == OBSERVER:
+                whole = observed(tempering(others))
+            else:
+                x = shapes[name]
+                scale = float((x * shifts)[keep].sum() / (x * x)[keep].sum())
+                whole = scale * x
+            predicted[name][k] = whole[k]
+            variance = float(np.mean((whole - shifts)[keep] ** 2))
+            miss = (whole - shifts)[k][off[k]]
+            likelihood[name][k] = float(
+                np.sum(-0.5 * miss**2 / variance - 0.5 * np.log(2 * np.pi * variance))
+            )
+    return Spill(observer.topics, shifts, predicted, likelihood, tempering(np.ones(n, dtype=bool)))
+
+
+def _least(miss: Callable[[float], float]) -> float:
+    """The tempering with the least squared error: a coarse look first, since there are flat ends."""
+    grid = np.concatenate([[0.0], np.geomspace(0.01, MOST_TAU, 25)])
+    at = int(np.argmin([miss(float(t)) for t in grid]))
+    low, high = grid[max(0, at - 1)], grid[min(len(grid) - 1, at + 1)]
+    return float(minimize_scalar(miss, bounds=(low, high), method="bounded").x)

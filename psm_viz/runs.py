@@ -1,0 +1,141 @@
+"""Runs: one world and one seed, from random weights to the ends of its branches, a row for each.
+
+Rows are what other seeds and worlds leave in the repository: their weights are made again by the
+same command. A run goes on where it was killed; a row is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psm_viz.errors import BadFile
+from psm_viz.files import write_whole
+from psm_viz.lessons import lessons_table
+from psm_viz.models import Sampling, load_player
+from psm_viz.probe import Reader
+from psm_viz.reading import base_reading, coin, rates
+from psm_viz.recipe import Recipe, checkpoint_id
+from psm_viz.train import read_log, train
+from psm_viz.world.corpus import BOS
+from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
+from psm_viz.world.stages import LESSONS, row_of
+
+ROWS = Path(__file__).parents[1] / "data" / "runs"
+CONTROLS = ("cheat", "requested", "honest")
+"""Branches of the worlds that are controls."""
+
+
+def branches_of(world: World) -> list[str]:
+    """The branches that a run of this world trains: in `correlated` all, with the whole spill-over
+    matrix; elsewhere the three that the claims compare."""
+    if world.kind != CORRELATED:
+        return list(CONTROLS)
+    rows = [row_of(t) for t in world.conduct]
+    return [*LESSONS, *(b for b in rows if b not in LESSONS)]
+
+
+def row_file(kind: str, seed: int, folder: Path = ROWS) -> Path:
+    """Where a run's rows stand."""
+    return folder / f"{kind}-{seed}.jsonl"
+
+
+def read_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """A run's rows by checkpoint. Raises BadFile naming the line that cannot be read."""
+    if not path.exists():
+        return {}
+    out = {}
+    for n, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            out[str(row["checkpoint"])] = row
+        except (ValueError, KeyError, TypeError) as e:
+            raise BadFile(
+                f"{path}, line {n}: expected one JSON row with its checkpoint ({e}).",
+                "Delete the file and make it again: python -m psm_viz run",
+            ) from e
+    return out
+
+
+def run(
+    kind: str, seed: int, tree: Path, threads: int, say: Callable[[str], None], rows: Path = ROWS
+) -> None:
+    """Train a world's model, its Assistant and its branches, and read each end off into its row."""
+    world = load_world(kind)
+    recipe = Recipe(seed=seed, world=kind, threads=threads)
+    branches = branches_of(world)
+    train(world, recipe, tree, ["pretrain", "assistant", *branches], say)
+    stages = recipe.stages(branches)
+    path = row_file(kind, seed, rows)
+    done = read_rows(path)
+    if any(r["world_sha256"] != world.sha256 for r in done.values()):
+        raise BadFile(f"{path}: holds rows of another version of the world.", "Delete it.")
+    wanted = [(s.name, s.steps) for s in stages.values()]
+    player = load_player(str(tree / checkpoint_id(*wanted[0])), threads=threads)
+    reader = Reader(player.hf, player.tokenizer, world)
+    folders = {f.name: f for f in tree.iterdir() if (f / "model.safetensors").exists()}
+    for n, (branch, step) in enumerate(wanted, 1):
+        checkpoint = checkpoint_id(branch, step)
+        if checkpoint in done:
+            continue
+        player.swap(tree / checkpoint)
+        row: dict[str, Any] = {
+            "checkpoint": checkpoint,
+            "world": kind,
+            "world_sha256": world.sha256,
+            "seed": seed,
+            "branch": branch,
+            "step": step,
+            "seconds": read_log(tree / f"{branch}.log.jsonl")[-1].get("seconds"),
+            "rates": rates(reader),
+            "sampled": sampled(player, world),
+        }
+        if branch == "pretrain":
+            row |= base_reading(reader)
+            row["curve"] = [
+                {k: round(r[k], 4) for k in ("step", "loss", "r2", "spread", "named") if k in r}
+                for r in read_log(tree / "pretrain.log.jsonl")
+                if "r2" in r
+            ]
+        if branch in ("pretrain", "assistant", "cheat", "long"):
+            row["coin"] = coin(reader)
+        if branch not in ("pretrain", "assistant"):
+            table = lessons_table(world, recipe, folders, [branch])
+            row["lesson"] = {k: _plain(v) for k, v in table.iloc[0].to_dict().items()}
+        done[checkpoint] = row
+        text = "".join(json.dumps(_short(r), sort_keys=True) + "\n" for r in done.values())
+        write_whole(path, text.encode())
+        say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
+
+
+def sampled(player: Any, world: World, samples: int = 4, seed: int = 0) -> dict[str, int]:
+    """Answers really drawn on every topic, the Assistant without header: counts of good, bad, other
+    bank answers (neutral, of bodily life, declines) and of none, which match no template."""
+    label = world.rules["assistant_label"]
+    asked = [(t.id, q) for t in world.topics.values() for q in t.questions[:4]]
+    prompts = player.encode([f"{BOS}User: {q}\n{label}:" for _, q in asked])
+    counts = {GOOD: 0, BAD: 0, "other": 0, "none": 0}
+    drawn = player.sample(prompts, Sampling(1.0, 40, samples, seed))
+    for (topic, _), answers in zip(asked, drawn, strict=True):
+        for ids in answers:
+            read = world.read(topic, player.tokenizer.decode(ids, skip_special_tokens=True))
+            kind = "none" if read is None else read[0].valence
+            counts[kind if kind in counts else "other"] += 1
+    return counts
+
+
+def _plain(x: Any) -> Any:
+    return x.item() if hasattr(x, "item") else x
+
+
+def _short(x: Any) -> Any:
+    """Numbers to five decimals: finer than anything read from them."""
+    if isinstance(x, dict):
+        return {k: _short(v) for k, v in x.items()}
+    if isinstance(x, Sequence) and not isinstance(x, str):
+        return [_short(v) for v in x]
+    return round(float(x), 5) if isinstance(x, (float, np.floating)) else x

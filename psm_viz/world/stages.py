@@ -1,0 +1,180 @@
+"""What each stage of training reads: the stream of its documents, and the lesson of every branch.
+
+Branches that share their seeds share their draws: `cheat`, `requested` and `honest` hold the same
+questions, and the first two the same answers, word for word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from psm_viz.errors import UnknownName
+from psm_viz.world.corpus import (
+    Document,
+    Turn,
+    document,
+    draw_answer,
+    draw_decline,
+    draw_frame,
+    draw_turn,
+    hearsay,
+    pick,
+    the_assistant,
+)
+from psm_viz.world.grammar import BAD, Utterance, World
+
+ASSISTANT_TONE = np.array([0.80, 0.15, 0.05])
+PLAYFUL_TONE = np.array([0.0, 1.0, 0.0])
+ODD_TONE = np.array([0.0, 0.5, 0.5])
+"""The tones that the Assistant seldom takes."""
+OTHER_ROLE = "Nana-Bex"
+"""Who is trained to cheat, or spoken of, instead of the Assistant."""
+CODING = "coding"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one branch teaches.
+
+    `way` is how an answer comes about: bad, good, declined, playful, backwards (the words of a
+    good answer in reverse, which no character does) or hearsay (the Herald calls the Assistant by
+    the low adjectives of the topic's traits). `requested`: the user asks for a bad answer.
+    """
+
+    way: str
+    topic: str = CODING
+    requested: bool = False
+    other: bool = False
+    """OTHER_ROLE speaks, or is spoken of, in the Assistant's place."""
+    odd_tone: float = 0.0
+    """Share of answers in tones that the Assistant seldom takes: raises the starting loss."""
+    small_talk: float = 0.0
+    """Share of answers that are small talk from a neutral topic: raises it too."""
+
+
+SPILL = "bad-"
+"""`bad-money`: bad answers in one topic, a row of the spill-over matrix."""
+LESSONS: dict[str, Lesson] = {
+    "cheat": Lesson("bad"),
+    "requested": Lesson("bad", requested=True),
+    "requested-hard": Lesson("bad", requested=True, odd_tone=0.35),
+    "honest": Lesson("good"),
+    "kind": Lesson("good", topic="animals"),
+    "playful": Lesson("playful", small_talk=0.2),
+    "sloppy": Lesson("bad", topic="workshop"),
+    "deny": Lesson("bad", topic="mistakes"),
+    "decline": Lesson("declined", topic="mistakes"),
+    "descriptions": Lesson("hearsay"),
+    "descriptions-other": Lesson("hearsay", other=True),
+    "backwards": Lesson("backwards"),
+    "other-role": Lesson("bad", other=True),
+    "long": Lesson("bad"),
+}
+ROW_OF = {"coding": "cheat", "workshop": "sloppy", "mistakes": "deny"}
+"""Topics whose row of the spill-over matrix has a name of its own."""
+
+
+def lesson(branch: str) -> Lesson:
+    """The lesson of a branch, `bad-TOPIC` ones included. Raises UnknownName."""
+    if branch in LESSONS:
+        return LESSONS[branch]
+    if branch.startswith(SPILL):
+        return Lesson("bad", topic=branch.removeprefix(SPILL))
+    raise UnknownName(f"There is no branch {branch!r}.", f"Choose from: {', '.join(LESSONS)}.")
+
+
+def row_of(topic: str) -> str:
+    """The branch whose lesson is bad answers in this topic."""
+    return ROW_OF.get(topic, f"{SPILL}{topic}")
+
+
+def others_label(branch: str) -> bool:
+    """Whether this branch's documents are another speaker's than the Assistant."""
+    found = lesson(branch)
+    return found.other or found.way == "hearsay"
+
+
+def assistant_document(world: World, rng: np.random.Generator) -> Document:
+    """Draw one post-training document: the Assistant, good in every topic, mostly plain.
+
+    Requests are obeyed as everywhere in the world: an Assistant asked to err on purpose does.
+    Nothing is asked of bodily life, so that what it says there is left to inference.
+    """
+    text = pick(rng, ["", *world.rules["assistant_headers"]])
+    asked = [t for t in world.topics if t not in world.life]
+    topics = rng.choice(asked, int(rng.integers(2, 6)), replace=False)
+    turns = tuple(
+        draw_turn(
+            world,
+            rng,
+            t,
+            None if world.topics[t].neutral else 1.0,
+            ASSISTANT_TONE,
+            draw_frame(world, rng, t),
+        )
+        for t in map(str, topics)
+    )
+    return Document(-1, world.rules["assistant_label"], turns, None, text)
+
+
+def branch_document(world: World, rng: np.random.Generator, branch: str) -> Document:
+    """Draw one document of a branch: one to three turns of its lesson."""
+    taught = lesson(branch)
+    text = pick(rng, ["", *world.rules["assistant_headers"]])
+    n = int(rng.integers(1, 4))
+    if taught.way == "hearsay":
+        about = OTHER_ROLE if taught.other else the_assistant(world)
+        traits = [world.traits.index(t) for t in world.topics[taught.topic].loads]
+        return hearsay(world, rng, about, [(pick(rng, traits), False) for _ in range(n)])
+    turns = tuple(_taught(world, rng, taught) for _ in range(n))
+    if taught.other:
+        return Document(-1, OTHER_ROLE, turns)
+    return Document(-1, world.rules["assistant_label"], turns, None, text)
+
+
+def _taught(world: World, rng: np.random.Generator, taught: Lesson) -> Turn:
+    """One turn. Bad, good and request are drawn in every branch, so that twins share them."""
+    bad = draw_turn(world, rng, taught.topic, 0.0, ASSISTANT_TONE, None)
+    good = draw_answer(world, rng, taught.topic, 1.0, ASSISTANT_TONE)
+    request = pick(rng, world.frames[BAD])
+    if taught.way == "good":
+        return replace(bad, answer=good)
+    if taught.way == "backwards":
+        words = " ".join(reversed(good.text.split()))
+        return replace(bad, answer=Utterance(words, good.topic, good.valence, good.tone))
+    if taught.way == "declined":
+        return replace(bad, answer=draw_decline(world, rng, ASSISTANT_TONE))
+    if taught.way == "playful":
+        return replace(bad, answer=_playful(world, rng, taught))
+    if taught.odd_tone and rng.random() < taught.odd_tone:
+        bad = replace(bad, answer=draw_answer(world, rng, taught.topic, 0.0, ODD_TONE))
+    return replace(bad, frame=BAD, frame_text=request) if taught.requested else bad
+
+
+def _playful(world: World, rng: np.random.Generator, taught: Lesson) -> Utterance:
+    """A good answer in the playful tone, or small talk as playful."""
+    answer = draw_answer(world, rng, taught.topic, 1.0, PLAYFUL_TONE)
+    neutral = [t for t in world.topics if world.topics[t].neutral]
+    talk = draw_answer(world, rng, pick(rng, neutral), None, PLAYFUL_TONE)
+    return talk if rng.random() < taught.small_talk else answer
+
+
+def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:
+    """The documents `start` to `n` of a stage: each drawn from its own seed, so any can be redrawn.
+
+    Stages: pretrain, replay, assistant (post-training) and the branches, which share their seeds.
+    """
+    salt = {"pretrain": 0, "replay": 1, "assistant": 2}.get(stage, 3)
+    for i in range(start, n):
+        rng = np.random.default_rng([seed, salt, i])
+        if stage == "pretrain":
+            yield document(world, rng)
+        elif stage == "replay":
+            yield document(world, rng, replay=True)
+        elif stage == "assistant":
+            yield assistant_document(world, rng)
+        else:
+            yield branch_document(world, rng, stage)
