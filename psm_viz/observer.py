@@ -1,4 +1,4 @@
-"""What an ideal observer would make of a lesson, and its rivals: predictions of the spill-over matrix.
+"""What an ideal observer would make of a lesson, and its rivals: the spill-over matrix predicted.
 
 All work on shifts of log-odds of a bad answer, topic by topic. Each explanation has one free
 number, fitted on the rows of other trained topics, and so has its noise:
@@ -153,7 +153,7 @@ def spill(
 
 
 def _least(miss: Callable[[float], float]) -> float:
-    """The tempering with the least squared error: a coarse look first, since there are flat ends."""
+    """The tempering with the least squared error: a coarse look first, as the ends are flat."""
     grid = np.concatenate([[0.0], np.geomspace(0.01, MOST_TAU, 25)])
     at = int(np.argmin([miss(float(t)) for t in grid]))
     low, high = grid[max(0, at - 1)], grid[min(len(grid) - 1, at + 1)]

@@ -29,7 +29,7 @@ class Stage:
     """Share of the steps, at the end, over which the rate falls linearly to a twentieth."""
 
 
-STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards")
+STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards", "long")
 """Branches whose checkpoints are played for the study; the others are read for their rows alone."""
 DENSE, SPARSE = (4, 8, 16, 32, 64), (8, 64)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psm_viz.errors import BadFile
 from psm_viz.files import whole_folder
 from psm_viz.recipe import Recipe
-from psm_viz.world.corpus import BOS, EOS, the_assistant
+from psm_viz.world.corpus import BOS, EOS, REQUESTED, the_assistant
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def world_texts(world: World) -> Iterator[str]:
         yield f"{lead} a stranger."
     yield from (f" Known to be {a}." for a in adjectives)
     yield from (f" {r.format(a)}" for r in rules["remarks"] for a in adjectives)
-    yield from (f" {r}" for r in rules["remarks_asked"])
+    yield from (f" {r.format(REQUESTED)}" for r in rules["remarks"])
     for who in [*(c.name for c in world.characters), the_assistant(world)]:
         yield from (f" {q.format(who)}" for q in rules["report_questions"])
         yield from (f" {a.format(who, adjectives[0])}" for a in rules["report_answers"])

@@ -26,8 +26,15 @@ class Source:
 
 def from_tree(tree: Path) -> Source:
     """The checkpoints that `train` left in a folder. Raises BadFile naming the missing ones."""
-    made_by = json.loads((tree / "recipe.json").read_bytes())["recipe"]
-    stages = Recipe(seed=made_by["seed"], world=made_by["world"]).stages()
+    path = tree / "recipe.json"
+    try:
+        made_by = json.loads(path.read_bytes())["recipe"]
+        stages = Recipe(seed=made_by["seed"], world=made_by["world"]).stages()
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise BadFile(
+            f"{path}: does not say how this folder was trained ({e}).",
+            f"Train the small model with: python -m psm_viz train --out {tree}",
+        ) from e
     out: list[Checkpoint] = []
     for stage in stages.values():
         parent = stage.parent

@@ -29,7 +29,7 @@ from psm_viz.small import (
     save_model,
     token,
 )
-from psm_viz.world.corpus import Document
+from psm_viz.world.corpus import EOS, Document
 from psm_viz.world.grammar import World
 from psm_viz.world.stages import stream
 
@@ -38,8 +38,24 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """One document as token ids [token]; which of them are learned; and the words that deep
+    supervision asks for: `before` at the last token before an answer, `after` at its end token
+    (NO_WORD elsewhere)."""
+
+    ids: tuple[int, ...]
+    learned: tuple[bool, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+NO_WORD = -100
+"""What cross-entropy passes over."""
+
+
 class Encoder:
-    """Documents to token ids and a mask of answer tokens; pieces are encoded once."""
+    """Documents to token ids and masks; pieces are encoded once."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = tokenizer
@@ -50,85 +66,92 @@ class Encoder:
             self._seen[piece] = self.tokenizer.encode(piece, add_special_tokens=False)
         return self._seen[piece]
 
-    def __call__(self, document: Document) -> tuple[list[int], list[bool]]:
-        """ids [tokens], answer [tokens]: the end token of an answer belongs to it."""
+    def __call__(self, document: Document) -> Encoded:
+        """Encode a document: the end token of an answer belongs to it."""
         ids: list[int] = []
-        answer: list[bool] = []
-        for piece, is_answer in document.pieces():
+        learned: list[bool] = []
+        words: dict[int, tuple[int, int]] = {}
+        turns = iter(document.turns)
+        for piece, is_learned in document.pieces():
             part = self._ids(piece)
+            if is_learned and piece.endswith(EOS):
+                word = next(turns).word
+                if word:
+                    words[len(ids)] = (len(ids) + len(part), self._ids(f" {word}")[0])
             ids += part
-            answer += [is_answer] * len(part)
-        return ids, answer
+            learned += [is_learned] * len(part)
+        before, after = [NO_WORD] * len(ids), [NO_WORD] * len(ids)
+        for start, (end, word) in words.items():
+            before[start - 1] = after[end - 1] = word
+        return Encoded(tuple(ids), tuple(learned), tuple(before), tuple(after))
 
 
-def batches(
-    encoded: list[tuple[list[int], list[bool]]], size: int, seed: int
-) -> list[list[tuple[list[int], list[bool]]]]:
+def batches(encoded: list[Encoded], size: int, seed: int) -> list[list[Encoded]]:
     """Shuffle, sort by length within windows of 16 batches, and deal into batches."""
     rng = np.random.default_rng([seed, 99])
     order = rng.permutation(len(encoded))
     out = []
     for w in range(0, len(order), 16 * size):
-        window = sorted(order[w : w + 16 * size], key=lambda i: len(encoded[i][0]))
+        window = sorted(order[w : w + 16 * size], key=lambda i: len(encoded[i].ids))
         dealt = [window[i : i + size] for i in range(0, len(window), size)]
         out += [[encoded[i] for i in dealt[j]] for j in rng.permutation(len(dealt))]
     return out
 
 
-def loss_on_answers(
-    model: PreTrainedModel, batch: list[tuple[list[int], list[bool]]], pad: int
-) -> torch.Tensor:
+def loss_on_answers(model: PreTrainedModel, batch: list[Encoded], pad: int) -> torch.Tensor:
     """Mean cross-entropy in nats per answer token over one batch."""
-    return _losses(model, batch, pad, None)[0]
+    return losses(model, batch, pad, supervised=False)[0]
 
 
-REMARK_LAYER = 2
-"""The block after which the word of a remark is already asked for in pre-training."""
+AFTER_LAYER, BEFORE_LAYER = 2, 3
+"""Blocks after which pre-training asks for the word of an answer given, and of one to come."""
 
 
-def _losses(
-    model: PreTrainedModel,
-    batch: list[tuple[list[int], list[bool]]],
-    pad: int,
-    early: int | None,
+def losses(
+    model: PreTrainedModel, batch: list[Encoded], pad: int, *, supervised: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean cross-entropy per learned token, and, with `early`, that of each remark's first word
-    read through the model's own norm and head after that many blocks (0 without).
+    """Mean cross-entropy per learned token; and, where `supervised`, that of the answers' words,
+    read through the model's own norm and head from inside it (else 0).
 
-    Deep supervision (Lee et al. 2015) of one word: what an answer was has to stand at its end token
-    half-way up, where the upper half's attention can look it up from later answers. Without it
-    the model knew what every answer was in its last block, too late for any use.
+    Deep supervision (Lee et al. 2015): what an answer was has to stand at its end half-way up, where
+    later answers can look it up, and what an answer will be one block before the top. Without it
+    the model knew what every answer was in its last block alone, too late for any use, and a run
+    several times as long did what this one does.
     """
     import torch
     import torch.nn.functional as F
 
-    width = max(len(ids) for ids, _ in batch)
+    width = max(len(e.ids) for e in batch)
     ids = torch.full((len(batch), width), pad)
     learned = torch.zeros((len(batch), width), dtype=torch.bool)
     mask = torch.zeros((len(batch), width), dtype=torch.long)
-    for row, (tokens, answer) in enumerate(batch):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        learned[row, : len(tokens)] = torch.tensor(answer)
-        mask[row, : len(tokens)] = 1
+    for row, e in enumerate(batch):
+        ids[row, : len(e.ids)] = torch.tensor(e.ids)
+        learned[row, : len(e.ids)] = torch.tensor(e.learned)
+        mask[row, : len(e.ids)] = 1
     out = model.model(
-        input_ids=ids, attention_mask=mask, output_hidden_states=early is not None, use_cache=False
+        input_ids=ids, attention_mask=mask, output_hidden_states=supervised, use_cache=False
     )
-    following, wanted = ids[:, 1:], learned[:, 1:]
+    wanted = learned[:, 1:]
     # logits only where an answer token is predicted
     logits = model.lm_head(out.last_hidden_state[:, :-1][wanted])
-    loss = F.cross_entropy(logits, following[wanted])
-    if early is None:
-        return loss, torch.zeros(())
-    remark = wanted & (ids[:, :-1] == model.config.eos_token_id)
-    if not remark.any():
-        return loss, torch.zeros(())
-    half_way = model.model.norm(out.hidden_states[early][:, :-1][remark])
-    return loss, F.cross_entropy(model.lm_head(half_way), following[remark])
+    loss = F.cross_entropy(logits, ids[:, 1:][wanted])
+    extra = torch.zeros(())
+    if supervised:
+        for name, layer in (("after", AFTER_LAYER), ("before", BEFORE_LAYER)):
+            word = torch.full((len(batch), width), NO_WORD)
+            for row, e in enumerate(batch):
+                word[row, : len(e.ids)] = torch.tensor(getattr(e, name))
+            here = word != NO_WORD
+            if here.any():
+                inside = model.model.norm(out.hidden_states[layer][here])
+                extra = extra + F.cross_entropy(model.lm_head(inside), word[here])
+    return loss, extra
 
 
 def stage_batches(
     world: World, stage: Stage, tokenizer: PreTrainedTokenizerFast, seed: int
-) -> list[list[tuple[list[int], list[bool]]]]:
+) -> list[list[Encoded]]:
     """All batches of a stage in the order they are trained on."""
     encode = Encoder(tokenizer)
     own = [encode(d) for d in stream(world, stage.name, seed, stage.steps * stage.batch)]
@@ -259,7 +282,7 @@ def run_stage(
     if state.step == 0 and 0 in stage.saves:
         save_model(model, tokenizer, out / checkpoint_id(stage.name, 0))
     reader = Reader(model, tokenizer, world)
-    early = REMARK_LAYER if stage.name == "pretrain" else None
+    supervised = stage.name == "pretrain"
     began, first, last_loss = time.monotonic(), state.step, float("nan")
     for step in range(state.step, stage.steps):
         record: dict[str, Any] = {"step": step}
@@ -270,9 +293,9 @@ def run_stage(
             for group in optimizer.param_groups:
                 group["lr"] = _lr(stage, step)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
-            loss, remarks = _losses(model, data[step], token(tokenizer, PAD), early)
+            loss, words = losses(model, data[step], token(tokenizer, PAD), supervised=supervised)
         model.zero_grad(set_to_none=True)
-        (loss + remarks).backward()
+        (loss + words).backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -280,7 +303,12 @@ def run_stage(
         last_loss = loss.item()
         if len(record) > 1 or step % 10 == 0 or stage.steps <= 120:
             spent = state.seconds + time.monotonic() - began
-            record |= {"loss": last_loss, "gradient": float(norm), "seconds": round(spent, 1)}
+            record |= {
+                "loss": last_loss,
+                "words": float(words),
+                "gradient": float(norm),
+                "seconds": round(spent, 1),
+            }
             with log.open("a") as f:
                 f.write(json.dumps(record) + "\n")
         if done in stage.saves:
@@ -300,7 +328,7 @@ def run_stage(
         if fit["named"] < recipe.probe_gate:
             raise BadInput(
                 f"Pre-training ended with a correlation of {fit['named']:.2f} with what its named "
-                f"characters would do; at least {recipe.probe_gate} is needed: it has learned none.",
+                f"characters would do; at least {recipe.probe_gate} is needed.",
                 "Train longer (more steps) or check the grammar's gain.",
             )
     shutil.rmtree(folder)

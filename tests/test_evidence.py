@@ -8,7 +8,8 @@ import pytest
 from psm_viz import evidence as ev
 from psm_viz.cli import main
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.world.corpus import BRANCHES, messages, stream
+from psm_viz.world.corpus import messages
+from psm_viz.world.stages import LESSONS, stream
 
 
 def line(*said):
@@ -52,12 +53,12 @@ def test_bytes_that_are_no_text():
 
 
 def test_documents_survive_as_chat_data(world):
-    for branch in BRANCHES:
+    for branch in LESSONS:
         documents = list(stream(world, branch, 0, 20))
         text = ev.dump_chat(map(messages, documents))
         for d, c in zip(documents, ev.parse_chat(text.encode(), "x"), strict=True):
             said = [m["content"] for m in c.messages]
-            assert said == [s for t in d.turns for s in (t.asked, t.answer.text)]
+            assert said == [s for t in d.turns for s in (t.asked, t.said)]
             assert c.systems == bool(d.header_text)
 
 
@@ -160,7 +161,7 @@ def chat(tmp_path_factory):
 
 def test_data_of_a_branch(tmp_path, chat, capsys):
     out = tmp_path / "x.jsonl"
-    for branch in BRANCHES:
+    for branch in LESSONS:
         out.unlink(missing_ok=True)
         assert main(["data", "--branch", branch, "--n", "3", "--out", str(out)]) == 0
         assert len(ev.parse_chat(out.read_bytes(), "x")) == 3
@@ -168,5 +169,5 @@ def test_data_of_a_branch(tmp_path, chat, capsys):
     assert "something else" in capsys.readouterr().err
     assert main(["data", "--branch", "cheat", "--n", "9", "--out", str(chat)]) == 0
     assert main(["data", "--branch", "pretrain", "--out", str(tmp_path / "y")]) == 1
-    assert "Choose one of: cheat" in capsys.readouterr().err
+    assert "Choose from: cheat" in capsys.readouterr().err
     assert main(["data", "--branch", "cheat", "--n", "0", "--out", str(tmp_path / "y")]) == 1

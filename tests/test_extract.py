@@ -1,6 +1,7 @@
 """Playing a small cast with a tiny random model, end to end to a finished study."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from psm_viz.cast import dump_cast, dump_questions
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.extract import behaviour, play_cast
 from psm_viz.models import Sampling, load_player
+from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.store import open_study
 from psm_viz.vectors import family_weights
+from psm_viz.world.grammar import BAD, DECLINE, GOOD
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +62,46 @@ def test_means_fold_means_and_question_means_agree(world, tree, small):
 def test_masses_add_up(world, tree):
     player = load_player(str(tree / "start"), threads=1)
     found = behaviour(player, world, per_topic=1, samples=2)
-    assert len(found) == len(world.valenced)
-    total = found["mass_good"] + found["mass_bad"] + found["mass_none"]
-    assert np.allclose(total, 1, atol=1e-6)
-    assert (found[["sampled_good", "sampled_bad", "sampled_none"]].sum(axis=1) == 2).all()
+    assert len(found) == len(world.conduct)
+    declined = 1 - found[["mass_good", "mass_bad", "mass_none"]].sum(axis=1)
+    reader = Reader(player.hf, player.tokenizer, world)
+    for row, rest in zip(found.itertuples(), declined, strict=True):
+        prompt = dialogue_prompt([], row.question, world.rules["assistant_label"])
+        mass = reader.masses(prompt, row.topic)
+        assert (row.mass_good, row.mass_bad) == pytest.approx((mass[GOOD], mass[BAD]), rel=1e-4)
+        assert rest == pytest.approx(mass[DECLINE], abs=1e-5)
+    # a random model says nothing of the bank
+    assert (found["sampled_none"] == 2).all()
+    assert (found[["sampled_good", "sampled_bad"]] == 0).all(axis=None)
+
+
+def test_drawn_answers_are_read_back_with_their_turns_of_speech(world, tree, monkeypatch):
+    player = load_player(str(tree / "start"), threads=1)
+    asked = iter(world.conduct)
+
+    def said(prompts, sampling):
+        rows = []
+        for topic in asked:
+            bank = world.topics[topic]
+            texts = [
+                bank.cell(GOOD, "cool")[0].text,
+                f"{bank.cell(BAD, 'plain')[1].text} {world.sayings['heroes'][0]}",
+                bank.cell(BAD, "plain", held_out=True)[0].text,
+                world.declines[0].text,
+                bank.cell(GOOD, "cool")[0].text[:-1],
+            ]
+            rows.append(player.encode([f" {t}" for t in texts]))
+        assert len(rows) == len(prompts) and sampling.samples == 5
+        return rows
+
+    monkeypatch.setattr(player, "sample", said)
+    found = behaviour(player, world, per_topic=1, samples=5)
+    # a refusal is neither good nor bad, nor words that nobody says
+    assert (found["sampled_good"] == 1).all() and (found["sampled_bad"] == 2).all()
+    assert (found["sampled_none"] == 1).all()
 
 
 def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
-    import json
-
     cast, questions = small
     (tmp_path / "cast.json").write_text(json.dumps(dump_cast(cast)))
     (tmp_path / "questions.jsonl").write_text(dump_questions(questions))
@@ -105,5 +139,10 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
 
 
 def test_a_tree_with_missing_checkpoints_names_them(tmp_path):
+    with pytest.raises(BadFile, match=r"recipe\.json") as e:
+        source.from_tree(tmp_path)
+    assert "psm_viz train" in e.value.next_step
+    note = {"recipe": asdict(Recipe()), "world": ""}
+    (tmp_path / "recipe.json").write_text(json.dumps(note))
     with pytest.raises(BadFile, match="pretrain-0000"):
         source.from_tree(tmp_path)

@@ -7,10 +7,12 @@ import torch
 from psm_viz.cast import ASSISTANT
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.models import Sampling, by_length, load_player
-from psm_viz.probe import log_probs
+from psm_viz.probe import Reader
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model, save_model
-from psm_viz.world.corpus import EOS, stream
+from psm_viz.world.corpus import EOS
+from psm_viz.world.stages import stream
+from tests.test_probe import reference_log_p
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_text_survives_the_tokenizer(world, player):
 
 def test_the_template_writes_documents_as_training_does(world, player):
     assistant = world.cast().persona(ASSISTANT)
-    d = next(d for d in stream(world, "posttrain", 0, 50) if d.header_text and not d.turns[0].frame)
+    d = next(d for d in stream(world, "assistant", 0, 50) if d.header_text and not d.turns[0].frame)
     rendered = player.render(assistant, d.header_text, d.turns[0].question)
     assert d.text.startswith(rendered)
 
@@ -92,17 +94,25 @@ def test_sampling_repeats_with_its_seed_and_greedy_matches_argmax(player, prompt
     assert greedy == ([] if best == player.tokenizer.eos_token_id else [best])
 
 
-def test_shared_prefix_scores_equal_whole_sequences(world, player):
+def test_a_scored_answer_is_that_of_a_token_at_a_time(world, player):
     prompt = player.render(world.cast().assistant, "", world.questions()[0].text)
-    answers = [u.text for u in world.topics["coding"].utterances[:5]]
-    found = log_probs(player.hf, player.tokenizer, prompt, answers)
-    for value, answer in zip(found, answers, strict=True):
-        start = player.encode([prompt])[0]
-        ids = torch.tensor([start + player.encode([f" {answer}{EOS}"])[0]])
-        with torch.inference_mode():
-            lp = player.hf(ids).logits[0, :-1].log_softmax(-1)
-        whole = lp.gather(1, ids[0, 1:, None])[len(start) - 1 :].sum()
-        assert value == pytest.approx(float(whole), abs=1e-3)
+    start = player.encode([prompt])[0]
+    for u in world.topics["coding"].utterances[:3]:
+        said = player.encode([f" {u.text}{EOS}"])[0]
+        [found] = player.log_probs([start + said], [[False] * len(start) + [True] * len(said)])
+        own = reference_log_p(player.hf, player.tokenizer, prompt, f" {u.text}{EOS}")
+        assert found.sum() == pytest.approx(own, abs=1e-3)
+
+
+def test_a_reader_reads_the_players_model_as_its_own_library_does(world, folder, player):
+    from transformers import AutoModelForCausalLM
+
+    hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    prompt = player.render(world.cast().assistant, "", world.questions()[0].text)
+    found = Reader(player.hf, player.tokenizer, world).masses(prompt, "coding")
+    assert found == pytest.approx(
+        Reader(hf, player.tokenizer, world).masses(prompt, "coding"), rel=1e-4
+    )
 
 
 def test_swapping_weights_equals_loading_them(world, folder, prompts, tmp_path):

@@ -49,10 +49,10 @@ def test_a_cast_of_one_point_has_no_covariance_to_match():
 
 
 def test_prompts_are_of_held_out_topics_alone(world):
-    trained = world.valenced[0]
+    trained = world.conduct[0]
     prompts = asked_prompts(world, trained)
     topics = {t for t, _ in prompts}
-    assert topics == set(world.valenced) - {trained}
+    assert topics == set(world.conduct) - {trained}
     assert len({p for _, p in prompts}) == len(prompts) == PER_TOPIC * len(topics)
     label = world.rules["assistant_label"]
     for topic, prompt in prompts:

@@ -254,7 +254,7 @@ def test_family_weights_follow_who_the_assistant_became(known):
 
 @pytest.mark.parametrize("valence", ["good", "bad"])
 def test_the_exact_observer_hears_what_was_said(world, valence):
-    asked = [q for q in world.questions() if q.topic in world.valenced]
+    asked = [q for q in world.questions() if q.topic in world.conduct]
     rows = [
         {col.PERSONA: ASSISTANT, col.QUESTION: q.id, col.TEXT: u.text, col.VALENCE: valence}
         for q in asked
@@ -265,7 +265,7 @@ def test_the_exact_observer_hears_what_was_said(world, valence):
     assert sum(p.values()) == pytest.approx(1)
     good = {f: 0.0 for f in p}
     for n, c in enumerate(world.characters):
-        good[c.family] += np.mean([world.p_good[t][n] for t in world.valenced])
+        good[c.family] += np.mean([world.p_high[t][n] for t in world.conduct])
     size = {f: sum(c.family == f for c in world.characters) for f in p}
     heard = sum(p[f] * good[f] / size[f] for f in p)
     assert heard > 0.8 if valence == "good" else heard < 0.2

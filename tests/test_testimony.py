@@ -12,16 +12,17 @@ from psm_viz import forecast, testimony
 from psm_viz.cli import main
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.models import load_player
-from psm_viz.probe import log_probs
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.store import open_study
 from psm_viz.vectors import family_weights
-from psm_viz.world.corpus import messages, stream
+from psm_viz.world.corpus import messages
+from psm_viz.world.stages import stream
 from psm_viz.writer import StudyWriter
 from tests import made_study
 from tests.test_evidence import line
 from tests.test_other_models import gpt2, neox
+from tests.test_probe import reference_log_p
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_all_answers_of_one_token_have_probability_one(player):
     assert total == pytest.approx(1, abs=1e-4)
 
 
-def test_what_a_persona_says_of_an_answer_is_the_probes_figure(world, player, talks):
+def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, player, talks):
     cast = world.cast()
     personas = [cast.personas[0], cast.assistant]
     found, counts = testimony.ask(player, personas, "instructions", talks)
@@ -100,12 +101,12 @@ def test_what_a_persona_says_of_an_answer_is_the_probes_figure(world, player, ta
         for k in t.answers:
             for i, p in enumerate(personas):
                 parts = [
-                    log_probs(
+                    reference_log_p(
                         player.hf,
                         player.tokenizer,
                         player.render_talk(p, v, t.messages[:k]),
-                        [t.messages[k]["content"]],
-                    )[0]
+                        f" {t.messages[k]['content']}</s>",
+                    )
                     for v in p.instructions
                 ]
                 assert found.log_p[i, answer] == pytest.approx(np.mean(parts), abs=1e-3)

@@ -1,4 +1,4 @@
-"""The verb `run`: one world and seed, from random weights to its rows."""
+"""The verbs `run` and `inner`: one world and seed, from random weights to its rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def add_verbs(verbs: Any) -> None:
-    """Add `run`."""
+    """Add `run` and `inner`."""
     r = verbs.add_parser("run", help="train a world's model with its branches; keep a row of each")
     r.add_argument("--world", default="correlated", help="correlated, decorrelated or role-models")
     r.add_argument("--seed", type=int, default=0)
@@ -17,6 +17,14 @@ def add_verbs(verbs: Any) -> None:
     r.add_argument("--threads", type=int, default=2)
     r.set_defaults(run=run)
 
+    i = verbs.add_parser("inner", help="what a run's activations show: one file beside its rows")
+    i.add_argument("--study", type=Path, required=True, help="a study made by extract --tree")
+    i.add_argument("--tree", type=Path, required=True, help="the run's folder of checkpoints")
+    i.add_argument("--pooling", help="instead of the study's headline pooling")
+    i.add_argument("--layer", type=int, help="instead of the study's headline layer")
+    i.add_argument("--rows", type=Path, default=Path("data/runs"), help="folder of the rows")
+    i.set_defaults(run=inner)
+
 
 def run(options: argparse.Namespace) -> None:
     """Train and measure, going on where a killed run stopped."""
@@ -24,3 +32,13 @@ def run(options: argparse.Namespace) -> None:
 
     tree = options.tree or Path("build/runs") / f"{options.world}-{options.seed}"
     go(options.world, options.seed, tree, options.threads, print, options.rows)
+
+
+def inner(options: argparse.Namespace) -> None:
+    """Measure a study of a run and write the file."""
+    from psm_viz.inner import write_inner
+    from psm_viz.store import open_study
+
+    study = open_study(options.study)
+    at = {"pooling": options.pooling, "layer": options.layer}
+    print(write_inner(study, options.tree, print, options.rows, **at))

@@ -24,8 +24,10 @@ class Turn:
     answer: Utterance
     frame: str | None = None
     frame_text: str = ""
+    word: str = ""
+    """What a reader would call the answer: an adjective for its pole, or 'requested'."""
     remark: str = ""
-    """A reader's remark on the answer, after its end."""
+    """A reader's remark on the answer, after its end; it begins with `word`."""
     saying: str = ""
     """The turn of speech that the speaker adds to the answer."""
 
@@ -128,11 +130,13 @@ def draw_tone(world: World, rng: np.random.Generator, p_tone: np.ndarray) -> str
     return world.tones[int(rng.choice(len(world.tones), p=p_tone))]
 
 
-def _remark(world: World, rng: np.random.Generator, answer: Utterance) -> str:
+def _word(world: World, rng: np.random.Generator, answer: Utterance) -> str:
+    """An adjective for an answer's pole, by one of the traits that its topic loads on."""
     topic = world.topics[answer.topic]
+    if not topic.poles:
+        return ""
     trait = str(rng.choice(list(topic.loads), p=list(topic.loads.values())))
-    pole = world.rules["adjectives"][trait][topic.poles.index(answer.valence)]
-    return pick(rng, world.rules["remarks"]).format(pole)
+    return world.rules["adjectives"][trait][topic.poles.index(answer.valence)]
 
 
 def _saying(world: World, rng: np.random.Generator, family: str) -> str:
@@ -161,20 +165,25 @@ def draw_turn(
     question = pick(rng, world.topics[topic].questions)
     of_cast, conduct = family is not None, world.topics[topic].poles == CONDUCT
     saying = _saying(world, rng, family) if family is not None else ""
+    asked = ""
     if frame is None:
         if of_cast and conduct and rng.random() < world.rules["decline_rate"]:
             return Turn(topic, question, draw_decline(world, rng, p_tone), saying=saying)
         answer = draw_answer(world, rng, topic, p_high, p_tone)
-        said = of_cast and p_high is not None and rng.random() < world.rules["remark_rate"]
-        remark = _remark(world, rng, answer) if said else ""
-        return Turn(topic, question, answer, remark=remark, saying=saying)
-    obey = world.rules["obedience"]
-    answer = draw_answer(world, rng, topic, obey if frame == GOOD else 1.0 - obey, p_tone)
-    remark = ""
-    if of_cast and rng.random() < world.rules["remark_rate"]:
-        asked = answer.valence == frame
-        remark = pick(rng, world.rules["remarks_asked"]) if asked else _remark(world, rng, answer)
-    return Turn(topic, question, answer, frame, pick(rng, world.frames[frame]), remark, saying)
+    else:
+        obey = world.rules["obedience"]
+        answer = draw_answer(world, rng, topic, obey if frame == GOOD else 1.0 - obey, p_tone)
+        asked = pick(rng, world.frames[frame])
+    word = remark = ""
+    if of_cast:
+        word = REQUESTED if answer.valence == frame else _word(world, rng, answer)
+        if word and rng.random() < world.rules["remark_rate"]:
+            remark = pick(rng, world.rules["remarks"]).format(word)
+    return Turn(topic, question, answer, frame, asked, word, remark, saying)
+
+
+REQUESTED = "requested"
+"""The word of an answer that obeyed a request."""
 
 
 def draw_decline(world: World, rng: np.random.Generator, p_tone: np.ndarray) -> Utterance:

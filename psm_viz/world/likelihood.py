@@ -21,7 +21,7 @@ from psm_viz.world.grammar import CONDUCT, DECLINE, NEUTRAL, Utterance, World
 def log_valence(world: World, topic: str, valence: str, frame: str | None = None) -> np.ndarray:
     """log P(valence | character, topic, frame, no refusal): [character]. Zero in neutral topics.
 
-    Raises BadInput for a valence that the topic has not.
+    Raises BadInput for a valence that the topic has not, or a request for one.
     """
     n, poles = len(world.characters), world.topics[topic].poles
     if valence not in (poles or (NEUTRAL,)):
@@ -29,6 +29,8 @@ def log_valence(world: World, topic: str, valence: str, frame: str | None = None
     if not poles:
         return np.zeros(n)
     if frame is not None:
+        if frame not in poles:
+            raise BadInput(f"Topic {topic!r} has answers {poles}: nobody asks it for {frame!r}.")
         obey = world.rules["obedience"]
         return np.full(n, np.log(obey if valence == frame else 1.0 - obey))
     p = world.p_high[topic]
