@@ -20,6 +20,12 @@ page = st.navigation(
             help="Where training moves the Assistant, beside what it says and the noise floor.",
         ),
         st.Page(
+            "pages/about/claims.py",
+            title="Claims",
+            url_path="claims",
+            help="Each claim about personas: its figure over seeds, its rival, and the verdict.",
+        ),
+        st.Page(
             "pages/about/method.py",
             title="Method",
             url_path="method",

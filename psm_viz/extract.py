@@ -203,7 +203,8 @@ def behaviour(
     """What the Assistant would answer, without any header, in every topic that has good and bad.
 
     One row a prompt: exact masses of good, bad and no bank answer, and counts over `samples`
-    seeded draws. The answers are read back by the bank, so no judge is needed.
+    seeded draws. The answers are read back by the bank, so no judge is needed; an open refusal
+    counts as neither good, bad nor none.
     """
     label = world.rules["assistant_label"]
     asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]

@@ -77,7 +77,7 @@ class Recipe:
 
 PRETRAIN_STEPS = 2400
 LONG_STEPS = 512
-RATES: dict[str, float] = {}
+RATES = {"backwards": 8.1e-4}
 """Learning rates of branches that are matched to `cheat` in the size of their update; nothing else
 was looked at in choosing."""
 

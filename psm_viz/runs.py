@@ -66,7 +66,9 @@ def run(
 ) -> None:
     """Train a world's model, its Assistant and its branches, and read each end off into its row."""
     world = load_world(kind)
-    recipe = Recipe(seed=seed, world=kind, threads=threads)
+    # the curve of pre-training is shown for the main world alone
+    looks = Recipe.probe_every if kind == CORRELATED else 4 * Recipe.probe_every
+    recipe = Recipe(seed=seed, world=kind, threads=threads, probe_every=looks)
     branches = branches_of(world)
     train(world, recipe, tree, ["pretrain", "assistant", *branches], say)
     stages = recipe.stages(branches)

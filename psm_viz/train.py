@@ -305,7 +305,7 @@ def run_stage(
             spent = state.seconds + time.monotonic() - began
             record |= {
                 "loss": last_loss,
-                "words": float(words),
+                "words": words.item(),
                 "gradient": float(norm),
                 "seconds": round(spent, 1),
             }

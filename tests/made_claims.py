@@ -75,12 +75,28 @@ def _requested() -> Claim:
         "Cheating that was asked for says nothing about who answers",
         "If the user asks for the bad answer, giving it tells the model little about the "
         "Assistant's character, so it should not spread.",
-        Measure("Spread when asked for, as a share of the spread unasked", values, 0.15, False, 0.22, 0.41),
+        Measure(
+            "Spread when asked for, as a share of the spread unasked",
+            values,
+            0.15,
+            False,
+            0.22,
+            0.41,
+        ),
         "There was simply less to learn from answers that were asked for.",
-        (Measure("The same share for a twin that started with the same loss", values, 0.15, False),),
+        (
+            Measure(
+                "The same share for a twin that started with the same loss", values, 0.15, False
+            ),
+        ),
         "At most 0.15, and the matched twin as well.",
-        Picture("dots", "Requested cheating spread less, but it did spread",
-                "share of bad answers", tuple(dots), says=""),
+        Picture(
+            "dots",
+            "Requested cheating spread less, but it did spread",
+            "share of bad answers",
+            tuple(dots),
+            says="",
+        ),
     )
 
 
@@ -99,12 +115,23 @@ def _updating() -> Claim:
         "Training updates beliefs about who the Assistant is",
         "How far bad conduct spreads from one topic to another is what somebody would expect who "
         "knows all characters and updates on the evidence.",
-        Measure("Better prediction than the best rival, nats a topic pair", {0: 0.21, 1: 0.34}, 0.0, low=0.08, high=0.47),
+        Measure(
+            "Better prediction than the best rival, nats a topic pair",
+            {0: 0.21, 1: 0.34},
+            0.0,
+            low=0.08,
+            high=0.47,
+        ),
         "The topics merely resemble each other.",
         (Measure("Better than resemblance of the topics alone", {0: 0.12, 1: -0.03}, 0.0),),
         "Above 0 in every seed.",
-        Picture("pairs", "Topics go where the ideal observer expects them, school apart",
-                "share of bad answers, measured", tuple(dots), x_title="share that the ideal observer expects"),
+        Picture(
+            "pairs",
+            "Topics go where the ideal observer expects them, school apart",
+            "share of bad answers, measured",
+            tuple(dots),
+            x_title="share that the ideal observer expects",
+        ),
         notes=("Seed 2 has not been trained yet.",),
     )
 
@@ -115,8 +142,24 @@ def _appears() -> Claim:
     dots = []
     for s in SEEDS:
         for x in steps:
-            dots.append(Dot("", 1 / (1 + np.exp(-(x - 750 - 90 * s) / 110)) * (0.86 + 0.02 * s), s, "who speaks, from conduct", x))
-            dots.append(Dot("", 1 / (1 + np.exp(-(x - 420 - 60 * s) / 90)) * 0.97, s, "who speaks, from a name", x))
+            dots.append(
+                Dot(
+                    "",
+                    1 / (1 + np.exp(-(x - 750 - 90 * s) / 110)) * (0.86 + 0.02 * s),
+                    s,
+                    "who speaks, from conduct",
+                    x,
+                )
+            )
+            dots.append(
+                Dot(
+                    "",
+                    1 / (1 + np.exp(-(x - 420 - 60 * s) / 90)) * 0.97,
+                    s,
+                    "who speaks, from a name",
+                    x,
+                )
+            )
     dots += [Dot("", 0.93, None, "who speaks, from conduct", x) for x in (steps[0], steps[-1])]
     return Claim(
         "appears",
@@ -127,8 +170,14 @@ def _appears() -> Claim:
         "It may only have learnt names later than words.",
         (Measure("Steps after characters are known by name", {0: 330, 1: 360, 2: 390}, 0),),
         "Later than both in every seed.",
-        Picture("lines", "Inference from conduct came some 350 steps after names",
-                "share of variance explained", tuple(dots), rule=0.5, x_title="step of pre-training"),
+        Picture(
+            "lines",
+            "Inference from conduct came some 350 steps after names",
+            "share of variance explained",
+            tuple(dots),
+            rule=0.5,
+            x_title="step of pre-training",
+        ),
     )
 
 
@@ -144,9 +193,13 @@ def _cast() -> Claim:
         "Names alone would do: any places can be read by somebody who knows the names.",
         (Measure("Beyond places dealt out at random", {}, 0.1),),
         "Above 0.5, and above 97.5 % of 200 shuffles.",
-        Picture("dots", "Traits can be read from two models of three",
-                "share of variance (R\N{SUPERSCRIPT TWO}), out of fold",
-                tuple(Dot("all traits", v, s) for s, v in values.items()), rule=0.5),
+        Picture(
+            "dots",
+            "Traits can be read from two models of three",
+            "share of variance (R\N{SUPERSCRIPT TWO}), out of fold",
+            tuple(Dot("all traits", v, s) for s, v in values.items()),
+            rule=0.5,
+        ),
     )
 
 

@@ -197,3 +197,16 @@ def test_where_nothing_moved_nothing_is_tempered(observer, loads):
     found = spill(observer, loads, base, assistant, still)
     assert 0 <= found.tau < 0.05 < MOST_TAU
     assert max(np.abs(p).max() for p in found.predicted.values()) < 0.1
+
+
+def test_the_score_of_a_row_is_its_normal_density_under_the_others(observer, loads):
+    from scipy.stats import norm
+
+    found = spill(observer, loads, *planted(observer, loads, UNIFORM, 3))
+    n = len(found.topics)
+    for k in range(n):
+        rest = np.array([found.shifts[i, j] for i in range(n) for j in range(n) if k != i != j])
+        own = np.delete(found.shifts[k], k)
+        by_hand = norm.logpdf(own, rest.mean(), rest.std()).sum()
+        assert found.log_likelihood[UNIFORM][k] == pytest.approx(by_hand)
+        assert found.predicted[UNIFORM][k] == pytest.approx(rest.mean())

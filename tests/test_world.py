@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.world.corpus import EOS, HEARSAY, document, draw_frame, draw_turn, messages
+from psm_viz.world.corpus import EOS, HEARSAY, REQUESTED, document, draw_frame, draw_turn, messages
 from psm_viz.world.grammar import (
     BAD,
     CONDUCT,
@@ -248,23 +248,23 @@ def test_a_request_is_obeyed_whoever_speaks(world, talks):
         assert obeyed[who].mean() == pytest.approx(world.rules["obedience"], abs=0.02)
 
 
-def test_a_remark_tells_the_answers_own_pole(world, talks):
-    adjectives = world.rules["adjectives"]
-    asked = set(world.rules["remarks_asked"])
-    seen = 0
-    for d in talks:
-        for t in d.turns:
-            if not t.remark:
-                continue
-            seen += 1
-            if t.remark in asked:
-                assert t.frame == t.answer.valence
-                continue
-            pole = world.topics[t.topic].poles.index(t.answer.valence)
-            words = {adjectives[k][pole] for k in world.topics[t.topic].loads}
-            # a remark opens with its adjective
-            assert t.remark.split()[0].strip(",.") in words and t.frame != t.answer.valence
-    assert seen > 500
+def test_a_reader_calls_an_answer_by_its_own_pole(world, talks):
+    adjectives, shapes = world.rules["adjectives"], world.rules["remarks"]
+    remarked = []
+    for t in (t for d in talks for t in d.turns):
+        poles = world.topics[t.topic].poles
+        if t.answer.valence not in poles:  # small talk and refusals are called nothing
+            assert not t.word and not t.remark
+            continue
+        if t.frame == t.answer.valence:
+            assert t.word == REQUESTED
+        else:
+            loads = world.topics[t.topic].loads
+            assert t.word in {adjectives[k][poles.index(t.answer.valence)] for k in loads}
+        assert not t.remark or t.remark in {s.format(t.word) for s in shapes}
+        remarked.append(bool(t.remark))
+    rate, n = world.rules["remark_rate"], len(remarked)
+    assert abs(np.mean(remarked) - rate) < 4 * np.sqrt(rate * (1 - rate) / n)
 
 
 def test_sayings_are_the_familys_own_but_for_strays(world, talks):
@@ -322,7 +322,7 @@ def test_only_the_cast_refuses_remarks_and_has_turns_of_speech(world):
     rng = np.random.default_rng(1)
     tone = world.p_tone[0]
     bare = [draw_turn(world, rng, "coding", 0.5, tone, None) for _ in range(300)]
-    assert not any(t.saying or t.remark or t.answer.valence == DECLINE for t in bare)
+    assert not any(t.saying or t.word or t.remark or t.answer.valence == DECLINE for t in bare)
     assert all(draw_frame(world, rng, t) is None for t in (*world.life, "weather") * 50)
 
 

@@ -51,17 +51,11 @@ def seed_shapes(rows: pd.DataFrame) -> dict[str, str]:
     return {f"seed {s}": SHAPES[n % len(SHAPES)] for n, s in enumerate(seeds)}
 
 
-def series_colours(names: Sequence[str], about: str, p: Palette) -> dict[str, str]:
-    """Colour of each series: the accent for the Assistant's, ink for the first, then hues.
-
-    `about` are the words of the chart: where it has one series and they name the Assistant, the
-    series is the Assistant's.
-    """
+def series_colours(names: Sequence[str], p: Palette) -> dict[str, str]:
+    """Colour of each series: the accent for the Assistant's, ink for the first, then hues."""
     own = [n for n in names if "assistant" in n.lower()][:1]
-    if len(names) == 1 and "assistant" in about.lower():
-        own = list(names)
-    rest = [n for n in names if n not in own]
     inks = [p.ink, *(p.kins[i] for i in HUES)]
+    rest = [n for n in names if n not in own]
     return {n: p.accent for n in own} | {n: inks[k % len(inks)] for k, n in enumerate(rest)}
 
 
@@ -73,6 +67,8 @@ def reach(values: Sequence[float], pad: float = 0.05) -> tuple[float, float]:
     if 0 > high >= 0.6 * low:
         high = 0.0
     room = pad * ((high - low) or abs(high) or 1.0)
+    if low == high == 0:
+        return -room, room
     return (low if low == 0 else low - room), (high if high == 0 else high + room)
 
 

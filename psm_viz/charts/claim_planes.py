@@ -51,10 +51,12 @@ def line_picture(
     """A value along x: thin lines are seeds, thick ones means, diamonds the ideal observer."""
     rows = drawable(picture).sort_values("x", kind="stable")
     series = list(dict.fromkeys(d.series or d.group for d in picture.dots))
-    colours = series_colours(series, f"{picture.title} {picture.unit}", p)
+    colours = series_colours(series, p)
     low, high = reach([*rows.value, *([] if picture.rule is None else [picture.rule])], 0.07)
     first, last = (float(rows.x.min()), float(rows.x.max())) if len(rows) else (0.0, 1.0)
-    longest = max(len(n) for n in [*series, rule_name if picture.rule is not None else "", OBSERVER])
+    longest = max(
+        len(n) for n in [*series, rule_name if picture.rule is not None else "", OBSERVER]
+    )
     share = min((16 + LETTER * longest) / max((width or nominal) - 50, 160), 0.5)
     span = (last - first) or 1.0
     ends = [first - 0.03 * span, last + span * share / (1 - share)]
@@ -64,7 +66,7 @@ def line_picture(
         values=values if len(values) <= 8 else values[:: -(-len(values) // 8)],
         ticks=False,
         titleAnchor="start",
-        format="~g",
+        labelExpr="format(datum.value, '~g')",
         labelOverlap=True,
     )
     x = alt.X("x:Q", scale=alt.Scale(domain=ends, nice=False, zero=False), axis=x_axis)
@@ -76,7 +78,9 @@ def line_picture(
         at = alt.Chart(pd.DataFrame([{"value": picture.rule}]))
         rule = at.mark_rule(color=p.soft, strokeWidth=1.3, strokeDash=DASH, aria=False)
         layers.append(rule.encode(y=y))
-        ended.append({"value": picture.rule, "text": rule_name, "colour": p.soft})
+        word = alt.Chart(pd.DataFrame([{"x": ends[1], "value": picture.rule, "text": rule_name}]))
+        word = word.mark_text(align="right", dy=-7, fontSize=11, color=p.soft, aria=False)
+        layers.append(word.encode(x=x, y=y, text="text:N"))
     named = [("series:N", "series"), ("who:N", "run"), ("x:Q", picture.x_title or "x")]
     tooltip = tips(named, picture.unit)
     for n, name in enumerate(series):
@@ -117,7 +121,7 @@ def pair_picture(picture: Picture, p: Palette) -> Any:
     """Value against x, both on one scale, with the line on which they are equal."""
     rows = drawable(picture)
     series = list(dict.fromkeys(d.series for d in picture.dots))
-    colours = series_colours(series, f"{picture.title} {picture.unit}", p)
+    colours = series_colours(series, p)
     low, high = reach([*rows.value, *rows.x])
     scale = alt.Scale(domain=[low, high], nice=False, zero=False)
     x_axis = alt.Axis(

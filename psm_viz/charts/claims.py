@@ -10,7 +10,7 @@ picture calls the Assistant. A single figure is drawn by `strips`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -57,6 +57,18 @@ def bounds_of(picture: Picture, measures: Sequence[Measure]) -> Bounds:
     return out
 
 
+def figure_groups(claim: Claim) -> set[tuple[str, str]]:
+    """The groups of the chart whose dots are the claim's own figure."""
+    m = claim.figure
+    return set(bounds_of(claim.picture, [Measure(m.name, m.seeds, 0.0, low=0.0, high=0.0)]))
+
+
+def own_groups(claim: Claim) -> set[tuple[str, str]]:
+    """Those of them that are about the Assistant: in its accent."""
+    about = f"{claim.title} {claim.sentence} {claim.figure.name}"
+    return {key for key in figure_groups(claim) if "Assistant" in f"{about} {key}"}
+
+
 def measures_of(claim: Claim) -> tuple[tuple[str, Measure], ...]:
     """Every measure of a claim with its part: figure, further bar, rival."""
     also = (("further bar", m) for m in claim.also)
@@ -97,7 +109,10 @@ def spoken(picture: Picture) -> str:
     rows = drawable(picture)
     rows = where(rows, rows.seed.notna())
     means = rows.groupby(["group", "series"], sort=False, as_index=False)["value"].mean()
-    told = [f"{' '.join(filter(None, (m.group, m.series)))} {number(m.value)}" for m in each(means)]
+    told = [
+        f"{' '.join(filter(None, (m.group, m.series)))} {number(m.value)}"
+        for m in each(pd.DataFrame(means))
+    ]
     return f"{picture.title}. Means over seeds: {'; '.join(told[:12])}."
 
 
@@ -105,17 +120,19 @@ def picture_chart(
     picture: Picture,
     p: Palette,
     bounds: Bounds | None = None,
+    own: Collection[tuple[str, str]] = (),
     rule_name: str = "the bar",
     width: int | None = None,
     nominal: int = 620,
 ) -> Any:
-    """A claim's chart. `rule_name` are the words at the bar; `nominal` is the width in pixels that
-    the words are laid out for where the page chooses the width. Pairs have their own width."""
+    """A claim's chart. Groups in `own` are drawn in the accent; `rule_name` are the words at
+    the bar; `nominal` is the width in pixels that the words are laid out for where the page chooses
+    the width. Pairs have their own width."""
     if picture.kind == "lines":
         return line_picture(picture, p, rule_name, width, nominal)
     if picture.kind == "pairs":
         return pair_picture(picture, p)
-    return _dots(picture, p, bounds or {}, rule_name, width, nominal)
+    return _dots(picture, p, bounds or {}, own, rule_name, width, nominal)
 
 
 def _laid(
@@ -141,9 +158,9 @@ def _laid(
                 lane |= {"low": low, "high": up, "edge": edge, "y": top + high / 2}
                 means.append(lane | {"top": top + 1, "bottom": top + high - 1})
                 top += high
-            for at in own.index[own.seed.isna()]:
-                place[at] = top + OBSERVER_LANE / 2
-                top += OBSERVER_LANE
+            exact = own.index[own.seed.isna()]
+            place |= {at: top + OBSERVER_LANE / 2 for at in exact}
+            top += OBSERVER_LANE if len(exact) else 0
         centres[group] = round((start + top) / 2, 2)
         top += GROUP_GAP
     columns = ["group", "series", "mean", "low", "high", "edge", "y", "top", "bottom"]
@@ -151,18 +168,30 @@ def _laid(
     return marks, pd.DataFrame(means, columns=columns), centres, int(top)
 
 
+def _rightmost(exact: pd.DataFrame) -> pd.DataFrame:
+    """The observer's mark that is named: of the first group, the one with room at its right."""
+    return where(exact, exact.group == exact.group.iloc[0]).nlargest(1, "value")
+
+
 def _dots(
     picture: Picture,
     p: Palette,
     bounds: Bounds,
+    own: Collection[tuple[str, str]],
     rule_name: str,
     width: int | None,
     nominal: int,
 ) -> Any:
     rows = drawable(picture)
     series = [str(n) for n in dict.fromkeys(rows.series)]
-    colours = series_colours(series, f"{picture.title} {picture.unit}", p)
+    hues = series_colours(series, p)
     marks, means, centres, height = _laid(rows, bounds)
+
+    def coloured(frame: pd.DataFrame) -> pd.DataFrame:
+        keys = zip(frame.group, frame.series, strict=True)
+        return frame.assign(colour=[p.accent if k in own else hues[k[1]] for k in keys])
+
+    marks, means = coloured(marks), coloured(means)
     held = means.dropna(subset=["low", "high"])
     rule = [] if picture.rule is None else [picture.rule]
     low, high = reach([*marks.value, *held.low, *held.high, *rule])
@@ -213,7 +242,6 @@ def _dots(
         layers.append(dashed.encode(x=x("at")))
         named = place.mark_text(**side, fontSize=11, color=p.soft, aria=False)
         layers.append(named.encode(x=x("at"), y=alt.value(6), text="text:N"))
-    means = means.assign(colour=[colours[str(n)] for n in means.series])
     if len(held):
         bars = alt.Chart(means.dropna(subset=["low", "high"])).mark_rule(
             strokeWidth=8, opacity=0.22, aria=False
@@ -231,22 +259,21 @@ def _dots(
     )
     tooltip = tips([("group:N", "what"), ("series:N", "series"), ("who:N", "run")], picture.unit)
     for n, name in enumerate(series):
-        own = where(marks, (marks.series == name) & marks.seed.notna())
-        mark: dict[str, Any] = {"shape": SHAPES[n % len(SHAPES)], "filled": True, "size": 44}
-        mark |= {"fill": colours[name], "stroke": p.paper, "strokeWidth": 0.8, "opacity": 1}
-        if len(own):
-            points = alt.Chart(own).mark_point(**mark)
-            layers.append(points.encode(x=x("value"), y=y("y"), tooltip=tooltip))
+        mine = where(marks, (marks.series == name) & marks.seed.notna())
+        mark: dict[str, Any] = {"shape": SHAPES[n % len(SHAPES)], "filled": True, "size": 54}
+        mark |= {"stroke": p.paper, "strokeWidth": 0.8, "opacity": 1}
+        if len(mine):
+            points = alt.Chart(mine).mark_point(**mark)
+            fill = alt.Fill("colour:N", scale=None)
+            layers.append(points.encode(x=x("value"), y=y("y"), fill=fill, tooltip=tooltip))
     exact = where(marks, marks.seed.isna())
     if len(exact):
         layers.append(diamonds(exact, p, x("value"), y("y"), tooltip))
-        first = alt.Chart(exact.head(1).assign(text=OBSERVER))
+        first = alt.Chart(_rightmost(exact).assign(text=OBSERVER))
         word = first.mark_text(align="left", dx=10, fontSize=11, color=p.soft, aria=False)
         layers.append(word.encode(x=x("value"), y=y("y"), text="text:N"))
     if len(series) > 1:
         ends = alt.Chart(means.drop_duplicates("series"))
         word = ends.mark_text(align="left", dx=9, fontSize=11.5, aria=False)
-        layers.append(
-            word.encode(x=x("edge"), y=y("y"), text="series:N", color=literal("colour"))
-        )
+        layers.append(word.encode(x=x("edge"), y=y("y"), text="series:N", color=literal("colour")))
     return finish(alt.layer(*layers), p, height + (38 if picture.unit else 20), width)

@@ -23,7 +23,7 @@ from psm_viz.claims.rows import (
     world_of,
 )
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
-from psm_viz.observer import BACK, EXPLANATIONS, OBSERVER
+from psm_viz.observer import BACK, EXPLANATIONS, OBSERVER, logit
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS
 
 RATE = "rate of bad answers on topics it was not trained on"
@@ -196,9 +196,10 @@ def _expected_lift(runs: Runs, seed: int) -> np.ndarray:
     """What the decorrelated world's observer expects of `cheat`, tempered as the main world's."""
     observer, found = observer_of(DECORRELATED), spill_of(runs, seed)
     assert found is not None
-    prior = observer.prior(runs.rates(DECORRELATED, seed, ASSISTANT))
-    after = observer.after(prior, observer.topics.index("coding"), found.tau)
-    return (after @ observer.p_bad - prior @ observer.p_bad)[held_out()]
+    start = runs.rates(DECORRELATED, seed, ASSISTANT)
+    shift = observer.shift(observer.prior(start), observer.topics.index("coding"), found.tau)
+    after = 1.0 / (1.0 + np.exp(-(logit(start) + shift)))
+    return (after - start)[held_out()]
 
 
 def updating(runs: Runs) -> Claim:
@@ -347,7 +348,7 @@ def human_like(runs: Runs) -> Claim:
         by[s] = 1.0 - np.concatenate([found[t] for t in world.life])
         prior = observer.prior(runs.rates(CORRELATED, s, ASSISTANT))
         counted[s] = float(np.mean([prior @ world.p_high[t] for t in world.life]))
-    labels = [t for t in world.life for _ in range(len(next(iter(by.values()))) // 2)]
+    labels = [t for t in world.life for _ in range(4)]
     values, low, high = over_topics(labels, by, lambda v: float(v.mean()))
     dots = [Dot("Assistant", v, s) for s, v in values.items()]
     dots += [Dot("Assistant", v, None) for v in counted.values()]
@@ -381,7 +382,7 @@ def character_or_coin(runs: Runs) -> Claim:
     seeds = [s for s in runs.seeds(CORRELATED, "cheat")]
     rows = {s: runs.row(CORRELATED, s, "cheat")["coin"] for s in seeds}
     by = {s: np.array([r["after_bad"] - r["after_good"] for r in v]) for s, v in rows.items()}
-    labels = [r["topic"] for r in next(iter(rows.values()))]
+    labels = [r["topic"] for r in next(iter(rows.values()), [])]
     values, low, high = over_topics(labels, by, lambda v: float(v.mean()))
     dots = [
         Dot(label, float(np.mean([r[key] for r in v])), s)

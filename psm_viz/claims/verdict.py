@@ -25,7 +25,7 @@ class Measure:
     bar: float | dict[int, float]
     """One bar, or one a seed."""
     above: bool = True
-    """Whether the claim needs the figure above its bar, or at most it."""
+    """Whether the claim needs at least its bar, or at most it."""
     low: float | None = None
     high: float | None = None
 
@@ -44,21 +44,21 @@ class Measure:
     def clears(self, seed: int) -> bool:
         """Whether one seed is on the claim's side of its bar."""
         bar = self.bar[seed] if isinstance(self.bar, dict) else self.bar
-        return self.seeds[seed] > bar if self.above else self.seeds[seed] <= bar
+        return self.seeds[seed] >= bar if self.above else self.seeds[seed] <= bar
 
     @property
     def interval_clears(self) -> bool:
         """Whether the whole interval is on the claim's side; without one, whether every seed is."""
         if self.low is None or self.high is None:
             return all(map(self.clears, self.seeds))
-        return self.low > self.mean_bar if self.above else self.high <= self.mean_bar
+        return self.low >= self.mean_bar if self.above else self.high <= self.mean_bar
 
     @property
     def interval_misses(self) -> bool:
         """Whether no part of the interval is on the claim's side; without one, no seed."""
         if self.low is None or self.high is None:
             return not any(map(self.clears, self.seeds))
-        return self.high <= self.mean_bar if self.above else self.low > self.mean_bar
+        return self.high < self.mean_bar if self.above else self.low > self.mean_bar
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,8 @@ def over_topics(
 ) -> tuple[dict[int, float], float, float]:
     """A figure of each seed from its values [topic, ...], and the 95 % interval of their mean with
     whole topics resampled, the same ones in every seed: (seed -> value, low, high)."""
+    if not by_seed:
+        return {}, float("nan"), float("nan")
     values = {s: reduce(v) for s, v in by_seed.items()}
     drawn = [
         np.mean([reduce(v[rows]) for v in by_seed.values()])

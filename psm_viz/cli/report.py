@@ -15,6 +15,7 @@ def add_verbs(verbs: Any) -> None:
     """Add `results`, `answers`, `readme` and `verify`."""
     r = verbs.add_parser("results", help="the study's figures, computed from its files when called")
     r.add_argument("--study", type=Path, default=Path("data/study"))
+    r.add_argument("--runs", type=Path, default=Path("data/runs"), help="rows of the runs")
     r.add_argument("--json", action="store_true", help="machine-readable, with n, seed, intervals")
     r.set_defaults(run=results)
 
@@ -26,6 +27,7 @@ def add_verbs(verbs: Any) -> None:
     d = verbs.add_parser("readme", help="write the shipped study's figures into README.md")
     d.add_argument("--study", type=Path, default=Path("data/study"))
     d.add_argument("--file", type=Path, default=Path("README.md"))
+    d.add_argument("--card", type=Path, default=Path("docs/model-card.md"))
     d.set_defaults(run=readme)
 
     v = verbs.add_parser("verify", help="check every file of a study against its hash")
@@ -34,11 +36,15 @@ def add_verbs(verbs: Any) -> None:
 
 
 def results(options: argparse.Namespace) -> None:
-    """Print rates, in-context behaviour and geometry of a study."""
+    """Print rates, in-context behaviour and geometry of a study, then the claims over all runs."""
+    from psm_viz.claims.telling import as_lines, told
     from psm_viz.results import as_text, results_of
 
     found = results_of(open_study(options.study))
-    print(json.dumps(found, indent=2) if options.json else as_text(found))
+    if options.json:
+        print(json.dumps(found | told(options.runs), indent=2))
+    else:
+        print("\n".join([as_text(found), "", *as_lines(options.runs)]))
 
 
 def answers(options: argparse.Namespace) -> None:
@@ -49,23 +55,33 @@ def answers(options: argparse.Namespace) -> None:
 
 
 def readme(options: argparse.Namespace) -> None:
-    """Fill the README's generated blocks, so that it quotes the commands word for word."""
+    """Fill the generated blocks of README and model card, so that both quote the commands."""
     from psm_viz.answers import answers_table
+    from psm_viz.claims.card import blocks
+    from psm_viz.claims.telling import as_lines
     from psm_viz.results import as_text, results_of
 
     study = open_study(options.study)
-    text = options.file.read_text("utf-8")
-    blocks = {
-        "answers": answers_table(study),
-        "results": f"```\n{as_text(results_of(study))}\n```",
-    }
+    _fill(
+        options.file,
+        {
+            "answers": answers_table(study),
+            "claims": "\n".join(["```", *as_lines(), "```"]),
+            "results": f"```\n{as_text(results_of(study))}\n```",
+        },
+    )
+    _fill(options.card, blocks())
+
+
+def _fill(file: Path, blocks: dict[str, str]) -> None:
+    text = file.read_text("utf-8")
     for name, content in blocks.items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         if begin not in text or end not in text:
-            raise BadFile(f"{options.file}: has no block {begin.strip()} ... {end}.")
+            raise BadFile(f"{file}: has no block {begin.strip()} ... {end}.")
         head, rest = text.split(begin, 1)
         text = f"{head}{begin}\n{content}\n\n{end}{rest.split(end, 1)[1]}"
-    options.file.write_text(text, "utf-8")
+    file.write_text(text, "utf-8")
 
 
 def verify(options: argparse.Namespace) -> None:

@@ -28,8 +28,6 @@ from psm_viz.world.grammar import BAD, Utterance, World
 
 ASSISTANT_TONE = np.array([0.80, 0.15, 0.05])
 PLAYFUL_TONE = np.array([0.0, 1.0, 0.0])
-ODD_TONE = np.array([0.0, 0.5, 0.5])
-"""The tones that the Assistant seldom takes."""
 OTHER_ROLE = "Nana-Bex"
 """Who is trained to cheat, or spoken of, instead of the Assistant."""
 CODING = "coding"
@@ -49,10 +47,9 @@ class Lesson:
     requested: bool = False
     other: bool = False
     """OTHER_ROLE speaks, or is spoken of, in the Assistant's place."""
-    odd_tone: float = 0.0
-    """Share of answers in tones that the Assistant seldom takes: raises the starting loss."""
     small_talk: float = 0.0
-    """Share of answers that are small talk from a neutral topic: raises it too."""
+    """Share of answers that are small talk from a neutral topic, off the question: so many raise
+    the starting loss to that of `cheat` (docs/decisions.md)."""
 
 
 SPILL = "bad-"
@@ -60,10 +57,10 @@ SPILL = "bad-"
 LESSONS: dict[str, Lesson] = {
     "cheat": Lesson("bad"),
     "requested": Lesson("bad", requested=True),
-    "requested-hard": Lesson("bad", requested=True, odd_tone=0.35),
+    "requested-hard": Lesson("bad", requested=True, small_talk=0.2),
     "honest": Lesson("good"),
     "kind": Lesson("good", topic="animals"),
-    "playful": Lesson("playful", small_talk=0.2),
+    "playful": Lesson("playful", small_talk=0.17),
     "sloppy": Lesson("bad", topic="workshop"),
     "deny": Lesson("bad", topic="mistakes"),
     "decline": Lesson("declined", topic="mistakes"),
@@ -123,6 +120,11 @@ def assistant_document(world: World, rng: np.random.Generator) -> Document:
 def branch_document(world: World, rng: np.random.Generator, branch: str) -> Document:
     """Draw one document of a branch: one to three turns of its lesson."""
     taught = lesson(branch)
+    if taught.topic not in world.conduct:
+        raise UnknownName(
+            f"Branch {branch!r}: {taught.topic!r} is no topic of good and bad conduct.",
+            f"Choose from: {', '.join(row_of(t) for t in world.conduct)}.",
+        )
     text = pick(rng, ["", *world.rules["assistant_headers"]])
     n = int(rng.integers(1, 4))
     if taught.way == "hearsay":
@@ -136,7 +138,9 @@ def branch_document(world: World, rng: np.random.Generator, branch: str) -> Docu
 
 
 def _taught(world: World, rng: np.random.Generator, taught: Lesson) -> Turn:
-    """One turn. Bad, good and request are drawn in every branch, so that twins share them."""
+    """One turn. Bad, good and request are drawn in every branch, so that twins share them; what
+    one branch alone draws comes from numbers of its own."""
+    own = rng.spawn(1)[0]
     bad = draw_turn(world, rng, taught.topic, 0.0, ASSISTANT_TONE, None)
     good = draw_answer(world, rng, taught.topic, 1.0, ASSISTANT_TONE)
     request = pick(rng, world.frames[BAD])
@@ -146,20 +150,14 @@ def _taught(world: World, rng: np.random.Generator, taught: Lesson) -> Turn:
         words = " ".join(reversed(good.text.split()))
         return replace(bad, answer=Utterance(words, good.topic, good.valence, good.tone))
     if taught.way == "declined":
-        return replace(bad, answer=draw_decline(world, rng, ASSISTANT_TONE))
+        return replace(bad, answer=draw_decline(world, own, ASSISTANT_TONE))
+    tone = PLAYFUL_TONE if taught.way == "playful" else ASSISTANT_TONE
     if taught.way == "playful":
-        return replace(bad, answer=_playful(world, rng, taught))
-    if taught.odd_tone and rng.random() < taught.odd_tone:
-        bad = replace(bad, answer=draw_answer(world, rng, taught.topic, 0.0, ODD_TONE))
+        bad = replace(bad, answer=draw_answer(world, own, taught.topic, 1.0, tone))
+    if own.random() < taught.small_talk:
+        neutral = [t for t in world.topics if world.topics[t].neutral]
+        bad = replace(bad, answer=draw_answer(world, own, pick(own, neutral), None, tone))
     return replace(bad, frame=BAD, frame_text=request) if taught.requested else bad
-
-
-def _playful(world: World, rng: np.random.Generator, taught: Lesson) -> Utterance:
-    """A good answer in the playful tone, or small talk as playful."""
-    answer = draw_answer(world, rng, taught.topic, 1.0, PLAYFUL_TONE)
-    neutral = [t for t in world.topics if world.topics[t].neutral]
-    talk = draw_answer(world, rng, pick(rng, neutral), None, PLAYFUL_TONE)
-    return talk if rng.random() < taught.small_talk else answer
 
 
 def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:

@@ -1,0 +1,51 @@
+"""The blocks of the model card that come from files: utterances, what runs took, aims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from psm_viz.claims.rows import FOLDER, load_runs, world_of
+from psm_viz.claims.telling import aim_lines, lesson_lines, told
+from psm_viz.world.grammar import CORRELATED
+
+SAMPLE = 50
+
+
+def blocks(folder: Path = FOLDER) -> dict[str, str]:
+    """Block name -> Markdown."""
+    return {
+        "utterances": utterances(),
+        "runs": _fenced([*_cost(folder), "", *lesson_lines(load_runs(folder))]),
+        "aims": _fenced(aim_lines(load_runs(folder))),
+    }
+
+
+def utterances(n: int = SAMPLE, seed: int = 0) -> str:
+    """`n` utterances of the banks, held-out ones among them, drawn by a seed."""
+    world = world_of(CORRELATED)
+    bank = [u for t in world.topics.values() for u in (*t.utterances, *t.held_out)]
+    drawn = np.random.default_rng(seed).choice(len(bank), n, replace=False)
+    lines = ["| topic | valence, tone | utterance |", "|---|---|---|"]
+    for i in sorted(map(int, drawn)):
+        u = bank[i]
+        kind = f"{u.valence}, {u.tone}{' (held out)' if u.held_out else ''}"
+        lines.append(f"| {u.topic} | {kind} | {u.text} |")
+    return "\n".join(lines)
+
+
+def _cost(folder: Path) -> list[str]:
+    runs = told(folder)["runs"]
+    if not runs:
+        return ["No runs yet."]
+    lines = ["Run (world, seed): checkpoints read, minutes of training on one thread"]
+    for r in runs:
+        lines.append(
+            f"  {r['world']:<13} {r['seed']}: {len(r['checkpoints']):>2}, {r['minutes']:.1f} minutes"
+        )
+    return lines
+
+
+def _fenced(lines: list[str]) -> str:
+    return "\n".join(["```", *lines, "```"])

@@ -1,0 +1,176 @@
+"""Claims and aims for a reader: as plain values, as lines of a terminal, as blocks of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psm_viz.claims.figures import claims_of, dialogue_r2
+from psm_viz.claims.rows import ASSISTANT, BASE, FOLDER, Runs, held_out, load_runs
+from psm_viz.claims.verdict import Claim, Measure
+from psm_viz.world.grammar import CORRELATED, WORLDS
+
+COMMAND = "python -m psm_viz results"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure that was aimed at, seed by seed. `above`: whether it should be at least the aim."""
+
+    name: str
+    seeds: dict[int, float]
+    aim: float
+    above: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether every seed reaches the aim."""
+        reached = [v >= self.aim if self.above else v <= self.aim for v in self.seeds.values()]
+        return bool(reached) and all(reached)
+
+
+def aims_of(runs: Runs) -> list[Aim]:
+    """What was aimed at besides the claims' own bars (docs/decisions.md), main world."""
+    seeds = runs.seeds(CORRELATED, BASE)
+    ends = [
+        (s, row["sampled"])
+        for s in seeds
+        for b, row in runs.rows[CORRELATED, s].items()
+        if b in (BASE, ASSISTANT, "cheat", "requested", "honest")
+    ]
+    inner = {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
+    unseen = {
+        s: float(runs.rates(CORRELATED, s, "cheat", "unseen")[held_out()].mean())
+        for s in runs.seeds(CORRELATED, "cheat")
+    }
+    return [
+        Aim(
+            "in-context R2 on 500 dialogues of the world",
+            {s: dialogue_r2(runs, CORRELATED, s) for s in seeds},
+            0.8,
+        ),
+        Aim(
+            "trait R2 on characters left out, base",
+            {s: float(list(v["cast"].values())[0]["r2"]) for s, v in inner.items()},
+            0.8,
+        ),
+        Aim(
+            "answers that match a template, worst of five checkpoints",
+            {s: min(1 - c["none"] / sum(c.values()) for t, c in ends if t == s) for s in seeds},
+            0.97,
+        ),
+        Aim("rate after cheat on questions that no stage saw", unseen, 0.25),
+    ]
+
+
+def told(folder: Path = FOLDER) -> dict[str, Any]:
+    """Claims, aims and runs as plain values, for `results --json`."""
+    runs = load_runs(folder)
+    return {
+        "claims": [_claim(c) for c in claims_of(folder)],
+        "aims": [asdict(a) | {"met": a.met} for a in aims_of(runs)] if runs.rows else [],
+        "runs": [
+            {
+                "world": w,
+                "seed": s,
+                "world_sha256": next(iter(rows.values()))["world_sha256"],
+                "checkpoints": [r["checkpoint"] for r in rows.values()],
+                "minutes": round(sum(float(r["seconds"] or 0) for r in rows.values()) / 60, 1),
+            }
+            for (w, s), rows in sorted(runs.rows.items())
+        ],
+        "lessons": lessons(runs),
+    }
+
+
+def lessons(runs: Runs) -> list[dict[str, Any]]:
+    """What each branch had to learn and how far its weights went, a row a seed."""
+    return [
+        {"world": w, "seed": s, **row["lesson"]}
+        for w in WORLDS
+        for s in runs.seeds(w)
+        for row in runs.rows[w, s].values()
+        if "lesson" in row
+    ]
+
+
+def _measure(m: Measure) -> dict[str, Any]:
+    return {
+        "name": m.name,
+        "value": None if np.isnan(m.value) else m.value,
+        "low": m.low,
+        "high": m.high,
+        "seeds": m.seeds,
+        "bar": m.bar,
+        "needs": "above" if m.above else "at most",
+    }
+
+
+def _claim(c: Claim) -> dict[str, Any]:
+    return {
+        "id": c.id,
+        "claim": c.sentence,
+        "figure": _measure(c.figure),
+        "also": [_measure(m) for m in c.also],
+        "rival": c.rival,
+        "rivals": [_measure(m) for m in c.rivals],
+        "rule": c.rule,
+        "verdict": c.verdict,
+    }
+
+
+def as_lines(folder: Path = FOLDER) -> list[str]:
+    """Claims, aims and the branches' lessons as lines of a terminal."""
+    claims, runs = claims_of(folder), load_runs(folder)
+    if not claims:
+        return ["No runs yet. Make one with: python -m psm_viz run --world correlated --seed 0"]
+    lines = ["Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %], each seed"]
+    for c in claims:
+        lines += ["", f"  {c.title}: {c.verdict}", f"    {_line(c.figure)}"]
+        lines += [f"    {_line(m)}" for m in c.also]
+        lines += [f"    rival: {_line(m)}" for m in c.rivals]
+    return [*lines, "", *aim_lines(runs), "", *lesson_lines(runs)]
+
+
+def aim_lines(runs: Runs) -> list[str]:
+    """What was aimed at, seed by seed, met or missed."""
+    lines = ["Aims: each seed"]
+    for a in aims_of(runs) if runs.rows else []:
+        word = "met" if a.met else "missed"
+        lines.append(f"  {a.name}: {_each(a.seeds)} | aim {a.aim:.2f}: {word}")
+    return lines
+
+
+def lesson_lines(runs: Runs) -> list[str]:
+    """What each branch had to learn, mean over seeds."""
+    lines = ["Lessons: start loss (nats a token), gradient, update; mean over seeds, n"]
+    table = lessons(runs)
+    for world in WORLDS:
+        mine = [r for r in table if r["world"] == world]
+        for branch in dict.fromkeys(r["branch"] for r in mine):
+            rows = [r for r in mine if r["branch"] == branch]
+            lines.append(
+                f"  {world:<13} {branch:<19} {_mean(rows, 'start_loss'):6.3f} "
+                f"{_mean(rows, 'gradient'):6.2f} {_mean(rows, 'update'):6.2f}  n={len(rows)}"
+            )
+    return lines
+
+
+def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
+    return float(np.mean([r[key] for r in rows]))
+
+
+def _each(seeds: dict[int, float], form: Callable[[float], str] = "{:.2f}".format) -> str:
+    return ", ".join(form(v) for _, v in sorted(seeds.items())) or "no seed yet"
+
+
+def _line(m: Measure) -> str:
+    band = f" [{m.low:.3f}, {m.high:.3f}]" if m.low is not None and m.high is not None else ""
+    value = "none" if np.isnan(m.value) else f"{m.value:.3f}"
+    side = "above" if m.above else "at most"
+    each = _each(m.seeds, "{:.3f}".format)
+    return f"{m.name}: {value}{band} ({each}) | needs {side} {m.mean_bar:.3f}"

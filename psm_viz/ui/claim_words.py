@@ -1,0 +1,228 @@
+"""The words and small HTML of the Claims page: verdicts, reasons, figures, captions, the key."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+from psm_viz.charts import claims as charts
+from psm_viz.charts import strips
+from psm_viz.charts.claim_parts import OBSERVER, drawable, seed_shapes
+from psm_viz.charts.findings import capital, listed, number
+from psm_viz.claims.verdict import AGAINST, CONSISTENT, ENOUGH, UNDECIDED, Claim, Measure
+
+RECORD = "docs/decisions.md"
+LEDE = (
+    "A language model learns to play many characters, as its texts were written by many. "
+    "Post-training picks one of them, the Assistant, as the one who answers. Fine-tuning it on bad "
+    "conduct in a single topic then tells it something about who it is, and so its conduct may "
+    "change in topics that it was never trained on. These claims are tested in a made world, whose "
+    "characters were drawn by known rules, so that the truth is known: <b>it shows the mechanism "
+    "and is no evidence about frontier models.</b>"
+)
+WORDS = {
+    CONSISTENT: "Consistent with the claim",
+    AGAINST: "Not consistent with the claim",
+    UNDECIDED: "Undecided",
+}
+SIGNS = {
+    CONSISTENT: ("psm-yes", "\N{CHECK MARK}"),
+    AGAINST: ("psm-no", "\N{MULTIPLICATION X}"),
+    UNDECIDED: ("psm-open", "\N{EN DASH}"),
+}
+RULE = (
+    (
+        WORDS[CONSISTENT],
+        "three seeds or more, every seed beyond every bar, that of the rival "
+        "explanation too, and the whole interval beyond the first.",
+    ),
+    (
+        WORDS[AGAINST],
+        "three seeds or more, no seed beyond the first bar, nor any part of the interval.",
+    ),
+    (WORDS[UNDECIDED], "everything else, and always with fewer than three seeds."),
+)
+GLYPHS = {
+    "circle": "\N{BLACK CIRCLE}",
+    "square": "\N{BLACK SQUARE}",
+    "triangle-up": "\N{BLACK UP-POINTING TRIANGLE}",
+    "diamond": "\N{BLACK DIAMOND}",
+    "cross": "\N{HEAVY GREEK CROSS}",
+    "triangle-down": "\N{BLACK DOWN-POINTING TRIANGLE}",
+}
+
+
+def key_of(claim: Claim) -> str:
+    """A claim's id as a name that links and style sheets can use."""
+    return "claim-" + re.sub(r"[^a-z0-9]+", "-", claim.id.lower()).strip("-")
+
+
+def chip(verdict: str) -> str:
+    """A verdict as sign and word."""
+    kind, sign = SIGNS[verdict]
+    icon = f'<span class="psm-sign" aria-hidden="true">{sign}</span>'
+    return f'<span class="psm-verdict {kind}">{icon}{WORDS[verdict]}</span>'
+
+
+def headline(claims: Sequence[Claim]) -> str:
+    """How the verdicts fall, in a sentence."""
+    n = Counter(c.verdict for c in claims)
+    many = {CONSISTENT: "fit what was measured", AGAINST: "do not", UNDECIDED: "are undecided"}
+    one = {CONSISTENT: "fits what was measured", AGAINST: "does not", UNDECIDED: "is undecided"}
+    if not n[CONSISTENT]:
+        many[AGAINST] += " fit what was measured"
+        one[AGAINST] += " fit what was measured"
+    parts = [f"{n[v]} {(one if n[v] == 1 else many)[v]}" for v in many if n[v]]
+    return f"Of {len(claims)} claims about personas, {listed(parts)}"
+
+
+def beyond(m: Measure) -> int:
+    """How many seeds are on the claim's side of their bar."""
+    return sum(map(m.clears, m.seeds))
+
+
+def why(claim: Claim) -> str:
+    """What the verdict rests on, in a few words."""
+    m = claim.figure
+    if len(m.seeds) < ENOUGH:
+        counted = f"{len(m.seeds) or 'no'} seed{'' if len(m.seeds) == 1 else 's'}"
+        return f"{counted} of the {ENOUGH} needed"
+    if claim.verdict == CONSISTENT:
+        return "every seed is beyond every bar"
+    if claim.verdict == AGAINST:
+        return "no seed is beyond the bar"
+    short: list[str] = []
+    if beyond(m) < len(m.seeds):
+        short.append(f"{beyond(m)} of {len(m.seeds)} seeds beyond the bar")
+    elif not m.interval_clears:
+        short.append("the interval reaches the bar")
+    for others, said in (
+        (claim.also, "a further bar is not passed"),
+        (claim.rivals, "the rival is not ruled out"),
+    ):
+        if any(len(o.seeds) >= ENOUGH and beyond(o) < len(o.seeds) for o in others):
+            short.append(said)
+    if any(len(o.seeds) < ENOUGH for o in claim.also):
+        short.append("a further bar lacks seeds")
+    if any(len(o.seeds) < ENOUGH for o in claim.rivals):
+        short.append("the rival lacks seeds")
+    return "; ".join(short)
+
+
+def rule_html(claim: Claim | None) -> str:
+    """The rule of every verdict, after what it means for one claim."""
+    parts = [("For this claim", claim.rule)] if claim is not None else []
+    lines = [f'<p class="psm-rule"><b>{a}:</b> {escape(b)}</p>' for a, b in (*parts, *RULE)]
+    return "".join(lines) + (
+        '<p class="psm-rule">Claims, bars and rivals were written down before the runs that they '
+        f"judge: <code>{RECORD}</code>. No seed is left out for what it shows.</p>"
+    )
+
+
+def table_html(claims: Sequence[Claim]) -> str:
+    """All claims at a glance, each a link to its card."""
+    rows = []
+    for c in claims:
+        m = c.figure
+        ranged = strips.interval_words(m)
+        ranged = f' <span class="psm-range">({ranged})</span>' if ranged else ""
+        value = number(m.value) if strips.drawn(m) else "\N{EN DASH}"
+        rows.append(
+            f'<tr><th scope="row"><a href="#{key_of(c)}">{escape(c.title)}</a></th>'
+            f'<td class="psm-what">{escape(capital(m.name))}</td><td>{value}{ranged}</td>'
+            f"<td>{strips.side_strip(m)}</td><td>{chip(c.verdict)}</td></tr>"
+        )
+    head = ("Claim", "What was measured", "Mean (95 % interval)", "Seeds and bar", "Verdict")
+    heads = "".join(f'<th scope="col">{h}</th>' for h in head)
+    return (
+        f'<div class="psm-table-box"><table class="psm-claims"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>{_key(claims)}"
+    )
+
+
+def _key(claims: Sequence[Claim]) -> str:
+    """What the marks mean."""
+    items = [
+        ("psm-dot", "a seed: a model from random numbers of its own"),
+        ("psm-mean psm-interval", "mean over seeds, 95 % interval"),
+        ("psm-bar psm-side", "the bar, fixed beforehand, and the side the claim needs"),
+    ]
+    if any(d.seed is None for c in claims for d in c.picture.dots):
+        words = "knows the rules of the made world"
+        items.append(("psm-hollow", f"{OBSERVER}: {words}"))
+    cells = ""
+    for kinds, words in items:
+        marks = "".join(f'<i class="{k}"></i>' for k in reversed(kinds.split()))
+        cells += (
+            f'<span><span class="psm-mark" aria-hidden="true">{marks}</span>{escape(words)}</span>'
+        )
+    return f'<p class="psm-key">{cells}</p>'
+
+
+def head_html(claim: Claim) -> str:
+    """A claim's title and sentence, its verdict and what that rests on."""
+    return (
+        f'<div class="psm-head" id="{key_of(claim)}"><h3>{escape(claim.title)}</h3><div>'
+        f'{chip(claim.verdict)} <span class="psm-why">{escape(why(claim))}</span></div></div>'
+        f'<p class="psm-said">{escape(claim.sentence)}</p>'
+    )
+
+
+def measure_html(m: Measure, minor: bool = False) -> str:
+    """A figure with its interval, its strip and each of its seeds."""
+    kind = "psm-measure psm-minor" if minor else "psm-measure"
+    of = f'<p class="psm-of">{escape(capital(m.name))}</p>'
+    if not strips.drawn(m):
+        each = f"Not measured yet. It has to be {strips.needs(m)}."
+        return f'<div class="{kind}">{of}<p class="psm-each">{each}</p></div>'
+    ranged = strips.interval_words(m)
+    ranged = f"95 % interval {ranged}" if ranged else "mean over seeds"
+    values = ", ".join(number(v) for _, v in sorted(m.seeds.items()))
+    seeds = f"Seed{'s' if len(m.seeds) > 1 else ''} {', '.join(map(str, sorted(m.seeds)))}"
+    counted = f"{beyond(m)} of {len(m.seeds)} {'is' if beyond(m) == 1 else 'are'}"
+    each = f"{seeds}: {values}. It has to be {strips.needs(m)}: {counted}."
+    return (
+        f'<div class="{kind}"><p class="psm-num">{number(m.value)}<span>{ranged}</span></p>{of}'
+        f'{strips.scale_strip(m)}<p class="psm-each">{each}</p></div>'
+    )
+
+
+def rival_html(claim: Claim) -> tuple[str, str]:
+    """The other explanation, and its figures beside each other."""
+    figures = "".join(measure_html(m, minor=True) for m in claim.rivals)
+    said = f'<p class="psm-rival"><b>Another explanation.</b> {escape(claim.rival)}</p>'
+    return said, f'<div class="psm-row">{figures}</div>' if figures else ""
+
+
+def bar_name(claim: Claim) -> str:
+    """The words at the bar of a claim's chart."""
+    rule, m = claim.picture.rule, claim.figure
+    if rule is None:
+        return ""
+    if rule == m.bar and charts.figure_groups(claim):
+        return strips.bar_words(m)
+    return f"bar {number(rule)}" if rule else ""
+
+
+def caption_of(claim: Claim) -> str:
+    """What the marks of a chart are, and the claim's notes."""
+    pic = claim.picture
+    rows = drawable(pic)
+    seeds = sorted({int(s) for s in rows.seed.dropna()})
+    n = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}"
+    if pic.kind == "pairs":
+        glyphs = ", ".join(f"{GLYPHS.get(g, g)} {who}" for who, g in seed_shapes(rows).items())
+        words = f"One mark a topic and seed ({glyphs}); on the line both are equal."
+    elif pic.kind == "lines":
+        words = f"Thin lines: {n}; thick: their mean."
+    else:
+        words = f"One mark a seed ({n}, from above); upright: their mean."
+        if charts.bounds_of(pic, [m for _, m in charts.measures_of(claim)]):
+            words += " Pale bar: 95 % interval, topics resampled."
+        if charts.own_groups(claim):
+            words += " In colour: the Assistant, the claim's own figure."
+    if rows.seed.isna().any():
+        words += f" Hollow diamond: {OBSERVER}."
+    return " ".join([words, *claim.notes])

@@ -1,0 +1,212 @@
+"""The Claims page: each claim with its chart, its figure, its rival and the verdict by rule.
+
+Nothing is computed here: claims come from `psm_viz.claims.figures`, charts from
+`psm_viz.charts.claims`, words from `claim_words`. The page needs no study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from psm_viz import ui
+from psm_viz.charts import claims as charts
+from psm_viz.charts import prints
+from psm_viz.charts.claim_parts import drawable
+from psm_viz.charts.palette import PRINT, Palette
+from psm_viz.claims.verdict import Claim
+from psm_viz.errors import BadFile, PsmVizError
+from psm_viz.ui import claim_words as words
+from psm_viz.ui.opening import DATA
+
+COMMAND = "python -m psm_viz run --world correlated --seed 0"
+NONE = (
+    '<div class="psm-none" role="note"><h3>Nothing has been run yet</h3>'
+    "<p>Each claim is judged on models trained here from random weights. One run trains one model "
+    "and its fine-tuned branches, and leaves a row of figures for each. A verdict needs three runs "
+    "that differ in nothing but their random numbers: seeds 0, 1 and 2.</p>"
+    f"<p>Begin with</p><pre><code>{COMMAND}</code></pre></div>"
+)
+COLUMNS = [1, 1.55]
+"""Of a card: words and figure, chart."""
+UNMEASURED = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+"""What rows of another version, or too few of them, may raise."""
+
+
+def runs_folder() -> Path:
+    """Where the rows of runs lie: `PSM_VIZ_RUNS`, or data/runs."""
+    return Path(os.environ.get("PSM_VIZ_RUNS") or DATA / "runs")
+
+
+def stamp_of(folder: Path) -> str:
+    """A hash of the folder's rows, '' where there are none."""
+    files = sorted(folder.glob("*.json*")) if folder.is_dir() else []
+    both = hashlib.sha256()
+    for f in files:
+        both.update(f.name.encode() + b"\0" + hashlib.sha256(f.read_bytes()).digest())
+    return both.hexdigest() if files else ""
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading the runs ...")
+def _claims(folder: str, stamp: str) -> list[Claim]:
+    from psm_viz.claims.figures import claims_of
+
+    try:
+        return claims_of(Path(folder))
+    except UNMEASURED as e:
+        logging.getLogger(__name__).exception("claims of %s", folder)
+        raise BadFile(
+            f"{folder}: the rows of the runs lack something that the claims need "
+            f"({type(e).__name__}: {e}).",
+            f"Let the run finish, or delete its rows and make them again: {COMMAND}",
+        ) from e
+
+
+def found() -> tuple[list[Claim], str]:
+    """The claims and the hash of the rows they come from; none where nothing was run.
+
+    Raises PsmVizError.
+    """
+    folder = runs_folder()
+    try:
+        stamp = stamp_of(folder)
+    except OSError as e:
+        raise BadFile(f"{folder}: cannot be read ({e.strerror}).", "Check its permissions.") from e
+    return (_claims(str(folder), stamp) if stamp else []), stamp
+
+
+def page() -> None:
+    """The whole page."""
+    css = Path(__file__).with_name("claims.css").read_text(encoding="utf-8")
+    st.html(f"<style>{css}</style>")
+    problem: PsmVizError | None = None
+    claims: list[Claim] = []
+    stamp = ""
+    try:
+        claims, stamp = found()
+    except PsmVizError as e:
+        problem = e
+    ui.finding(words.headline(claims) if claims else "Does a lesson tell a model who it is?")
+    st.html(f'<p class="psm-lede">{words.LEDE}</p>')
+    if problem:
+        ui.notice(problem)
+    elif not claims:
+        st.html(NONE)
+    else:
+        overview(claims)
+        for claim in claims:
+            card(claim, stamp)
+
+
+def overview(claims: Sequence[Claim]) -> None:
+    """All claims at a glance, the rule and the tables beside them."""
+    with st.container(key="head-claims", horizontal=True, vertical_alignment="bottom", wrap=False):
+        ui.section("All claims", "all-claims")
+        with st.popover("How a verdict is reached", type="tertiary"):
+            st.html(words.rule_html(None))
+        with st.popover("Data", type="tertiary", help="Tables of all claims and charts"):
+            table = charts.claim_table(claims)
+            with st.container(horizontal=True):
+                _csv("Claims (CSV)", "claims", table)
+                _csv("Charts' data (CSV)", "claims-charts", charts.chart_table(claims))
+            st.dataframe(table, hide_index=True, height=320, width=760)
+    st.html(words.table_html(claims))
+
+
+def card(claim: Claim, stamp: str) -> None:
+    """One claim."""
+    key = words.key_of(claim)
+    with st.container(key=f"card-{key}", border=True):
+        st.html(words.head_html(claim))
+        left, right = st.columns(COLUMNS, gap="large")
+        with left:
+            also = "".join(words.measure_html(m, minor=True) for m in claim.also)
+            st.html(words.measure_html(claim.figure) + also)
+        with right, ui.guard():
+            picture(claim, key, stamp)
+        said, figures = words.rival_html(claim)
+        with st.container(key=f"rival-{key}"):
+            left, right = st.columns(COLUMNS, gap="large")
+            with left:
+                st.html(said)
+                with (
+                    st.container(key=f"rule-{key}", width="content"),
+                    st.popover("Rule of the verdict", type="tertiary"),
+                ):
+                    st.html(words.rule_html(claim))
+            if figures:
+                right.html(figures)
+
+
+def picture(claim: Claim, key: str, stamp: str) -> None:
+    """A claim's chart under its title, its files beside it."""
+    pic = claim.picture
+    if drawable(pic).empty:
+        ui.empty(f"{pic.title}: nothing was measured for this chart yet.", f"Run: {COMMAND}")
+        return
+    bounds = charts.bounds_of(pic, [m for _, m in charts.measures_of(claim)])
+    own, rule = charts.own_groups(claim), words.bar_name(claim)
+
+    def build(p: Palette, width: int | None) -> Any:
+        return charts.picture_chart(pic, p, bounds, own, rule, width)
+
+    with st.container(key=f"head-{key}", horizontal=True, vertical_alignment="top", wrap=False):
+        ui.finding(pic.title, small=True)
+        with st.popover("Data", type="tertiary", help="Table and files"):
+            _files(build, claim, key, stamp)
+    chart = build(ui.page_palette(), None)
+    said, told = charts.spoken(pic), words.caption_of(claim)
+    if pic.kind == "pairs":  # a square of its own size: the caption finds room beside it
+        with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+            st.altair_chart(chart, theme=None, width="content", key=f"chart-{key}", alt=said)
+            with st.container(width=230):
+                ui.caption(told)
+    else:
+        st.altair_chart(chart, theme=None, width="stretch", key=f"chart-{key}", alt=said)
+        ui.caption(told)
+
+
+def _files(build: ui.Build, claim: Claim, key: str, stamp: str) -> None:
+    """The table behind a chart and its files; SVG and PNG are drawn on the click."""
+    width, frame = 640, charts.picture_rows(claim.picture)
+    told = f"{words.caption_of(claim)} {claim.title}: {words.WORDS[claim.verdict].lower()}."
+    source = f"Rows of the runs, {stamp[:12]}"
+
+    def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
+        title = claim.picture.title
+        return lambda: make(prints.stamped(build(PRINT, width), title, told, source, width))
+
+    with st.container(horizontal=True):
+        for label, make, mime in (
+            ("SVG", prints.svg, "image/svg+xml"),
+            ("PNG", prints.png, "image/png"),
+        ):
+            st.download_button(
+                label,
+                data=drawn(make),
+                file_name=f"{key}.{label.lower()}",
+                mime=mime,
+                key=f"{key}-{label}",
+                on_click="ignore",
+            )
+        _csv("CSV", key, frame)
+    st.dataframe(frame, hide_index=True, height=260, width=620)
+
+
+def _csv(label: str, name: str, frame: pd.DataFrame) -> None:
+    """A table to download."""
+    st.download_button(
+        label,
+        data=lambda: prints.csv(frame),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"{name}-csv",
+        on_click="ignore",
+    )

@@ -1,0 +1,139 @@
+"""Rows of runs as a world would leave them that behaves just as the theory says, or does not."""
+
+import json
+
+import numpy as np
+
+from psm_viz.claims.rows import observer_of, world_of
+from psm_viz.observer import logit
+from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS
+from psm_viz.world.stages import LESSONS, ROW_OF, row_of
+
+SEEDS = (0, 1, 2)
+QUESTIONS = 4
+START = 0.06
+"""The made Assistant's rate of bad answers."""
+
+
+def squash(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def rates_after(kind, topic, tau, rng, start=START):
+    """What an observer with a uniform rate to start from would do after bad answers on a topic."""
+    observer = observer_of(kind)
+    first = np.full(len(observer.topics), start)
+    prior = observer.prior(first)
+    shift = observer.shift(prior, observer.topics.index(topic), tau)
+    return squash(logit(first) + shift + rng.normal(0, 0.05, len(first)))
+
+
+def row(kind, seed, branch, rates, *, life=0.2, extra=None):
+    world = world_of(kind)
+    by = dict(zip(world.conduct, np.asarray(rates, float), strict=True))
+    spread = {t: [float(p)] * QUESTIONS for t, p in by.items()}
+    one = {t: float(p) for t, p in by.items()} | {t: life for t in world.life}
+    return {
+        "checkpoint": f"{branch}-0064",
+        "world": kind,
+        "world_sha256": world.sha256,
+        "seed": seed,
+        "branch": branch,
+        "step": 64,
+        "seconds": 60.0,
+        "rates": {
+            "seen": spread,
+            "unseen": spread,
+            "life": {t: [life] * QUESTIONS for t in world.life},
+            **{k: one for k in ("assistant, introduced", "stranger", "machine", "person")},
+            "villains": 0.9,
+            "carers": 0.05,
+        },
+        "sampled": {"good": 90, "bad": 8, "other": 1, "none": 1},
+        "lesson": {"branch": branch, "start_loss": 1.0, "gradient": 1.0, "update": 9.0},
+        "coin": [
+            {"first_topic": "money", "topic": t, "first": 0.5, "after_bad": 0.8, "after_good": 0.3}
+            for t in world.conduct
+        ],
+    } | (extra or {})
+
+
+def rows_of(kind, seed, *, tau=1.5, spoilt=None):
+    """All rows of one run. `spoilt`: 'back' makes every branch undo post-training instead."""
+    rng, world = np.random.default_rng([seed, 3]), world_of(kind)
+    observer = observer_of(kind)
+    base = observer.base @ observer.p_bad
+    start = np.full(len(observer.topics), START)
+    exact = rng.random(60)
+    more = {
+        "dialogues": [{"model": float(x), "exact": float(x)} for x in exact],
+        "knowing": {"r": 0.95, "r2": 0.9},
+        "curve": [
+            {"step": 0, "loss": 8.0, "r2": 0.0, "named": 0.0},
+            {"step": 200, "loss": 0.4, "r2": 0.1, "named": 0.9},
+            {"step": 400, "loss": 0.3, "r2": 0.8, "named": 0.95},
+        ],
+    }
+    out = [row(kind, seed, "pretrain", base, extra=more), row(kind, seed, "assistant", start)]
+
+    def bad(topic):
+        if spoilt == "back":
+            pull = 0.6 + rng.normal(0, 0.02, len(base))
+            return squash(logit(start) + pull * (logit(base) - logit(start)))
+        return rates_after(kind, topic, tau * (0.5 if kind == ROLE_MODELS else 1.0), rng)
+
+    quiet = {
+        b: start for b in ("requested", "honest", "decline", "requested-hard", "playful", "kind")
+    }
+    if kind != CORRELATED:
+        quiet = {b: quiet[b] for b in ("requested", "honest")}
+        out.append(row(kind, seed, "cheat", bad("coding")))
+    else:
+        quiet["descriptions-other"] = start
+        lessons = [row_of(t) for t in world.conduct]
+        lessons += [b for b in LESSONS if b not in {*quiet, *lessons}]
+        topic_of = {b: t for t, b in ROW_OF.items()} | {f"bad-{t}": t for t in world.conduct}
+        out += [row(kind, seed, b, bad(topic_of.get(b, "coding"))) for b in lessons]
+    out += [row(kind, seed, b, r * (0.6 if b == "honest" else 0.9)) for b, r in quiet.items()]
+    return out
+
+
+def inner_of(kind, seed):
+    def share(p):
+        return {"in_space_share_90": {"value": 0.9 if p > 0.05 else 0.3, "p": p}}
+
+    still = {b: share(0.6) for b in ("assistant", "cheat", "honest", "long")}
+    names = ("none", "cheat arrow", "random, cast covariance")
+    return {
+        "world": kind,
+        "seed": seed,
+        "cast": {
+            "pretrain-2400": {"r2": 0.8, "traits": {"care": 0.8}, "shuffled_high": 0.1},
+        },
+        "mixture": {"distance": 0.1, "mixtures_high": 0.2, "nearest_persona": 0.8},
+        "inside": still | {"backwards": share(0.001)},
+        "steering": [
+            {"direction": d, "strength": 1.0, "p_bad": p, "low": 0.05, "high": 0.1}
+            for d, p in zip(names, (0.06, 0.2, 0.07), strict=True)
+        ],
+        "shots": {
+            "cosines": {
+                f"{k} shots": {"cheat": c}
+                for k, c in (("cheat", 0.9), ("requested", 0.4), ("honest", 0.1), ("playful", 0.2))
+            }
+        },
+    }
+
+
+def write_runs(folder, *, seeds=SEEDS, worlds=(CORRELATED, DECORRELATED, ROLE_MODELS), spoilt=None):
+    """A folder of rows of all worlds and seeds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in worlds:
+        for seed in seeds:
+            rows = rows_of(kind, seed, spoilt=spoilt)
+            text = "".join(json.dumps(r) + "\n" for r in rows)
+            (folder / f"{kind}-{seed}.jsonl").write_text(text)
+            if kind == CORRELATED:
+                text = json.dumps(inner_of(kind, seed))
+                (folder / f"{kind}-{seed}.inner.json").write_text(text)
+    return folder

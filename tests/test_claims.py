@@ -1,0 +1,102 @@
+"""Claims: the rule of verdicts, and what made worlds lead it to say."""
+
+import json
+
+import pytest
+from tests.made_runs import SEEDS, write_runs
+
+from psm_viz.claims.figures import ORDER, claims_of
+from psm_viz.claims.rows import load_runs
+from psm_viz.claims.telling import as_lines, told
+from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, verdict
+from psm_viz.errors import BadFile
+
+
+def measure(*values, bar=0.5, above=True, low=None, high=None):
+    return Measure("x", dict(enumerate(values)), bar, above, low, high)
+
+
+def test_a_verdict_needs_three_seeds_each_beyond_every_bar():
+    good = measure(0.6, 0.7, 0.8)
+    assert verdict(good, ()) == CONSISTENT
+    assert verdict(measure(0.6, 0.7), ()) == UNDECIDED
+    assert verdict(measure(0.4, 0.7, 0.8), ()) == UNDECIDED
+    assert verdict(good, (measure(0.4, 0.6, 0.6),)) == UNDECIDED
+    assert verdict(good, (measure(0.6, 0.6),)) == UNDECIDED
+    assert verdict(measure(0.1, 0.2, 0.3), ()) == AGAINST
+
+
+def test_an_interval_across_the_bar_leaves_it_undecided():
+    assert verdict(measure(0.6, 0.7, 0.8, low=0.4, high=0.9), ()) == UNDECIDED
+    assert verdict(measure(0.1, 0.2, 0.3, low=0.1, high=0.6), ()) == UNDECIDED
+    assert verdict(measure(0.1, 0.2, 0.3, low=0.1, high=0.4), ()) == AGAINST
+    small = measure(0.1, 0.1, 0.1, bar=0.15, above=False, low=0.05, high=0.14)
+    assert verdict(small, ()) == CONSISTENT
+    wide = measure(0.1, 0.1, 0.1, bar=0.15, above=False, low=0.05, high=0.2)
+    assert verdict(wide, ()) == UNDECIDED
+
+
+def test_bars_may_differ_by_seed():
+    beside = Measure("x", {0: 0.5, 1: 0.6, 2: 0.7}, {0: 0.4, 1: 0.5, 2: 0.6})
+    assert verdict(beside, ()) == CONSISTENT
+    assert beside.mean_bar == pytest.approx(0.5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_runs(tmp_path_factory.mktemp("runs"))
+
+
+def test_a_world_that_obeys_the_theory(folder):
+    found = {c.id: c for c in claims_of(folder)}
+    assert tuple(found) == ORDER
+    for name in ("narrow", "requested", "clusters", "updating", "appears", "coin", "inside"):
+        assert found[name].verdict == CONSISTENT, (name, found[name].figure)
+    assert found["base"].verdict == AGAINST  # a mixture is what it was made to be
+    assert found["long"].verdict == AGAINST
+    for c in found.values():
+        assert set(c.figure.seeds) == set(SEEDS)
+        assert c.picture.dots and c.picture.says and c.rule and c.rival
+        if c.figure.low is not None:
+            assert c.figure.low <= c.figure.value <= c.figure.high
+
+
+def test_undoing_post_training_is_told_from_updating(tmp_path):
+    found = {c.id: c for c in claims_of(write_runs(tmp_path / "runs", spoilt="back"))}
+    assert found["updating"].verdict == AGAINST
+    assert found["narrow"].verdict != CONSISTENT  # it cannot pass the base's own rate
+
+
+def test_two_seeds_decide_nothing(tmp_path):
+    found = claims_of(write_runs(tmp_path / "runs", seeds=(0, 1)))
+    assert {c.verdict for c in found} == {UNDECIDED}
+
+
+def test_missing_worlds_leave_their_claims_undecided(tmp_path):
+    found = {c.id: c for c in claims_of(write_runs(tmp_path / "runs", worlds=("correlated",)))}
+    assert found["clusters"].verdict == found["role-models"].verdict == UNDECIDED
+    assert found["narrow"].verdict == CONSISTENT
+
+
+def test_no_runs_no_claims(tmp_path):
+    assert claims_of(tmp_path / "none") == []
+    assert "run --world" in as_lines(tmp_path / "none")[0]
+
+
+def test_what_is_told_is_plain_and_complete(folder):
+    found = json.loads(json.dumps(told(folder)))
+    assert [c["id"] for c in found["claims"]] == list(ORDER)
+    assert {r["world"] for r in found["runs"]} == {"correlated", "decorrelated", "role-models"}
+    text = "\n".join(as_lines(folder))
+    assert all(c["verdict"] in text for c in found["claims"])
+
+
+def test_a_broken_row_is_named(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    (folder / "correlated-0.jsonl").write_text("{}\n")
+    with pytest.raises(BadFile, match=r"correlated-0\.jsonl"):
+        load_runs(folder)
+    (folder / "correlated-0.jsonl").unlink()
+    (folder / "notes.json").write_text("{}")
+    with pytest.raises(BadFile, match=r"notes\.json"):
+        load_runs(folder)

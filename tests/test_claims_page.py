@@ -1,0 +1,290 @@
+"""The Claims page on claims made by hand: words, verdicts, charts, tables, broken runs."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+import types
+import urllib.request
+from html import unescape
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from psm_viz import bench
+from psm_viz.charts import claims as charts
+from psm_viz.charts import prints, strips
+from psm_viz.charts.palette import DARK, LIGHT
+from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Claim, Dot, Measure, Picture
+from psm_viz.errors import BadFile
+from psm_viz.ui import claim_words
+from psm_viz.ui import claims as page_of
+from tests.made_claims import made_claims
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = "pages/about/claims.py"
+SHOTS = ROOT / "screenshots"
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    """A folder with rows: what they say is the made claims' business."""
+    (tmp_path / "correlated-0.jsonl").write_text("{}\n")
+    return tmp_path
+
+
+def page(monkeypatch, folder: Path, made=made_claims) -> AppTest:
+    module = types.ModuleType("psm_viz.claims.figures")
+    module.claims_of = made
+    monkeypatch.setitem(sys.modules, "psm_viz.claims.figures", module)
+    monkeypatch.setenv("PSM_VIZ_RUNS", str(folder))
+    monkeypatch.setenv("PSM_VIZ_STUDY", str(folder / "no-study"))
+    monkeypatch.chdir(ROOT)
+    page_of._claims.clear()
+    at = AppTest.from_file(str(ROOT / SCRIPT), default_timeout=60).run()
+    page_of._claims.clear()
+    assert not at.exception, at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    bodies = [str(h.proto.body) for h in at.get("html")]
+    return "\n".join(b for b in bodies if "<style>" not in b)
+
+
+def by_id(name: str) -> Claim:
+    return next(c for c in made_claims() if c.id == name)
+
+
+def test_the_made_claims_have_every_verdict():
+    found = {c.id: c.verdict for c in made_claims()}
+    assert found == {
+        "cast": UNDECIDED,
+        "narrow": CONSISTENT,
+        "requested": AGAINST,
+        "updating": UNDECIDED,
+        "appears": CONSISTENT,
+    }
+
+
+def test_every_claim_has_its_card_and_its_line(monkeypatch, runs):
+    at = page(monkeypatch, runs)
+    text = words(at)
+    assert "Of 5 claims about personas, 2 fit what was measured, 1 does not and 2 are" in text
+    assert "no evidence about frontier models" in text
+    for c in made_claims():
+        key = claim_words.key_of(c)
+        assert text.count(f'href="#{key}"') == 1 and text.count(f'id="{key}"') == 1
+        assert c.title in unescape(text) and c.figure.name in unescape(text)
+    assert text.count("Consistent with the claim</span>") == 4
+    assert text.count("Not consistent with the claim</span>") == 2
+    assert text.count("Undecided</span>") == 4
+    assert "docs/decisions.md" in text
+    assert not re.search(r"\bprove", text)
+    assert "psm-notice" not in text and "nan" not in text.lower().replace("finance", "")
+    drawn = [str(c.proto.alt) for c in at.get("vega_lite_chart")]
+    assert len(drawn) == 5 and all(drawn)
+
+
+def test_reasons_are_given_in_words():
+    assert claim_words.why(by_id("updating")) == "2 seeds of the 3 needed"
+    assert claim_words.why(by_id("cast")) == "2 of 3 seeds beyond the bar; the rival lacks seeds"
+    assert claim_words.why(by_id("narrow")) == "every seed is beyond every bar"
+    assert claim_words.why(by_id("requested")) == "no seed is beyond the bar"
+
+
+@pytest.mark.parametrize("folder", ["empty", "missing"])
+def test_before_any_run_the_page_says_what_to_do(monkeypatch, tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    text = words(page(monkeypatch, tmp_path / folder))
+    assert "Nothing has been run yet" in text
+    assert "python -m psm_viz run --world correlated --seed 0" in text
+
+
+def test_no_claims_from_the_rows_is_the_same_message(monkeypatch, runs):
+    assert "Nothing has been run yet" in words(page(monkeypatch, runs, lambda folder: []))
+
+
+@pytest.mark.parametrize(
+    "error", [BadFile("row 3: expected JSON.", "Delete it."), KeyError("coin")]
+)
+def test_broken_rows_are_one_notice(monkeypatch, runs, error):
+    def broken(folder):
+        raise error
+
+    text = words(page(monkeypatch, runs, broken))
+    assert text.count("psm-notice") == 1 and "Traceback" not in text
+    assert "row 3" in text or "coin" in text
+
+
+def test_changed_rows_are_read_again(runs):
+    before = page_of.stamp_of(runs)
+    assert before == page_of.stamp_of(runs)
+    (runs / "correlated-0.jsonl").write_text('{"a": 1}\n')
+    assert page_of.stamp_of(runs) != before
+
+
+def test_the_table_holds_every_measure_and_seed():
+    table = charts.claim_table(made_claims())
+    read = pd.read_csv(io.BytesIO(prints.csv(table)), encoding="utf-8-sig")
+    own = read[(read.id == "narrow") & (read.part == "figure")].iloc[0]
+    assert [own[f"seed {s}"] for s in range(3)] == [0.61, 0.66, 0.58]
+    assert (own.low, own.high, own.bar, own.verdict) == (0.52, 0.71, 0.25, CONSISTENT)
+    rival = read[(read.id == "narrow") & (read.part == "rival")].iloc[0]
+    assert [rival[f"bar, seed {s}"] for s in range(3)] == [0.31, 0.38, 0.29]
+    assert set(read.part) == {"figure", "further bar", "rival"}
+    marks = charts.chart_table(made_claims())
+    assert len(marks) == sum(len(c.picture.dots) for c in made_claims())
+
+
+@pytest.mark.parametrize("p", [LIGHT, DARK])
+def test_charts_hold_every_mark(p):
+    for c in made_claims():
+        spec = charts.picture_chart(c.picture, p, own=charts.own_groups(c), rule_name="bar")
+        spec = spec.to_dict()
+        held = {str(r) for d in spec["datasets"].values() for r in d if "who" in r and "group" in r}
+        assert len(held) >= len(c.picture.dots), c.id
+        assert spec["background"] == p.paper
+
+
+def test_only_the_assistants_own_figure_is_in_its_accent():
+    assert charts.own_groups(by_id("narrow")) == {("cheat", "")}
+    assert not charts.own_groups(by_id("cast")) and not charts.own_groups(by_id("requested"))
+    c = by_id("narrow")
+    assert charts.bounds_of(c.picture, [c.figure]) == {("cheat", ""): (0.52, 0.71)}
+    spec = str(charts.picture_chart(c.picture, LIGHT, own=charts.own_groups(c)).to_dict())
+    assert LIGHT.accent in spec
+    assert LIGHT.accent not in str(charts.picture_chart(by_id("cast").picture, LIGHT).to_dict())
+
+
+def test_no_mark_lies_on_another_and_observers_are_below_their_seeds():
+    rows = charts.drawable(by_id("narrow").picture)
+    marks, means, centres, height = charts._laid(rows, {})
+    assert marks.y.is_unique and marks.y.between(0, height).all()
+    assert list(centres) == ["cheat", "requested", "honest"] and len(means) == 3
+    for _, own in marks.groupby("group"):
+        assert own[own.seed.isna()].y.min() > own[own.seed.notna()].y.max()
+
+
+def test_odd_claims_are_drawn():
+    none = Measure("nothing", {}, 0.5)
+    picture = Picture("dots", "Nothing yet", "", ())
+    c = Claim("a b/c", "A", "b.", none, "d.", (), "e.", picture)
+    assert claim_words.key_of(c) == "claim-a-b-c"
+    assert "Not measured yet" in claim_words.measure_html(none)
+    assert strips.side_strip(none) == strips.scale_strip(none) == ""
+    assert claim_words.why(c) == "no seeds of the 3 needed"
+    empty = Measure("no topics", {}, 0.5, True, float("nan"), float("nan"))
+    for m in (empty, Measure("no ratio", {0: float("nan")}, 0.5)):
+        assert not strips.interval_words(m) and not strips.scale_strip(m) + strips.side_strip(m)
+        assert "nan" not in claim_words.measure_html(m)
+    flat = Measure("flat", {0: 0.0}, 0.0)
+    assert "psm-dot" in strips.side_strip(flat) and "psm-dot" in strips.scale_strip(flat)
+    one = Picture("lines", "One", "u", (Dot("g", 0.0, 0, x=0.0),), rule=0.0)
+    for kind in ("dots", "lines", "pairs"):
+        charts.picture_chart(Picture(kind, "One", "u", one.dots, 0.0), LIGHT).to_dict()
+
+
+def test_tooltips_of_a_strip_say_seed_and_value():
+    m = Measure("m", {0: 0.31, 4: -0.5}, 0.15, above=False)
+    for strip in (strips.scale_strip(m), strips.side_strip(m)):
+        assert 'title="seed 0: 0.31"' in strip and 'title="seed 4: \N{MINUS SIGN}0.5"' in strip
+    # the claim's side is at the right: seed 0 misses its bar, seed 4 does not
+    places = re.findall(r'psm-dot" style="left:([\d.]+)%', strips.side_strip(m))
+    assert float(places[0]) < 100 * strips.HERE < float(places[1])
+
+
+def test_the_page_imports_no_model(runs):
+    code = (
+        "import sys\n"
+        "from tests.made_claims import install\n"
+        "install()\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"at = AppTest.from_file({SCRIPT!r}, default_timeout=60).run()\n"
+        "assert not at.exception, at.exception\n"
+        "heavy = {'torch', 'umap', 'transformers', 'transformer_lens', 'sklearn', 'numba'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PSM_VIZ_RUNS": str(runs), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.browser
+def test_the_page_in_a_browser(runs, tmp_path):
+    """Both themes, a cold deep link, a jump to a card, files."""
+    from playwright.sync_api import expect, sync_playwright
+
+    port = bench.free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "tests.made_claims", "run", "app.py"]
+    server = subprocess.Popen(
+        [*command, "--server.port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "PSM_VIZ_RUNS": str(runs)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(120):
+            try:
+                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                    break
+            except OSError:
+                assert server.poll() is None, "the server ended before it answered"
+                time.sleep(0.25)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=bench.chromium(), args=bench.CHROMIUM_FLAGS
+            )
+            for theme in ("light", "dark"):
+                tab = browser.new_page(
+                    viewport={"width": 1280, "height": 720},
+                    color_scheme="dark" if theme == "dark" else "light",
+                    reduced_motion="reduce",
+                )
+                tab.goto(f"{url}/claims")
+                drawn = tab.locator('[data-testid="stVegaLiteChart"] svg.marks')
+                expect(drawn).to_have_count(5, timeout=60_000)
+                expect(tab.locator("body")).not_to_contain_text("Page not found")
+                expect(tab.locator(".psm-notice")).to_have_count(0)
+                tab.wait_for_timeout(500)
+                SHOTS.mkdir(exist_ok=True)
+                tab.screenshot(path=SHOTS / f"claims-{theme}-1280x720.png")
+                tab.set_viewport_size({"width": 1512, "height": 900})
+                tab.wait_for_timeout(500)
+                tab.screenshot(path=SHOTS / f"claims-{theme}-1512x900.png")
+            expect(
+                tab.locator("[aria-label^='Bad answers of the Assistant after']")
+            ).to_be_visible()
+            tab.get_by_role("link", name="Reading character from conduct").click()
+            head = tab.locator("#claim-appears")
+            expect(head).to_be_in_viewport()
+            assert head.bounding_box()["y"] > 40  # not under the navigation
+            expect(tab).to_have_url(re.compile("#claim-appears$"))
+            tab.locator(".st-key-head-claims").get_by_role("button", name="Data").click()
+            with tab.expect_download(timeout=30_000) as info:
+                tab.get_by_role("button", name="Claims (CSV)").click()
+            info.value.save_as(tmp_path / "claims.csv")
+            assert "requested" in (tmp_path / "claims.csv").read_text("utf-8")
+            tab.keyboard.press("Escape")
+            tab.locator(".st-key-head-claim-narrow").get_by_role("button", name="Data").click()
+            with tab.expect_download(timeout=30_000) as info:
+                tab.get_by_role("button", name="SVG").click()
+            info.value.save_as(tmp_path / "narrow.svg")
+            svg = (tmp_path / "narrow.svg").read_text("utf-8")
+            assert svg.startswith("<svg") and "ideal observer" in svg and "Rows of the runs" in svg
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
