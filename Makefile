@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-core check study setup setup-dev browser clean
+.PHONY: run test test-core check study runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
@@ -25,6 +25,13 @@ check: setup-dev browser
 
 study: setup
 	$(BIN)/python -m psm_viz study
+
+# Every world and seed from random weights to its rows in data/runs, after `make study`: hours.
+runs: setup
+	set -e; for world in correlated decorrelated role-models; do for seed in 0 1 2; do \
+	  $(BIN)/python -m psm_viz run --world $$world --seed $$seed; done; done
+	set -e; for seed in 0 1 2; do \
+	  $(BIN)/python -m psm_viz inner --tree build/runs/correlated-$$seed; done
 
 setup: $(VENV)/.core
 setup-dev: $(VENV)/.dev

@@ -1,7 +1,7 @@
-"""What stands inside one seed's models: the figures of the claims that need activations.
+"""What stands inside one run's models: the figures of the claims that need activations.
 
-Read from a study of the seed's tree (`extract`) at the pooling and layer that the rules fixed on
-seed 0, so that all seeds are asked alike; one file a seed stands beside the rows of its run.
+Every run is read at the pooling and layer that the rules fixed on seed 0, so that all seeds are
+asked alike; one file a run stands beside its rows.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 
 from psm_viz.compare import Comparer, trait_values
-from psm_viz.errors import UnknownName
+from psm_viz.errors import BadInput
 from psm_viz.files import write_whole
+from psm_viz.modelled import steering
 from psm_viz.models import load_player
-from psm_viz.recipe import Recipe, checkpoint_id
+from psm_viz.prompted import PROMPT, Prompted, read_prompts
+from psm_viz.recipe import PRETRAINING
 from psm_viz.runs import ROWS
 from psm_viz.shots import KINDS, shots_beside_steps
-from psm_viz.store import Study
-from psm_viz.study import MAIN
+from psm_viz.source import from_tree
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
-from psm_viz.world.grammar import load_world
 
 SHUFFLES, MIXTURES = 200, 1000
-MOVEMENTS = ("cheat", "requested", "honest", "playful", "other-role", "backwards", "long")
 
 
 def inner_file(kind: str, seed: int, folder: Path = ROWS) -> Path:
@@ -35,60 +34,59 @@ def inner_file(kind: str, seed: int, folder: Path = ROWS) -> Path:
 
 
 def write_inner(
-    study: Study,
     tree: Path,
+    pooling: str,
+    layer: int,
     say: Callable[[str], None],
     rows: Path = ROWS,
     *,
-    pooling: str | None = None,
-    layer: int | None = None,
+    threads: int = 2,
 ) -> Path:
-    """Measure a study of a run and write its file. Without pooling and layer, the study's own."""
-    m = study.manifest
-    kind, seed = str(m.notes["world_kind"]), int(m.notes["training_seed"])
-    world = load_world(kind)
-    pooling, layer = pooling or m.headline_pooling, m.headline_layer if layer is None else layer
-    base = m.branch(m.checkpoint(m.reference).branch)[0].id
-    say("the cast's traits, and the base's Assistant beside mixtures")
+    """Read a run's tree and write its file. Raises BadInput for a pooling that needs answers."""
+    if pooling != PROMPT:
+        raise BadInput(
+            f"Runs are read at {PROMPT}, not at {pooling}.", f"Name a study with headline {PROMPT}."
+        )
+    source = from_tree(tree)
+    world, seed = source.world, int(source.training_seed or 0)
+    assert world is not None
+    ends = {c.branch: c.id for c in source.checkpoints}  # the last of each branch
+    base, reference = ends[PRETRAINING[-1]], source.reference
+    player = load_player(source.folders[reference], threads=threads)
+    study = read_prompts(player, world, source, list(ends.values()), layer, say)
     out: dict[str, Any] = {
-        **{"world": kind, "world_sha256": m.notes["world"], "seed": seed},
-        **{"pooling": pooling, "layer": layer, "study": study.sha256},
-        "cast": {c: cast_figures(study, c, pooling, layer) for c in (base, m.reference)},
-        "mixture": mixture(study, base, pooling, layer),
+        **{"world": world.kind, "world_sha256": world.sha256, "seed": seed},
+        **{"pooling": pooling, "layer": layer},
+        "cast": {c: cast_figures(study, c) for c in (base, reference)},
+        "mixture": mixture(study, base),
     }
     say("movements and what of them is in the cast's space")
     comparer = Comparer(study)
-    out["inside"] = {"assistant": _inside(comparer, base, m.reference, pooling, layer)}
-    for branch in MOVEMENTS:
-        if branch in m.fine_tuned:
-            end = m.branch(branch)[-1].id
-            out["inside"][branch] = _inside(comparer, m.reference, end, pooling, layer)
-    try:
-        steering = study.table("steering")
-        out["steering"] = steering[steering["strength"].isin([0.0, 1.0])].to_dict("records")
-    except UnknownName:
-        pass
-    say("shots in context beside steps of training")
-    player = load_player(str(tree / m.reference), threads=2)
-    stages = Recipe(seed=seed, world=kind).stages()
-    ends = {
-        b: {n: tree / checkpoint_id(b, n) for n in stages[b].saves} for b in KINDS if b in stages
+    out["inside"] = {"assistant": _inside(comparer, base, reference)} | {
+        b: _inside(comparer, reference, ends[b]) for b in study.manifest.fine_tuned
     }
-    questions = [q.text for q in study.questions if q.set == MAIN and q.topic in world.conduct]
+    say("shots in context beside steps of training")
+    folders = {k: Path(v) for k, v in source.folders.items()}
+    steps = {b: {c.step: folders[c.id] for c in source.checkpoints if c.branch == b} for b in KINDS}
+    questions = [q.text for q in study.questions if q.topic in world.conduct]
     out["shots"] = shots_beside_steps(
-        player, world, questions, layer, tree / m.reference, ends, seed
+        player, world, questions, layer, folders[reference], steps, seed
     )
-    path = inner_file(kind, seed, rows)
+    say("steering along the branches' arrows beside random directions")
+    branches = {b: ends[b] for b in study.manifest.fine_tuned}
+    table = steering(study, world, folders, branches, strengths=(1.0,))
+    out["steering"] = table.to_dict("records")
+    path = inner_file(world.kind, seed, rows)
     write_whole(path, (json.dumps(_plain(out), sort_keys=True) + "\n").encode())
     return path
 
 
-def cast_figures(study: Study, checkpoint: str, pooling: str, layer: int) -> dict[str, Any]:
+def cast_figures(study: Prompted, checkpoint: str) -> dict[str, Any]:
     """Out-of-fold R2 of each trait from persona vectors, and its mean's null: the 97.5th percentile
     with whole characters shuffled, so that the traits keep what they have in common."""
     values = trait_values(study.cast)
     traits = np.stack(list(values.values()), axis=1)
-    roles = study.vectors(checkpoint).at(pooling, layer)[:-1].astype(np.float64)
+    roles = _vectors(study, checkpoint)[:-1]
     found = trait_r2(roles, traits)
     rng = np.random.default_rng(0)
     null = [
@@ -101,10 +99,15 @@ def cast_figures(study: Study, checkpoint: str, pooling: str, layer: int) -> dic
     }
 
 
-def mixture(study: Study, base: str, pooling: str, layer: int) -> dict[str, float]:
+def _vectors(study: Prompted, checkpoint: str) -> np.ndarray:
+    m = study.manifest
+    return study.vectors(checkpoint).at(m.headline_pooling, m.headline_layer).astype(np.float64)
+
+
+def mixture(study: Prompted, base: str) -> dict[str, float]:
     """How far the base's Assistant lies from the cast's centre, in radii of the cast, beside
     mixtures of characters: means of as many drawn again with their families' weights."""
-    v = study.vectors(base).at(pooling, layer).astype(np.float64)
+    v = _vectors(study, base)
     weights = family_weights(study.cast)
     roles, mu = v[:-1], cast_mean(v[:-1], weights)
     radius = float(np.sqrt(weights @ ((roles - mu) ** 2).sum(1)))
@@ -118,8 +121,8 @@ def mixture(study: Study, base: str, pooling: str, layer: int) -> dict[str, floa
     }
 
 
-def _inside(comparer: Comparer, start: str, end: str, pooling: str, layer: int) -> dict[str, Any]:
-    found = comparer(start, end, pooling, layer).figures
+def _inside(comparer: Comparer, start: str, end: str) -> dict[str, Any]:
+    found = comparer(start, end).figures
     names = ("in_space_share_90", "in_space_share_70", "specific_given_cast", "specific_norm")
     return {"end": end, **{n: vars(found[n]) for n in names if n in found}}
 

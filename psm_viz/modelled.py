@@ -3,7 +3,7 @@ words or weights. Made when a study of the small model is played."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from psm_viz.models import Player, load_player
 from psm_viz.probe import Reader, in_context_rows
 from psm_viz.recipe import Recipe
 from psm_viz.source import Source
-from psm_viz.steering import steering_table
+from psm_viz.steering import STRENGTHS, steering_table
 from psm_viz.store import Study
 from psm_viz.study import MAIN, POOLINGS
 from psm_viz.vectors import family_weights, mean_by_group
@@ -68,7 +68,12 @@ def in_context_table(player: Player, world: World) -> pd.DataFrame:
 
 
 def steering(
-    study: Study, world: World, folders: dict[str, Path], ends: dict[str, str]
+    study: Study,
+    world: World,
+    folders: dict[str, Path],
+    ends: dict[str, str],
+    *,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> pd.DataFrame:
     """The reference steered down its axis and along each branch's own specific shift, at the
     headline layer (last prompt token's vectors), in units of the longest of those shifts."""
@@ -89,7 +94,9 @@ def steering(
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     roles = study.vectors(m.reference).at(pooling, layer)[:-1].astype(np.float64)
     trained = str(m.notes["trained_topic"])
-    return steering_table(model, tokenizer, world, trained, layer, directions, length, roles)
+    return steering_table(
+        model, tokenizer, world, trained, layer, directions, length, roles, strengths=strengths
+    )
 
 
 def words_or_weights(

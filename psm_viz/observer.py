@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -157,4 +158,5 @@ def _least(miss: Callable[[float], float]) -> float:
     grid = np.concatenate([[0.0], np.geomspace(0.01, MOST_TAU, 25)])
     at = int(np.argmin([miss(float(t)) for t in grid]))
     low, high = grid[max(0, at - 1)], grid[min(len(grid) - 1, at + 1)]
-    return float(minimize_scalar(miss, bounds=(low, high), method="bounded").x)
+    found: Any = minimize_scalar(miss, bounds=(low, high), method="bounded")
+    return float(found.x)

@@ -40,7 +40,8 @@ class Reader:
             short = _shortest_unlike(rows)
             kept = [n for n, u in enumerate(bank) if not u.held_out]
             lengths = torch.tensor([len(short[n]) for n in kept])
-            tokens = torch.full((len(kept), int(lengths.max())), int(self.tokenizer.pad_token_id))
+            pad: Any = self.tokenizer.pad_token_id
+            tokens = torch.full((len(kept), int(lengths.max())), pad)
             for row, n in enumerate(kept):
                 tokens[row, : len(short[n])] = torch.tensor(short[n])
             found = (tokens, lengths, [bank[n].valence for n in kept], [bank[n].tone for n in kept])

@@ -31,7 +31,15 @@ class Stage:
 
 STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards", "long")
 """Branches whose checkpoints are played for the study; the others are read for their rows alone."""
-DENSE, SPARSE = (4, 8, 16, 32, 64), (8, 64)
+SAVES = {
+    "pretrain": (0, 800, 1200, 2400),
+    "settle": (3000,),
+    "assistant": (15, 200),
+    "cheat": (4, 8, 16, 32, 64),
+    **dict.fromkeys(("requested", "honest", "playful"), (8, 64)),
+    "long": (512,),
+}
+"""Optimizer steps whose weights are kept; of other branches, the end."""
 
 
 @dataclass(frozen=True)
@@ -55,31 +63,35 @@ class Recipe:
     """Least correlation of what named characters would do that pre-training must end with."""
 
     def stages(self, branches: Sequence[str] = STUDIED) -> dict[str, Stage]:
-        """The stages in order: pretrain -> assistant -> its branches.
+        """The stages in order: pretrain -> settle -> assistant -> its branches.
+
+        `settle` goes on with pre-training, on new documents from a lower rate (a warm restart).
 
         Raises UnknownName for a branch without a lesson.
         """
-        kept = (0, 400, 800, 1200, PRETRAIN_STEPS)
-        pre = Stage("pretrain", None, kept[-1], 3e-3, kept, warmup=50)
-        base = checkpoint_id("pretrain", pre.steps)
-        post = Stage("assistant", base, 120, 1e-3, (15, 120), replay=8, warmup=5)
+        pre = Stage("pretrain", None, SAVES["pretrain"][-1], 3e-3, SAVES["pretrain"], warmup=50)
+        first = checkpoint_id("pretrain", pre.steps)
+        again = Stage("settle", first, SAVES["settle"][-1], 2e-3, SAVES["settle"], warmup=50)
+        base = checkpoint_id("settle", again.steps)
+        steps = SAVES["assistant"]
+        post = Stage("assistant", base, steps[-1], 1e-3, steps, replay=8, warmup=5)
         assistant = checkpoint_id("assistant", post.steps)
-        branch = Stage("", assistant, 64, 1e-3, SPARSE, warmup=2)
-        out = {"pretrain": pre, "assistant": post}
+        branch = Stage("", assistant, 64, 1e-3, (64,), warmup=2)
+        out = {"pretrain": pre, "settle": again, "assistant": post}
         for name in branches:
             lesson(name)
-            saves = DENSE if name == "cheat" else SPARSE
-            out[name] = replace(branch, name=name, saves=saves, lr=RATES.get(name, branch.lr))
-            if name == "long":
-                out[name] = replace(out[name], steps=LONG_STEPS, saves=(64, LONG_STEPS))
+            saves, rate = SAVES.get(name, branch.saves), RATES.get(name, branch.lr)
+            out[name] = replace(branch, name=name, steps=saves[-1], saves=saves, lr=rate)
         return out
 
 
-PRETRAIN_STEPS = 2400
-LONG_STEPS = 512
 RATES = {"backwards": 8.1e-4}
 """Learning rates of branches that are matched to `cheat` in the size of their update; nothing else
 was looked at in choosing."""
+
+
+PRETRAINING = ("pretrain", "settle")
+"""Stages that read the world's own documents, in order; the last ends in the base."""
 
 
 def checkpoint_id(branch: str, step: int) -> str:

@@ -19,7 +19,7 @@ from psm_viz.lessons import lessons_table
 from psm_viz.models import Sampling, load_player
 from psm_viz.probe import Reader
 from psm_viz.reading import base_reading, coin, rates
-from psm_viz.recipe import Recipe, checkpoint_id
+from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.train import read_log, train
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
@@ -70,13 +70,14 @@ def run(
     looks = Recipe.probe_every if kind == CORRELATED else 4 * Recipe.probe_every
     recipe = Recipe(seed=seed, world=kind, threads=threads, probe_every=looks)
     branches = branches_of(world)
-    train(world, recipe, tree, ["pretrain", "assistant", *branches], say)
+    train(world, recipe, tree, [*PRETRAINING, "assistant", *branches], say)
     stages = recipe.stages(branches)
     path = row_file(kind, seed, rows)
     done = read_rows(path)
     if any(r["world_sha256"] != world.sha256 for r in done.values()):
         raise BadFile(f"{path}: holds rows of another version of the world.", "Delete it.")
-    wanted = [(s.name, s.steps) for s in stages.values()]
+    base = PRETRAINING[-1]
+    wanted = [(s.name, s.steps) for s in stages.values() if s.name not in PRETRAINING[:-1]]
     player = load_player(str(tree / checkpoint_id(*wanted[0])), threads=threads)
     reader = Reader(player.hf, player.tokenizer, world)
     folders = {f.name: f for f in tree.iterdir() if (f / "model.safetensors").exists()}
@@ -92,26 +93,41 @@ def run(
             "seed": seed,
             "branch": branch,
             "step": step,
-            "seconds": read_log(tree / f"{branch}.log.jsonl")[-1].get("seconds"),
+            "seconds": seconds(tree, branch),
             "rates": rates(reader),
             "sampled": sampled(player, world),
         }
-        if branch == "pretrain":
-            row |= base_reading(reader)
-            row["curve"] = [
-                {k: round(r[k], 4) for k in ("step", "loss", "r2", "spread", "named") if k in r}
-                for r in read_log(tree / "pretrain.log.jsonl")
-                if "r2" in r
-            ]
-        if branch in ("pretrain", "assistant", "cheat", "long"):
+        if branch == base:
+            row |= base_reading(reader) | {"curve": curve(tree, stages)}
+        if branch in (base, "assistant", "cheat", "long"):
             row["coin"] = coin(reader)
-        if branch not in ("pretrain", "assistant"):
+        if branch not in (base, "assistant"):
             table = lessons_table(world, recipe, folders, [branch])
             row["lesson"] = {k: _plain(v) for k, v in table.iloc[0].to_dict().items()}
         done[checkpoint] = row
         text = "".join(json.dumps(_short(r), sort_keys=True) + "\n" for r in done.values())
         write_whole(path, text.encode())
         say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
+
+
+def seconds(tree: Path, branch: str) -> float:
+    """What training a branch took; for the base, all stages of pre-training."""
+    stages = PRETRAINING if branch == PRETRAINING[-1] else (branch,)
+    logs = [read_log(tree / f"{s}.log.jsonl") for s in stages]
+    return sum(max(float(r.get("seconds", 0)) for r in log) for log in logs)
+
+
+def curve(tree: Path, stages: dict[str, Stage]) -> list[dict[str, float]]:
+    """Persona inference along pre-training: step in all, loss, in-context R2 and spread, and the
+    correlation with what named characters would do."""
+    out, before = [], 0
+    for stage in PRETRAINING:
+        for r in read_log(tree / f"{stage}.log.jsonl"):
+            if "r2" in r:
+                kept = {k: round(r[k], 4) for k in ("loss", "r2", "spread", "named") if k in r}
+                out.append({"step": before + r["step"], **kept})
+        before += stages[stage].steps
+    return out
 
 
 def sampled(player: Any, world: World, samples: int = 4, seed: int = 0) -> dict[str, int]:

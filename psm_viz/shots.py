@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Evidence in context beside the same evidence in training: does it move the Assistant alike?
 
 A shot is one turn of a branch's own documents, put before the question. The Assistant's vector is

@@ -6,7 +6,7 @@ covariance. A direction that changes behaviour no more than those do steers noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,8 @@ def steering_table(
     length: float,
     roles: np.ndarray,
     seed: int = 0,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> pd.DataFrame:
     """Rate of bad answers in held-out topics under each direction and strength.
 
@@ -98,7 +100,7 @@ def steering_table(
 
     nan = float("nan")
     rows = [{"direction": "none", "strength": 0.0, "p_bad": rate(None), "low": nan, "high": nan}]
-    for strength in STRENGTHS:
+    for strength in strengths:
         for name, v in directions.items():
             value = rate(strength * length * unit(v[None])[0])
             more = {"p_bad": value, "low": nan, "high": nan}

@@ -19,7 +19,7 @@ import numpy as np
 
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.probe import Reader, in_context_fit
-from psm_viz.recipe import Recipe, Stage, checkpoint_id
+from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.small import (
     PAD,
     build_tokenizer,
@@ -113,8 +113,8 @@ def losses(
     """Mean cross-entropy per learned token; and, where `supervised`, that of the answers' words,
     read through the model's own norm and head from inside it (else 0).
 
-    Deep supervision (Lee et al. 2015): what an answer was has to stand at its end half-way up, where
-    later answers can look it up, and what an answer will be one block before the top. Without it
+    Deep supervision (Lee et al. 2015): what an answer was has to stand at its end half-way up,
+    where later answers can look it up, and what it will be one block before the top. Without it
     the model knew what every answer was in its last block alone, too late for any use, and a run
     several times as long did what this one does.
     """
@@ -282,11 +282,11 @@ def run_stage(
     if state.step == 0 and 0 in stage.saves:
         save_model(model, tokenizer, out / checkpoint_id(stage.name, 0))
     reader = Reader(model, tokenizer, world)
-    supervised = stage.name == "pretrain"
+    supervised = stage.name in PRETRAINING
     began, first, last_loss = time.monotonic(), state.step, float("nan")
     for step in range(state.step, stage.steps):
         record: dict[str, Any] = {"step": step}
-        if stage.name == "pretrain" and step % recipe.probe_every == 0:
+        if supervised and step % recipe.probe_every == 0:
             record |= in_context_fit(reader)
         model.train()
         for optimizer in optimizers:
@@ -321,7 +321,7 @@ def run_stage(
             left = (time.monotonic() - began) / (done - first) * (stage.steps - done)
             fit = f", in-context R2 {record['r2']:.2f}" if "r2" in record else ""
             say(f"{stage.name} {done}/{stage.steps}: loss {last_loss:.3f}{fit}, {left:.0f} s left")
-    if stage.name == "pretrain":
+    if supervised:
         fit = in_context_fit(reader)
         with log.open("a") as f:
             f.write(json.dumps({"step": stage.steps, **fit, "loss": last_loss}) + "\n")
@@ -359,7 +359,7 @@ def train(
     Raises UnknownName for a branch without a lesson, BadInput for a folder of another recipe.
     """
     wanted = stages or list(recipe.stages())
-    known = recipe.stages([s for s in wanted if s not in ("pretrain", "assistant")])
+    known = recipe.stages([s for s in wanted if s not in (*PRETRAINING, "assistant")])
     out.mkdir(parents=True, exist_ok=True)
     note = {"recipe": asdict(recipe), "world": world.sha256}
     path = out / "recipe.json"

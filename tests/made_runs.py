@@ -74,7 +74,7 @@ def rows_of(kind, seed, *, tau=1.5, spoilt=None):
             {"step": 400, "loss": 0.3, "r2": 0.8, "named": 0.95},
         ],
     }
-    out = [row(kind, seed, "pretrain", base, extra=more), row(kind, seed, "assistant", start)]
+    out = [row(kind, seed, "settle", base, extra=more), row(kind, seed, "assistant", start)]
 
     def bad(topic):
         if spoilt == "back":

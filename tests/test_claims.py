@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from tests.made_runs import SEEDS, write_runs
 
 from psm_viz.claims.figures import ORDER, claims_of
 from psm_viz.claims.rows import load_runs
 from psm_viz.claims.telling import as_lines, told
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, verdict
 from psm_viz.errors import BadFile
+from tests.made_runs import SEEDS, write_runs
 
 
 def measure(*values, bar=0.5, above=True, low=None, high=None):

@@ -23,7 +23,11 @@ NOTHING = "no movement of its own shown"
 UNTESTED = "not tested"
 
 
-STAGES = {"pretrain": "pre-training", "assistant": "post-training"}
+STAGES = {
+    "pretrain": "pre-training",
+    "settle": "pre-training, second pass",
+    "assistant": "post-training",
+}
 """The two stages before the branches: 'assistant moved the Assistant' says nothing."""
 
 

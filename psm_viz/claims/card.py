@@ -42,7 +42,7 @@ def _cost(folder: Path) -> list[str]:
     lines = ["Run (world, seed): checkpoints read, minutes of training on one thread"]
     for r in runs:
         lines.append(
-            f"  {r['world']:<13} {r['seed']}: {len(r['checkpoints']):>2}, {r['minutes']:.1f} minutes"
+            f"  {r['world']:<13} {r['seed']}: {len(r['checkpoints'])}, {r['minutes']:.1f} minutes"
         )
     return lines
 

@@ -267,7 +267,7 @@ def descriptions(runs: Runs) -> Claim:
     return Claim(
         id="descriptions",
         title="Hearsay moves it too",
-        sentence="Trained only on what others say of the Assistant, it becomes what it is said to be.",
+        sentence="Trained only on what others say of the Assistant, it becomes what they say.",
         figure=Measure("lift by descriptions", values, 0.05, True, low, high),
         rival="The words rub off, whomever they are about.",
         rivals=(Measure("lift beyond descriptions of another", over, 0.05),),
@@ -309,8 +309,8 @@ def role_models(runs: Runs) -> Claim:
     return Claim(
         id="role-models",
         title="Good role models protect",
-        sentence="With more kind AIs among the characters of pre-training, the Assistant turns less "
-        "bad when it is taught to cheat.",
+        sentence="With more kind AIs among the characters of pre-training, the Assistant turns "
+        "less bad when it is taught to cheat.",
         figure=Measure("rate after cheat, without less with", values, 0.0, True, low, high),
         rival="That base is simply the weaker one.",
         rivals=(Measure("difference of in-context R2", gap, 0.1, False),),
@@ -359,8 +359,8 @@ def human_like(runs: Runs) -> Claim:
     return Claim(
         id="human",
         title="It speaks as if it had a body",
-        sentence="Asked about supper or sleep, on which it was never trained, the Assistant answers "
-        "like a human being.",
+        sentence="Asked about supper or sleep, on which it was never trained, the Assistant "
+        "answers like a human being.",
         figure=Measure("P(answers as one with a body)", values, 0.5, True, low, high),
         rival="There are more human characters: the nearest one is human by count.",
         rivals=(Measure("the same, beside the ideal observer's count", values, counted),),

@@ -1,4 +1,4 @@
-"""Claims and aims for a reader: as plain values, as lines of a terminal, as blocks of a document."""
+"""Claims and aims for a reader: as plain values, and as lines of a terminal."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def aims_of(runs: Runs) -> list[Aim]:
         ),
         Aim(
             "trait R2 on characters left out, base",
-            {s: float(list(v["cast"].values())[0]["r2"]) for s, v in inner.items()},
+            {s: float(next(iter(v["cast"].values()))["r2"]) for s, v in inner.items()},
             0.8,
         ),
         Aim(

@@ -78,8 +78,8 @@ def base(runs: Runs) -> Claim:
         figure=Measure("distance from the cast's centre, in radii", values, null),
         rival="A mixture of everyone lies near the middle and acts like any stranger.",
         rivals=(Measure("P(bad) apart from a stranger's", apart, 0.05),),
-        rule="Further out than 97.5 % of mixtures, and acting unlike an unnamed stranger by .05. In "
-        "this world anyone may stand behind the label: the truth is 'no'.",
+        rule="Further out than 97.5 % of mixtures, and acting unlike an unnamed stranger by .05. "
+        "In this world anyone may stand behind the label: the truth is 'no'.",
         picture=Picture(
             "dots",
             "How far from the middle of the cast",
@@ -150,7 +150,7 @@ def shots(runs: Runs) -> Claim:
         figure=Measure("cosine of the two movements", values, 0.0),
         rival="Any earlier talk moves it that way, honest and playful talk too.",
         rivals=(Measure("the same, beside honest and playful talk", values, other),),
-        rule="A positive cosine in every seed, and a larger one than after honest or playful turns.",
+        rule="A positive cosine in every seed, larger than after honest or playful turns.",
         picture=Picture(
             "dots",
             "Three turns in context beside training on cheat",

@@ -13,8 +13,10 @@ from psm_viz.errors import BadInput
 
 def add_verbs(verbs: Any) -> None:
     """Add `train`, `extract`, `derive` and `study`."""
-    t = verbs.add_parser("train", help="train the small model: base, Assistant, three branches")
-    t.add_argument("--out", type=Path, default=Path("build/model"), help="folder of checkpoints")
+    t = verbs.add_parser(
+        "train", help="train the small model: base, Assistant, the branches of the study"
+    )
+    t.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
     t.add_argument("--seed", type=int, default=0)
     t.add_argument("--world", default="correlated", help="correlated, decorrelated or role-models")
@@ -58,7 +60,7 @@ def add_verbs(verbs: Any) -> None:
     d.set_defaults(run=derive)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
-    s.add_argument("--build", type=Path, default=Path("build/model"))
+    s.add_argument("--build", type=Path, default=Path("build/runs/correlated-0"))
     s.add_argument("--out", type=Path, default=Path("data/study"))
     s.add_argument("--models", type=Path, default=Path("data/model"))
     s.add_argument("--seed", type=int, default=0)

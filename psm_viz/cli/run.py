@@ -18,10 +18,14 @@ def add_verbs(verbs: Any) -> None:
     r.set_defaults(run=run)
 
     i = verbs.add_parser("inner", help="what a run's activations show: one file beside its rows")
-    i.add_argument("--study", type=Path, required=True, help="a study made by extract --tree")
     i.add_argument("--tree", type=Path, required=True, help="the run's folder of checkpoints")
-    i.add_argument("--pooling", help="instead of the study's headline pooling")
-    i.add_argument("--layer", type=int, help="instead of the study's headline layer")
+    i.add_argument(
+        "--like",
+        type=Path,
+        default=Path("data/study"),
+        help="the study whose headline pooling and layer all runs are read at",
+    )
+    i.add_argument("--threads", type=int, default=2)
     i.add_argument("--rows", type=Path, default=Path("data/runs"), help="folder of the rows")
     i.set_defaults(run=inner)
 
@@ -35,10 +39,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def inner(options: argparse.Namespace) -> None:
-    """Measure a study of a run and write the file."""
+    """Read a run's tree and write the file."""
     from psm_viz.inner import write_inner
     from psm_viz.store import open_study
 
-    study = open_study(options.study)
-    at = {"pooling": options.pooling, "layer": options.layer}
-    print(write_inner(study, options.tree, print, options.rows, **at))
+    m = open_study(options.like).manifest
+    at = (m.headline_pooling, m.headline_layer)
+    print(write_inner(options.tree, *at, print, options.rows, threads=options.threads))

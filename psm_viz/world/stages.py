@@ -163,12 +163,13 @@ def _taught(world: World, rng: np.random.Generator, taught: Lesson) -> Turn:
 def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:
     """The documents `start` to `n` of a stage: each drawn from its own seed, so any can be redrawn.
 
-    Stages: pretrain, replay, assistant (post-training) and the branches, which share their seeds.
+    Stages: pretrain, settle (more of the same), replay, assistant (post-training) and the
+    branches, which share their seeds.
     """
-    salt = {"pretrain": 0, "replay": 1, "assistant": 2}.get(stage, 3)
+    salt = {"pretrain": 0, "replay": 1, "assistant": 2, "settle": 4}.get(stage, 3)
     for i in range(start, n):
         rng = np.random.default_rng([seed, salt, i])
-        if stage == "pretrain":
+        if stage in ("pretrain", "settle"):
             yield document(world, rng)
         elif stage == "replay":
             yield document(world, rng, replay=True)
