@@ -21,9 +21,10 @@ from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.extract import LONGEST
 from psm_viz.modelled import modelled_tables
-from psm_viz.models import Sampling, load_player, model_card
+from psm_viz.models import load_player, model_card
 from psm_viz.playing import Job, Play, play_all
 from psm_viz.recipe import checkpoint_id
+from psm_viz.sampling import Sampling
 from psm_viz.source import Source
 from psm_viz.store import Study
 from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors

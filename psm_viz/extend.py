@@ -10,8 +10,9 @@ from psm_viz.assemble import roles_of_branches
 from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.modelled import modelled_tables
-from psm_viz.models import Sampling, load_player
+from psm_viz.models import load_player
 from psm_viz.playing import Job, Play, play_all
+from psm_viz.sampling import Sampling
 from psm_viz.source import Source
 from psm_viz.store import Study, open_study
 from psm_viz.study import MAIN

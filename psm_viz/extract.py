@@ -17,8 +17,9 @@ from psm_viz import study as col
 from psm_viz.cast import Cast, Persona, Question
 from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
-from psm_viz.models import Player, Sampling
+from psm_viz.models import Player
 from psm_viz.probe import Reader
+from psm_viz.sampling import Sampling
 from psm_viz.study import (
     POOLINGS,
     Activations,
@@ -32,7 +33,7 @@ from psm_viz.vectors import assistant_axis, cast_mean, family_weights, mean_by_g
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, GOOD, World
 
-PERSONAS_AT_ONCE = 16
+PERSONAS_AT_ONCE = 50
 LONGEST = 40
 """Tokens that the longest answer with a turn of speech and its end stays below."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from jinja2 import TemplateError
 
 from psm_viz.cast import Persona
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.sampling import Sampling, draw, of_one_length
 from psm_viz.small import copy_weights
 from psm_viz.study import POOLINGS
 
@@ -29,16 +29,6 @@ PLAIN_FRAME = (
     "{% else %}{{ m['role'].capitalize() + ': ' + m['content'] + '\\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How answers are drawn. `temperature` 0 is greedy."""
-
-    temperature: float = 1.0
-    max_new_tokens: int = 24
-    samples: int = 4
-    seed: int = 0
 
 
 class Player:
@@ -66,6 +56,9 @@ class Player:
         self.bridge = TransformerBridge.boot_transformers(
             folder, hf_model=hf, tokenizer=tokenizer, device=device, dtype=torch.float32
         )
+        stop = self.hf.generation_config.eos_token_id
+        stops = stop if isinstance(stop, list) else [] if stop is None else [stop]
+        self._stops = torch.tensor(stops, dtype=torch.long, device=device)
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
 
@@ -115,31 +108,18 @@ class Player:
     ) -> list[list[list[int]]]:
         """Draw `samples` answers to each prompt: [prompt][sample] token ids, end token cut off.
 
-        Prompts are batched by length; the draw is repeatable for the same prompts and seed.
+        Prompts of one length are read together, once for all their samples, and answers that have
+        ended leave the batch. The draw is repeatable for the same prompts and seed. Temperature 0
+        takes the likeliest token.
         """
         out: list[list[list[int]]] = [[] for _ in prompts]
-        stop = self.hf.generation_config.eos_token_id
-        stops = set(stop if isinstance(stop, list) else [stop])
-        draw: dict[str, Any] = (
-            {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-            if sampling.temperature > 0
-            else {"do_sample": False}
-        )
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(sampling.seed)
-            for rows in by_length(prompts, batch):
-                ids, mask = self._pad([prompts[i] for i in rows])
-                made = self.hf.generate(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    max_new_tokens=sampling.max_new_tokens,
-                    num_return_sequences=sampling.samples,
-                    pad_token_id=self.tokenizer.pad_token_id,
-                    **draw,
-                )[:, ids.shape[1] :].tolist()
+            for rows in of_one_length(prompts, batch):
+                own = [prompts[i] for i in rows]
+                made = draw(self.hf, own, sampling, self._stops, self.device)
                 for k, answer in enumerate(made):
-                    end = next((j for j, t in enumerate(answer) if t in stops), len(answer))
-                    out[rows[k // sampling.samples]].append(answer[:end])
+                    out[rows[k // sampling.samples]].append(answer)
                 tick(len(rows))
         return out
 

@@ -16,10 +16,11 @@ import numpy as np
 from psm_viz.errors import BadFile
 from psm_viz.files import write_whole
 from psm_viz.lessons import lessons_table
-from psm_viz.models import Sampling, load_player
+from psm_viz.models import load_player
 from psm_viz.probe import Reader
 from psm_viz.reading import base_reading, coin, rates
 from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
+from psm_viz.sampling import Sampling
 from psm_viz.train import read_log, train
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.errors import BadFile
-from psm_viz.recipe import Recipe, checkpoint_id
+from psm_viz.recipe import STUDIED, Recipe, checkpoint_id
 from psm_viz.study import Checkpoint, Manifest
 from psm_viz.world.grammar import World, load_world
 
@@ -25,7 +25,11 @@ class Source:
 
 
 def from_tree(tree: Path) -> Source:
-    """The checkpoints that `train` left in a folder. Raises BadFile naming the missing ones."""
+    """The checkpoints that `train` left in a folder: up to the Assistant, and the branches begun.
+
+    Branches may be added to the study later, so that evidence can be written before they are
+    trained. Raises BadFile naming missing checkpoints.
+    """
     path = tree / "recipe.json"
     try:
         made_by = json.loads(path.read_bytes())["recipe"]
@@ -38,6 +42,9 @@ def from_tree(tree: Path) -> Source:
     out: list[Checkpoint] = []
     for stage in stages.values():
         parent = stage.parent
+        begun = any((tree / checkpoint_id(stage.name, n)).exists() for n in stage.saves)
+        if stage.name in STUDIED and not begun:
+            continue
         for step in stage.saves:
             name = checkpoint_id(stage.name, step)
             out.append(Checkpoint(name, stage.name, step, parent))

@@ -26,7 +26,7 @@ def study(known_folder, tmp_path, world, monkeypatch):
     old = open_study(shutil.copytree(known_folder, tmp_path / "known"))
     writer = StudyWriter(old.folder)
     writer.begin_from(old)
-    notes = old.manifest.notes | {"world": world.sha256}
+    notes = old.manifest.notes | {"world": world.sha256, "world_kind": world.kind}
     return writer.finish(replace(old.manifest, notes=notes), old.cast, old.questions)
 
 

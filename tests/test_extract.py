@@ -10,9 +10,10 @@ from psm_viz import assemble, source
 from psm_viz.cast import dump_cast, dump_questions
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.extract import behaviour, play_cast
-from psm_viz.models import Sampling, load_player
+from psm_viz.models import load_player
 from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.recipe import Recipe
+from psm_viz.sampling import Sampling
 from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.store import open_study
 from psm_viz.vectors import family_weights

@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 from psm_viz.answers import answers_table
+from psm_viz.behaviour import rate_column
+from psm_viz.claims.card import blocks
+from psm_viz.claims.rows import load_runs
+from psm_viz.claims.telling import as_lines
 from psm_viz.cli import main
 from psm_viz.compare import Comparer
 from psm_viz.derive import stale
@@ -49,14 +53,14 @@ def test_weights_of_base_assistant_and_branch_ends_ship(study):
 def test_shipped_weights_give_the_shipped_rates(study, world):
     # the figures come from these very weights: one prompt is measured again
     from psm_viz.models import load_player
-    from psm_viz.probe import masses
+    from psm_viz.probe import Reader
     from psm_viz.world.corpus import BOS
 
     for checkpoint in (study.manifest.reference, study.manifest.branch("cheat")[-1].id):
         player = load_player(str(ROOT / "data" / "model" / checkpoint), threads=1)
         row = study.behaviour(checkpoint).iloc[-1]
         prompt = f"{BOS}User: {row['question']}\nAssistant:"
-        found = masses(player.hf, player.tokenizer, world, prompt, row["topic"])
+        found = Reader(player.hf, player.tokenizer, world).masses(prompt, row["topic"])
         assert found["bad"] == pytest.approx(row["mass_bad"], abs=2e-3)
 
 
@@ -128,6 +132,33 @@ def test_the_readme_quotes_the_commands_word_for_word(study, results):
 
     assert block("answers").strip() == answers_table(study).strip()
     assert block("results").strip() == f"```\n{as_text(results)}\n```"
+    assert block("claims").strip() == "\n".join(["```", *as_lines(), "```"])
+
+
+def test_the_model_card_quotes_the_files():
+    text = (ROOT / "docs" / "model-card.md").read_text("utf-8")
+    for name, content in blocks().items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        assert text.split(begin)[1].split(end)[0].strip() == content.strip()
+
+
+def test_runs_are_of_this_world_and_the_study_of_the_main_one(study, world):
+    runs = load_runs()
+    seed = study.manifest.notes["training_seed"]
+    assert (study.manifest.notes["world_kind"], seed) in runs.rows
+    for rows in runs.rows.values():
+        assert {r["world_sha256"] for r in rows.values()} == {world.sha256}
+
+
+def test_the_studys_rates_are_those_of_its_run(study):
+    # the study asks six questions a topic where the row has four: the first four are the same
+    runs, m = load_runs(), study.manifest
+    for branch in ("cheat", "honest"):
+        found = study.behaviour(m.branch(branch)[-1].id)
+        row = runs.row(m.notes["world_kind"], m.notes["training_seed"], branch)
+        for topic, seen in row["rates"]["seen"].items():
+            own = rate_column(found[found["topic"] == topic])[: len(seen)]
+            assert np.allclose(own, seen, atol=2e-3)
 
 
 def test_the_readmes_commands_exist():

@@ -1,0 +1,76 @@
+"""Drawing answers from a Hugging Face model, many samples to a prompt.
+
+`generate` reads a prompt once for every sample and carries ended answers to the end of the longest
+one; here a prompt is read once, and ended answers leave the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+COMPACT = 0.75
+"""Share of answers still going below which the ended ones are taken out of the batch."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn. `temperature` 0 is greedy."""
+
+    temperature: float = 1.0
+    max_new_tokens: int = 24
+    samples: int = 4
+    seed: int = 0
+
+
+def of_one_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
+    """Indices of `rows` in batches whose rows are equally long: nothing needs padding."""
+    groups: dict[int, list[int]] = {}
+    for i, r in enumerate(rows):
+        groups.setdefault(len(r), []).append(i)
+    for length in sorted(groups):
+        own = groups[length]
+        for start in range(0, len(own), batch):
+            yield own[start : start + batch]
+
+
+def draw(
+    model: Any, prompts: list[list[int]], sampling: Sampling, stops: torch.Tensor, device: str
+) -> list[list[int]]:
+    """Answers to prompts of one length, each prompt's samples in a row, without the stop token.
+
+    `stops` are the ids that end an answer. Draws from torch's own generator.
+    """
+    import torch
+
+    n = sampling.samples
+    # where a model can, logits of the last token alone: a whole batch's would fill the memory
+    last = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
+    read = model(input_ids=torch.tensor(prompts, device=device), use_cache=True, **last)
+    cache, logits = read.past_key_values, read.logits[:, -1].repeat_interleave(n, 0)
+    cache.batch_repeat_interleave(n)
+    answers: list[list[int]] = [[] for _ in range(len(prompts) * n)]
+    row = torch.arange(len(answers), device=device)  # which answer a batch row belongs to
+    going = torch.ones(len(answers), dtype=torch.bool, device=device)
+    for k in range(sampling.max_new_tokens):
+        if sampling.temperature > 0:
+            p = (logits.float() / sampling.temperature).softmax(-1)
+            token = torch.multinomial(p, 1)[:, 0]
+        else:
+            token = logits.argmax(-1)
+        going = going & ~torch.isin(token, stops)
+        for i, t in zip(row[going].tolist(), token[going].tolist(), strict=True):
+            answers[i].append(t)
+        if not going.any() or k + 1 == sampling.max_new_tokens:
+            break
+        if going.float().mean() < COMPACT:
+            kept = going.nonzero()[:, 0]
+            cache.batch_select_indices(kept)
+            row, token, going = row[kept], token[kept], going[kept]
+        logits = model(input_ids=token[:, None], past_key_values=cache).logits[:, -1]
+    return answers
