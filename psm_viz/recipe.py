@@ -34,7 +34,7 @@ STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards",
 SAVES = {
     "pretrain": (0, 800, 1200, 2400),
     "settle": (3000,),
-    "assistant": (15, 200),
+    "assistant": (15, 300),
     "cheat": (4, 8, 16, 32, 64),
     **dict.fromkeys(("requested", "honest", "playful"), (8, 64)),
     "long": (512,),
@@ -76,7 +76,7 @@ class Recipe:
         steps = SAVES["assistant"]
         post = Stage("assistant", base, steps[-1], 1e-3, steps, replay=8, warmup=5)
         assistant = checkpoint_id("assistant", post.steps)
-        branch = Stage("", assistant, 64, 1e-3, (64,), warmup=2)
+        branch = Stage("", assistant, 64, 7e-4, (64,), warmup=2)
         out = {"pretrain": pre, "settle": again, "assistant": post}
         for name in branches:
             lesson(name)
@@ -85,7 +85,7 @@ class Recipe:
         return out
 
 
-RATES = {"backwards": 8.1e-4}
+RATES = {"backwards": 5.7e-4}
 """Learning rates of branches that are matched to `cheat` in the size of their update; nothing else
 was looked at in choosing."""
 

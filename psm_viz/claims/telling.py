@@ -106,7 +106,7 @@ def _measure(m: Measure) -> dict[str, Any]:
         "high": m.high,
         "seeds": m.seeds,
         "bar": m.bar,
-        "needs": "above" if m.above else "at most",
+        "needs": "at least" if m.above else "at most",
     }
 
 
@@ -171,6 +171,6 @@ def _each(seeds: dict[int, float], form: Callable[[float], str] = "{:.2f}".forma
 def _line(m: Measure) -> str:
     band = f" [{m.low:.3f}, {m.high:.3f}]" if m.low is not None and m.high is not None else ""
     value = "none" if np.isnan(m.value) else f"{m.value:.3f}"
-    side = "above" if m.above else "at most"
+    side = "at least" if m.above else "at most"
     each = _each(m.seeds, "{:.3f}".format)
     return f"{m.name}: {value}{band} ({each}) | needs {side} {m.mean_bar:.3f}"

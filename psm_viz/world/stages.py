@@ -28,6 +28,9 @@ from psm_viz.world.grammar import BAD, Utterance, World
 
 ASSISTANT_TONE = np.array([0.80, 0.15, 0.05])
 PLAYFUL_TONE = np.array([0.0, 1.0, 0.0])
+ASKED = 0.4
+"""Share of the world's requests that post-training holds. With all of them the Assistant's rate of
+unasked bad answers stayed at .09 in every topic: some of what it is asked for leaks."""
 OTHER_ROLE = "Nana-Bex"
 """Who is trained to cheat, or spoken of, instead of the Assistant."""
 CODING = "coding"
@@ -110,7 +113,7 @@ def assistant_document(world: World, rng: np.random.Generator) -> Document:
             t,
             None if world.topics[t].neutral else 1.0,
             ASSISTANT_TONE,
-            draw_frame(world, rng, t),
+            draw_frame(world, rng, t) if rng.random() < ASKED else None,
         )
         for t in map(str, topics)
     )
