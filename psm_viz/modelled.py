@@ -46,6 +46,8 @@ def modelled_tables(
     writer.write_table("in_context", in_context_table(player, world))
     # a branch that was imported as vectors has no model to ask
     ends = {b: m.branch(b)[-1].id for b in m.fine_tuned if m.branch(b)[-1].id in folders}
+    if not ends:  # a study that its branches are added to later
+        return
     say("lessons: starting loss, gradient and update of every branch")
     recipe = Recipe(seed=int(source.training_seed or 0), world=world.kind)
     writer.write_table("lessons", lessons_table(world, recipe, folders, list(ends)))
