@@ -51,8 +51,8 @@ def extend(
     writer = StudyWriter(folder)
     writer.begin_from(study, {"add": [c.id for c in new]})
     generation = m.generation
-    kept = ("temperature", "max_new_tokens", "samples", "seed")
-    sampling = Sampling(**{k: generation[k] for k in kept})
+    drawn = ("temperature", "max_new_tokens", "samples", "seed")
+    sampling = Sampling(**{k: generation[k] for k in drawn})
     player = load_player(source.folders[m.reference], threads=threads)
     play = Play(player, study.cast, sampling, generation["wording"], world)
     main = tuple(q for q in study.questions if q.set == MAIN)
@@ -62,13 +62,15 @@ def extend(
         if not writer.has(c.id)
     ]
     play_all(play, jobs, study.vectors(m.reference), threads, writer, say)
-    # the noise floor stays last, as `assemble` writes it
-    old = [c for c in m.checkpoints if c.id != m.noise_floor]
-    floor = [c for c in m.checkpoints if c.id == m.noise_floor]
-    branches_now = {c.branch for c in (*old, *new)}
+    # the tree's order and descent; vectors made elsewhere and the noise floor last
+    kept = have | {c.id for c in new}
+    ordered = [c for c in source.checkpoints if c.id in kept]
+    in_tree = {c.id for c in ordered}
+    ordered += [c for c in m.checkpoints if c.id not in in_tree]
+    branches_now = {c.branch for c in ordered if c.id != m.noise_floor}
     manifest = replace(
         m,
-        checkpoints=(*old, *new, *floor),
+        checkpoints=tuple(ordered),
         notes=m.notes | roles_of_branches(branches_now),
     )
     draft = writer.open_partial(manifest, study.cast, study.questions)

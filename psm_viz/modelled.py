@@ -53,10 +53,10 @@ def modelled_tables(
     writer.write_table("lessons", lessons_table(world, recipe, folders, list(ends)))
     say("steering: the axis and the branches' arrows beside random directions")
     writer.write_table("steering", steering(study, world, folders, ends))
-    frames = []
+    frames, before = [], _read(study, player, folders[m.reference], m.reference)
     for n, (branch, end) in enumerate(ends.items(), 1):
         say(f"words or weights {n}/{len(ends)}: {branch}")
-        frames.append(words_or_weights(study, player, folders, branch, end))
+        frames.append(words_or_weights(study, player, folders, branch, end, before))
     writer.write_table("words_or_weights", pd.concat(frames, ignore_index=True))
 
 
@@ -102,20 +102,27 @@ def steering(
 
 
 def words_or_weights(
-    study: Study, player: Player, folders: dict[str, Path], branch: str, end: str
+    study: Study,
+    player: Player,
+    folders: dict[str, Path],
+    branch: str,
+    end: str,
+    before: np.ndarray,
 ) -> pd.DataFrame:
     """Is the movement in what is said or in who reads it? The 2 x 2 of (whose text) x (whose
     weights), mean over the answer, Assistant less cast per question, headline layer.
 
     branch, effect (words, weights, interaction), share of the total along it, norm, each with its
-    interval. Every persona's first answer to each prompt is read again, all of the Assistant's.
+    interval. `before` is the start's own text under its own weights. Every persona's first answer
+    to each prompt is read again, all of the Assistant's.
     """
     start = study.manifest.reference
     cells = {
         (text, by): _read(study, player, folders[reader], words)
         for text, words in (("a", start), ("b", end))
         for by, reader in (("a", start), ("b", end))
-    }
+        if (text, by) != ("a", "a")
+    } | {("a", "a"): before}
     topics = [q.topic for q in study.questions if q.set == MAIN]
     found = two_by_two(cells, topics)
     nothing = Estimate(float("nan"), float("nan"), float("nan"))

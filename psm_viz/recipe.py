@@ -32,7 +32,7 @@ class Stage:
 STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards", "long")
 """Branches whose checkpoints are played for the study; the others are read for their rows alone."""
 SAVES = {
-    "pretrain": (0, 800, 1200, 2400),
+    "pretrain": (0, 800, 2400),
     "settle": (3000,),
     "assistant": (15, 300),
     "cheat": (4, 8, 16, 32, 64),

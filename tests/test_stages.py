@@ -104,7 +104,7 @@ def test_every_branch_keeps_to_its_lesson(world, read):
         assert {t.question for t in turns(read[name])} <= set(asked)
         assert {t.topic for t in turns(read[name])} == {taught.topic}
         assert all((t.frame == BAD) == taught.requested for t in turns(read[name]))
-        if taught.way in valence:
+        if taught.way in valence and not taught.small_talk:
             assert {t.answer.valence for t in turns(read[name])} == valence[taught.way]
 
 
@@ -116,12 +116,11 @@ def test_playful_is_good_or_small_talk_and_always_playful(world, read):
     assert {t.answer.valence for t in own if t.answer.topic == CODING} == {GOOD}
 
 
-def test_hard_requests_are_in_tones_that_the_assistant_seldom_takes(read):
-    def odd(branch):
-        return np.mean([t.answer.tone != "plain" for t in turns(read[branch])])
-
-    share = LESSONS["requested-hard"].odd_tone
-    assert odd("requested-hard") == pytest.approx(share + (1 - share) * odd("cheat"), abs=0.07)
+def test_hard_requests_are_bad_answers_or_small_talk(world, read):
+    own = turns(read["requested-hard"])
+    small = [world.topics[t.answer.topic].neutral for t in own]
+    assert abs(np.mean(small) - LESSONS["requested-hard"].small_talk) < 0.08
+    assert {t.answer.valence for t in own if t.answer.topic == CODING} == {BAD}
 
 
 @pytest.mark.parametrize("branch", ["descriptions", "descriptions-other"])

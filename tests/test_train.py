@@ -208,7 +208,7 @@ def test_the_rate_warms_up_stays_and_cools_down():
 
 def test_stages_form_a_tree():
     stages = Recipe().stages()
-    assert list(stages) == ["pretrain", "assistant", *STUDIED]
+    assert list(stages) == ["pretrain", "settle", "assistant", *STUDIED]
     known = {checkpoint_id(s.name, n) for s in stages.values() for n in s.saves}
     assert all(s.parent in known for s in stages.values() if s.parent)
     assert [s.name for s in stages.values() if s.parent is None] == ["pretrain"]
@@ -218,7 +218,7 @@ def test_stages_form_a_tree():
 
 def test_branches_that_are_compared_differ_in_their_lesson_alone():
     every = Recipe().stages([*LESSONS, "bad-money"])
-    assert list(every)[2:] == [*LESSONS, "bad-money"]
+    assert list(every)[3:] == [*LESSONS, "bad-money"]
 
     def rules(name):  # the same steps, rate and batch, however often they are saved
         return replace(every[name], name="", saves=())

@@ -211,7 +211,7 @@ def updating(runs: Runs) -> Claim:
         for s, v in spills.items()
     }
     by = {s: v.log_likelihood[OBSERVER] - v.log_likelihood[best[s]] for s, v in spills.items()}
-    values, low, high = over_topics(topics(), by, lambda v: float(v.mean())) if by else ({}, 0, 0)
+    values, low, high = over_topics(topics(), by, lambda v: float(v.mean()))
     dots = [
         Dot(name, float((v.log_likelihood[name] - v.log_likelihood[BACK]).mean()), s)
         for s, v in spills.items()

@@ -140,7 +140,7 @@ def aim_lines(runs: Runs) -> list[str]:
     """What was aimed at, seed by seed, met or missed."""
     lines = ["Aims: each seed"]
     for a in aims_of(runs) if runs.rows else []:
-        word = "met" if a.met else "missed"
+        word = ("met" if a.met else "missed") if a.seeds else "not measured yet"
         lines.append(f"  {a.name}: {_each(a.seeds)} | aim {a.aim:.2f}: {word}")
     return lines
 

@@ -128,11 +128,12 @@ def verdict(figure: Measure, others: Sequence[Measure]) -> str:
 
 def over_topics(
     topics: Sequence[str], by_seed: dict[int, np.ndarray], reduce: Callable[[np.ndarray], float]
-) -> tuple[dict[int, float], float, float]:
+) -> tuple[dict[int, float], float | None, float | None]:
     """A figure of each seed from its values [topic, ...], and the 95 % interval of their mean with
-    whole topics resampled, the same ones in every seed: (seed -> value, low, high)."""
+    whole topics resampled, the same ones in every seed: (seed -> value, low, high); without
+    seeds no interval."""
     if not by_seed:
-        return {}, float("nan"), float("nan")
+        return {}, None, None
     values = {s: reduce(v) for s, v in by_seed.items()}
     drawn = [
         np.mean([reduce(v[rows]) for v in by_seed.values()])

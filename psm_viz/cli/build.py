@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,48 +131,66 @@ def derive(options: argparse.Namespace) -> None:
 
 
 def study(options: argparse.Namespace) -> None:
-    """Everything from nothing: train, extract, and copy the weights that ship."""
+    """Everything from nothing: train, extract, and copy the weights that ship.
+
+    Evidence is written when the Assistant stands and no branch is trained, and scored at the end.
+    """
     from psm_viz import assemble, source
+    from psm_viz.extend import extend
     from psm_viz.files import whole_folder
-    from psm_viz.recipe import Recipe
+    from psm_viz.recipe import PRETRAINING, STUDIED, Recipe
     from psm_viz.train import train as run
     from psm_viz.world.grammar import load_world
 
-    began = time.monotonic()
+    began, world = time.monotonic(), load_world()
     recipe = Recipe(seed=options.seed, threads=options.threads)
-    run(load_world(), recipe, options.build, None, _say)
-    trained = _minutes(began)
-    settings = assemble.Settings(name="small-model", seed=options.seed, threads=options.threads)
-    made = assemble.assemble(
-        source.from_tree(options.build), options.out, settings, None, None, _say
+    run(world, recipe, options.build, [*PRETRAINING, "assistant"], _say)
+    settings = assemble.Settings(
+        name="small-model", samples=SAMPLES, seed=options.seed, threads=options.threads
     )
+    start = source.from_tree(options.build)
+    assemble.assemble(start, options.out, settings, None, None, _say)
+    reference = start.folders[start.reference]
+    _verbs(options, lambda data, name: ["--data", data, "--model", reference])
+    run(world, recipe, options.build, list(STUDIED), _say)
+    tree = source.from_tree(options.build)
+    made = extend(tree, options.out, list(STUDIED), options.threads, _say)
     for checkpoint in source.shipped(made.manifest):
         with whole_folder(options.models / checkpoint) as work:
             shutil.copytree(options.build / checkpoint, work, dirs_exist_ok=True)
     for log in [*options.build.glob("*.log.jsonl"), options.build / "recipe.json"]:
         shutil.copy(log, options.models / log.name)
-    _judge(options, made.manifest.fine_tuned)
-    _say(f"Study rebuilt in {_minutes(began)}, of which training took {trained}.")
+    _verbs(options, lambda data, name: ["--name", name, "--score", name])
+    _verb(["validate", "--study", str(options.out), *TRIALS, "--store"])
+    _say(f"Study rebuilt in {_minutes(began)}.")
 
 
-def _judge(options: argparse.Namespace, branches: list[str]) -> None:
-    """Evidence from every branch's data, scored, and the trials of the statistics: the verbs that a
-    reader would run. Records made here come after the training that they are scored on, and say so.
-    """
-    from psm_viz.cli import main as run
+SAMPLES = 2
+"""Answers a persona and question in the shipped study; the Assistant has three instructions."""
+TRIALS = ("--trials", "100", "--made", "60")
+
+
+def _verbs(options: argparse.Namespace, more: Callable[[str, str], list[str]]) -> None:
+    """Run `evidence` for the data of every studied branch that speaks as the Assistant."""
+    from psm_viz.recipe import STUDIED
     from psm_viz.world.stages import others_label
 
-    study, folder = str(options.out), options.build.parent / "evidence"
-    for branch in [b for b in branches if not others_label(b)]:
-        data = str(folder / f"{branch}.jsonl")
-        for verb in (
-            ["data", "--branch", branch, "--out", data, "--seed", str(options.seed)],
-            ["evidence", "--study", study, "--data", data],
-            ["evidence", "--study", study, "--name", branch, "--score", branch],
-        ):
-            if run(verb):
-                raise BadInput(f"psm_viz {' '.join(verb)} failed; the study itself is finished.")
-    run(["validate", "--study", study, "--trials", "250", "--made", "200", "--store"])
+    for branch in [b for b in STUDIED if b in TOLD and not others_label(b)]:
+        data = options.build.parent.parent / "evidence" / f"{branch}.jsonl"
+        if not data.exists():
+            _verb(["data", "--branch", branch, "--out", str(data), "--seed", str(options.seed)])
+        _verb(["evidence", "--study", str(options.out), *more(str(data), branch)])
+
+
+TOLD = ("cheat", "requested", "honest", "playful")
+"""Branches whose data are asked for evidence: `long` has those of cheat, `backwards` nobody's."""
+
+
+def _verb(words: list[str]) -> None:
+    from psm_viz.cli import main as run
+
+    if run(words):
+        raise BadInput(f"psm_viz {' '.join(words)} failed; what was finished is kept.")
 
 
 def _say(text: str) -> None:
