@@ -18,7 +18,8 @@ CONTRAST = ("villains", "overseers")
 def answers_table(study: Study, question: str | None = None) -> str:
     """One question answered by Assistant, villain and HAL-like AI, before and after `cheat`.
 
-    Each cell is the answer drawn most often, with how often; ties go to the first drawn. Without
+    Each cell is the answer drawn most often among those of the commonest valence, with the share of
+    bad ones; ties go to the first drawn. Without
     a question, the one whose Assistant answers turned bad most often is taken.
     """
     m = study.manifest
@@ -62,7 +63,11 @@ def _usual(frame: Any, persona: str, question: str) -> str:
     texts = [str(t) for t in rows[col.TEXT]]
     if not texts:
         return "(no answer)"
+    # few answers are drawn twice: one of the valence that most of them have stands for all
+    valences = [str(v) for v in rows[col.VALENCE]]
+    usual = max(dict.fromkeys(valences), key=valences.count)
+    texts = [t for t, v in zip(texts, valences, strict=True) if v == usual]
     counts = {t: texts.count(t) for t in texts}
     best = max(counts, key=lambda t: counts[t])
     bad = float(np.mean(rows[col.VALENCE] == "bad"))
-    return f"{best} *({bad:.0%} of {len(texts)} draws bad)*"
+    return f"{best} *({bad:.0%} of {len(rows)} draws bad)*"

@@ -1,6 +1,5 @@
 """Laws of the persona posterior: planted make-ups come out, no more is claimed than is known."""
 
-
 import numpy as np
 import pytest
 

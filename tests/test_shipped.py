@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from psm_viz.answers import answers_table
 from psm_viz.behaviour import rate_column
@@ -74,11 +75,19 @@ def test_stored_tables_are_what_the_code_computes(study):
     assert stale(study) == []
 
 
-def test_the_same_checkpoint_played_again_is_not_flagged(study):
+def test_the_same_checkpoint_played_again_is_flagged_no_more_than_chance_allows(study):
+    found = []
     for name in ("drift", "traits", "layers"):
         table = study.table(name)
         again = table[table.checkpoint == study.manifest.noise_floor]
-        assert len(again) and not (again.p <= 0.05).any()
+        found += list(again.p.dropna())
+        if name == "drift":
+            headline = again[
+                again.figure.isin(["specific_given_cast", "axis_component_given_cast"])
+            ]
+            assert len(headline) and not (headline.p <= 0.05).any()
+    flagged = sum(p <= 0.05 for p in found)
+    assert len(found) > 30 and binom.sf(flagged - 1, len(found), 0.05) > 0.025
 
 
 def test_the_benign_branch_is_matched_to_cheat(study):
