@@ -8,7 +8,7 @@ time; nothing of them is written but their figures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from psm_viz.store import Study
 from psm_viz.study import (
     MAIN,
     POOLINGS,
+    Checkpoint,
     FoldVectors,
     Manifest,
     PersonaVectors,
@@ -99,7 +100,7 @@ def read_prompts(
             ),
         )
         say(f"prompts read {n}/{len(checkpoints)}: {checkpoint}")
-    kept = tuple(c for c in source.checkpoints if c.id in read)
+    kept = _descent(source, set(read))
     notes = {
         "world": world.sha256,
         "world_kind": world.kind,
@@ -121,3 +122,15 @@ def read_prompts(
         versions={},
     )
     return Prompted(Path(), manifest, cast, questions, {}, "", read)
+
+
+def _descent(source: Source, kept: set[str]) -> tuple[Checkpoint, ...]:
+    """The kept checkpoints of a tree, each under its nearest kept ancestor."""
+    parent = {c.id: c.parent for c in source.checkpoints}
+
+    def ancestor(checkpoint: str | None) -> str | None:
+        while checkpoint is not None and checkpoint not in kept:
+            checkpoint = parent[checkpoint]
+        return checkpoint
+
+    return tuple(replace(c, parent=ancestor(c.parent)) for c in source.checkpoints if c.id in kept)

@@ -170,7 +170,7 @@ def causal(runs: Runs) -> Claim:
     dots: list[Dot] = []
     for s, v in _inner(runs).items():
         rows = {r["direction"]: r for r in v.get("steering", [])}
-        if not rows:
+        if not {"none", "cheat arrow", "random, cast covariance"} <= set(rows):
             continue
         values[s] = float(rows["cheat arrow"]["p_bad"])
         plain[s] = float(rows["none"]["p_bad"])
