@@ -106,12 +106,15 @@ def test_evidence_was_written_before_the_benign_branch(study):
 
 
 def test_false_alarms_stay_at_five_in_a_hundred(study):
-    # the Monte Carlo intervals of all quiet cells: as many may miss .05 as chance allows
+    # cells of a statistic share their draws: its mean rate counts as one cell of the largest size,
+    # and so many statistics are looked at
     table = study.table("validation")
     quiet = table[table.fires.eq(False).fillna(False)]
     assert len(quiet) > 100 and set(quiet.statistic) >= {"specific_given_cast", "steps", "layers"}
-    for _, rows in quiet.groupby("statistic", observed=True):
-        assert (rows.rate * rows.n).sum() / rows.n.sum() <= 0.07
+    looks = quiet.statistic.nunique()
+    for name, rows in quiet.groupby("statistic", observed=True):
+        n, rate = int(rows.n.max()), float((rows.rate * rows.n).sum() / rows.n.sum())
+        assert binom.sf(round(rate * n) - 1, n, 0.05) > 0.05 / looks, name
 
 
 def test_results_have_the_promised_shape(results):
