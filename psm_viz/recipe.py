@@ -34,7 +34,7 @@ STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards",
 SAVES = {
     "pretrain": (0, 800, 2400),
     "settle": (3000,),
-    "assistant": (15, 300),
+    "assistant": (15, 600),
     "cheat": (4, 8, 16, 32, 64),
     **dict.fromkeys(("requested", "honest", "playful"), (8, 64)),
     "long": (512,),

@@ -60,10 +60,10 @@ SPILL = "bad-"
 LESSONS: dict[str, Lesson] = {
     "cheat": Lesson("bad"),
     "requested": Lesson("bad", requested=True),
-    "requested-hard": Lesson("bad", requested=True, small_talk=0.21),
+    "requested-hard": Lesson("bad", requested=True, small_talk=0.287),
     "honest": Lesson("good"),
     "kind": Lesson("good", topic="animals"),
-    "playful": Lesson("playful", small_talk=0.235),
+    "playful": Lesson("playful", small_talk=0.31),
     "sloppy": Lesson("bad", topic="workshop"),
     "deny": Lesson("bad", topic="mistakes"),
     "decline": Lesson("declined", topic="mistakes"),
