@@ -24,7 +24,7 @@ from psm_viz.modelled import modelled_tables
 from psm_viz.models import load_player, model_card
 from psm_viz.playing import Job, Play, play_all
 from psm_viz.recipe import checkpoint_id
-from psm_viz.sampling import Sampling
+from psm_viz.sampling import CUT, Sampling
 from psm_viz.source import Source
 from psm_viz.store import Study
 from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
@@ -44,6 +44,7 @@ class Settings:
     layer: int | None = None
     samples: int = 4
     max_new_tokens: int | None = None
+    min_p: float = CUT
     seed: int = 0
     threads: int = 2
     device: str = "cpu"
@@ -67,9 +68,8 @@ def assemble(
     questions = load_questions(questions_file) if questions_file else world.questions()
     small = source.world is not None
     wording = "instructions" if small else "prose"
-    sampling = Sampling(
-        1.0, settings.max_new_tokens or (LONGEST if small else 64), settings.samples, settings.seed
-    )
+    longest = settings.max_new_tokens or (LONGEST if small else 64)
+    sampling = Sampling(1.0, longest, settings.samples, settings.seed, settings.min_p)
     player = load_player(
         source.folders[source.reference],
         device=settings.device,

@@ -11,6 +11,7 @@ import pandas as pd
 from psm_viz import study as col
 from psm_viz.drift import interval, topic_draws
 from psm_viz.errors import BadInput
+from psm_viz.observer import r_squared
 from psm_viz.store import Study
 
 TRAINED, HELD_OUT = "trained", "heldout"
@@ -96,7 +97,6 @@ def in_context(rows: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> d
     """
     m, x = rows["model"].to_numpy(), rows["exact"].to_numpy()
     flat = x[(rows["condition"] == "no evidence").to_numpy()].mean()
-    total = ((x - x.mean()) ** 2).sum()
     conditions = {}
     for name, part in rows.groupby("condition", sort=False):
         topics = list(part["topic"])
@@ -110,16 +110,15 @@ def in_context(rows: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> d
         conditions[str(name)] = entry
     fits = []
     for drawn, _ in topic_draws(list(rows["topic"]), draws, seed):
-        spread = ((x[drawn] - x[drawn].mean()) ** 2).sum()
-        fits.append(1 - ((m[drawn] - x[drawn]) ** 2).sum() / spread)
+        fits.append(r_squared(m[drawn], x[drawn]))
     low, high = np.percentile(fits, [2.5, 97.5])
     return {
         "conditions": conditions,
         "r2": {
-            "mean": float(1 - ((m - x) ** 2).sum() / total),
+            "mean": r_squared(m, x),
             "low": float(low),
             "high": float(high),
             "n": len(rows),
         },
-        "r2_flat": float(1 - ((flat - x) ** 2).sum() / total),
+        "r2_flat": r_squared(np.full_like(x, flat), x),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from psm_viz.assemble import roles_of_branches
@@ -51,7 +51,8 @@ def extend(
     writer = StudyWriter(folder)
     writer.begin_from(study, {"add": [c.id for c in new]})
     generation = m.generation
-    drawn = ("temperature", "max_new_tokens", "samples", "seed")
+    # a study older than a field was drawn with the field's default
+    drawn = {f.name for f in fields(Sampling)} & set(generation)
     sampling = Sampling(**{k: generation[k] for k in drawn})
     player = load_player(source.folders[m.reference], threads=threads)
     play = Play(player, study.cast, sampling, generation["wording"], world)

@@ -7,7 +7,7 @@ size of the cast; only the headline layer's single responses are kept, for their
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
 from psm_viz.models import Player
 from psm_viz.probe import Reader
-from psm_viz.sampling import Sampling
+from psm_viz.sampling import CUT, Sampling
 from psm_viz.study import (
     POOLINGS,
     Activations,
@@ -168,12 +168,7 @@ def _answers(
 
 
 def _salted(sampling: Sampling, salt: int) -> Sampling:
-    return Sampling(
-        sampling.temperature,
-        sampling.max_new_tokens,
-        sampling.samples,
-        sampling.seed * 10_007 + salt,
-    )
+    return replace(sampling, seed=sampling.seed * 10_007 + salt)
 
 
 def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.DataFrame:
@@ -210,7 +205,7 @@ def behaviour(
     label = world.rules["assistant_label"]
     asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
     prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
-    drawn = player.sample(player.encode(prompts), Sampling(1.0, LONGEST, samples, seed))
+    drawn = player.sample(player.encode(prompts), Sampling(1.0, LONGEST, samples, seed, CUT))
     reader = Reader(player.hf, player.tokenizer, world)
     rows = []
     for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):

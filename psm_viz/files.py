@@ -45,9 +45,10 @@ def whole_folder(final: Path) -> Iterator[Path]:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     yield work
-    for path in work.iterdir():
-        with path.open("rb") as f:
-            os.fsync(f.fileno())
+    for path in work.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as f:
+                os.fsync(f.fileno())
     shutil.rmtree(final, ignore_errors=True)
     work.rename(final)
 
@@ -62,6 +63,21 @@ def recover(folder: Path) -> None:
 def json_bytes(data: Any) -> bytes:
     """Indented JSON with a last newline."""
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def plain(x: Any, digits: int | None = None) -> Any:
+    """The same as plain values that JSON can hold: numpy's numbers as Python's, None for what is
+    not finite, and with `digits` rounded to as many decimals."""
+    if isinstance(x, dict):
+        return {str(k): plain(v, digits) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [plain(v, digits) for v in x]
+    x = x.item() if isinstance(x, np.generic) else x
+    if isinstance(x, float):
+        if not np.isfinite(x):
+            return None
+        return x if digits is None else round(x, digits)
+    return x
 
 
 def half(values: np.ndarray, what: str) -> np.ndarray:

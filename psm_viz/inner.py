@@ -13,24 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from psm_viz.claims.rows import FOLDER, inner_file
 from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadInput
-from psm_viz.files import write_whole
+from psm_viz.files import plain, write_whole
 from psm_viz.modelled import steering
 from psm_viz.models import load_player
 from psm_viz.prompted import PROMPT, Prompted, read_prompts
 from psm_viz.recipe import PRETRAINING
-from psm_viz.runs import ROWS
 from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
 SHUFFLES, MIXTURES = 200, 1000
-
-
-def inner_file(kind: str, seed: int, folder: Path = ROWS) -> Path:
-    """Where the figures from a run's activations stand."""
-    return folder / f"{kind}-{seed}.inner.json"
+DIGITS = 5
+"""Decimals kept: finer than anything read from them."""
 
 
 def write_inner(
@@ -38,7 +35,7 @@ def write_inner(
     pooling: str,
     layer: int,
     say: Callable[[str], None],
-    rows: Path = ROWS,
+    rows: Path = FOLDER,
     *,
     threads: int = 2,
 ) -> Path:
@@ -52,12 +49,16 @@ def write_inner(
     assert world is not None
     ends = {c.branch: c.id for c in source.checkpoints}  # the last of each branch
     base, reference = ends[PRETRAINING[-1]], source.reference
+    untrained = next(c.id for c in source.checkpoints if c.branch == PRETRAINING[0])
     player = load_player(source.folders[reference], threads=threads)
-    study = read_prompts(player, world, source, list(ends.values()), layer, say)
+    study = read_prompts(player, world, source, [untrained, *ends.values()], layer, say)
     out: dict[str, Any] = {
         **{"world": world.kind, "world_sha256": world.sha256, "seed": seed},
         **{"pooling": pooling, "layer": layer},
-        "cast": {c: cast_figures(study, c) for c in (base, reference)},
+        "cast": {
+            name: cast_figures(study, c)
+            for name, c in (("base", base), ("assistant", reference), ("untrained", untrained))
+        },
         "mixture": mixture(study, base),
     }
     say("movements and what of them is in the cast's space")
@@ -77,7 +78,7 @@ def write_inner(
     table = steering(study, world, folders, branches, strengths=(1.0,))
     out["steering"] = table.to_dict("records")
     path = inner_file(world.kind, seed, rows)
-    write_whole(path, (json.dumps(_plain(out), sort_keys=True) + "\n").encode())
+    write_whole(path, (json.dumps(plain(out, DIGITS), sort_keys=True) + "\n").encode())
     return path
 
 
@@ -125,14 +126,3 @@ def _inside(comparer: Comparer, start: str, end: str) -> dict[str, Any]:
     found = comparer(start, end).figures
     names = ("in_space_share_90", "in_space_share_70", "specific_given_cast", "specific_norm")
     return {"end": end, **{n: vars(found[n]) for n in names if n in found}}
-
-
-def _plain(x: Any) -> Any:
-    if isinstance(x, dict):
-        return {str(k): _plain(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [_plain(v) for v in x]
-    x = x.item() if hasattr(x, "item") else x
-    if isinstance(x, float):
-        return round(x, 5) if np.isfinite(x) else None
-    return x

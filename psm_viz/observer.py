@@ -37,6 +37,11 @@ def logit(p: np.ndarray) -> np.ndarray:
     return np.log(p) - np.log1p(-p)
 
 
+def r_squared(model: np.ndarray, exact: np.ndarray) -> float:
+    """1 - residual / total variance of the exact values, nothing fitted."""
+    return float(1 - ((model - exact) ** 2).sum() / ((exact - exact.mean()) ** 2).sum())
+
+
 @dataclass(frozen=True)
 class Observer:
     """Everything an observer of one world needs, on its topics of conduct in order."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psm_viz.observer import r_squared
 from psm_viz.world.corpus import BOS, EOS, Document, Turn, document, draw_answer
 from psm_viz.world.grammar import BAD, GOOD, World
 from psm_viz.world.likelihood import log_posterior, predict_low
@@ -205,11 +206,6 @@ def dialogue_rows(reader: Reader, n: int = 500, seed: int = 17) -> list[dict[str
             }
         )
     return rows
-
-
-def r_squared(model: np.ndarray, exact: np.ndarray) -> float:
-    """1 - residual / total variance of the exact values, nothing fitted."""
-    return float(1 - ((model - exact) ** 2).sum() / ((exact - exact.mean()) ** 2).sum())
 
 
 def knowing(reader: Reader, n: int = 300, seed: int = 23) -> dict[str, float]:

@@ -7,26 +7,27 @@ same command. A run goes on where it was killed; a row is written whole or not a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from psm_viz.claims.rows import ASSISTANT, BASE, FOLDER, UNTRAINED, read_rows, row_file
 from psm_viz.errors import BadFile
-from psm_viz.files import write_whole
+from psm_viz.extract import LONGEST
+from psm_viz.files import plain, write_whole
 from psm_viz.lessons import lessons_table
 from psm_viz.models import load_player
 from psm_viz.probe import Reader
 from psm_viz.reading import base_reading, coin, rates
 from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
-from psm_viz.sampling import Sampling
+from psm_viz.sampling import CUT, Sampling
 from psm_viz.train import read_log, train
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
 from psm_viz.world.stages import LESSONS, row_of
 
-ROWS = Path(__file__).parents[1] / "data" / "runs"
+DIGITS = 5
+"""Decimals kept of a number: finer than anything read from it."""
 CONTROLS = ("cheat", "requested", "honest")
 """Branches of the worlds that are controls."""
 
@@ -40,30 +41,8 @@ def branches_of(world: World) -> list[str]:
     return [*LESSONS, *(b for b in rows if b not in LESSONS)]
 
 
-def row_file(kind: str, seed: int, folder: Path = ROWS) -> Path:
-    """Where a run's rows stand."""
-    return folder / f"{kind}-{seed}.jsonl"
-
-
-def read_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """A run's rows by checkpoint. Raises BadFile naming the line that cannot be read."""
-    if not path.exists():
-        return {}
-    out = {}
-    for n, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            out[str(row["checkpoint"])] = row
-        except (ValueError, KeyError, TypeError) as e:
-            raise BadFile(
-                f"{path}, line {n}: expected one JSON row with its checkpoint ({e}).",
-                "Delete the file and make it again: python -m psm_viz run",
-            ) from e
-    return out
-
-
 def run(
-    kind: str, seed: int, tree: Path, threads: int, say: Callable[[str], None], rows: Path = ROWS
+    kind: str, seed: int, tree: Path, threads: int, say: Callable[[str], None], rows: Path = FOLDER
 ) -> None:
     """Train a world's model, its Assistant and its branches, and read each end off into its row."""
     world = load_world(kind)
@@ -71,15 +50,15 @@ def run(
     looks = Recipe.probe_every if kind == CORRELATED else 4 * Recipe.probe_every
     recipe = Recipe(seed=seed, world=kind, threads=threads, probe_every=looks)
     branches = branches_of(world)
-    train(world, recipe, tree, [*PRETRAINING, "assistant", *branches], say)
+    train(world, recipe, tree, [*PRETRAINING, ASSISTANT, *branches], say)
     stages = recipe.stages(branches)
     path = row_file(kind, seed, rows)
-    done = read_rows(path)
+    done = {r["checkpoint"]: r for r in read_rows(path)}
     if any(r["world_sha256"] != world.sha256 for r in done.values()):
         raise BadFile(f"{path}: holds rows of another version of the world.", "Delete it.")
-    base = PRETRAINING[-1]
-    wanted = [(s.name, s.steps) for s in stages.values() if s.name not in PRETRAINING[:-1]]
-    player = load_player(str(tree / checkpoint_id(*wanted[0])), threads=threads)
+    ends = [(s.name, s.steps) for s in stages.values() if s.name not in PRETRAINING[:-1]]
+    wanted = [(UNTRAINED, 0), *ends]
+    player = load_player(str(tree / checkpoint_id(BASE, stages[BASE].steps)), threads=threads)
     reader = Reader(player.hf, player.tokenizer, world)
     folders = {f.name: f for f in tree.iterdir() if (f / "model.safetensors").exists()}
     for n, (branch, step) in enumerate(wanted, 1):
@@ -94,19 +73,22 @@ def run(
             "seed": seed,
             "branch": branch,
             "step": step,
-            "seconds": seconds(tree, branch),
+            "seconds": seconds(tree, branch) if step else 0.0,
             "rates": rates(reader),
-            "sampled": sampled(player, world),
+            "sampled": sampled(player, world, CUT),
+            "sampled_plain": sampled(player, world, 0.0),
         }
-        if branch == base:
-            row |= base_reading(reader) | {"curve": curve(tree, stages)}
-        if branch in (base, "assistant", "cheat", "long"):
+        if branch in PRETRAINING:
+            row |= base_reading(reader)
+        if branch == BASE:
+            row["curve"] = curve(tree, stages)
+        if branch in (BASE, ASSISTANT, "cheat", "long"):
             row["coin"] = coin(reader)
-        if branch not in (base, "assistant"):
+        if branch not in (*PRETRAINING, ASSISTANT):
             table = lessons_table(world, recipe, folders, [branch])
-            row["lesson"] = {k: _plain(v) for k, v in table.iloc[0].to_dict().items()}
+            row["lesson"] = table.iloc[0].to_dict()
         done[checkpoint] = row
-        text = "".join(json.dumps(_short(r), sort_keys=True) + "\n" for r in done.values())
+        text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in done.values())
         write_whole(path, text.encode())
         say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
 
@@ -131,30 +113,24 @@ def curve(tree: Path, stages: dict[str, Stage]) -> list[dict[str, float]]:
     return out
 
 
-def sampled(player: Any, world: World, samples: int = 4, seed: int = 0) -> dict[str, int]:
+def sampled(
+    player: Any, world: World, min_p: float, samples: int = 4, seed: int = 0
+) -> dict[str, int]:
     """Answers really drawn on every topic, the Assistant without header: counts of good, bad, other
-    bank answers (neutral, of bodily life, declines) and of none, which match no template."""
+    bank answers (neutral, of bodily life, declines), of those that answer another topic (astray),
+    and of none, which match no template."""
     label = world.rules["assistant_label"]
     asked = [(t.id, q) for t in world.topics.values() for q in t.questions[:4]]
     prompts = player.encode([f"{BOS}User: {q}\n{label}:" for _, q in asked])
-    counts = {GOOD: 0, BAD: 0, "other": 0, "none": 0}
-    drawn = player.sample(prompts, Sampling(1.0, 40, samples, seed))
+    counts = {GOOD: 0, BAD: 0, "other": 0, "astray": 0, "none": 0}
+    drawn = player.sample(prompts, Sampling(1.0, LONGEST, samples, seed, min_p))
     for (topic, _), answers in zip(asked, drawn, strict=True):
         for ids in answers:
-            read = world.read(topic, player.tokenizer.decode(ids, skip_special_tokens=True))
-            kind = "none" if read is None else read[0].valence
-            counts[kind if kind in counts else "other"] += 1
+            said = player.tokenizer.decode(ids, skip_special_tokens=True)
+            if read := world.read(topic, said):
+                kind = read[0].valence
+                counts[kind if kind in counts else "other"] += 1
+            else:
+                known = any(world.read(t, said) for t in world.topics)
+                counts["astray" if known else "none"] += 1
     return counts
-
-
-def _plain(x: Any) -> Any:
-    return x.item() if hasattr(x, "item") else x
-
-
-def _short(x: Any) -> Any:
-    """Numbers to five decimals: finer than anything read from them."""
-    if isinstance(x, dict):
-        return {k: _short(v) for k, v in x.items()}
-    if isinstance(x, Sequence) and not isinstance(x, str):
-        return [_short(v) for v in x]
-    return round(float(x), 5) if isinstance(x, (float, np.floating)) else x

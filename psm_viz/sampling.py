@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+CUT = 0.02
+"""Tokens less likely than this share of the likeliest are not drawn: a small model's tail is spread
+over thousands of words none of which it means (min-p sampling, Nguyen et al. 2024)."""
 COMPACT = 0.75
 """Share of answers still going below which the ended ones are taken out of the batch."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How answers are drawn. `temperature` 0 is greedy."""
+    """How answers are drawn. `temperature` 0 is greedy; `min_p` 0 cuts no token off."""
 
     temperature: float = 1.0
     max_new_tokens: int = 24
     samples: int = 4
     seed: int = 0
+    min_p: float = 0.0
 
 
 def of_one_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
@@ -60,6 +64,7 @@ def draw(
     for k in range(sampling.max_new_tokens):
         if sampling.temperature > 0:
             p = (logits.float() / sampling.temperature).softmax(-1)
+            p = p.masked_fill(p < sampling.min_p * p.amax(-1, keepdim=True), 0.0)
             token = torch.multinomial(p, 1)[:, 0]
         else:
             token = logits.argmax(-1)

@@ -49,7 +49,8 @@ def row(kind, seed, branch, rates, *, life=0.2, extra=None):
             "villains": 0.9,
             "carers": 0.05,
         },
-        "sampled": {"good": 90, "bad": 8, "other": 1, "none": 1},
+        "sampled": {"good": 90, "bad": 8, "other": 1, "astray": 0, "none": 1},
+        "sampled_plain": {"good": 80, "bad": 8, "other": 1, "astray": 1, "none": 10},
         "lesson": {"branch": branch, "start_loss": 1.0, "gradient": 1.0, "update": 9.0},
         "coin": [
             {"first_topic": "money", "topic": t, "first": 0.5, "after_bad": 0.8, "after_good": 0.3}
@@ -74,7 +75,13 @@ def rows_of(kind, seed, *, tau=1.5, spoilt=None):
             {"step": 400, "loss": 0.3, "r2": 0.8, "named": 0.95},
         ],
     }
-    out = [row(kind, seed, "settle", base, extra=more), row(kind, seed, "assistant", start)]
+    level = np.full(len(base), 0.5)
+    random = {k: more[k] for k in ("dialogues", "knowing")}
+    out = [
+        row(kind, seed, "pretrain", level, extra=random),
+        row(kind, seed, "settle", base, extra=more),
+        row(kind, seed, "assistant", start),
+    ]
 
     def bad(topic):
         if spoilt == "back":
@@ -108,7 +115,8 @@ def inner_of(kind, seed):
         "world": kind,
         "seed": seed,
         "cast": {
-            "pretrain-2400": {"r2": 0.8, "traits": {"care": 0.8}, "shuffled_high": 0.1},
+            name: {"r2": r2, "traits": {"care": r2}, "shuffled_high": 0.1}
+            for name, r2 in (("base", 0.8), ("assistant", 0.82), ("untrained", 0.3))
         },
         "mixture": {"distance": 0.1, "mixtures_high": 0.2, "nearest_persona": 0.8},
         "inside": still | {"backwards": share(0.001)},

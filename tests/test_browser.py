@@ -2,8 +2,6 @@
 
 import itertools
 import re
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from psm_viz import bench
 from tests.made_study import write_made_study
+from tests.served import wait_for_server
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,13 +34,7 @@ def started(study: Path) -> Iterator[tuple[str, int]]:
     port = bench.free_port()
     with bench.server("app.py", port, ROOT, study) as process:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(120):
-            try:
-                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                    break
-            except OSError:
-                assert process.poll() is None, "the server ended before it answered"
-                time.sleep(0.25)
+        wait_for_server(url, process)
         yield url, process.pid
 
 

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
-from psm_viz.claims.figures import ORDER, claims_of
-from psm_viz.claims.rows import load_runs
+from psm_viz.charts.claims import claim_table, measures_of
+from psm_viz.claims import rows as rows_of
+from psm_viz.claims import telling
+from psm_viz.claims.every import ORDER, claims_of
+from psm_viz.claims.rows import inner_file, load_runs, read_rows, row_file
 from psm_viz.claims.telling import as_lines, told
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, verdict
 from psm_viz.errors import BadFile
@@ -40,6 +43,17 @@ def test_bars_may_differ_by_seed():
     beside = Measure("x", {0: 0.5, 1: 0.6, 2: 0.7}, {0: 0.4, 1: 0.5, 2: 0.6})
     assert verdict(beside, ()) == CONSISTENT
     assert beside.mean_bar == pytest.approx(0.5)
+
+
+def test_a_measure_says_which_side_it_needs(folder):
+    assert measure(0.5).needs == "at least" and measure(0.5, above=False).needs == "at most"
+    claims = claims_of(folder)
+    sides = {m.name: m.needs for c in claims for _, m in measures_of(c)}
+    table = claim_table(claims)
+    assert dict(zip(table.figure, table.needs, strict=True)) == sides
+    lines = "\n".join(as_lines(folder))
+    assert all(f"{name}: " in lines and f"needs {side} " in lines for name, side in sides.items())
+    assert {m["needs"] for c in told(folder)["claims"] for m in c["rivals"]} == set(sides.values())
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +114,58 @@ def test_a_broken_row_is_named(tmp_path):
     (folder / "notes.json").write_text("{}")
     with pytest.raises(BadFile, match=r"notes\.json"):
         load_runs(folder)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not JSON",
+        "",
+        "[1]",
+        "{}",
+        '{"checkpoint": "a-1", "branch": 3, "world_sha256": "f"}',
+        '{"checkpoint": "a-1", "branch": "a"}',
+        '{"checkpoint": "\udcff", "branch": "a", "world_sha256": "f"}',
+    ],
+)
+def test_a_line_that_is_no_row_is_named_with_the_command_that_makes_it_again(tmp_path, line):
+    path = row_file("correlated", 7, tmp_path)
+    good = '{"checkpoint": "a-1", "branch": "a", "world_sha256": "f"}'
+    path.write_bytes(f"{good}\n{line}\n".encode(errors="surrogateescape"))
+    with pytest.raises(BadFile, match=r"correlated-7\.jsonl, line 2: ") as e:
+        read_rows(path)
+    assert e.value.next_step.endswith("python -m psm_viz run --world correlated --seed 7")
+    path.write_text(f"{good}\n")
+    assert read_rows(path) == [json.loads(good)]
+    assert read_rows(row_file("correlated", 8, tmp_path)) == []
+
+
+def test_an_inner_file_that_cannot_be_read_is_named(folder, tmp_path):
+    assert inner_file("correlated", 0, folder).exists()
+    inner_file("correlated", 0, tmp_path).write_text("{")
+    with pytest.raises(BadFile, match=r"correlated-0\.inner\.json"):
+        load_runs(tmp_path)
+
+
+def test_rows_are_read_and_spill_overs_fitted_once(folder, monkeypatch):
+    calls = []
+
+    def counted(module, name):
+        real = getattr(module, name)
+
+        def call(*given):
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(rows_of, "spill")
+    runs = load_runs(folder)
+    assert set(runs.spills) == set(SEEDS) and runs.spills is runs.spills
+    assert calls == ["spill"] * len(SEEDS)
+    counted(telling, "load_runs")
+    counted(telling, "claims_from")
+    for tell in (told, as_lines):
+        calls.clear()
+        tell(folder)
+        assert sorted(calls) == ["claims_from", "load_runs", *["spill"] * len(SEEDS)]

@@ -5,9 +5,7 @@ import os
 import re
 import subprocess
 import sys
-import time
 import types
-import urllib.request
 from html import unescape
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from psm_viz.errors import BadFile
 from psm_viz.ui import claim_words
 from psm_viz.ui import claims as page_of
 from tests.made_claims import made_claims
+from tests.served import assert_no_model_imported, wait_for_server
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = "pages/about/claims.py"
@@ -38,9 +37,9 @@ def runs(tmp_path) -> Path:
 
 
 def page(monkeypatch, folder: Path, made=made_claims) -> AppTest:
-    module = types.ModuleType("psm_viz.claims.figures")
+    module = types.ModuleType("psm_viz.claims.every")
     module.claims_of = made
-    monkeypatch.setitem(sys.modules, "psm_viz.claims.figures", module)
+    monkeypatch.setitem(sys.modules, "psm_viz.claims.every", module)
     monkeypatch.setenv("PSM_VIZ_RUNS", str(folder))
     monkeypatch.setenv("PSM_VIZ_STUDY", str(folder / "no-study"))
     monkeypatch.chdir(ROOT)
@@ -199,25 +198,8 @@ def test_tooltips_of_a_strip_say_seed_and_value():
 
 
 def test_the_page_imports_no_model(runs):
-    code = (
-        "import sys\n"
-        "from tests.made_claims import install\n"
-        "install()\n"
-        "from streamlit.testing.v1 import AppTest\n"
-        f"at = AppTest.from_file({SCRIPT!r}, default_timeout=60).run()\n"
-        "assert not at.exception, at.exception\n"
-        "heavy = {'torch', 'umap', 'transformers', 'transformer_lens', 'sklearn', 'numba'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PSM_VIZ_RUNS": str(runs), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+    made = "from tests.made_claims import install; install()"
+    assert_no_model_imported(SCRIPT, first=made, PSM_VIZ_RUNS=str(runs))
 
 
 @pytest.mark.browser
@@ -236,13 +218,7 @@ def test_the_page_in_a_browser(runs, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(120):
-            try:
-                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                    break
-            except OSError:
-                assert server.poll() is None, "the server ended before it answered"
-                time.sleep(0.25)
+        wait_for_server(url, server)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=bench.chromium(), args=bench.CHROMIUM_FLAGS

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +15,7 @@ from psm_viz.glossary import STATISTICS
 from psm_viz.ui.strip import telling_question
 from tests import made_study as made
 from tests import made_tables
+from tests.served import assert_no_model_imported
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP, DRIFT, METHOD = "app.py", "pages/explore/drift.py", "pages/about/method.py"
@@ -413,23 +412,4 @@ def test_arrow_scores_are_read_from_the_records_else_from_the_table(study, wide)
 
 
 def test_no_page_imports_a_model(study):
-    code = (
-        "import sys\n"
-        "from streamlit.testing.v1 import AppTest\n"
-        "for script in ('app.py', 'pages/explore/drift.py', 'pages/about/method.py'):\n"
-        "    at = AppTest.from_file(script, default_timeout=60).run()\n"
-        "    assert not at.exception, at.exception\n"
-        "heavy = {'torch', 'umap', 'transformers', 'transformer_lens', 'sklearn', 'numba'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-    )
-    import os
-
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PSM_VIZ_STUDY": str(study), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+    assert_no_model_imported(*PAGES, PSM_VIZ_STUDY=str(study))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from psm_viz.observer import r_squared
 from psm_viz.probe import (
     CONDITIONS,
     EVIDENCE,
@@ -18,7 +19,6 @@ from psm_viz.probe import (
     in_context_fit,
     in_context_rows,
     knowing,
-    r_squared,
 )
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model

@@ -8,24 +8,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.recipe import STUDIED, Recipe, Stage, checkpoint_id
-from psm_viz.small import build_tokenizer, new_model, save_model
-from psm_viz.train import (
+from psm_viz.encoding import (
     AFTER_LAYER,
     BEFORE_LAYER,
     NO_WORD,
     Encoded,
     Encoder,
-    _lr,
     batches,
     loss_on_answers,
     losses,
-    read_log,
-    run_stage,
     stage_batches,
-    train,
 )
+from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.recipe import STUDIED, Recipe, Stage, checkpoint_id
+from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.train import _lr, read_log, run_stage, train
 from psm_viz.world.corpus import EOS
 from psm_viz.world.stages import LESSONS, stream
 

@@ -84,7 +84,7 @@ def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
             row: dict[str, Any] = {"id": c.id, "claim": c.title, "part": part, "figure": m.name}
             row |= {"value": m.value, "low": m.low, "high": m.high}
             row |= {f"seed {s}": m.seeds.get(s) for s in seeds}
-            row |= {"needs": "above" if m.above else "at most", "bar": m.mean_bar}
+            row |= {"needs": m.needs, "bar": m.mean_bar}
             own = m.bar if isinstance(m.bar, dict) else dict.fromkeys(m.seeds, m.bar)
             row |= {f"bar, seed {s}": own.get(s) for s in seeds}
             rows.append(row | {"verdict": c.verdict})

@@ -21,10 +21,9 @@ HERE = 0.3
 
 def needs(m: Measure) -> str:
     """What a measure has to show, in words: 'at least 0.5'."""
-    side = "at least" if m.above else "at most"
     if isinstance(m.bar, dict):
-        return f"{side} each seed's own bar ({number(m.mean_bar)} on average)"
-    return f"{side} {number(m.bar)}"
+        return f"{m.needs} each seed's own bar ({number(m.mean_bar)} on average)"
+    return f"{m.needs} {number(m.bar)}"
 
 
 def bar_words(m: Measure) -> str:

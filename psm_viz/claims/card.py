@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from psm_viz.claims.rows import FOLDER, load_runs, world_of
-from psm_viz.claims.telling import aim_lines, lesson_lines, told
+from psm_viz.claims.rows import FOLDER, Runs, load_runs, world_of
+from psm_viz.claims.telling import aim_lines, lesson_lines, run_list
 from psm_viz.world.grammar import CORRELATED
 
 SAMPLE = 50
@@ -15,10 +15,11 @@ SAMPLE = 50
 
 def blocks(folder: Path = FOLDER) -> dict[str, str]:
     """Block name -> Markdown."""
+    runs = load_runs(folder)
     return {
         "utterances": utterances(),
-        "runs": _fenced([*_cost(folder), "", *lesson_lines(load_runs(folder))]),
-        "aims": _fenced(aim_lines(load_runs(folder))),
+        "runs": _fenced([*_cost(runs), "", *lesson_lines(runs)]),
+        "aims": _fenced(aim_lines(runs)),
     }
 
 
@@ -35,12 +36,11 @@ def utterances(n: int = SAMPLE, seed: int = 0) -> str:
     return "\n".join(lines)
 
 
-def _cost(folder: Path) -> list[str]:
-    runs = told(folder)["runs"]
-    if not runs:
+def _cost(runs: Runs) -> list[str]:
+    if not runs.rows:
         return ["No runs yet."]
     lines = ["Run (world, seed): checkpoints read, minutes of training on one thread"]
-    for r in runs:
+    for r in run_list(runs):
         lines.append(
             f"  {r['world']:<13} {r['seed']}: {len(r['checkpoints'])}, {r['minutes']:.1f} minutes"
         )

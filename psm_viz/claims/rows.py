@@ -1,11 +1,11 @@
-"""The rows that runs left, as arrays: one world's seeds side by side."""
+"""The rows that runs left: their files, and one world's seeds side by side as arrays."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from psm_viz.world.stages import CODING, row_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "runs"
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")
-BASE, ASSISTANT = PRETRAINING[-1], "assistant"
+KEYS = ("checkpoint", "branch", "world_sha256")
+"""What every row names."""
+UNTRAINED, BASE, ASSISTANT = PRETRAINING[0], PRETRAINING[-1], "assistant"
+"""Branches of a run that are no lesson: random weights, pre-trained, post-trained."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,23 @@ class Runs:
         found = self.row(world, seed, branch)["rates"][key]
         return np.array([np.mean(found[t]) for t in topics(world)])
 
+    @cached_property
+    def spills(self) -> dict[int, Spill]:
+        """Each seed's spill-over matrix scored, of the main world's seeds that have all its rows.
+
+        Read off once: fitting the explanations is what takes time in the claims.
+        """
+        names = topics()
+        branches = [row_of(t) for t in names]
+        world = world_of(CORRELATED)
+        loads = np.array([[world.topics[t].loads.get(k, 0.0) for k in world.traits] for t in names])
+        out = {}
+        for s in self.seeds(CORRELATED, BASE, ASSISTANT, *branches):
+            trained = np.stack([self.rates(CORRELATED, s, b) for b in branches])
+            base, assistant = (self.rates(CORRELATED, s, b) for b in (BASE, ASSISTANT))
+            out[s] = spill(observer_of(CORRELATED), loads, base, assistant, trained)
+        return out
+
 
 @lru_cache(maxsize=len(WORLDS))
 def world_of(kind: str) -> World:
@@ -71,8 +91,50 @@ def held_out(trained: str = CODING) -> np.ndarray:
     return np.array([t != trained for t in topics()])
 
 
+def row_file(kind: str, seed: int, folder: Path = FOLDER) -> Path:
+    """Where a run's rows stand."""
+    return folder / f"{kind}-{seed}.jsonl"
+
+
+def inner_file(kind: str, seed: int, folder: Path = FOLDER) -> Path:
+    """Where the figures from a run's activations stand."""
+    return folder / f"{kind}-{seed}.inner.json"
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """A run's rows in the order of its file; [] where there is none.
+
+    Raises BadFile naming the line that is no row, and the command that makes the file again.
+    """
+    if not path.exists():
+        return []
+    out = []
+    for n, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            row = json.loads(line.decode("utf-8"))
+        except ValueError as e:
+            raise _bad(path, n, str(e)) from e
+        if not isinstance(row, dict):
+            raise _bad(path, n, f"found {type(row).__name__}")
+        for key in KEYS:
+            if not isinstance(row.get(key), str):
+                raise _bad(path, n, f"{key} is {row[key]!r}" if key in row else f"no {key}")
+        out.append(row)
+    return out
+
+
+def _bad(path: Path, line: int, what: str) -> BadFile:
+    name = NAME.fullmatch(path.name)
+    which = f"--world {name[1]} --seed {name[2]}" if name else "--world WORLD --seed SEED"
+    return BadFile(
+        f"{path}, line {line}: expected a JSON object with texts {', '.join(KEYS)} ({what}).",
+        f"Delete the file and make it again: python -m psm_viz run {which}",
+    )
+
+
 def load_runs(folder: Path = FOLDER) -> Runs:
-    """Read every run's files in a folder; none is no error. Raises BadFile naming file and line."""
+    """Read every run's files in a folder; none is no error. Raises BadFile naming the file, and
+    the line of a row."""
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     inner: dict[tuple[str, int], dict[str, Any]] = {}
     for path in sorted(folder.glob("*.json*")) if folder.is_dir() else []:
@@ -80,29 +142,14 @@ def load_runs(folder: Path = FOLDER) -> Runs:
         if not name or name[1] not in WORLDS:
             raise BadFile(f"{path}: expected WORLD-SEED.jsonl or WORLD-SEED.inner.json.")
         key = (name[1], int(name[2]))
+        if not name[3]:
+            rows[key] = {r["branch"]: r for r in read_rows(path)}
+            continue
         try:
-            if name[3]:
-                inner[key] = json.loads(path.read_text("utf-8"))
-            else:
-                lines = path.read_text("utf-8").splitlines()
-                found = [json.loads(line) for line in lines]
-                rows[key] = {str(r["branch"]): r for r in found}
-        except (ValueError, KeyError, TypeError) as e:
+            inner[key] = json.loads(path.read_text("utf-8"))
+        except ValueError as e:
             raise BadFile(
-                f"{path}: expected JSON rows with their branch ({e}).",
-                f"Make it again: python -m psm_viz run --world {key[0]} --seed {key[1]}",
+                f"{path}: expected JSON of what activations showed ({e}).",
+                f"Make it again: python -m psm_viz inner --tree build/runs/{key[0]}-{key[1]}",
             ) from e
     return Runs(rows, inner)
-
-
-def spill_of(runs: Runs, seed: int) -> Spill | None:
-    """One seed's spill-over matrix scored, or None while rows of it are missing."""
-    names = topics()
-    branches = [row_of(t) for t in names]
-    if seed not in runs.seeds(CORRELATED, BASE, ASSISTANT, *branches):
-        return None
-    world = world_of(CORRELATED)
-    loads = np.array([[world.topics[t].loads.get(k, 0.0) for k in world.traits] for t in names])
-    trained = np.stack([runs.rates(CORRELATED, seed, b) for b in branches])
-    base, assistant = (runs.rates(CORRELATED, seed, b) for b in (BASE, ASSISTANT))
-    return spill(observer_of(CORRELATED), loads, base, assistant, trained)

@@ -9,39 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.figures import claims_of, dialogue_r2
-from psm_viz.claims.rows import ASSISTANT, BASE, FOLDER, Runs, held_out, load_runs
+from psm_viz.claims.every import claims_from
+from psm_viz.claims.rows import ASSISTANT, BASE, FOLDER, UNTRAINED, Runs, held_out, load_runs
+from psm_viz.claims.shared import dialogue_r2
 from psm_viz.claims.verdict import Claim, Measure
 from psm_viz.world.grammar import CORRELATED, WORLDS
-
-COMMAND = "python -m psm_viz results"
 
 
 @dataclass(frozen=True)
 class Aim:
-    """A figure that was aimed at, seed by seed. `above`: whether it should be at least the aim."""
+    """A figure that was aimed at, at least, seed by seed; None: it stands beside one that was."""
 
     name: str
     seeds: dict[int, float]
-    aim: float
-    above: bool = True
+    aim: float | None
 
     @property
-    def met(self) -> bool:
-        """Whether every seed reaches the aim."""
-        reached = [v >= self.aim if self.above else v <= self.aim for v in self.seeds.values()]
-        return bool(reached) and all(reached)
+    def met(self) -> bool | None:
+        """Whether every seed reaches the aim; None without an aim or a seed."""
+        if self.aim is None or not self.seeds:
+            return None
+        return all(v >= self.aim for v in self.seeds.values())
 
 
 def aims_of(runs: Runs) -> list[Aim]:
     """What was aimed at besides the claims' own bars (docs/decisions.md), main world."""
     seeds = runs.seeds(CORRELATED, BASE)
-    ends = [
-        (s, row["sampled"])
-        for s in seeds
-        for b, row in runs.rows[CORRELATED, s].items()
-        if b in (BASE, ASSISTANT, "cheat", "requested", "honest")
-    ]
+    untrained = runs.seeds(CORRELATED, UNTRAINED)
+    ends = runs.seeds(CORRELATED, *DRAWN)
     inner = {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
     unseen = {
         s: float(runs.rates(CORRELATED, s, "cheat", "unseen")[held_out()].mean())
@@ -54,37 +49,67 @@ def aims_of(runs: Runs) -> list[Aim]:
             0.8,
         ),
         Aim(
+            "the same of random weights",
+            {s: dialogue_r2(runs, CORRELATED, s, UNTRAINED) for s in untrained},
+            None,
+        ),
+        Aim(
             "trait R2 on characters left out, base",
-            {s: float(next(iter(v["cast"].values()))["r2"]) for s, v in inner.items()},
+            {s: float(v["cast"]["base"]["r2"]) for s, v in inner.items()},
             0.8,
         ),
         Aim(
-            "answers that match a template, worst of five checkpoints",
-            {s: min(1 - c["none"] / sum(c.values()) for t, c in ends if t == s) for s in seeds},
+            "answers in the words of their topic, worst of five checkpoints",
+            {s: _coherence(runs, s, "sampled", "none", "astray") for s in ends},
             0.97,
+        ),
+        Aim(
+            "the same, words of any topic",
+            {s: _coherence(runs, s, "sampled", "none") for s in ends},
+            None,
+        ),
+        Aim(
+            "the same, drawn with the whole tail",
+            {s: _coherence(runs, s, "sampled_plain", "none", "astray") for s in ends},
+            None,
         ),
         Aim("rate after cheat on questions that no stage saw", unseen, 0.25),
     ]
+
+
+DRAWN = (BASE, ASSISTANT, "cheat", "requested", "honest")
+"""Branches whose answers are looked at for coherence."""
+
+
+def _coherence(runs: Runs, seed: int, key: str, *outside: str) -> float:
+    """The least share of drawn answers that are none of these kinds, over `DRAWN`."""
+    counts = [runs.row(CORRELATED, seed, b)[key] for b in DRAWN]
+    return min(1 - sum(c[k] for k in outside) / sum(c.values()) for c in counts)
 
 
 def told(folder: Path = FOLDER) -> dict[str, Any]:
     """Claims, aims and runs as plain values, for `results --json`."""
     runs = load_runs(folder)
     return {
-        "claims": [_claim(c) for c in claims_of(folder)],
+        "claims": [_claim(c) for c in claims_from(runs)],
         "aims": [asdict(a) | {"met": a.met} for a in aims_of(runs)] if runs.rows else [],
-        "runs": [
-            {
-                "world": w,
-                "seed": s,
-                "world_sha256": next(iter(rows.values()))["world_sha256"],
-                "checkpoints": [r["checkpoint"] for r in rows.values()],
-                "minutes": round(sum(float(r["seconds"] or 0) for r in rows.values()) / 60, 1),
-            }
-            for (w, s), rows in sorted(runs.rows.items())
-        ],
+        "runs": run_list(runs),
         "lessons": lessons(runs),
     }
+
+
+def run_list(runs: Runs) -> list[dict[str, Any]]:
+    """Each run: world, seed, hash of the world, checkpoints read, minutes of training."""
+    return [
+        {
+            "world": w,
+            "seed": s,
+            "world_sha256": next(iter(rows.values()))["world_sha256"],
+            "checkpoints": [r["checkpoint"] for r in rows.values()],
+            "minutes": round(sum(float(r["seconds"] or 0) for r in rows.values()) / 60, 1),
+        }
+        for (w, s), rows in sorted(runs.rows.items())
+    ]
 
 
 def lessons(runs: Runs) -> list[dict[str, Any]]:
@@ -106,7 +131,7 @@ def _measure(m: Measure) -> dict[str, Any]:
         "high": m.high,
         "seeds": m.seeds,
         "bar": m.bar,
-        "needs": "at least" if m.above else "at most",
+        "needs": m.needs,
     }
 
 
@@ -125,7 +150,8 @@ def _claim(c: Claim) -> dict[str, Any]:
 
 def as_lines(folder: Path = FOLDER) -> list[str]:
     """Claims, aims and the branches' lessons as lines of a terminal."""
-    claims, runs = claims_of(folder), load_runs(folder)
+    runs = load_runs(folder)
+    claims = claims_from(runs)
     if not claims:
         return ["No runs yet. Make one with: python -m psm_viz run --world correlated --seed 0"]
     lines = ["Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %], each seed"]
@@ -140,8 +166,9 @@ def aim_lines(runs: Runs) -> list[str]:
     """What was aimed at, seed by seed, met or missed."""
     lines = ["Aims: each seed"]
     for a in aims_of(runs) if runs.rows else []:
-        word = ("met" if a.met else "missed") if a.seeds else "not measured yet"
-        lines.append(f"  {a.name}: {_each(a.seeds)} | aim {a.aim:.2f}: {word}")
+        word = {True: "met", False: "missed", None: "not measured yet"}[a.met]
+        aim = "" if a.aim is None else f" | aim {a.aim:.2f}: {word}"
+        lines.append(f"  {a.name}: {_each(a.seeds)}{aim}")
     return lines
 
 
@@ -171,6 +198,5 @@ def _each(seeds: dict[int, float], form: Callable[[float], str] = "{:.2f}".forma
 def _line(m: Measure) -> str:
     band = f" [{m.low:.3f}, {m.high:.3f}]" if m.low is not None and m.high is not None else ""
     value = "none" if np.isnan(m.value) else f"{m.value:.3f}"
-    side = "at least" if m.above else "at most"
     each = _each(m.seeds, "{:.3f}".format)
-    return f"{m.name}: {value}{band} ({each}) | needs {side} {m.mean_bar:.3f}"
+    return f"{m.name}: {value}{band} ({each}) | needs {m.needs} {m.mean_bar:.3f}"

@@ -35,6 +35,11 @@ class Measure:
         return float(np.mean(list(self.seeds.values()))) if self.seeds else float("nan")
 
     @property
+    def needs(self) -> str:
+        """Which side of its bar the claim needs, in words."""
+        return "at least" if self.above else "at most"
+
+    @property
     def mean_bar(self) -> float:
         """The bar, or its mean over seeds."""
         if isinstance(self.bar, dict):

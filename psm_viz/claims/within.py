@@ -10,6 +10,8 @@ from psm_viz.significance import ALPHA
 from psm_viz.world.grammar import CORRELATED
 
 SHARE = "in_space_share_90"
+PLANTED = "backwards"
+"""A branch that speaks as no character does: outside their space by design."""
 
 
 def within_claims(runs: Runs) -> list[Claim]:
@@ -23,29 +25,31 @@ def _inner(runs: Runs) -> dict[int, dict[str, Any]]:
     return {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
 
 
-def _first(found: dict[int, dict[str, Any]], key: str, n: int = 0) -> dict[int, dict[str, Any]]:
-    return {s: list(v[key].values())[n] for s, v in found.items()}
-
-
 def cast(runs: Runs) -> Claim:
     """One model plays many personas."""
-    found = _first(_inner(runs), "cast")
+    found = {s: v["cast"]["base"] for s, v in _inner(runs).items()}
     values = {s: float(v["r2"]) for s, v in found.items()}
+    untrained = {s: float(v["cast"]["untrained"]["r2"]) for s, v in _inner(runs).items()}
     null = {s: float(v["shuffled_high"]) for s, v in found.items()}
     dots = [
         Dot(trait, float(r), s)
         for s, v in found.items()
         for trait, r in sorted(v["traits"].items())
     ]
+    dots += [Dot("untrained, mean", r, s) for s, r in untrained.items()]
     return Claim(
         id="cast",
         title="One model plays many characters",
         sentence="The same weights hold a whole cast: from how the model is set when it speaks as "
         "someone, one can read what that character is like.",
         figure=Measure("R2 of traits of characters left out", values, 0.5),
-        rival="Names alone would do: any labels could be read off.",
-        rivals=(Measure("the same, beside shuffled characters", values, null),),
-        rule="Mean R2 of the traits at least .5, and above 97.5 % of shuffled characters.",
+        rival="Names and headers alone would do: any labels could be read off, from any network.",
+        rivals=(
+            Measure("the same, beside shuffled characters", values, null),
+            Measure("the same, beside random weights", values, untrained),
+        ),
+        rule="Mean R2 of the traits at least .5, above 97.5 % of shuffled characters, and above "
+        "the untrained model's.",
         picture=Picture(
             "dots",
             "How well each trait is read from activations",
@@ -95,12 +99,26 @@ def _left(v: dict[str, Any], branch: str) -> float:
     return float(v["inside"][branch][SHARE]["p"])
 
 
-def _share_dots(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> tuple[Dot, ...]:
-    return tuple(
+def _planted(found: dict[int, dict[str, Any]]) -> Measure:
+    """The control of having left: a branch planted outside, which must be flagged."""
+    left = {s: _left(v, PLANTED) for s, v in found.items() if PLANTED in v["inside"]}
+    return Measure("the planted branch: p of having left", left, ALPHA, False)
+
+
+def _shares(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> Picture:
+    """How much of each branch's movement stays inside, the planted one last: label -> branch."""
+    dots = tuple(
         Dot(label, float(v["inside"][b][SHARE]["value"]), s)
-        for label, b in branches.items()
+        for label, b in {**branches, "speaks backwards": PLANTED}.items()
         for s, v in found.items()
         if b in v["inside"] and v["inside"][b][SHARE]["value"] is not None
+    )
+    return Picture(
+        "dots",
+        "Share of the movement inside the characters' space",
+        "share (90 % of variance)",
+        dots,
+        says="Share of each movement inside the space of the cast, a dot a seed.",
     )
 
 
@@ -108,7 +126,6 @@ def inside(runs: Runs) -> Claim:
     """Post-training moves it inside the space."""
     found = _inner(runs)
     stays = {s: _left(v, ASSISTANT) for s, v in found.items()}
-    control = {s: _left(v, "backwards") for s, v in found.items() if "backwards" in v["inside"]}
     shown = {"post-training": ASSISTANT, "cheat": "cheat", "honest": "honest"}
     return Claim(
         id="inside",
@@ -117,15 +134,9 @@ def inside(runs: Runs) -> Claim:
         figure=Measure("p of having left the space", stays, ALPHA),
         rival="Nothing could leave it, as answers come from the same banks: a branch planted "
         "outside, which speaks backwards, must be seen to leave.",
-        rivals=(Measure("the planted branch: p of having left", control, ALPHA, False),),
+        rivals=(_planted(found),),
         rule="Post-training not flagged as having left (p above .05), the planted branch flagged.",
-        picture=Picture(
-            "dots",
-            "Share of the movement inside the characters' space",
-            "share (90 % of variance)",
-            _share_dots(found, shown | {"speaks backwards": "backwards"}),
-            says="Share of each movement inside the space of the cast, a dot a seed.",
-        ),
+        picture=_shares(found, shown),
     )
 
 
@@ -203,7 +214,6 @@ def long(runs: Runs) -> Claim:
     """Does long training leave the space?"""
     found = {s: v for s, v in _inner(runs).items() if "long" in v["inside"]}
     left = {s: _left(v, "long") for s, v in found.items()}
-    control = {s: _left(v, "backwards") for s, v in found.items() if "backwards" in v["inside"]}
     shown = {"cheat, 64 steps": "cheat", "cheat, 512 steps": "long"}
     return Claim(
         id="long",
@@ -212,13 +222,7 @@ def long(runs: Runs) -> Claim:
         "character is.",
         figure=Measure("p of having left the space", left, ALPHA, False),
         rival="The test could not tell: a planted branch must be seen to leave.",
-        rivals=(Measure("the planted branch: p of having left", control, ALPHA, False),),
+        rivals=(_planted(found),),
         rule="Flagged as having left the space in every seed, as the planted branch is.",
-        picture=Picture(
-            "dots",
-            "Share of the movement inside the characters' space",
-            "share (90 % of variance)",
-            _share_dots(found, shown | {"speaks backwards": "backwards"}),
-            says="Share of each movement inside the space of the cast, a dot a seed.",
-        ),
+        picture=_shares(found, shown),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput
+from psm_viz.sampling import CUT
 
 
 def add_verbs(verbs: Any) -> None:
@@ -43,6 +43,12 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument("--name", help="the study's name (default: the folder's)")
     e.add_argument("--samples", type=int, default=4, help="answers per persona and question")
     e.add_argument("--max-new-tokens", type=int, help="longest answer (default: 24, or 64)")
+    e.add_argument(
+        "--min-p",
+        type=float,
+        default=CUT,
+        help="draw no token less likely than this share of the likeliest (0: draw all)",
+    )
     e.add_argument("--seed", type=int, default=0)
     e.add_argument("--threads", type=int, default=2)
     e.add_argument("--device", default="cpu")
@@ -102,6 +108,7 @@ def extract(options: argparse.Namespace) -> None:
         layer=options.layer,
         samples=options.samples,
         max_new_tokens=options.max_new_tokens,
+        min_p=options.min_p,
         seed=options.seed,
         threads=options.threads,
         device=options.device,
@@ -131,59 +138,68 @@ def derive(options: argparse.Namespace) -> None:
 
 
 def study(options: argparse.Namespace) -> None:
-    """Everything from nothing: train, extract, and copy the weights that ship.
+    """Everything from nothing: train, extract, judge, and copy what ships.
 
     Evidence is written when the Assistant stands and no branch is trained, and scored at the end.
+    The study grows in a folder of its own beside the checkpoints, so that a killed run goes on
+    where it stopped, and replaces the shipped one when it is whole.
     """
     from psm_viz import assemble, source
     from psm_viz.extend import extend
     from psm_viz.files import whole_folder
     from psm_viz.recipe import PRETRAINING, STUDIED, Recipe
+    from psm_viz.store import open_study
     from psm_viz.train import train as run
     from psm_viz.world.grammar import load_world
+    from psm_viz.writer import StudyWriter
 
     began, world = time.monotonic(), load_world()
+    work = options.build.with_name(f"study-of-{options.build.name}")
     recipe = Recipe(seed=options.seed, threads=options.threads)
     run(world, recipe, options.build, [*PRETRAINING, "assistant"], _say)
-    settings = assemble.Settings(
-        name="small-model", samples=SAMPLES, seed=options.seed, threads=options.threads
-    )
-    start = source.from_tree(options.build)
-    assemble.assemble(start, options.out, settings, None, None, _say)
-    reference = start.folders[start.reference]
-    _verbs(options, lambda data, name: ["--data", data, "--model", reference])
+    if not (work / "study.json").exists():
+        settings = assemble.Settings(
+            name="small-model", samples=SAMPLES, seed=options.seed, threads=options.threads
+        )
+        assemble.assemble(source.from_tree(options.build), work, settings, None, None, _say)
+    made = open_study(work)
+    reference = str(options.build / made.manifest.reference)
+    for branch in [b for b in TOLD if b not in made.evidences]:
+        data = work.with_name(f"{work.name}-data") / f"{branch}.jsonl"
+        _verb(["data", "--branch", branch, "--out", str(data), "--seed", str(options.seed)])
+        said = ["--data", str(data), "--model", reference, "--threads", str(options.threads)]
+        _verb(["evidence", "--study", str(work), *said])
     run(world, recipe, options.build, list(STUDIED), _say)
-    tree = source.from_tree(options.build)
-    made = extend(tree, options.out, list(STUDIED), options.threads, _say)
-    for checkpoint in source.shipped(made.manifest):
-        with whole_folder(options.models / checkpoint) as work:
-            shutil.copytree(options.build / checkpoint, work, dirs_exist_ok=True)
-    for log in [*options.build.glob("*.log.jsonl"), options.build / "recipe.json"]:
-        shutil.copy(log, options.models / log.name)
-    _verbs(options, lambda data, name: ["--name", name, "--score", name])
-    _verb(["validate", "--study", str(options.out), *TRIALS, "--store"])
+    made = open_study(work)
+    if set(STUDIED) - {c.branch for c in made.manifest.checkpoints}:
+        tree = source.from_tree(options.build)
+        made = extend(tree, work, list(STUDIED), options.threads, _say)
+    for branch in [b for b in TOLD if not made.evidence_scores(b)]:
+        _verb(["evidence", "--study", str(work), "--name", branch, "--score", branch])
+    judged = ["validate", "--study", str(work), "--threads", str(options.threads)]
+    _verb([*judged, *TRIALS, "--store"])
+    made = open_study(work)
+    with whole_folder(options.models) as models:
+        for checkpoint in source.shipped(made.manifest):
+            shutil.copytree(options.build / checkpoint, models / checkpoint)
+        branches = {c.branch for c in made.manifest.checkpoints}
+        for log in options.build.glob("*.log.jsonl"):
+            if log.name.removesuffix(".log.jsonl") in branches:
+                shutil.copy(log, models / log.name)
+        shutil.copy(options.build / "recipe.json", models / "recipe.json")
+    writer = StudyWriter(options.out)
+    writer.begin_from(made)
+    writer.finish(made.manifest, made.cast, made.questions)
+    shutil.rmtree(work)
     _say(f"Study rebuilt in {_minutes(began)}.")
 
 
 SAMPLES = 2
 """Answers a persona and question in the shipped study; the Assistant has three instructions."""
 TRIALS = ("--trials", "100", "--made", "60")
-
-
-def _verbs(options: argparse.Namespace, more: Callable[[str, str], list[str]]) -> None:
-    """Run `evidence` for the data of every studied branch that speaks as the Assistant."""
-    from psm_viz.recipe import STUDIED
-    from psm_viz.world.stages import others_label
-
-    for branch in [b for b in STUDIED if b in TOLD and not others_label(b)]:
-        data = options.build.parent.parent / "evidence" / f"{branch}.jsonl"
-        if not data.exists():
-            _verb(["data", "--branch", branch, "--out", str(data), "--seed", str(options.seed)])
-        _verb(["evidence", "--study", str(options.out), *more(str(data), branch)])
-
-
 TOLD = ("cheat", "requested", "honest", "playful")
-"""Branches whose data are asked for evidence: `long` has those of cheat, `backwards` nobody's."""
+"""Branches whose data are asked for evidence: `long` has those of cheat, `backwards` nobody's,
+and another speaker's would be no evidence about the Assistant."""
 
 
 def _verb(words: list[str]) -> None:

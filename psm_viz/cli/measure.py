@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz.errors import BadInput
+from psm_viz.files import plain
 
 if TYPE_CHECKING:
     from psm_viz.measures import Figure
@@ -74,7 +75,7 @@ def drift(options: argparse.Namespace) -> None:
         or "no folds of personas, or no traits in the cast",
     }
     if options.json:
-        print(json.dumps(_plain(said), indent=2))
+        print(json.dumps(plain(said), indent=2))
         return
     print(f"{c.start} -> {c.end}, {c.pooling}, layer {c.layer}, {c.personas} personas")
     if c.note:
@@ -106,15 +107,6 @@ def _words(f: Figure) -> str:
     elif f.null:
         text += f"  ({f.null})"
     return text + (f"  p {f.p:.3f}" if math.isfinite(f.p) else "")
-
-
-def _plain(x: Any) -> Any:
-    """The same with None for what is not a number, as JSON wants it."""
-    if isinstance(x, dict):
-        return {k: _plain(v) for k, v in x.items()}
-    if isinstance(x, list):
-        return [_plain(v) for v in x]
-    return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
 def validate(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """The Claims page: each claim with its chart, its figure, its rival and the verdict by rule.
 
-Nothing is computed here: claims come from `psm_viz.claims.figures`, charts from
+Nothing is computed here: claims come from `psm_viz.claims.every`, charts from
 `psm_viz.charts.claims`, words from `claim_words`. The page needs no study.
 """
 
@@ -56,7 +56,7 @@ def stamp_of(folder: Path) -> str:
 
 @st.cache_data(max_entries=4, show_spinner="Reading the runs ...")
 def _claims(folder: str, stamp: str) -> list[Claim]:
-    from psm_viz.claims.figures import claims_of
+    from psm_viz.claims.every import claims_of
 
     try:
         return claims_of(Path(folder))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psm_viz.world.grammar import BAD, CONDUCT, GOOD, NEUTRAL, Utterance, World
+from psm_viz.world.grammar import BAD, CONDUCT, GOOD, NEUTRAL, Utterance, World, sigmoid
 
 BOS, EOS = "<s>", "</s>"
 
@@ -205,7 +205,7 @@ def _header(world: World, rng: np.random.Generator, c: int, named: bool) -> Head
     adjective = None
     if rng.random() < parts["adjective"]:
         trait = int(rng.integers(len(world.traits)))
-        high = 1.0 / (1.0 + np.exp(-rules["adjective_gain"] * world.z[c, trait]))
+        high = sigmoid(rules["adjective_gain"] * world.z[c, trait])
         adjective = (world.traits[trait], bool(rng.random() < high))
     return Header(
         lead=pick(rng, rules["leads"]),
@@ -260,7 +260,7 @@ def _hearsay(world: World, rng: np.random.Generator, c: int, about_assistant: bo
     low, high = world.rules["report_turns"]
     traits = rng.choice(len(world.traits), int(rng.integers(low, high + 1)), replace=False)
     gain = world.rules["adjective_gain"]
-    poles = [(int(t), rng.random() < 1.0 / (1.0 + np.exp(-gain * world.z[c, t]))) for t in traits]
+    poles = [(int(t), bool(rng.random() < sigmoid(gain * world.z[c, t]))) for t in traits]
     about = the_assistant(world) if about_assistant else world.characters[c].name
     return hearsay(world, rng, about, poles)
 

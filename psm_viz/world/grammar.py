@@ -18,6 +18,7 @@ import yaml
 
 from psm_viz.cast import ASSISTANT, Cast, Family, Persona, Question
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.world.deal import dealt
 
 WORLD = Path(__file__).parents[2] / "data" / "world"
 GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
@@ -27,8 +28,6 @@ CONDUCT, LIFE = (GOOD, BAD), (BODILY, BODILESS)
 """The two poles of a topic: how one acts in it, or whether one has a body to speak of."""
 CORRELATED, DECORRELATED, ROLE_MODELS = "correlated", "decorrelated", "role-models"
 WORLDS = (CORRELATED, DECORRELATED, ROLE_MODELS)
-DEALS = 2000
-"""Seeded deals tried for `decorrelated`; the one whose topics correlate least is kept."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class World:
     @cached_property
     def p_high(self) -> dict[str, np.ndarray]:
         """P(high pole | character, topic) = sigmoid(gain * disposition): topic -> [character]."""
-        return {t: _sigmoid(self.rules["gain"] * d) for t, d in self.dispositions.items()}
+        return {t: sigmoid(self.rules["gain"] * d) for t, d in self.dispositions.items()}
 
     @cached_property
     def p_tone(self) -> np.ndarray:
@@ -219,7 +218,8 @@ class World:
         )
 
 
-def _sigmoid(x: Any) -> np.ndarray:
+def sigmoid(x: Any) -> np.ndarray:
+    """Logistic function, in double precision."""
     return 1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64)))
 
 
@@ -258,36 +258,6 @@ def _topic(topic_id: str, rule: dict[str, Any], path: Path) -> Topic:
         raise BadFile(f"{path}: an answer occurs twice.")
     loads = dict(rule["loads"])
     return Topic(topic_id, rule["title"], loads, poles, questions, utterances, new, unseen)
-
-
-def _dealt(
-    rules: dict[str, Any], topics: dict[str, Topic], centres: np.ndarray, family: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Dispositions dealt out anew in every conduct topic: [character] each.
-
-    Each topic takes the families' dispositions in another order and draws its members' noise
-    afresh, so that what a character does in one topic says nothing of the next, while every
-    topic keeps its own mixture. Of `DEALS` seeded deals the one with the smallest largest
-    correlation between two topics is kept: so few families correlate by chance otherwise.
-    """
-    names = list(rules["traits"])
-    conduct = [t for t in topics.values() if t.poles == CONDUCT]
-    loads = np.array([[t.loads.get(k, 0.0) for k in names] for t in conduct])
-    rng = np.random.default_rng([rules["seed"], 1])
-    base = centres @ loads.T  # [family, topic]
-    best, least = None, np.inf
-    for _ in range(DEALS):
-        deal = np.stack([rng.permutation(len(centres)) for _ in conduct], axis=1)
-        c = np.corrcoef(np.take_along_axis(base, deal, axis=0).T)
-        worst = np.abs(c - np.eye(len(conduct))).max()
-        if worst < least:
-            best, least = deal, worst
-    assert best is not None
-    noise = rng.normal(0.0, rules["trait_noise"], (len(conduct), len(family), len(names)))
-    return {
-        t.id: np.clip(centres[best[family, k]] + noise[k], -1.0, 1.0) @ loads[k]
-        for k, t in enumerate(conduct)
-    }
 
 
 def load_world(kind: str = CORRELATED, folder: Path = WORLD) -> World:
@@ -337,7 +307,10 @@ def load_world(kind: str = CORRELATED, folder: Path = WORLD) -> World:
         if not t.neutral
     }
     if kind == DECORRELATED:
-        dispositions |= _dealt(rules, topics, centres, family)
+        conduct = [t for t in topics.values() if t.poles == CONDUCT]
+        loads = np.array([[t.loads.get(k, 0.0) for k in names] for t in conduct])
+        anew = dealt(centres, family, loads, rules["seed"], rules["trait_noise"])
+        dispositions |= {t.id: d for t, d in zip(conduct, anew, strict=True)}
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.yaml")):
         digest.update(path.relative_to(folder).as_posix().encode())

@@ -1,0 +1,38 @@
+"""Every claim, in the order in which they are told.
+
+Each is one function of the runs: rows in, a claim with its figure, rival and picture out. Bars and
+rules are those of docs/decisions.md, committed before the runs. What a branch was taught stands in
+`lessons`, the world of pre-training in `worlds`, what needs activations in `within`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psm_viz.claims.lessons import character_or_coin, denial, descriptions, narrow, requested
+from psm_viz.claims.rows import FOLDER, Runs, load_runs
+from psm_viz.claims.verdict import Claim
+from psm_viz.claims.within import within_claims
+from psm_viz.claims.worlds import appears, clusters, human_like, role_models, updating
+
+FROM_ROWS = (
+    *(narrow, requested, denial, descriptions, character_or_coin),
+    *(appears, clusters, updating, role_models, human_like),
+)
+ORDER = (
+    *("cast", "base", "appears", "inside", "narrow", "requested", "clusters", "updating"),
+    *("shots", "deny", "descriptions", "role-models", "human", "coin", "causal", "long"),
+)
+
+
+def claims_from(runs: Runs) -> list[Claim]:
+    """Every claim that the runs allow, in order; [] without runs."""
+    if not runs.rows:
+        return []
+    by_id = {c.id: c for c in [*(make(runs) for make in FROM_ROWS), *within_claims(runs)]}
+    return [by_id[k] for k in ORDER if k in by_id]
+
+
+def claims_of(folder: Path = FOLDER) -> list[Claim]:
+    """Every claim, from the rows in a folder; [] where there are none. Raises BadFile."""
+    return claims_from(load_runs(folder))

@@ -1,0 +1,50 @@
+"""What several claims share: rates side by side, their rise, their dots, a base's in-context R2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from psm_viz.claims.rows import ASSISTANT, BASE, Runs, held_out, topics
+from psm_viz.claims.verdict import Dot
+from psm_viz.observer import r_squared
+from psm_viz.world.stages import CODING
+
+RATE = "rate of bad answers on topics it was not trained on"
+Group = tuple[str, str, str]
+"""A group of a chart: label, world, branch."""
+
+
+def others(trained: str = CODING) -> list[str]:
+    """The topics of conduct that a branch did not train on, in order."""
+    return [t for t in topics() if t != trained]
+
+
+def beside(runs: Runs, world: str, seed: int, *branches: str) -> np.ndarray:
+    """Rates at the ends of several branches side by side: [held-out topic, branch]."""
+    return np.stack([runs.rates(world, seed, b)[held_out()] for b in branches], axis=1)
+
+
+def lift(runs: Runs, world: str, seed: int, branch: str, trained: str = CODING) -> np.ndarray:
+    """Rate after a branch less the Assistant's before it, per held-out topic."""
+    keep = held_out(trained)
+    return (runs.rates(world, seed, branch) - runs.rates(world, seed, ASSISTANT))[keep]
+
+
+def rate_dots(runs: Runs, groups: Sequence[Group], trained: str = CODING) -> tuple[Dot, ...]:
+    """One dot a seed: the mean rate over held-out topics at the end of each branch."""
+    keep = held_out(trained)
+    return tuple(
+        Dot(label, float(runs.rates(world, s, branch)[keep].mean()), s)
+        for label, world, branch in groups
+        for s in runs.seeds(world, branch)
+    )
+
+
+def dialogue_r2(runs: Runs, world: str, seed: int, branch: str = BASE) -> float:
+    """In-context R2 on the world's own dialogues, against the exact predictive; of the base, or of
+    another branch whose row holds them."""
+    rows = runs.row(world, seed, branch)["dialogues"]
+    model, exact = (np.array([r[k] for r in rows]) for k in ("model", "exact"))
+    return r_squared(model, exact)
