@@ -41,24 +41,36 @@ def branches_of(world: World) -> list[str]:
     return [*LESSONS, *(b for b in rows if b not in LESSONS)]
 
 
-def run(
-    kind: str, seed: int, tree: Path, threads: int, say: Callable[[str], None], rows: Path = FOLDER
-) -> None:
-    """Train a world's model, its Assistant and its branches, and read each end off into its row."""
-    world = load_world(kind)
-    # the curve of pre-training is shown for the main world alone
+def recipe_of(kind: str, seed: int, threads: int) -> Recipe:
+    """The recipe of a run. The curve of pre-training is shown for the main world alone, so that
+    the others are looked at less often."""
     looks = Recipe.probe_every if kind == CORRELATED else 4 * Recipe.probe_every
-    recipe = Recipe(seed=seed, world=kind, threads=threads, probe_every=looks)
+    return Recipe(seed=seed, world=kind, threads=threads, probe_every=looks)
+
+
+def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = FOLDER) -> None:
+    """Train a world's model, its Assistant and its branches, and read each end off into its row.
+
+    Raises BadFile for rows of another version of the world, and what `train` raises.
+    """
+    kind, seed = recipe.world, recipe.seed
+    world = load_world(kind)
     branches = branches_of(world)
     train(world, recipe, tree, [*PRETRAINING, ASSISTANT, *branches], say)
     stages = recipe.stages(branches)
     path = row_file(kind, seed, rows)
     done = {r["checkpoint"]: r for r in read_rows(path)}
     if any(r["world_sha256"] != world.sha256 for r in done.values()):
-        raise BadFile(f"{path}: holds rows of another version of the world.", "Delete it.")
+        raise BadFile(
+            f"{path}: holds rows of another version of the world.",
+            f"Delete the file and make it again: python -m psm_viz run --world {kind} "
+            f"--seed {seed}",
+        )
     ends = [(s.name, s.steps) for s in stages.values() if s.name not in PRETRAINING[:-1]]
     wanted = [(UNTRAINED, 0), *ends]
-    player = load_player(str(tree / checkpoint_id(BASE, stages[BASE].steps)), threads=threads)
+    player = load_player(
+        str(tree / checkpoint_id(BASE, stages[BASE].steps)), threads=recipe.threads
+    )
     reader = Reader(player.hf, player.tokenizer, world)
     folders = {f.name: f for f in tree.iterdir() if (f / "model.safetensors").exists()}
     for n, (branch, step) in enumerate(wanted, 1):

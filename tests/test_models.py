@@ -1,5 +1,7 @@
 """What TransformerLens gives against Hugging Face's own, on a tiny random model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -93,6 +95,17 @@ def test_sampling_repeats_with_its_seed_and_greedy_matches_argmax(player, prompt
     with torch.inference_mode():
         best = int(player.hf(torch.tensor(prompts[:1])).logits[0, -1].argmax())
     assert greedy == ([] if best == player.tokenizer.eos_token_id else [best])
+
+
+def test_the_tail_is_cut_at_a_share_of_the_likeliest(player, prompts):
+    many = Sampling(1.0, 1, 400, 5)
+    with torch.inference_mode():
+        p = player.hf(torch.tensor(prompts[:1])).logits[0, -1].softmax(-1)
+    cut = float(p.topk(6).values[-1] / p.max())  # six tokens are as likely as that, or likelier
+    allowed = set(p.topk(6).indices.tolist()) - {player.tokenizer.eos_token_id}
+    drawn = {a[0] for a in player.sample(prompts[:1], replace(many, min_p=cut))[0] if a}
+    assert drawn <= allowed and len(drawn) > 1
+    assert not {a[0] for a in player.sample(prompts[:1], many)[0] if a} <= allowed
 
 
 def test_a_scored_answer_is_that_of_a_token_at_a_time(world, player):

@@ -32,10 +32,11 @@ def add_verbs(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and measure, going on where a killed run stopped."""
+    from psm_viz.runs import recipe_of
     from psm_viz.runs import run as go
 
     tree = options.tree or Path("build/runs") / f"{options.world}-{options.seed}"
-    go(options.world, options.seed, tree, options.threads, print, options.rows)
+    go(recipe_of(options.world, options.seed, options.threads), tree, print, options.rows)
 
 
 def inner(options: argparse.Namespace) -> None:

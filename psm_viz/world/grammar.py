@@ -162,11 +162,11 @@ class World:
         text = said.strip()
         if found := self.by_text.get((topic, text)):
             return found, ""
-        for saying in self.log_saying[1]:
-            if text.endswith(f" {saying}"):
-                found = self.by_text.get((topic, text[: -len(saying) - 1]))
-                if found:
-                    return found, saying
+        words, sayings = text.split(" "), self.log_saying[1]
+        for n in range(1, len(words)):
+            saying = " ".join(words[n:])
+            if saying in sayings and (found := self.by_text.get((topic, " ".join(words[:n])))):
+                return found, saying
         return None
 
     def header(self, character: Character, *, named: bool = True) -> str:
