@@ -11,7 +11,7 @@ from psm_viz.answers import answers_table
 from psm_viz.behaviour import rate_column
 from psm_viz.claims.card import blocks
 from psm_viz.claims.rows import load_runs
-from psm_viz.claims.telling import as_lines
+from psm_viz.claims.telling import claim_lines
 from psm_viz.cli import main
 from psm_viz.compare import Comparer
 from psm_viz.derive import stale
@@ -144,7 +144,7 @@ def test_the_readme_quotes_the_commands_word_for_word(study, results):
 
     assert block("answers").strip() == answers_table(study).strip()
     assert block("results").strip() == f"```\n{as_text(results)}\n```"
-    assert block("claims").strip() == "\n".join(["```", *as_lines(), "```"])
+    assert block("claims").strip() == "\n".join(["```", *claim_lines(load_runs()), "```"])
 
 
 def test_the_model_card_quotes_the_files():

@@ -151,6 +151,13 @@ def _claim(c: Claim) -> dict[str, Any]:
 def as_lines(folder: Path = FOLDER) -> list[str]:
     """Claims, aims and the branches' lessons as lines of a terminal."""
     runs = load_runs(folder)
+    if not runs.rows:
+        return claim_lines(runs)
+    return [*claim_lines(runs), "", *aim_lines(runs), "", *lesson_lines(runs)]
+
+
+def claim_lines(runs: Runs) -> list[str]:
+    """Each claim with its verdict, its figures and those of its rivals."""
     claims = claims_from(runs)
     if not claims:
         return ["No runs yet. Make one with: python -m psm_viz run --world correlated --seed 0"]
@@ -159,7 +166,7 @@ def as_lines(folder: Path = FOLDER) -> list[str]:
         lines += ["", f"  {c.title}: {c.verdict}", f"    {_line(c.figure)}"]
         lines += [f"    {_line(m)}" for m in c.also]
         lines += [f"    rival: {_line(m)}" for m in c.rivals]
-    return [*lines, "", *aim_lines(runs), "", *lesson_lines(runs)]
+    return lines
 
 
 def aim_lines(runs: Runs) -> list[str]:

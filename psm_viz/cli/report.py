@@ -58,7 +58,8 @@ def readme(options: argparse.Namespace) -> None:
     """Fill the generated blocks of README and model card, so that both quote the commands."""
     from psm_viz.answers import answers_table
     from psm_viz.claims.card import blocks
-    from psm_viz.claims.telling import as_lines
+    from psm_viz.claims.rows import load_runs
+    from psm_viz.claims.telling import claim_lines
     from psm_viz.results import as_text, results_of
 
     study = open_study(options.study)
@@ -66,7 +67,7 @@ def readme(options: argparse.Namespace) -> None:
         options.file,
         {
             "answers": answers_table(study),
-            "claims": "\n".join(["```", *as_lines(), "```"]),
+            "claims": "\n".join(["```", *claim_lines(load_runs()), "```"]),
             "results": f"```\n{as_text(results_of(study))}\n```",
         },
     )
