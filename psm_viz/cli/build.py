@@ -168,7 +168,7 @@ def study(options: argparse.Namespace) -> None:
         data = work.with_name(f"{work.name}-data") / f"{branch}.jsonl"
         _verb(["data", "--branch", branch, "--out", str(data), "--seed", str(options.seed)])
         said = ["--data", str(data), "--model", reference, "--threads", str(options.threads)]
-        _verb(["evidence", "--study", str(work), *said])
+        _verb(["evidence", "--study", str(work), *said, "--limit", CONVERSATIONS])
     run(world, recipe, options.build, list(STUDIED), _say)
     made = open_study(work)
     if set(STUDIED) - {c.branch for c in made.manifest.checkpoints}:
@@ -196,7 +196,9 @@ def study(options: argparse.Namespace) -> None:
 
 SAMPLES = 2
 """Answers a persona and question in the shipped study; the Assistant has three instructions."""
-TRIALS = ("--trials", "100", "--made", "60")
+CONVERSATIONS = "128"
+"""Conversations of each data set that every character is asked about."""
+TRIALS = ("--trials", "100", "--made", "20")
 TOLD = ("cheat", "requested", "honest", "playful")
 """Branches whose data are asked for evidence: `long` has those of cheat, `backwards` nobody's,
 and another speaker's would be no evidence about the Assistant."""
