@@ -127,7 +127,7 @@ def assemble(
     )
     draft = writer.open_partial(manifest, cast, questions)
     if small:
-        modelled_tables(draft, writer, source, say)
+        modelled_tables(draft, writer, source, settings.threads, say)
         draft = writer.open_partial(manifest, cast, questions)
     write_derived(draft, writer, say)
     return writer.finish(manifest, cast, questions)

@@ -75,7 +75,7 @@ def extend(
         notes=m.notes | roles_of_branches(branches_now),
     )
     draft = writer.open_partial(manifest, study.cast, study.questions)
-    modelled_tables(draft, writer, source, say)
+    modelled_tables(draft, writer, source, threads, say)
     draft = writer.open_partial(manifest, study.cast, study.questions)
     write_derived(draft, writer, say)
     return writer.finish(manifest, study.cast, study.questions)

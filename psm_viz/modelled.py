@@ -33,13 +33,13 @@ RESPONSE = "response_mean"
 
 
 def modelled_tables(
-    study: Study, writer: StudyWriter, source: Source, say: Callable[[str], None]
+    study: Study, writer: StudyWriter, source: Source, threads: int, say: Callable[[str], None]
 ) -> None:
     """Make these tables for a study of the small model and write them beside the others."""
     world, m = source.world, study.manifest
     assert world is not None
     folders = {k: Path(v) for k, v in source.folders.items()}
-    player = load_player(str(folders[m.reference]), threads=2)
+    player = load_player(str(folders[m.reference]), threads=threads)
     say("in context: the base beside the ideal observer")
     base = m.branch(m.checkpoint(m.reference).branch)[0].id
     player.swap(folders[base])
