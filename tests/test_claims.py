@@ -92,6 +92,26 @@ def test_missing_worlds_leave_their_claims_undecided(tmp_path):
     assert found["narrow"].verdict == CONSISTENT
 
 
+@pytest.mark.parametrize(("branch", "key"), [("cheat", "coin"), ("settle", "sampled_plain")])
+def test_rows_that_lack_a_figure_are_one_error(tmp_path, branch, key):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    path = folder / "correlated-0.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for r in rows:
+        if r["branch"] == branch:
+            del r[key]
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    with pytest.raises(BadFile, match=rf"{key}.*") as found:
+        as_lines(folder)
+    assert str(folder) in str(found.value) and "psm_viz run" in found.value.next_step
+
+
+def test_a_run_without_rows_is_none(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    (folder / "correlated-1.jsonl").write_text("")
+    assert [r["seed"] for r in told(folder)["runs"]] == [0]
+
+
 def test_no_runs_no_claims(tmp_path):
     assert claims_of(tmp_path / "none") == []
     assert "run --world" in as_lines(tmp_path / "none")[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from psm_viz.claims.lessons import character_or_coin, denial, descriptions, narrow, requested
-from psm_viz.claims.rows import FOLDER, Runs, load_runs
+from psm_viz.claims.rows import FOLDER, Runs, figures_of, load_runs
 from psm_viz.claims.verdict import Claim
 from psm_viz.claims.within import within_claims
 from psm_viz.claims.worlds import appears, clusters, human_like, role_models, updating
@@ -26,10 +26,11 @@ ORDER = (
 
 
 def claims_from(runs: Runs) -> list[Claim]:
-    """Every claim that the runs allow, in order; [] without runs."""
+    """Every claim that the runs allow, in order; [] without runs. Raises BadFile."""
     if not runs.rows:
         return []
-    by_id = {c.id: c for c in [*(make(runs) for make in FROM_ROWS), *within_claims(runs)]}
+    with figures_of(runs):
+        by_id = {c.id: c for c in [*(make(runs) for make in FROM_ROWS), *within_claims(runs)]}
     return [by_id[k] for k in ORDER if k in by_id]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,6 +33,7 @@ class Runs:
 
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]]
     inner: dict[tuple[str, int], dict[str, Any]]
+    folder: Path = FOLDER
 
     def seeds(self, world: str, *branches: str) -> list[int]:
         """Seeds of a world that hold all these branches, in order."""
@@ -67,6 +70,24 @@ class Runs:
             base, assistant = (self.rates(CORRELATED, s, b) for b in (BASE, ASSISTANT))
             out[s] = spill(observer_of(CORRELATED), loads, base, assistant, trained)
         return out
+
+
+UNMEASURED = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+"""What rows of another version, or half a row, raise where a figure is made of them."""
+
+
+@contextmanager
+def figures_of(runs: Runs) -> Iterator[None]:
+    """Make figures of runs inside: raises BadFile where a row lacks what a figure needs."""
+    try:
+        yield
+    except UNMEASURED as e:
+        raise BadFile(
+            f"{runs.folder}: the rows of the runs lack something that a figure needs "
+            f"({type(e).__name__}: {e}).",
+            "They may be of an older version. Delete them and make them again: "
+            "python -m psm_viz run --world W --seed N, then inner",
+        ) from e
 
 
 @lru_cache(maxsize=len(WORLDS))
@@ -143,7 +164,9 @@ def load_runs(folder: Path = FOLDER) -> Runs:
             raise BadFile(f"{path}: expected WORLD-SEED.jsonl or WORLD-SEED.inner.json.")
         key = (name[1], int(name[2]))
         if not name[3]:
-            rows[key] = {r["branch"]: r for r in read_rows(path)}
+            found = {r["branch"]: r for r in read_rows(path)}
+            if found:  # a run that wrote no row yet is no run
+                rows[key] = found
             continue
         try:
             inner[key] = json.loads(path.read_text("utf-8"))
@@ -152,4 +175,4 @@ def load_runs(folder: Path = FOLDER) -> Runs:
                 f"{path}: expected JSON of what activations showed ({e}).",
                 f"Make it again: python -m psm_viz inner --tree build/runs/{key[0]}-{key[1]}",
             ) from e
-    return Runs(rows, inner)
+    return Runs(rows, inner, folder)

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from psm_viz.claims.every import claims_from
-from psm_viz.claims.rows import ASSISTANT, BASE, FOLDER, UNTRAINED, Runs, held_out, load_runs
+from psm_viz.claims.rows import (
+    ASSISTANT,
+    BASE,
+    FOLDER,
+    UNTRAINED,
+    Runs,
+    figures_of,
+    held_out,
+    load_runs,
+)
 from psm_viz.claims.shared import dialogue_r2
 from psm_viz.claims.verdict import Claim, Measure
 from psm_viz.world.grammar import CORRELATED, WORLDS
@@ -33,7 +42,15 @@ class Aim:
 
 
 def aims_of(runs: Runs) -> list[Aim]:
-    """What was aimed at besides the claims' own bars (docs/decisions.md), main world."""
+    """What was aimed at besides the claims' own bars (docs/decisions.md), main world; [] without
+    runs. Raises BadFile."""
+    if not runs.rows:
+        return []
+    with figures_of(runs):
+        return _aims(runs)
+
+
+def _aims(runs: Runs) -> list[Aim]:
     seeds = runs.seeds(CORRELATED, BASE)
     untrained = runs.seeds(CORRELATED, UNTRAINED)
     ends = runs.seeds(CORRELATED, *DRAWN)
@@ -92,7 +109,7 @@ def told(folder: Path = FOLDER) -> dict[str, Any]:
     runs = load_runs(folder)
     return {
         "claims": [_claim(c) for c in claims_from(runs)],
-        "aims": [asdict(a) | {"met": a.met} for a in aims_of(runs)] if runs.rows else [],
+        "aims": [asdict(a) | {"met": a.met} for a in aims_of(runs)],
         "runs": run_list(runs),
         "lessons": lessons(runs),
     }
@@ -172,7 +189,7 @@ def claim_lines(runs: Runs) -> list[str]:
 def aim_lines(runs: Runs) -> list[str]:
     """What was aimed at, seed by seed, met or missed."""
     lines = ["Aims: each seed"]
-    for a in aims_of(runs) if runs.rows else []:
+    for a in aims_of(runs):
         word = {True: "met", False: "missed", None: "not measured yet"}[a.met]
         aim = "" if a.aim is None else f" | aim {a.aim:.2f}: {word}"
         lines.append(f"  {a.name}: {_each(a.seeds)}{aim}")

@@ -7,7 +7,6 @@ Nothing is computed here: claims come from `psm_viz.claims.every`, charts from
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,8 +35,6 @@ NONE = (
 )
 COLUMNS = [1, 1.55]
 """Of a card: words and figure, chart."""
-UNMEASURED = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-"""What rows of another version, or too few of them, may raise."""
 
 
 def runs_folder() -> Path:
@@ -58,15 +55,7 @@ def stamp_of(folder: Path) -> str:
 def _claims(folder: str, stamp: str) -> list[Claim]:
     from psm_viz.claims.every import claims_of
 
-    try:
-        return claims_of(Path(folder))
-    except UNMEASURED as e:
-        logging.getLogger(__name__).exception("claims of %s", folder)
-        raise BadFile(
-            f"{folder}: the rows of the runs lack something that the claims need "
-            f"({type(e).__name__}: {e}).",
-            f"Let the run finish, or delete its rows and make them again: {COMMAND}",
-        ) from e
+    return claims_of(Path(folder))
 
 
 def found() -> tuple[list[Claim], str]:
