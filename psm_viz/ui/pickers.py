@@ -131,12 +131,17 @@ def take_click(study: Study) -> None:
     st.session_state["persona"] = picked(event.get("selection"), study.cast.ids)
 
 
+AT_ONCE = 3
+"""Branches that a page opens with: with more, labels and findings crowd each other."""
+
+
 def default_branches(study: Study) -> list[str]:
-    """The branches that a page opens with: those that start at the reference, the controls that
-    have rows of their own (benign, other role) left out."""
+    """The branches that a page opens with: the first few that start at the reference, the controls
+    that have rows of their own (benign, other role) left out."""
     m = study.manifest
     own_rows = {m.notes.get("benign"), m.notes.get("other_role")}
-    return [b for b in m.fine_tuned if b not in own_rows] or m.fine_tuned or m.branches[-1:]
+    free = [b for b in m.fine_tuned if b not in own_rows]
+    return free[:AT_ONCE] or m.fine_tuned[:AT_ONCE] or m.branches[-1:]
 
 
 def pick_branches(study: Study, where: Any) -> list[str]:
