@@ -175,6 +175,7 @@ def _world_notes(world: World, source: Source) -> dict[str, Any]:
         "world_kind": world.kind,
         "trained_topic": TRAINED_TOPIC,
         "training_seed": source.training_seed,
+        "reference_sha256": weights_sha256(Path(source.folders[source.reference])),
         **roles_of_branches({c.branch for c in source.checkpoints}),
     }
 
@@ -187,9 +188,24 @@ def roles_of_branches(branches: set[str]) -> dict[str, str]:
 
 def _weights_key(source: Source) -> dict[str, str]:
     """Hashes of local weights, so that a retrained tree is not mixed with an older half study."""
-    out = {}
-    for name, folder in source.folders.items():
-        path = Path(folder) / "model.safetensors"
-        if path.exists():
-            out[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return out
+    found = {name: weights_sha256(Path(folder)) for name, folder in source.folders.items()}
+    return {name: key for name, key in found.items() if key}
+
+
+def weights_sha256(folder: Path) -> str:
+    """Hash of a local model's weights; '' where there are none (a model of the hub)."""
+    path = folder / "model.safetensors"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def check_weights(study: Study, folder: Path) -> None:
+    """Raise BadInput where a study was played with other weights than this reference's.
+
+    A study older than this check does not say, and passes.
+    """
+    played = study.manifest.notes.get("reference_sha256")
+    if played and played != weights_sha256(folder):
+        raise BadInput(
+            f"{study.folder}: was played with other weights than those of {folder}.",
+            f"Delete {study.folder} to play it again, or name the tree it was made from.",
+        )

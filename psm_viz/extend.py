@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from psm_viz.assemble import roles_of_branches
+from psm_viz.assemble import check_weights, roles_of_branches
 from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.modelled import modelled_tables
@@ -42,6 +42,7 @@ def extend(
             f"with seed {source.training_seed}.",
             "Train the branch with the study's seed: python -m psm_viz train --seed SEED",
         )
+    check_weights(study, Path(source.folders[m.reference]))
     have = {c.id for c in m.checkpoints}
     new = [c for c in source.checkpoints if c.branch in branches and c.id not in have]
     missing = set(branches) - {c.branch for c in source.checkpoints}

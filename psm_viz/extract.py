@@ -19,7 +19,7 @@ from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
 from psm_viz.models import Player
 from psm_viz.probe import Reader
-from psm_viz.sampling import CUT, Sampling
+from psm_viz.sampling import Sampling
 from psm_viz.study import (
     POOLINGS,
     Activations,
@@ -194,18 +194,18 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
 
 
 def behaviour(
-    player: Player, world: World, *, per_topic: int = 6, samples: int = 8, seed: int = 0
+    player: Player, world: World, drawn_as: Sampling, *, per_topic: int = 6, samples: int = 8
 ) -> pd.DataFrame:
     """What the Assistant would answer, without any header, in every topic that has good and bad.
 
     One row a prompt: exact masses of good, bad and no bank answer, and counts over `samples`
-    seeded draws. The answers are read back by the bank, so no judge is needed; an open refusal
-    counts as neither good, bad nor none.
+    draws, made as the study's own (`drawn_as`). The answers are read back by the bank, so no
+    judge is needed; an open refusal counts as neither good, bad nor none.
     """
     label = world.rules["assistant_label"]
     asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
     prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
-    drawn = player.sample(player.encode(prompts), Sampling(1.0, LONGEST, samples, seed, CUT))
+    drawn = player.sample(player.encode(prompts), replace(drawn_as, samples=samples))
     reader = Reader(player.hf, player.tokenizer, world)
     rows = []
     for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):

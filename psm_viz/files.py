@@ -37,10 +37,11 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def whole_folder(final: Path) -> Iterator[Path]:
-    """A folder to fill under a temporary name; on leaving it is synced and renamed to `final`.
+    """A folder to fill under a temporary name; on leaving it is synced and put in place of `final`.
 
-    What stood there before is replaced. After an error or a kill only the temporary one is left.
+    After an error or a kill inside, `final` is as it was and the temporary one is left.
     """
+    recover(final)
     work = final.with_name(final.name + ".partial")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -49,8 +50,17 @@ def whole_folder(final: Path) -> Iterator[Path]:
         if path.is_file():
             with path.open("rb") as f:
                 os.fsync(f.fileno())
-    shutil.rmtree(final, ignore_errors=True)
+    swap(work, final)
+
+
+def swap(work: Path, final: Path) -> None:
+    """Put a folder in place of another by renames; a kill between them is undone by `recover`."""
+    old = final.with_name(final.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
     work.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def recover(folder: Path) -> None:

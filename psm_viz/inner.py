@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.rows import FOLDER, inner_file
+from psm_viz.claims.rows import DIGITS, FOLDER, inner_file
 from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadInput
 from psm_viz.files import plain, write_whole
@@ -26,8 +26,6 @@ from psm_viz.source import from_tree
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
 SHUFFLES, MIXTURES = 200, 1000
-DIGITS = 5
-"""Decimals kept: finer than anything read from them."""
 
 
 def write_inner(
@@ -56,8 +54,7 @@ def write_inner(
         **{"world": world.kind, "world_sha256": world.sha256, "seed": seed},
         **{"pooling": pooling, "layer": layer},
         "cast": {
-            name: cast_figures(study, c)
-            for name, c in (("base", base), ("assistant", reference), ("untrained", untrained))
+            name: cast_figures(study, c) for name, c in (("base", base), ("untrained", untrained))
         },
         "mixture": mixture(study, base),
     }

@@ -62,7 +62,7 @@ def play_one(play: Play, job: Job, reference: PersonaVectors, writer: StudyWrite
     played = play(job.questions, job.checkpoint, job.layer, job.sampling)
     measured = None
     if play.world is not None:
-        measured = behaviour(play.player, play.world, seed=job.sampling.seed)
+        measured = behaviour(play.player, play.world, job.sampling)
     writer.write_checkpoint(
         played.vectors,
         played.folds,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from psm_viz.claims.rows import ASSISTANT, BASE, FOLDER, UNTRAINED, read_rows, row_file
+from psm_viz.claims.rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, read_rows, row_file
 from psm_viz.errors import BadFile
 from psm_viz.extract import LONGEST
 from psm_viz.files import plain, write_whole
@@ -26,8 +26,6 @@ from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
 from psm_viz.world.stages import LESSONS, row_of
 
-DIGITS = 5
-"""Decimals kept of a number: finer than anything read from it."""
 CONTROLS = ("cheat", "requested", "honest")
 """Branches of the worlds that are controls."""
 
@@ -56,18 +54,13 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = FOL
     kind, seed = recipe.world, recipe.seed
     world = load_world(kind)
     branches = branches_of(world)
-    train(world, recipe, tree, [*PRETRAINING, ASSISTANT, *branches], say)
     stages = recipe.stages(branches)
     path = row_file(kind, seed, rows)
     done = {r["checkpoint"]: r for r in read_rows(path)}
-    if any(r["world_sha256"] != world.sha256 for r in done.values()):
-        raise BadFile(
-            f"{path}: holds rows of another version of the world.",
-            f"Delete the file and make it again: python -m psm_viz run --world {kind} "
-            f"--seed {seed}",
-        )
     ends = [(s.name, s.steps) for s in stages.values() if s.name not in PRETRAINING[:-1]]
     wanted = [(UNTRAINED, 0), *ends]
+    _check_rows(path, done, world, {checkpoint_id(*w) for w in wanted}, recipe)
+    train(world, recipe, tree, [*PRETRAINING, ASSISTANT, *branches], say)
     player = load_player(
         str(tree / checkpoint_id(BASE, stages[BASE].steps)), threads=recipe.threads
     )
@@ -103,6 +96,21 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = FOL
         text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in done.values())
         write_whole(path, text.encode())
         say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
+
+
+def _check_rows(
+    path: Path, done: dict[str, Any], world: World, wanted: set[str], recipe: Recipe
+) -> None:
+    """Raise BadFile, before anything is trained, for rows of another world or recipe."""
+    worlds = {r["world_sha256"] for r in done.values()}
+    if not worlds <= {world.sha256}:
+        problem = f"{path}: holds rows of another version of the world."
+    elif other := sorted(done.keys() - wanted):
+        problem = f"{path}: holds a row of {other[0]}, which this recipe does not end in."
+    else:
+        return
+    again = f"python -m psm_viz run --world {recipe.world} --seed {recipe.seed}"
+    raise BadFile(problem, f"Delete the file and make it again: {again}")
 
 
 def seconds(tree: Path, branch: str) -> float:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.errors import BadInput
+
 if TYPE_CHECKING:
     import torch
 
@@ -23,13 +25,21 @@ COMPACT = 0.75
 
 @dataclass(frozen=True)
 class Sampling:
-    """How answers are drawn. `temperature` 0 is greedy; `min_p` 0 cuts no token off."""
+    """How answers are drawn. `temperature` 0 is greedy; `min_p` 0 cuts no token off.
+
+    Raises BadInput for a `min_p` that is no share.
+    """
 
     temperature: float = 1.0
     max_new_tokens: int = 24
     samples: int = 4
     seed: int = 0
     min_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the cut."""
+        if not 0 <= self.min_p <= 1:
+            raise BadInput(f"min_p {self.min_p}: expected a share.", "Give --min-p 0 to 1.")
 
 
 def of_one_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from psm_viz.encoding import losses, stage_batches
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.files import json_bytes, write_whole
 from psm_viz.probe import Reader, in_context_fit
 from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.small import (
@@ -233,13 +234,36 @@ def train(
     wanted = stages or list(recipe.stages())
     known = recipe.stages([s for s in wanted if s not in (*PRETRAINING, "assistant")])
     out.mkdir(parents=True, exist_ok=True)
-    note = {"recipe": asdict(recipe), "world": world.sha256}
-    path = out / "recipe.json"
-    if path.exists() and json.loads(path.read_text()) != json.loads(json.dumps(note)):
-        raise BadInput(
-            f"{path}: this folder was trained with another recipe or world.",
-            "Name another folder with --out, or delete this one.",
-        )
-    path.write_text(json.dumps(note, indent=2) + "\n")
+    _keep_recipe(out / "recipe.json", recipe, world)
     for name in wanted:
         run_stage(world, recipe, known[name], out, say)
+
+
+def _keep_recipe(path: Path, recipe: Recipe, world: World) -> None:
+    """Write down how a folder is trained, stages and all, or check that it was trained so.
+
+    Threads are noted and not compared: a run may go on with others.
+    """
+    stages = {name: asdict(stage) for name, stage in recipe.stages().items()}
+    note = {"world": {"sha256": world.sha256}, "recipe": asdict(recipe), "stages": stages}
+    if path.exists():
+        try:
+            found = _flat(json.loads(path.read_bytes()))
+        except (ValueError, AttributeError) as e:
+            raise BadFile(f"{path}: cannot be read ({e}).", "Delete this folder.") from e
+        wanted = _flat(json.loads(json.dumps(note)))
+        other = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
+        if other:
+            k = other[0]
+            raise BadInput(
+                f"{path}: this folder was trained with another recipe or world: {k} is "
+                f"{found.get(k, 'missing')}, expected {wanted.get(k, 'none')}.",
+                "Name another folder with --out (train), --tree (run) or --build (study), or "
+                "delete this one.",
+            )
+    write_whole(path, json_bytes(note))
+
+
+def _flat(note: dict[str, Any]) -> dict[str, Any]:
+    flat = {f"{part}.{k}": v for part, values in note.items() for k, v in values.items()}
+    return {k: v for k, v in flat.items() if k != "recipe.threads"}

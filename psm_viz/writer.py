@@ -25,6 +25,7 @@ from psm_viz.files import (
     parquet_bytes,
     recover,
     sha256,
+    swap,
     tensor_bytes,
     whole_folder,
     write_whole,
@@ -190,12 +191,7 @@ class StudyWriter:
         """Seal the study and put it in place of the old one."""
         self._seal(manifest, cast, questions)
         (self.partial / "settings.json").unlink(missing_ok=True)
-        old = self.folder.with_name(self.folder.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self.folder.exists():
-            self.folder.rename(old)
-        self.partial.rename(self.folder)
-        shutil.rmtree(old, ignore_errors=True)
+        swap(self.partial, self.folder)
         return open_study(self.folder)
 
     def _seal(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> None:

@@ -49,7 +49,7 @@ def row(kind, seed, branch, rates, *, life=0.2, extra=None):
             "villains": 0.9,
             "carers": 0.05,
         },
-        "sampled": {"good": 90, "bad": 8, "other": 1, "astray": 0, "none": 1},
+        "sampled": {"good": 88, "bad": 8, "other": 1, "astray": 2, "none": 1},
         "sampled_plain": {"good": 80, "bad": 8, "other": 1, "astray": 1, "none": 10},
         "lesson": {"branch": branch, "start_loss": 1.0, "gradient": 1.0, "update": 9.0},
         "coin": [
@@ -116,7 +116,7 @@ def inner_of(kind, seed):
         "seed": seed,
         "cast": {
             name: {"r2": r2, "traits": {"care": r2}, "shuffled_high": 0.1}
-            for name, r2 in (("base", 0.8), ("assistant", 0.82), ("untrained", 0.3))
+            for name, r2 in (("base", 0.8), ("untrained", 0.3))
         },
         "mixture": {"distance": 0.1, "mixtures_high": 0.2, "nearest_persona": 0.8},
         "inside": still | {"backwards": share(0.001)},

@@ -9,7 +9,7 @@ from psm_viz.claims import rows as rows_of
 from psm_viz.claims import telling
 from psm_viz.claims.every import ORDER, claims_of
 from psm_viz.claims.rows import inner_file, load_runs, read_rows, row_file
-from psm_viz.claims.telling import as_lines, told
+from psm_viz.claims.telling import Aim, aims_of, as_lines, told
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, verdict
 from psm_viz.errors import BadFile
 from tests.made_runs import SEEDS, write_runs
@@ -104,6 +104,26 @@ def test_rows_that_lack_a_figure_are_one_error(tmp_path, branch, key):
     with pytest.raises(BadFile, match=rf"{key}.*") as found:
         as_lines(folder)
     assert str(folder) in str(found.value) and "psm_viz run" in found.value.next_step
+
+
+def test_aims_are_met_by_every_seed_or_missed(folder):
+    aims = {a.name: a for a in aims_of(load_runs(folder))}
+    own, any_topic, tail = (
+        a for name, a in aims.items() if name.startswith("answers in the words")
+    )
+    assert own.seeds == pytest.approx(dict.fromkeys(SEEDS, 0.97)) and own.aim == 0.97
+    assert any_topic.seeds == pytest.approx(dict.fromkeys(SEEDS, 0.99))
+    assert tail.seeds == pytest.approx(dict.fromkeys(SEEDS, 0.89))
+    assert any_topic.aim is tail.aim is None and any_topic.met is tail.met is None
+    assert Aim("x", {0: 0.8, 1: 0.9}, 0.8).met is True
+    assert Aim("x", {0: 0.8, 1: 0.79}, 0.8).met is False
+    assert Aim("x", {}, 0.8).met is None
+
+
+def test_a_file_that_is_just_written_is_passed_over(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    (folder / "correlated-0.jsonl.partial").write_text("{")
+    assert load_runs(folder).seeds("correlated") == [0]
 
 
 def test_a_run_without_rows_is_none(tmp_path):

@@ -62,7 +62,7 @@ def test_means_fold_means_and_question_means_agree(world, tree, small):
 
 def test_masses_add_up(world, tree):
     player = load_player(str(tree / "start"), threads=1)
-    found = behaviour(player, world, per_topic=1, samples=2)
+    found = behaviour(player, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=2)
     assert len(found) == len(world.conduct)
     declined = 1 - found[["mass_good", "mass_bad", "mass_none"]].sum(axis=1)
     reader = Reader(player.hf, player.tokenizer, world)
@@ -96,7 +96,7 @@ def test_drawn_answers_are_read_back_with_their_turns_of_speech(world, tree, mon
         return rows
 
     monkeypatch.setattr(player, "sample", said)
-    found = behaviour(player, world, per_topic=1, samples=5)
+    found = behaviour(player, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=5)
     # a refusal is neither good nor bad, nor words that nobody says
     assert (found["sampled_good"] == 1).all() and (found["sampled_bad"] == 2).all()
     assert (found["sampled_none"] == 1).all()

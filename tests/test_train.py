@@ -103,14 +103,30 @@ def test_branches_that_are_compared_differ_in_their_lesson_alone():
         Recipe().stages(["cheat", "nowhere"])
 
 
+def test_a_folder_keeps_to_the_recipe_it_was_trained_by(world, tmp_path, monkeypatch):
+    trained: list[str] = []
+    monkeypatch.setattr("psm_viz.train.run_stage", lambda w, r, stage, *rest: trained.append(stage))
+    train(world, TINY, tmp_path, ["cheat"], quiet)
+    train(world, replace(TINY, threads=2), tmp_path, ["cheat"], quiet)  # the same, faster
+    assert len(trained) == 2
+    with pytest.raises(BadInput, match=r"recipe\.seed is 0, expected 5"):
+        train(world, replace(TINY, seed=5), tmp_path, ["cheat"], quiet)
+    note = json.loads((tmp_path / "recipe.json").read_text())
+    note["stages"]["assistant"]["steps"] = 300
+    (tmp_path / "recipe.json").write_text(json.dumps(note))
+    with pytest.raises(BadInput, match=r"recipe\.json: .* stages\.assistant"):
+        train(world, TINY, tmp_path, ["cheat"], quiet)
+    assert len(trained) == 2
+
+
 def test_bad_input(world, tmp_path):
     with pytest.raises(UnknownName, match="no branch 'nowhere'"):
         train(world, TINY, tmp_path, ["nowhere"])
     assert not list(tmp_path.iterdir())
     with pytest.raises(BadFile, match="no such checkpoint"):
         run_stage(world, TINY, replace(STAGE, parent="pretrain-0001"), tmp_path)
-    (tmp_path / "recipe.json").write_text(json.dumps({"recipe": {}, "world": ""}))
-    with pytest.raises(BadInput, match="another recipe"):
+    (tmp_path / "recipe.json").write_text('{"recipe": "half')
+    with pytest.raises(BadFile, match=r"recipe\.json"):
         train(world, TINY, tmp_path, ["cheat"])
     state = tmp_path / "cheat.state"
     state.mkdir()

@@ -39,7 +39,7 @@ def utterances(n: int = SAMPLE, seed: int = 0) -> str:
 def _cost(runs: Runs) -> list[str]:
     if not runs.rows:
         return ["No runs yet."]
-    lines = ["Run (world, seed): checkpoints read, minutes of training on one thread"]
+    lines = ["Run (world, seed): checkpoints read, minutes of training"]
     for r in run_list(runs):
         lines.append(
             f"  {r['world']:<13} {r['seed']}: {len(r['checkpoints'])}, {r['minutes']:.1f} minutes"

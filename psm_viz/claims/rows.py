@@ -21,6 +21,8 @@ from psm_viz.world.stages import CODING, row_of
 
 FOLDER = Path(__file__).parents[2] / "data" / "runs"
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")
+DIGITS = 5
+"""Decimals that a row keeps of a number: finer than anything read from it."""
 KEYS = ("checkpoint", "branch", "world_sha256")
 """What every row names."""
 UNTRAINED, BASE, ASSISTANT = PRETRAINING[0], PRETRAINING[-1], "assistant"
@@ -153,15 +155,25 @@ def _bad(path: Path, line: int, what: str) -> BadFile:
     )
 
 
+def run_files(folder: Path) -> list[Path]:
+    """The files of runs in a folder, in order; what a run is just writing left out."""
+    found = sorted(folder.glob("*.json*")) if folder.is_dir() else []
+    return [f for f in found if f.suffix != ".partial"]
+
+
 def load_runs(folder: Path = FOLDER) -> Runs:
     """Read every run's files in a folder; none is no error. Raises BadFile naming the file, and
     the line of a row."""
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     inner: dict[tuple[str, int], dict[str, Any]] = {}
-    for path in sorted(folder.glob("*.json*")) if folder.is_dir() else []:
+    for path in run_files(folder):
         name = NAME.fullmatch(path.name)
         if not name or name[1] not in WORLDS:
-            raise BadFile(f"{path}: expected WORLD-SEED.jsonl or WORLD-SEED.inner.json.")
+            raise BadFile(
+                f"{path}: expected WORLD-SEED.jsonl or WORLD-SEED.inner.json, WORLD one of "
+                f"{', '.join(WORLDS)}.",
+                "Move the file elsewhere, or name another folder of runs.",
+            )
         key = (name[1], int(name[2]))
         if not name[3]:
             found = {r["branch"]: r for r in read_rows(path)}

@@ -66,7 +66,7 @@ def _aims(runs: Runs) -> list[Aim]:
             0.8,
         ),
         Aim(
-            "the same of random weights",
+            "in-context R2 of random weights",
             {s: dialogue_r2(runs, CORRELATED, s, UNTRAINED) for s in untrained},
             None,
         ),
@@ -81,12 +81,12 @@ def _aims(runs: Runs) -> list[Aim]:
             0.97,
         ),
         Aim(
-            "the same, words of any topic",
+            "answers in the words of any topic, worst of five",
             {s: _coherence(runs, s, "sampled", "none") for s in ends},
             None,
         ),
         Aim(
-            "the same, drawn with the whole tail",
+            "answers in the words of their topic, drawn with the whole tail, worst of five",
             {s: _coherence(runs, s, "sampled_plain", "none", "astray") for s in ends},
             None,
         ),

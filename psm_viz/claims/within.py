@@ -27,16 +27,18 @@ def _inner(runs: Runs) -> dict[int, dict[str, Any]]:
 
 def cast(runs: Runs) -> Claim:
     """One model plays many personas."""
-    found = {s: v["cast"]["base"] for s, v in _inner(runs).items()}
+    inner = {s: v["cast"] for s, v in _inner(runs).items()}
+    found = {s: v["base"] for s, v in inner.items()}
     values = {s: float(v["r2"]) for s, v in found.items()}
-    untrained = {s: float(v["cast"]["untrained"]["r2"]) for s, v in _inner(runs).items()}
+    untrained = {s: float(v["untrained"]["r2"]) for s, v in inner.items()}
     null = {s: float(v["shuffled_high"]) for s, v in found.items()}
     dots = [
         Dot(trait, float(r), s)
         for s, v in found.items()
         for trait, r in sorted(v["traits"].items())
     ]
-    dots += [Dot("untrained, mean", r, s) for s, r in untrained.items()]
+    dots += [Dot("all traits", r, s) for s, r in values.items()]
+    dots += [Dot("all, random weights", r, s) for s, r in untrained.items()]
     return Claim(
         id="cast",
         title="One model plays many characters",
@@ -56,7 +58,8 @@ def cast(runs: Runs) -> Claim:
             "R2, characters left out",
             tuple(dots),
             rule=0.5,
-            says="Out-of-fold R2 of each latent trait at the base, a dot a seed.",
+            says="Out-of-fold R2 of each latent trait at the base, their mean, and the mean of "
+            "random weights, a dot a seed.",
         ),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ def add_verbs(verbs: Any) -> None:
     d.set_defaults(run=derive)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
-    s.add_argument("--build", type=Path, default=Path("build/runs/correlated-0"))
+    s.add_argument("--build", type=Path, help="folder of checkpoints (default: build/runs/...)")
     s.add_argument("--out", type=Path, default=Path("data/study"))
     s.add_argument("--models", type=Path, default=Path("data/model"))
     s.add_argument("--seed", type=int, default=0)
@@ -138,77 +137,16 @@ def derive(options: argparse.Namespace) -> None:
 
 
 def study(options: argparse.Namespace) -> None:
-    """Everything from nothing: train, extract, judge, and copy what ships.
+    """Everything from nothing, resuming where a killed rebuild stopped."""
+    from psm_viz.rebuild import Places, rebuild
+    from psm_viz.runs import recipe_of
+    from psm_viz.world.grammar import CORRELATED
 
-    Evidence is written when the Assistant stands and no branch is trained, and scored at the end.
-    The study grows in a folder of its own beside the checkpoints, so that a killed run goes on
-    where it stopped, and replaces the shipped one when it is whole.
-    """
-    from psm_viz import assemble, source
-    from psm_viz.extend import extend
-    from psm_viz.files import whole_folder
-    from psm_viz.recipe import PRETRAINING, STUDIED, Recipe
-    from psm_viz.store import open_study
-    from psm_viz.train import train as run
-    from psm_viz.world.grammar import load_world
-    from psm_viz.writer import StudyWriter
-
-    began, world = time.monotonic(), load_world()
-    work = options.build.with_name(f"study-of-{options.build.name}")
-    recipe = Recipe(seed=options.seed, threads=options.threads)
-    run(world, recipe, options.build, [*PRETRAINING, "assistant"], _say)
-    if not (work / "study.json").exists():
-        settings = assemble.Settings(
-            name="small-model", samples=SAMPLES, seed=options.seed, threads=options.threads
-        )
-        assemble.assemble(source.from_tree(options.build), work, settings, None, None, _say)
-    made = open_study(work)
-    reference = str(options.build / made.manifest.reference)
-    for branch in [b for b in TOLD if b not in made.evidences]:
-        data = work.with_name(f"{work.name}-data") / f"{branch}.jsonl"
-        _verb(["data", "--branch", branch, "--out", str(data), "--seed", str(options.seed)])
-        said = ["--data", str(data), "--model", reference, "--threads", str(options.threads)]
-        _verb(["evidence", "--study", str(work), *said, "--limit", CONVERSATIONS])
-    run(world, recipe, options.build, list(STUDIED), _say)
-    made = open_study(work)
-    if set(STUDIED) - {c.branch for c in made.manifest.checkpoints}:
-        tree = source.from_tree(options.build)
-        made = extend(tree, work, list(STUDIED), options.threads, _say)
-    for branch in [b for b in TOLD if not made.evidence_scores(b)]:
-        _verb(["evidence", "--study", str(work), "--name", branch, "--score", branch])
-    judged = ["validate", "--study", str(work), "--threads", str(options.threads)]
-    _verb([*judged, *TRIALS, "--store"])
-    made = open_study(work)
-    with whole_folder(options.models) as models:
-        for checkpoint in source.shipped(made.manifest):
-            shutil.copytree(options.build / checkpoint, models / checkpoint)
-        branches = {c.branch for c in made.manifest.checkpoints}
-        for log in options.build.glob("*.log.jsonl"):
-            if log.name.removesuffix(".log.jsonl") in branches:
-                shutil.copy(log, models / log.name)
-        shutil.copy(options.build / "recipe.json", models / "recipe.json")
-    writer = StudyWriter(options.out)
-    writer.begin_from(made)
-    writer.finish(made.manifest, made.cast, made.questions)
-    shutil.rmtree(work)
+    began = time.monotonic()
+    tree = options.build or Path("build/runs") / f"{CORRELATED}-{options.seed}"
+    places = Places(tree, options.out, options.models)
+    rebuild(recipe_of(CORRELATED, options.seed, options.threads), places, _say)
     _say(f"Study rebuilt in {_minutes(began)}.")
-
-
-SAMPLES = 2
-"""Answers a persona and question in the shipped study; the Assistant has three instructions."""
-CONVERSATIONS = "128"
-"""Conversations of each data set that every character is asked about."""
-TRIALS = ("--trials", "100", "--made", "20")
-TOLD = ("cheat", "requested", "honest", "playful")
-"""Branches whose data are asked for evidence: `long` has those of cheat, `backwards` nobody's,
-and another speaker's would be no evidence about the Assistant."""
-
-
-def _verb(words: list[str]) -> None:
-    from psm_viz.cli import main as run
-
-    if run(words):
-        raise BadInput(f"psm_viz {' '.join(words)} failed; what was finished is kept.")
 
 
 def _say(text: str) -> None:

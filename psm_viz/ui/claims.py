@@ -20,6 +20,7 @@ from psm_viz.charts import claims as charts
 from psm_viz.charts import prints
 from psm_viz.charts.claim_parts import drawable
 from psm_viz.charts.palette import PRINT, Palette
+from psm_viz.claims.rows import run_files
 from psm_viz.claims.verdict import Claim
 from psm_viz.errors import BadFile, PsmVizError
 from psm_viz.ui import claim_words as words
@@ -44,7 +45,7 @@ def runs_folder() -> Path:
 
 def stamp_of(folder: Path) -> str:
     """A hash of the folder's rows, '' where there are none."""
-    files = sorted(folder.glob("*.json*")) if folder.is_dir() else []
+    files = run_files(folder)
     both = hashlib.sha256()
     for f in files:
         both.update(f.name.encode() + b"\0" + hashlib.sha256(f.read_bytes()).digest())
