@@ -84,7 +84,7 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
             ).encode(**xy(f))
         )
         x, y = f.to_px(r.px, r.py)
-        text = f"{branch}, step {r.step}" + (", off the map" if r.off_map else "")
+        text = f"{branch}, step {r.step}"
         spot = near(x, y, text, 13, g.taken, g.words, g.room, 12)
         g.words.append(text_box(spot[0], spot[1], text, 13, spot[2]))
         g.taken.append(text_box(spot[0], spot[1], text, 13, spot[2]))
@@ -92,7 +92,7 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
         words.setdefault(spot[2], []).append({"px": mx, "py": my, "text": text})
         g.targets.append(
             {"px": r.px, "py": r.py, "label": f"Assistant after {r.checkpoint}", "family": branch}
-            | {"note": f"nearest cosine {r.cosine:.2f}", "id": r.checkpoint}
+            | {"note": _note(r), "id": r.checkpoint}
         )
     for align, rows in words.items():
         word = alt.Chart(pd.DataFrame(rows)).encode(**xy(f), text="text:N")
@@ -100,6 +100,11 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
         layers.append(word.mark_text(stroke=p.paper, strokeWidth=4, color=p.paper, **style))
         layers.append(word.mark_text(color=p.accent, **style))
     return layers
+
+
+def _note(r: Any) -> str:
+    """What the pointer is told of a place; that it is off the map is drawn, hollow."""
+    return f"nearest cosine {r.cosine:.2f}" + (", off the map" if r.off_map else "")
 
 
 def trail_map(
@@ -163,14 +168,13 @@ def trail_map(
         )
         x, y = f.to_px(r.px, r.py)
         g.taken.append((x - 16, y - 16, x + 16, y + 16))
-        note = f"nearest cosine {r.cosine:.2f}"
         g.targets.append(
             {
                 "px": r.px,
                 "py": r.py,
                 "label": "Assistant",
                 "family": reference,
-                "note": note,
+                "note": _note(r),
                 "id": reference,
             }
         )
