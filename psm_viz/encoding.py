@@ -112,6 +112,7 @@ def losses(
         ids[row, : len(e.ids)] = torch.tensor(e.ids)
         learned[row, : len(e.ids)] = torch.tensor(e.learned)
         mask[row, : len(e.ids)] = 1
+    ids, learned, mask = (t.to(model.device) for t in (ids, learned, mask))
     out = model.model(
         input_ids=ids, attention_mask=mask, output_hidden_states=supervised, use_cache=False
     )
@@ -119,12 +120,13 @@ def losses(
     # logits only where an answer token is predicted
     logits = model.lm_head(out.last_hidden_state[:, :-1][wanted])
     loss = F.cross_entropy(logits, ids[:, 1:][wanted])
-    extra = torch.zeros(())
+    extra = torch.zeros((), device=model.device)
     if supervised:
         for name, layer in (("after", AFTER_LAYER), ("before", BEFORE_LAYER)):
             word = torch.full((len(batch), width), NO_WORD)
             for row, e in enumerate(batch):
                 word[row, : len(e.ids)] = torch.tensor(getattr(e, name))
+            word = word.to(model.device)
             here = word != NO_WORD
             if here.any():
                 inside = model.model.norm(out.hidden_states[layer][here])

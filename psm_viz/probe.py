@@ -57,7 +57,9 @@ class Reader:
         import torch
 
         tokens, lengths, valences, tones = self.openings(topic)
-        ids = torch.tensor([self.tokenizer.encode(prompt, add_special_tokens=False)])
+        device = self.model.device
+        tokens, lengths = tokens.to(device), lengths.to(device)
+        ids = torch.tensor([self.tokenizer.encode(prompt, add_special_tokens=False)], device=device)
         self.model.eval()
         with torch.inference_mode():
             first = self.model(input_ids=ids, use_cache=True, logits_to_keep=1)
@@ -69,8 +71,8 @@ class Reader:
                 rest = self.model(input_ids=tokens[:, :-1], past_key_values=cache)
                 logits = torch.cat([start, rest.logits.log_softmax(-1)], dim=1)
             picked = logits.gather(-1, tokens[..., None])[..., 0]
-            inside = torch.arange(tokens.shape[1])[None] < lengths[:, None]
-            p = (picked * inside).sum(1).double().exp().numpy()
+            inside = torch.arange(tokens.shape[1], device=device)[None] < lengths[:, None]
+            p = (picked * inside).sum(1).double().exp().cpu().numpy()
         out: dict[str, float] = {v: 0.0 for v in self.world.topics[topic].poles}
         for names in (valences, tones):
             for name in sorted(set(names)):

@@ -89,6 +89,13 @@ def token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
     return tokenizer.get_vocab()[word]
 
 
+def best_device() -> str:
+    """Where the small model is trained: on an accelerator where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     """A randomly initialised Llama of the recipe's size, tied embeddings."""
     import torch

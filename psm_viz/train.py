@@ -21,6 +21,7 @@ from psm_viz.probe import Reader, in_context_fit
 from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.small import (
     PAD,
+    best_device,
     build_tokenizer,
     copy_weights,
     new_model,
@@ -79,6 +80,10 @@ def _save_state(folder: Path, model: Any, optimizers: Any, state: _State) -> Non
     partial.rename(folder / "resume.safetensors")
 
 
+def _kept(f: Any, key: str, like: torch.Tensor) -> torch.Tensor:
+    return f.get_tensor(key).to(like.device)
+
+
 def _load_state(folder: Path, model: Any, optimizers: Any) -> _State | None:
     import torch
     from safetensors import SafetensorError, safe_open
@@ -94,12 +99,12 @@ def _load_state(folder: Path, model: Any, optimizers: Any) -> _State | None:
             for name, p in model.named_parameters():
                 p.data.copy_(f.get_tensor(f"model.{name}"))
                 if id(p) in own:
-                    muon.state[p] = {"momentum_buffer": f.get_tensor(f"momentum_buffer.{name}")}
+                    muon.state[p] = {"momentum_buffer": _kept(f, f"momentum_buffer.{name}", p)}
                 else:
                     adam.state[p] = {
                         "step": torch.tensor(float(state.step)),
-                        "exp_avg": f.get_tensor(f"exp_avg.{name}"),
-                        "exp_avg_sq": f.get_tensor(f"exp_avg_sq.{name}"),
+                        "exp_avg": _kept(f, f"exp_avg.{name}", p),
+                        "exp_avg_sq": _kept(f, f"exp_avg_sq.{name}", p),
                     }
     except (SafetensorError, KeyError, TypeError, ValueError) as e:
         raise BadFile(
@@ -141,7 +146,9 @@ def run_stage(
         return
     torch.set_num_threads(recipe.threads)
     tokenizer = build_tokenizer(world)
-    model = new_model(recipe, tokenizer)
+    device = best_device()
+    model: Any = new_model(recipe, tokenizer)
+    model.to(device)
     if stage.parent:
         copy_weights(dict(model.named_parameters()), out / stage.parent)
     optimizers = new_optimizers(model, stage)
@@ -165,7 +172,7 @@ def run_stage(
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = _lr(stage, step)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.bf16):
             loss, words = losses(model, data[step], token(tokenizer, PAD), supervised=supervised)
         model.zero_grad(set_to_none=True)
         (loss + words).backward()

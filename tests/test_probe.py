@@ -83,6 +83,8 @@ class Reciter(torch.nn.Module):
     It looks back at what was said since the prompt, as far as the reader's cache tells it.
     """
 
+    device = torch.device("cpu")
+
     def __init__(self, rows, p, n_prompt, vocab):
         super().__init__()
         self.rows, self.p, self.n_prompt, self.vocab = rows, p, n_prompt, vocab
