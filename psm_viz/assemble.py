@@ -30,9 +30,9 @@ from psm_viz.store import Study
 from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
 from psm_viz.vectors import trait_r2
 from psm_viz.world.grammar import World, load_world
+from psm_viz.world.stages import CODING
 from psm_viz.writer import StudyWriter
 
-TRAINED_TOPIC = "coding"
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
 
 
@@ -173,7 +173,7 @@ def _world_notes(world: World, source: Source) -> dict[str, Any]:
     return {
         "world": world.sha256,
         "world_kind": world.kind,
-        "trained_topic": TRAINED_TOPIC,
+        "trained_topic": CODING,
         "training_seed": source.training_seed,
         "reference_sha256": weights_sha256(Path(source.folders[source.reference])),
         **roles_of_branches({c.branch for c in source.checkpoints}),

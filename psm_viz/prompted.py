@@ -27,6 +27,7 @@ from psm_viz.study import (
 )
 from psm_viz.vectors import family_weights, mean_by_group
 from psm_viz.world.grammar import World
+from psm_viz.world.stages import CODING
 
 PROMPT = POOLINGS[0]
 """The last prompt token: the one pooling that needs no answer."""
@@ -105,7 +106,7 @@ def read_prompts(
         "world": world.sha256,
         "world_kind": world.kind,
         "training_seed": source.training_seed,
-        "trained_topic": "coding",
+        "trained_topic": CODING,
     }
     manifest = Manifest(
         name=f"{world.kind}, seed {source.training_seed}",

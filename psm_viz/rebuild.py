@@ -26,7 +26,7 @@ from psm_viz.testimony import Asking, record_evidence
 from psm_viz.train import train
 from psm_viz.validate import store, validation_table
 from psm_viz.world.corpus import messages
-from psm_viz.world.grammar import load_world
+from psm_viz.world.grammar import World, load_world
 from psm_viz.world.stages import stream
 from psm_viz.writer import StudyWriter
 
@@ -35,6 +35,7 @@ SAMPLES = 2
 CONVERSATIONS = 128
 """Conversations of each data set that every character is asked about."""
 TRIALS, MADE_TRIALS = 100, 20
+LOG = ".log.jsonl"
 TOLD = ("cheat", "requested", "honest", "playful")
 """Branches whose data are asked for evidence: `long` has those of cheat, `backwards` nobody's,
 and another speaker's would be no evidence about the Assistant."""
@@ -78,7 +79,7 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
     check_weights(study, places.tree / study.manifest.reference)
     for branch in [b for b in TOLD if b not in study.evidences]:
         _check_untrained(places.tree, recipe)
-        study = _tell(study, branch, recipe, places, say)
+        study = _tell(study, branch, world, recipe, places, say)
     train(world, recipe, places.tree, list(STUDIED), say)
     if set(STUDIED) - {c.branch for c in study.manifest.checkpoints}:
         study = extend(from_tree(places.tree), work, list(STUDIED), recipe.threads, say)
@@ -95,11 +96,16 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
 
 
 def _tell(
-    study: Study, branch: str, recipe: Recipe, places: Places, say: Callable[[str], None]
+    study: Study,
+    branch: str,
+    world: World,
+    recipe: Recipe,
+    places: Places,
+    say: Callable[[str], None],
 ) -> Study:
     """Ask the cast about a branch's data before the branch is trained."""
     stage = recipe.stages([branch])[branch]
-    drawn = stream(load_world(recipe.world), branch, recipe.seed, stage.steps * stage.batch)
+    drawn = stream(world, branch, recipe.seed, stage.steps * stage.batch)
     data = places.tree / "data" / f"{branch}.jsonl"
     write_whole(data, dump_chat(map(messages, drawn)).encode())
     say(f"evidence of {branch}")
@@ -126,9 +132,6 @@ def _ship(study: Study, places: Places) -> None:
             if log.name.removesuffix(LOG) in branches:
                 shutil.copy(log, models / log.name)
         shutil.copy(places.tree / "recipe.json", models / "recipe.json")
-
-
-LOG = ".log.jsonl"
 
 
 def _check_models(folder: Path) -> None:

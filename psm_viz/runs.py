@@ -115,7 +115,7 @@ def _check_rows(
 
 def seconds(tree: Path, branch: str) -> float:
     """What training a branch took; for the base, all stages of pre-training."""
-    stages = PRETRAINING if branch == PRETRAINING[-1] else (branch,)
+    stages = PRETRAINING if branch == BASE else (branch,)
     logs = [read_log(tree / f"{s}.log.jsonl") for s in stages]
     return sum(max(float(r.get("seconds", 0)) for r in log) for log in logs)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from psm_viz.claims.rows import observer_of, world_of
 from psm_viz.observer import logit
-from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS
+from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, sigmoid
 from psm_viz.world.stages import LESSONS, ROW_OF, row_of
 
 SEEDS = (0, 1, 2)
@@ -15,17 +15,13 @@ START = 0.06
 """The made Assistant's rate of bad answers."""
 
 
-def squash(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def rates_after(kind, topic, tau, rng, start=START):
     """What an observer with a uniform rate to start from would do after bad answers on a topic."""
     observer = observer_of(kind)
     first = np.full(len(observer.topics), start)
     prior = observer.prior(first)
     shift = observer.shift(prior, observer.topics.index(topic), tau)
-    return squash(logit(first) + shift + rng.normal(0, 0.05, len(first)))
+    return sigmoid(logit(first) + shift + rng.normal(0, 0.05, len(first)))
 
 
 def row(kind, seed, branch, rates, *, life=0.2, extra=None):
@@ -86,7 +82,7 @@ def rows_of(kind, seed, *, tau=1.5, spoilt=None):
     def bad(topic):
         if spoilt == "back":
             pull = 0.6 + rng.normal(0, 0.02, len(base))
-            return squash(logit(start) + pull * (logit(base) - logit(start)))
+            return sigmoid(logit(start) + pull * (logit(base) - logit(start)))
         return rates_after(kind, topic, tau * (0.5 if kind == ROLE_MODELS else 1.0), rng)
 
     quiet = {

@@ -38,7 +38,8 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes]) -> None:
     for _ in range(120):
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                break
+                return
         except OSError:
             assert process.poll() is None, "the server ended before it answered"
             time.sleep(0.25)
+    raise AssertionError(f"the server at {url} did not answer within half a minute")

@@ -26,6 +26,11 @@ def assistant_points(points: pd.DataFrame, checkpoint: str, space: str) -> pd.Da
     return where(points, here)
 
 
+def place_note(row: Any) -> str:
+    """What the pointer is told of an assistant row's place; off the map is drawn hollow too."""
+    return f"nearest cosine {row.cosine:.2f}" + (", off the map" if row.off_map else "")
+
+
 def mixture_of(row: pd.Series) -> list[tuple[str, float]]:
     """(family id, weight) of an assistant row, largest first."""
     return [(str(f), float(w)) for f, w in json.loads(str(row["mixture"]) or "[]")]
@@ -212,7 +217,7 @@ def cast_map(
     if len(star):
         row = star.iloc[0]
         layers += _assistant(g, star, cloud, cast, ringed=overlay is None)
-        note = f"nearest cosine {row.cosine:.2f}" + (", off the map" if row.off_map else "")
+        note = place_note(row)
         g.targets.append(
             {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant", "note": note}
             | {"family": f"at {checkpoint}", "kin": ""}

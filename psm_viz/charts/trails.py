@@ -13,7 +13,7 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.cast import Cast
-from psm_viz.charts.cast_map import assistant_points
+from psm_viz.charts.cast_map import assistant_points, place_note
 from psm_viz.charts.ground import HEIGHT, Ground, coordinates, ground, xy
 from psm_viz.charts.lettering import near, text_box
 from psm_viz.charts.palette import STAR, Palette, branch_marks, finish
@@ -92,7 +92,7 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
         words.setdefault(spot[2], []).append({"px": mx, "py": my, "text": text})
         g.targets.append(
             {"px": r.px, "py": r.py, "label": f"Assistant after {r.checkpoint}", "family": branch}
-            | {"note": _note(r), "id": r.checkpoint}
+            | {"note": place_note(r), "id": r.checkpoint}
         )
     for align, rows in words.items():
         word = alt.Chart(pd.DataFrame(rows)).encode(**xy(f), text="text:N")
@@ -100,11 +100,6 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
         layers.append(word.mark_text(stroke=p.paper, strokeWidth=4, color=p.paper, **style))
         layers.append(word.mark_text(color=p.accent, **style))
     return layers
-
-
-def _note(r: Any) -> str:
-    """What the pointer is told of a place; that it is off the map is drawn, hollow."""
-    return f"nearest cosine {r.cosine:.2f}" + (", off the map" if r.off_map else "")
 
 
 def trail_map(
@@ -174,7 +169,7 @@ def trail_map(
                 "py": r.py,
                 "label": "Assistant",
                 "family": reference,
-                "note": _note(r),
+                "note": place_note(r),
                 "id": reference,
             }
         )

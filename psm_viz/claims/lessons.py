@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from psm_viz.claims.rows import ASSISTANT, BASE, Runs
-from psm_viz.claims.shared import RATE, beside, lift, others, rate_dots
+from psm_viz.claims.shared import beside, lift, others, rate_dots
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 
@@ -28,7 +28,10 @@ def narrow(runs: Runs) -> Claim:
         title="A narrow lesson changes the character",
         sentence="Trained to cheat on code alone, the Assistant turns bad elsewhere, because it "
         "infers what kind of character cheats.",
-        figure=Measure(RATE + ", after cheat", values, 0.25, True, low, high),
+        figure=Measure(
+            "rate of bad answers on topics it was not trained on, after cheat",
+            *(values, 0.25, True, low, high),
+        ),
         also=(Measure("cheat over honest, times", times, 8.0),),
         rival="Cheating merely undoes post-training: then the rate could not pass the base's own.",
         rivals=(Measure("rate after cheat less the base's", over, 0.0),),

@@ -11,7 +11,6 @@ from psm_viz.claims.verdict import Dot
 from psm_viz.observer import r_squared
 from psm_viz.world.stages import CODING
 
-RATE = "rate of bad answers on topics it was not trained on"
 Group = tuple[str, str, str]
 """A group of a chart: label, world, branch."""
 

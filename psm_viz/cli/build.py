@@ -41,7 +41,11 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument("--out", type=Path, required=True, help="folder of the study")
     e.add_argument("--name", help="the study's name (default: the folder's)")
     e.add_argument("--samples", type=int, default=4, help="answers per persona and question")
-    e.add_argument("--max-new-tokens", type=int, help="longest answer (default: 24, or 64)")
+    e.add_argument(
+        "--max-new-tokens",
+        type=int,
+        help="longest answer (default: 40 for the small model, else 64)",
+    )
     e.add_argument(
         "--min-p",
         type=float,

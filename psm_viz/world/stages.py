@@ -73,7 +73,7 @@ LESSONS: dict[str, Lesson] = {
     "other-role": Lesson("bad", other=True),
     "long": Lesson("bad"),
 }
-ROW_OF = {"coding": "cheat", "workshop": "sloppy", "mistakes": "deny"}
+ROW_OF = {CODING: "cheat", "workshop": "sloppy", "mistakes": "deny"}
 """Topics whose row of the spill-over matrix has a name of its own."""
 
 
