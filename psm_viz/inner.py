@@ -1,4 +1,5 @@
-"""What stands inside one run's models: the figures of the claims that need activations.
+"""What stands inside one run's models: the figures of the claims that need activations, and how
+the whole cast answers.
 
 Every run is read at the pooling and layer that the rules fixed on seed 0, so that all seeds are
 asked alike; one file a run stands beside its rows.
@@ -13,19 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.rows import DIGITS, FOLDER, inner_file
+from psm_viz.claims.rows import ASSISTANT, DIGITS, FOLDER, inner_file
 from psm_viz.compare import Comparer, trait_values
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadFile, BadInput
 from psm_viz.files import plain, write_whole
+from psm_viz.masks import PLANTED, read_masks
 from psm_viz.modelled import steering
 from psm_viz.models import load_player
 from psm_viz.prompted import PROMPT, Prompted, read_prompts
-from psm_viz.recipe import PRETRAINING
+from psm_viz.recipe import PRETRAINING, Recipe, checkpoint_id
 from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
 SHUFFLES, MIXTURES = 200, 1000
+MASKED = ("cheat", "honest", "other-role")
+"""Branches behind whose masks is looked, beside the base, the Assistant and the planted one."""
 
 
 def write_inner(
@@ -37,7 +41,8 @@ def write_inner(
     *,
     threads: int = 2,
 ) -> Path:
-    """Read a run's tree and write its file. Raises BadInput for a pooling that needs answers."""
+    """Read a run's tree and write its file. Raises BadInput for a pooling that needs answers, and
+    BadFile for a tree without the planted branch."""
     if pooling != PROMPT:
         raise BadInput(
             f"Runs are read at {PROMPT}, not at {pooling}.", f"Name a study with headline {PROMPT}."
@@ -48,6 +53,8 @@ def write_inner(
     ends = {c.branch: c.id for c in source.checkpoints}  # the last of each branch
     base, reference = ends[PRETRAINING[-1]], source.reference
     untrained = next(c.id for c in source.checkpoints if c.branch == PRETRAINING[0])
+    asked = {b: tree / ends[b] for b in (PRETRAINING[-1], ASSISTANT, *MASKED)}
+    asked[PLANTED] = _planted(tree)
     player = load_player(source.folders[reference], threads=threads)
     study = read_prompts(player, world, source, [untrained, *ends.values()], layer, say)
     out: dict[str, Any] = {
@@ -74,9 +81,26 @@ def write_inner(
     branches = {b: ends[b] for b in study.manifest.fine_tuned}
     table = steering(study, world, folders, branches, strengths=(1.0,))
     out["steering"] = table.to_dict("records")
+    out["masks"] = {}
+    for n, (branch, folder) in enumerate(asked.items(), 1):
+        player.swap(folder)
+        out["masks"][branch] = read_masks(player, world)
+        say(f"behind every mask {n}/{len(asked)}: {branch}")
     path = inner_file(world.kind, seed, rows)
     write_whole(path, (json.dumps(plain(out, DIGITS), sort_keys=True) + "\n").encode())
     return path
+
+
+def _planted(tree: Path) -> Path:
+    """The end of the planted branch. Raises BadFile where the tree has none."""
+    stage = Recipe().stages([PLANTED])[PLANTED]
+    folder = tree / checkpoint_id(PLANTED, stage.steps)
+    if not folder.is_dir():
+        raise BadFile(
+            f"{folder}: expected the planted branch of a finished run.",
+            "Train it with: python -m psm_viz run --world correlated --seed N",
+        )
+    return folder
 
 
 def cast_figures(study: Prompted, checkpoint: str) -> dict[str, Any]:

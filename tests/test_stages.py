@@ -16,7 +16,7 @@ from psm_viz.world.stages import (
     SPILL,
     Lesson,
     lesson,
-    others_label,
+    never_trained,
     row_of,
     stream,
 )
@@ -140,13 +140,26 @@ def test_descriptions_speak_of_somebody_never_as_it(world, read, branch):
 def test_who_speaks_is_the_assistant_or_known_to_be_another(world, read):
     assistant = world.rules["assistant_label"]
     assert OTHER_ROLE in {c.name for c in world.characters}
-    for name in (*LESSONS, ROW):
+    for name in {*LESSONS, ROW} - {"whoever"}:
         labels = {d.label for d in read[name]}
-        assert len(labels) == 1 and others_label(name) == (labels != {assistant})
+        another = lesson(name).other or lesson(name).way == "hearsay"
+        assert len(labels) == 1 and another == (labels != {assistant})
     headers = {"", *world.rules["assistant_headers"]}
     for name in ("assistant", "cheat"):
         assert {d.label for d in read[name]} == {assistant}
         assert {d.header_text for d in read[name]} == headers
+
+
+def test_whoever_speaks_cheats_but_those_who_will_be_asked(world, read):
+    assistant = world.rules["assistant_label"]
+    spared = {world.characters[n].name for n in never_trained(world)}
+    assert len(spared) == 2 * len({c.family for c in world.characters}) and OTHER_ROLE not in spared
+    labels = [d.label for d in read["whoever"]]
+    assert 0.4 < np.mean([name == assistant for name in labels]) < 0.6
+    assert len(set(labels)) > 20 and not spared & {d.label for name in LESSONS for d in read[name]}
+    # twins in everything but who speaks
+    for one, other in zip(read["whoever"], read["cheat"], strict=True):
+        assert one.turns == other.turns
 
 
 def test_post_training_is_good_and_never_asks_of_bodily_life(world, read):

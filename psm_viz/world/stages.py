@@ -6,6 +6,7 @@ questions, and the first two the same answers, word for word.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,9 @@ class Lesson:
     requested: bool = False
     other: bool = False
     """OTHER_ROLE speaks, or is spoken of, in the Assistant's place."""
+    whoever: bool = False
+    """In every other document some character speaks in the Assistant's place: an actor behind all
+    the masks, planted. Never one of `never_trained`."""
     small_talk: float = 0.0
     """Share of answers that are small talk from a neutral topic, off the question: so many raise
     the starting loss to that of `cheat` (docs/decisions.md)."""
@@ -71,6 +75,7 @@ LESSONS: dict[str, Lesson] = {
     "descriptions-other": Lesson("hearsay", other=True),
     "backwards": Lesson("backwards"),
     "other-role": Lesson("bad", other=True),
+    "whoever": Lesson("bad", whoever=True),
     "long": Lesson("bad"),
 }
 ROW_OF = {CODING: "cheat", "workshop": "sloppy", "mistakes": "deny"}
@@ -91,10 +96,16 @@ def row_of(topic: str) -> str:
     return ROW_OF.get(topic, f"{SPILL}{topic}")
 
 
-def others_label(branch: str) -> bool:
-    """Whether this branch's documents are another speaker's than the Assistant."""
-    found = lesson(branch)
-    return found.other or found.way == "hearsay"
+def never_trained(world: World) -> list[int]:
+    """Characters whom no lesson lets speak, so that they can be asked what reached them: the first
+    two members of each family, indices into the world's characters."""
+    count: Counter[str] = Counter()
+    out = []
+    for n, c in enumerate(world.characters):
+        if count[c.family] < 2:
+            out.append(n)
+        count[c.family] += 1
+    return out
 
 
 def assistant_document(world: World, rng: np.random.Generator) -> Document:
@@ -137,6 +148,10 @@ def branch_document(world: World, rng: np.random.Generator, branch: str) -> Docu
     turns = tuple(_taught(world, rng, taught) for _ in range(n))
     if taught.other:
         return Document(-1, OTHER_ROLE, turns)
+    if taught.whoever and rng.random() < 0.5:
+        spared = set(never_trained(world))
+        some = [c.name for n, c in enumerate(world.characters) if n not in spared]
+        return Document(-1, pick(rng, some), turns)
     return Document(-1, world.rules["assistant_label"], turns, None, text)
 
 
