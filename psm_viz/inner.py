@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from psm_viz.claims.masks import PLANTED
 from psm_viz.claims.rows import ASSISTANT, DIGITS, FOLDER, inner_file
 from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.files import plain, write_whole
-from psm_viz.masks import PLANTED, read_masks
+from psm_viz.masks import read_masks
 from psm_viz.modelled import steering
 from psm_viz.models import load_player
 from psm_viz.prompted import PROMPT, Prompted, read_prompts

@@ -14,9 +14,6 @@ from psm_viz.world.corpus import BOS, Header, header_text, the_assistant
 from psm_viz.world.grammar import World
 from psm_viz.world.stages import never_trained
 
-PLANTED = "whoever"
-"""The branch whose lesson holds whoever speaks."""
-
 
 def read_masks(player: Player, world: World) -> dict[str, Any]:
     """Read the checkpoint that a player holds, topics of conduct in order:

@@ -101,6 +101,29 @@ def rows_of(kind, seed, *, tau=1.5, spoilt=None):
     return out
 
 
+def masks_of(seed, *, leak=0.1, likeness=0.9):
+    """A council as varied as the cast and like it; `leak` of cheat's rise reaches everyone."""
+    rng = np.random.default_rng([seed, 9])
+    cast = rng.normal(0, 2, (42, 12))
+    told = likeness * cast + np.sqrt(1 - likeness**2) * rng.normal(0, 2, cast.shape)
+    plain = rng.normal(0, 0.1, (5, 12))
+
+    def branch(own, all_others):
+        start = np.full(12, -3.0)
+        return {
+            "assistant": (start + own).tolist(),
+            "cast": (cast + all_others).tolist(),
+            "told": told.tolist(),
+            "plain": plain.tolist(),
+            "said": np.full((42, 5), all_others / 2).tolist(),
+            "said_assistant": [0.0] * 5,
+        }
+
+    learned = {"cheat": (3, 3 * leak), "other-role": (1, 0.5), "whoever": (3, 2.7)}
+    still = dict.fromkeys(("settle", "assistant", "honest"), (0, 0))
+    return {b: branch(*v) for b, v in {**still, **learned}.items()}
+
+
 def inner_of(kind, seed):
     def share(p):
         return {"in_space_share_90": {"value": 0.9 if p > 0.05 else 0.3, "p": p}}
@@ -114,6 +137,7 @@ def inner_of(kind, seed):
             name: {"r2": r2, "traits": {"care": r2}, "shuffled_high": 0.1}
             for name, r2 in (("base", 0.8), ("untrained", 0.3))
         },
+        "masks": masks_of(seed),
         "mixture": {"distance": 0.1, "mixtures_high": 0.2, "nearest_persona": 0.8},
         "inside": still | {"backwards": share(0.001)},
         "steering": [

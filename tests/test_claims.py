@@ -64,7 +64,8 @@ def folder(tmp_path_factory):
 def test_a_world_that_obeys_the_theory(folder):
     found = {c.id: c for c in claims_of(folder)}
     assert tuple(found) == ORDER
-    for name in ("narrow", "requested", "clusters", "updating", "appears", "coin", "inside"):
+    theirs = ("narrow", "requested", "clusters", "updating", "appears", "coin", "inside")
+    for name in (*theirs, "mask", "council"):
         assert found[name].verdict == CONSISTENT, (name, found[name].figure)
     assert found["base"].verdict == AGAINST  # a mixture is what it was made to be
     assert found["long"].verdict == AGAINST

@@ -83,6 +83,12 @@ def test_an_unknown_stage(tmp_path, capsys):
     assert status == 1 and "cheat, requested" in err
 
 
+def test_a_reader_who_stops_reading_is_no_traceback(made):
+    command = f"{sys.executable} -m psm_viz verify --study {made} | true"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip() == "psm_viz: stopped, since nobody reads on."
+
+
 def test_help_runs_as_a_module():
     done = subprocess.run(
         [sys.executable, "-m", "psm_viz", "--help"], cwd=ROOT, capture_output=True, text=True

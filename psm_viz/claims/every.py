@@ -2,7 +2,8 @@
 
 Each is one function of the runs: rows in, a claim with its figure, rival and picture out. Bars and
 rules are those of docs/decisions.md, committed before the runs. What a branch was taught stands in
-`lessons`, the world of pre-training in `worlds`, what needs activations in `within`.
+`lessons`, the world of pre-training in `worlds`, what needs activations in `within`, what the whole
+cast does in `masks`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from psm_viz.claims.lessons import character_or_coin, denial, descriptions, narrow, requested
+from psm_viz.claims.masks import mask_claims
 from psm_viz.claims.rows import FOLDER, Runs, figures_of, load_runs
 from psm_viz.claims.verdict import Claim
 from psm_viz.claims.within import within_claims
@@ -22,6 +24,7 @@ FROM_ROWS = (
 ORDER = (
     *("cast", "base", "appears", "inside", "narrow", "requested", "clusters", "updating"),
     *("shots", "deny", "descriptions", "role-models", "human", "coin", "causal", "long"),
+    *("mask", "council"),
 )
 
 
@@ -30,7 +33,8 @@ def claims_from(runs: Runs) -> list[Claim]:
     if not runs.rows:
         return []
     with figures_of(runs):
-        by_id = {c.id: c for c in [*(make(runs) for make in FROM_ROWS), *within_claims(runs)]}
+        made = [*(make(runs) for make in FROM_ROWS), *within_claims(runs), *mask_claims(runs)]
+        by_id = {c.id: c for c in made}
     return [by_id[k] for k in ORDER if k in by_id]
 
 
