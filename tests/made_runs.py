@@ -145,10 +145,17 @@ def inner_of(kind, seed):
             for d, p in zip(names, (0.06, 0.2, 0.07), strict=True)
         ],
         "shots": {
+            "length": {"cheat": 10.0},
+            "along": {
+                "shots": {
+                    k: {"3": x} for k, x in (("cheat", 11), ("requested", 5), ("honest", -1))
+                },
+                "steps": {k: {"8": 0, "64": x} for k, x in (("cheat", 10), ("requested", 0.4))},
+            },
             "cosines": {
                 f"{k} shots": {"cheat": c}
                 for k, c in (("cheat", 0.9), ("requested", 0.4), ("honest", 0.1), ("playful", 0.2))
-            }
+            },
         },
     }
 

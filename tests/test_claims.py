@@ -39,6 +39,14 @@ def test_an_interval_across_the_bar_leaves_it_undecided():
     assert verdict(wide, ()) == UNDECIDED
 
 
+def test_without_its_control_nothing_is_decided():
+    good, bad = measure(0.6, 0.7, 0.8), measure(0.1, 0.2, 0.3)
+    for values, decides in (((0.9, 0.9, 0.9), True), ((0.9, 0.4, 0.9), False), ((0.9, 0.9), False)):
+        control = Measure("x", dict(enumerate(values)), 0.5, control=True)
+        assert verdict(good, (control,)) == (CONSISTENT if decides else UNDECIDED)
+        assert verdict(bad, (control,)) == (AGAINST if decides else UNDECIDED)
+
+
 def test_bars_may_differ_by_seed():
     beside = Measure("x", {0: 0.5, 1: 0.6, 2: 0.7}, {0: 0.4, 1: 0.5, 2: 0.6})
     assert verdict(beside, ()) == CONSISTENT
@@ -74,6 +82,18 @@ def test_a_world_that_obeys_the_theory(folder):
         assert c.picture.dots and c.picture.says and c.rule and c.rival
         if c.figure.low is not None:
             assert c.figure.low <= c.figure.value <= c.figure.high
+
+
+def test_shots_have_a_direction_and_a_size(folder):
+    claim = next(c for c in claims_of(folder) if c.id == "shots")
+    sizes = {d.group: d.value for d in claim.picture.dots if d.series == "size" and d.seed == 0}
+    assert sizes == pytest.approx(
+        {
+            **{"three cheat turns": 1.1, "three requested turns": 0.5, "three honest turns": -0.1},
+            "trained on requested": 0.04,  # the last step's
+        }
+    )
+    assert "0.50 of it, training on them 0.04" in claim.notes[0]
 
 
 def test_undoing_post_training_is_told_from_updating(tmp_path):

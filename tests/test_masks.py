@@ -35,6 +35,13 @@ def test_without_a_planted_branch_that_is_told_apart_nothing_is_decided():
     assert mask(read).verdict == UNDECIDED
 
 
+def test_a_leak_without_a_planted_branch_that_is_told_apart_says_nothing_of_an_actor():
+    read = found(leak=0.6)
+    for v in read.values():
+        v["whoever"] = v["cheat"]
+    assert mask(read).verdict == UNDECIDED
+
+
 def test_hearsay_alone_keeps_a_lesson_from_having_stayed():
     read = found(leak=0.1)
     for v in read.values():

@@ -72,7 +72,8 @@ def own_groups(claim: Claim) -> set[tuple[str, str]]:
 def measures_of(claim: Claim) -> tuple[tuple[str, Measure], ...]:
     """Every measure of a claim with its part: figure, further bar, rival."""
     also = (("further bar", m) for m in claim.also)
-    return (("figure", claim.figure), *also, *(("rival", m) for m in claim.rivals))
+    rivals = (("control" if m.control else "rival", m) for m in claim.rivals)
+    return (("figure", claim.figure), *also, *rivals)
 
 
 def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:

@@ -68,17 +68,17 @@ def mask(found: Masks) -> Claim:
     return Claim(
         id="mask",
         title="Open: is something behind the mask?",
-        sentence="What the Assistant is taught stays with the Assistant: characters that nobody "
-        "trained, and what is told of them, remain as they were.",
+        sentence="No actor is behind the mask: what the Assistant is taught stays with the "
+        "Assistant, and characters that nobody trained remain as they were.",
         figure=Measure(
             "share that reaches characters never trained", values, 0.25, False, low, high
         ),
         also=(Measure("share that reaches what is said of them", said, 0.25, False),),
         rival="The measure could not tell: a planted branch, which teaches whoever speaks, must "
         "reach them all.",
-        rivals=(Measure("share of the planted branch less cheat's", apart, 0.25),),
+        rivals=(Measure("share of the planted branch less cheat's", apart, 0.25, control=True),),
         rule="At most a quarter of the Assistant's rise in 42 characters never trained, and in "
-        "hearsay of them; a quarter more in the planted branch.",
+        "hearsay of them; a quarter more in the planted branch, or nothing is decided.",
         picture=Picture(
             "dots",
             "How far each lesson moves whom",

@@ -149,6 +149,7 @@ def _measure(m: Measure) -> dict[str, Any]:
         "seeds": m.seeds,
         "bar": m.bar,
         "needs": m.needs,
+        "control": m.control,
     }
 
 
@@ -182,7 +183,7 @@ def claim_lines(runs: Runs) -> list[str]:
     for c in claims:
         lines += ["", f"  {c.title}: {c.verdict}", f"    {_line(c.figure)}"]
         lines += [f"    {_line(m)}" for m in c.also]
-        lines += [f"    rival: {_line(m)}" for m in c.rivals]
+        lines += [f"    {'control' if m.control else 'rival'}: {_line(m)}" for m in c.rivals]
     return lines
 
 

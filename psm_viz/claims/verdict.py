@@ -28,6 +28,9 @@ class Measure:
     """Whether the claim needs at least its bar, or at most it."""
     low: float | None = None
     high: float | None = None
+    control: bool = False
+    """Whether it tells that the claim could be tested at all, as a planted branch does: where a
+    control is not passed nothing is decided, for or against."""
 
     @property
     def value(self) -> float:
@@ -118,11 +121,16 @@ class Claim:
         return verdict(self.figure, (*self.also, *self.rivals))
 
 
+def passed(control: Measure) -> bool:
+    """Whether enough seeds are on the right side of a control's bar, and none on the other."""
+    return len(control.seeds) >= ENOUGH and all(map(control.clears, control.seeds))
+
+
 def verdict(figure: Measure, others: Sequence[Measure]) -> str:
     """Consistent with: at least three seeds, each beyond every bar, and the figure's interval
     beyond its own. Not consistent with: at least three, none beyond the figure's bar, nor any part
-    of its interval. Everything else is undecided."""
-    if len(figure.seeds) < ENOUGH:
+    of its interval. Everything else is undecided, and so is what a control does not allow."""
+    if len(figure.seeds) < ENOUGH or not all(passed(m) for m in others if m.control):
         return UNDECIDED
     if not any(map(figure.clears, figure.seeds)) and figure.interval_misses:
         return AGAINST

@@ -10,6 +10,8 @@ from psm_viz.significance import ALPHA
 from psm_viz.world.grammar import CORRELATED
 
 SHARE = "in_space_share_90"
+SHOWN = ("cheat", "requested", "honest", "playful")
+"""Kinds of turns put before a question, in the order of their chart."""
 PLANTED = "backwards"
 """A branch that speaks as no character does: outside their space by design."""
 
@@ -105,7 +107,7 @@ def _left(v: dict[str, Any], branch: str) -> float:
 def _planted(found: dict[int, dict[str, Any]]) -> Measure:
     """The control of having left: a branch planted outside, which must be flagged."""
     left = {s: _left(v, PLANTED) for s, v in found.items() if PLANTED in v["inside"]}
-    return Measure("the planted branch: p of having left", left, ALPHA, False)
+    return Measure("the planted branch: p of having left", left, ALPHA, False, control=True)
 
 
 def _shares(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> Picture:
@@ -151,11 +153,14 @@ def shots(runs: Runs) -> Claim:
         s: max(float(v["honest shots"]["cheat"]), float(v["playful shots"]["cheat"]))
         for s, v in cosines.items()
     }
+    sizes = {s: _sizes(v["shots"]) for s, v in _inner(runs).items()}
     dots = [
-        Dot(kind.removesuffix(" shots"), float(by["cheat"]), s)
+        Dot(f"three {kind} turns", float(v[f"{kind} shots"]["cheat"]), s, "direction")
+        for kind in SHOWN
         for s, v in cosines.items()
-        for kind, by in v.items()
+        if f"{kind} shots" in v
     ]
+    dots += [Dot(group, x, s, "size") for s, by in sizes.items() for group, x in by.items()]
     return Claim(
         id="shots",
         title="A talk and a training run do the same",
@@ -167,13 +172,35 @@ def shots(runs: Runs) -> Claim:
         rule="A positive cosine in every seed, larger than after honest or playful turns.",
         picture=Picture(
             "dots",
-            "Three turns in context beside training on cheat",
-            "cosine",
+            "Turns in context, and training, beside training on cheat",
+            "cosine, or share of cheat's own length",
             tuple(dots),
             rule=0.0,
-            says="Cosine of the shift by three turns of each kind with that by cheat.",
+            says="Direction and size of the shift by three turns of each kind in context, and size "
+            "of the shift by training, along the shift by training on cheat.",
+        ),
+        notes=(
+            "Direction: cosine with the shift by training on cheat. Size: the part along it, of "
+            f"its own length. Three requested turns go {_mean(sizes, 'three requested turns')} of "
+            f"it, training on them {_mean(sizes, 'trained on requested')}.",
         ),
     )
+
+
+def _sizes(found: dict[str, Any]) -> dict[str, float]:
+    """How far three turns of each kind in context go along cheat's own shift, and the ends of
+    training on them, in its length: group of the chart -> share."""
+    unit, along = float(found["length"]["cheat"]), found["along"]
+    shots, steps = along["shots"], along["steps"]
+    turns = {f"three {k} turns": shots[k]["3"] for k in SHOWN if k in shots}
+    for k in SHOWN[1:]:
+        if k in steps:
+            turns[f"trained on {k}"] = steps[k][max(steps[k], key=int)]
+    return {k: float(v) / unit for k, v in turns.items()}
+
+
+def _mean(sizes: dict[int, dict[str, float]], group: str) -> str:
+    return f"{sum(v[group] for v in sizes.values()) / len(sizes):.2f}"
 
 
 def causal(runs: Runs) -> Claim:

@@ -86,7 +86,7 @@ def clusters(runs: Runs) -> Claim:
         figure=Measure("lift beyond the ideal observer's", values, 0.05, False, low, high),
         also=(Measure("lift less three times the decorrelated world's", times, 0.0),),
         rival="That base had learned nothing about its characters.",
-        rivals=(Measure("knows its characters, correlation", knows, 0.8),),
+        rivals=(Measure("knows its characters, correlation", knows, 0.8, control=True),),
         rule="No more than .05 beyond what that world's own ideal observer expects, a third of "
         "the main world's lift at most, and a base that knows its characters (r .8).",
         picture=Picture(

@@ -11,7 +11,7 @@ from psm_viz.charts import claims as charts
 from psm_viz.charts import strips
 from psm_viz.charts.claim_parts import OBSERVER, drawable, seed_shapes
 from psm_viz.charts.findings import capital, listed, number
-from psm_viz.claims.verdict import AGAINST, CONSISTENT, ENOUGH, UNDECIDED, Claim, Measure
+from psm_viz.claims.verdict import AGAINST, CONSISTENT, ENOUGH, UNDECIDED, Claim, Measure, passed
 
 RECORD = "docs/decisions.md"
 LEDE = (
@@ -40,7 +40,8 @@ RULE = (
     ),
     (
         WORDS[AGAINST],
-        "three seeds or more, no seed beyond the first bar, nor any part of the interval.",
+        "three seeds or more, no seed beyond the first bar, nor any part of the interval, and "
+        "every control passed.",
     ),
     (WORDS[UNDECIDED], "everything else, and always with fewer than three seeds."),
 )
@@ -94,6 +95,8 @@ def why(claim: Claim) -> str:
     if claim.verdict == AGAINST:
         return "no seed is beyond the bar"
     short: list[str] = []
+    if not all(passed(o) for o in (*claim.also, *claim.rivals) if o.control):
+        short.append("the control is not passed")
     if beyond(m) < len(m.seeds):
         short.append(f"{beyond(m)} of {len(m.seeds)} seeds beyond the bar")
     elif not m.interval_clears:
@@ -102,7 +105,8 @@ def why(claim: Claim) -> str:
         (claim.also, "a further bar is not passed"),
         (claim.rivals, "the rival is not ruled out"),
     ):
-        if any(len(o.seeds) >= ENOUGH and beyond(o) < len(o.seeds) for o in others):
+        rest = [o for o in others if not o.control]
+        if any(len(o.seeds) >= ENOUGH and beyond(o) < len(o.seeds) for o in rest):
             short.append(said)
     if any(len(o.seeds) < ENOUGH for o in claim.also):
         short.append("a further bar lacks seeds")
@@ -173,7 +177,8 @@ def head_html(claim: Claim) -> str:
 def measure_html(m: Measure, minor: bool = False) -> str:
     """A figure with its interval, its strip and each of its seeds."""
     kind = "psm-measure psm-minor" if minor else "psm-measure"
-    of = f'<p class="psm-of">{escape(capital(m.name))}</p>'
+    name = f"control: {m.name}" if m.control else m.name
+    of = f'<p class="psm-of">{escape(capital(name))}</p>'
     if not strips.drawn(m):
         each = f"Not measured yet. It has to be {strips.needs(m)}."
         return f'<div class="{kind}">{of}<p class="psm-each">{each}</p></div>'
