@@ -163,6 +163,7 @@ def _claim(c: Claim) -> dict[str, Any]:
         "rivals": [_measure(m) for m in c.rivals],
         "rule": c.rule,
         "verdict": c.verdict,
+        "notes": list(c.notes),
     }
 
 
