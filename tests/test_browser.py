@@ -115,6 +115,17 @@ def marks(page: Page, key: str) -> int:
     return page.locator(f"[class*='st-key-{key}'] svg path").count()
 
 
+def test_nothing_covers_the_way_from_a_chart_to_its_data(server, browser):
+    page, troubles = opened(browser, server[0] + "/drift")
+    page.locator(CHART).first.hover()
+    page.wait_for_timeout(400)
+    bars = page.locator("[data-testid='stElementToolbar']")
+    assert bars.count() and not any(bar.is_visible() for bar in bars.all())
+    page.get_by_role("button", name="Data").first.click(timeout=5000)
+    page.get_by_role("button", name="SVG").first.wait_for(timeout=5000)
+    fine(page, troubles)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("where", ["map", "drift", "method"])
 def test_pages_in_both_themes(server, browser, theme, where):
