@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.masks import PLANTED
-from psm_viz.claims.rows import ASSISTANT, DIGITS, FOLDER, inner_file
+from psm_viz.claims.masks import EVERYONE
+from psm_viz.claims.rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
 from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.files import plain, write_whole
@@ -23,14 +23,14 @@ from psm_viz.masks import read_masks
 from psm_viz.modelled import steering
 from psm_viz.models import load_player
 from psm_viz.prompted import PROMPT, Prompted, read_prompts
-from psm_viz.recipe import PRETRAINING, Recipe, checkpoint_id
+from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
 SHUFFLES, MIXTURES = 200, 1000
-MASKED = ("cheat", "honest", "other-role")
-"""Branches behind whose masks is looked, beside the base, the Assistant and the planted one."""
+MASKED = ("cheat", "honest", "other-role", EVERYONE)
+"""Branches behind whose masks is looked, beside the base and the Assistant."""
 
 
 def write_inner(
@@ -43,7 +43,7 @@ def write_inner(
     threads: int = 2,
 ) -> Path:
     """Read a run's tree and write its file. Raises BadInput for a pooling that needs answers, and
-    BadFile for a tree without the planted branch."""
+    BadFile for a tree without the main world's branches."""
     if pooling != PROMPT:
         raise BadInput(
             f"Runs are read at {PROMPT}, not at {pooling}.", f"Name a study with headline {PROMPT}."
@@ -52,10 +52,9 @@ def write_inner(
     world, seed = source.world, int(source.training_seed or 0)
     assert world is not None
     ends = {c.branch: c.id for c in source.checkpoints}  # the last of each branch
-    base, reference = ends[PRETRAINING[-1]], source.reference
-    untrained = next(c.id for c in source.checkpoints if c.branch == PRETRAINING[0])
-    asked = {b: tree / ends[b] for b in (PRETRAINING[-1], ASSISTANT, *MASKED)}
-    asked[PLANTED] = _planted(tree)
+    base, reference = ends[BASE], source.reference
+    untrained = next(c.id for c in source.checkpoints if c.branch == UNTRAINED)
+    masked = _masked(tree)
     player = load_player(source.folders[reference], threads=threads)
     study = read_prompts(player, world, source, [untrained, *ends.values()], layer, say)
     out: dict[str, Any] = {
@@ -80,28 +79,29 @@ def write_inner(
     )
     say("steering along the branches' arrows beside random directions")
     branches = {b: ends[b] for b in study.manifest.fine_tuned}
-    table = steering(study, world, folders, branches, strengths=(1.0,))
+    table = steering(study, world, folders, branches, strengths=(1.0,), unit_of="cheat")
     out["steering"] = table.to_dict("records")
     out["masks"] = {}
-    for n, (branch, folder) in enumerate(asked.items(), 1):
+    for n, (branch, folder) in enumerate(masked.items(), 1):
         player.swap(folder)
         out["masks"][branch] = read_masks(player, world)
-        say(f"behind every mask {n}/{len(asked)}: {branch}")
+        say(f"behind every mask {n}/{len(masked)}: {branch}")
     path = inner_file(world.kind, seed, rows)
     write_whole(path, (json.dumps(plain(out, DIGITS), sort_keys=True) + "\n").encode())
     return path
 
 
-def _planted(tree: Path) -> Path:
-    """The end of the planted branch. Raises BadFile where the tree has none."""
-    stage = Recipe().stages([PLANTED])[PLANTED]
-    folder = tree / checkpoint_id(PLANTED, stage.steps)
-    if not folder.is_dir():
-        raise BadFile(
-            f"{folder}: expected the planted branch of a finished run.",
-            "Train it with: python -m psm_viz run --world correlated --seed N",
-        )
-    return folder
+def _masked(tree: Path) -> dict[str, Path]:
+    """Folders of the checkpoints behind whose masks is looked. Raises BadFile for a missing one."""
+    stages = Recipe().stages(MASKED)
+    names = {b: checkpoint_id(b, stages[b].steps) for b in (BASE, ASSISTANT, *MASKED)}
+    for name in names.values():
+        if not (tree / name / "model.safetensors").exists():
+            raise BadFile(
+                f"{tree / name}: expected a checkpoint, the end of a branch of the main world.",
+                "Train what is missing with: python -m psm_viz run --world correlated --seed N",
+            )
+    return {branch: tree / name for branch, name in names.items()}
 
 
 def cast_figures(study: Prompted, checkpoint: str) -> dict[str, Any]:

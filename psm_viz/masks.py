@@ -10,7 +10,7 @@ import numpy as np
 from psm_viz.models import Player
 from psm_viz.observer import logit
 from psm_viz.probe import Reader, dialogue_prompt
-from psm_viz.world.corpus import BOS, Header, header_text, the_assistant
+from psm_viz.world.corpus import BOS, Header, header_text
 from psm_viz.world.grammar import World
 from psm_viz.world.stages import never_trained
 
@@ -22,22 +22,19 @@ def read_masks(player: Player, world: World) -> dict[str, Any]:
     - `cast`: [member][topic], characters never trained under their own labels and headers;
     - `told`: [member][topic], the Assistant under those headers: a council;
     - `plain`: [header][topic], the Assistant under headers that say nothing of who speaks;
-    - `said`: [member][trait], log-odds of the low adjective in hearsay about them;
-    - `said_assistant`: [trait], the same about the Assistant.
+    - `said`: [member][trait], log-odds of the low adjective in hearsay about them.
     """
     reader = Reader(player.hf, player.tokenizer, world)
     own = world.rules["assistant_label"]
     asked = [world.characters[n] for n in never_trained(world)]
     lead = world.rules["leads"][0]
     headers = [header_text(world, Header(lead, c.name, c.kind, c.role)) for c in asked]
-    said = _said(player, world, [the_assistant(world), *(c.name for c in asked)])
     return {
         "assistant": _conduct(reader, own, ""),
         "cast": [_conduct(reader, c.name, h) for c, h in zip(asked, headers, strict=True)],
         "told": [_conduct(reader, own, h) for h in headers],
         "plain": [_conduct(reader, own, h) for h in plain_headers(world)],
-        "said": said[1:],
-        "said_assistant": said[0],
+        "said": _said(player, world, [c.name for c in asked]),
     }
 
 

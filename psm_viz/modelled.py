@@ -76,9 +76,11 @@ def steering(
     ends: dict[str, str],
     *,
     strengths: Sequence[float] = STRENGTHS,
+    unit_of: str | None = None,
 ) -> pd.DataFrame:
     """The reference steered down its axis and along each branch's own specific shift, at the
-    headline layer (last prompt token's vectors), in units of the longest of those shifts."""
+    headline layer (last prompt token's vectors), in units of the length of one branch's shift, or
+    of the longest."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     m, comparer = study.manifest, Comparer(study)
@@ -89,7 +91,8 @@ def steering(
             0
         )
     a, c = comparer.vectors(m.reference, pooling, layer)
-    length = max(float(np.linalg.norm(v)) for v in arrows.values())
+    longs = {branch: float(np.linalg.norm(arrows[f"{branch} arrow"])) for branch in ends}
+    length = longs[unit_of] if unit_of else max(longs.values())
     directions = {"down the axis": -(a - c).mean(0), **arrows}
     folder = str(folders[m.reference])
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder).float().eval()

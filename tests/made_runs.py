@@ -116,7 +116,6 @@ def masks_of(seed, *, leak=0.1, likeness=0.9):
             "told": told.tolist(),
             "plain": plain.tolist(),
             "said": np.full((42, 5), all_others / 2).tolist(),
-            "said_assistant": [0.0] * 5,
         }
 
     learned = {"cheat": (3, 3 * leak), "other-role": (1, 0.5), "whoever": (3, 2.7)}

@@ -1,13 +1,18 @@
 """Behind every mask: what is read of the cast, and what the two open claims make of it."""
 
+import json
+
 import numpy as np
 import pytest
 
 from psm_viz import masks
 from psm_viz.claims.masks import council, mask
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
+from psm_viz.errors import BadFile
+from psm_viz.inner import write_inner
 from psm_viz.masks import plain_headers, read_masks, traits_of_conduct
 from psm_viz.models import load_player
+from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.world.stages import never_trained
 from tests.made_runs import masks_of
 from tests.served import ROOT
@@ -88,7 +93,6 @@ def test_what_is_read_of_the_shipped_assistant(world, few, read):
         "told": (members, topics),
         "plain": (len(plain_headers(world)), topics),
         "said": (members, len(traits_of_conduct(world))),
-        "said_assistant": (len(traits_of_conduct(world)),),
     }
     assert own["plain"][0] == own["assistant"]
     # the cast acts as it was made to, and is spoken of as it is
@@ -117,3 +121,17 @@ def test_hearsay_is_the_two_sentences_probabilities(world, few, read):
         picked = logp.gather(-1, ids[0, 1:, None])[:, 0]
         scores.append(float(picked[before - 1 :].sum()))
     assert own["said"][3][1] == pytest.approx(scores[1] - scores[0], abs=1e-3)
+
+
+def test_a_tree_of_a_control_world_is_refused_before_anything_is_read(tmp_path):
+    made_by = {"recipe": {"seed": 0, "world": "decorrelated"}}
+    (tmp_path / "recipe.json").write_text(json.dumps(made_by))
+    stages = Recipe().stages(("cheat", "requested", "honest"))
+    for stage in stages.values():
+        for step in stage.saves:
+            folder = tmp_path / checkpoint_id(stage.name, step)
+            folder.mkdir()
+            (folder / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(BadFile, match="other-role-0064: expected") as e:
+        write_inner(tmp_path, "prompt_last", 1, print)
+    assert "run --world correlated" in e.value.next_step

@@ -11,7 +11,7 @@ from psm_viz.claims.rows import ASSISTANT, BASE, Runs, topics
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 
-PLANTED = "whoever"
+EVERYONE = "whoever"
 """The branch whose lesson holds whoever speaks."""
 Masks = dict[int, dict[str, Any]]
 """seed -> branch -> what was read of it (psm_viz.masks)."""
@@ -49,7 +49,7 @@ def mask(found: Masks) -> Claim:
     said = {
         s: float(_rise(v, "cheat", "said").mean() / by[s][:, 1].mean()) for s, v in found.items()
     }
-    apart = {s: _share(_pair(v, PLANTED)) - values[s] for s, v in found.items()}
+    apart = {s: _share(_pair(v, EVERYONE)) - values[s] for s, v in found.items()}
     shown = (
         ("after cheat: the Assistant", "cheat", "assistant"),
         ("after cheat: the cast", "cheat", "cast"),
@@ -57,8 +57,8 @@ def mask(found: Masks) -> Claim:
         ("after honest: the cast", "honest", "cast"),
         ("another cheats: the Assistant", "other-role", "assistant"),
         ("another cheats: the cast", "other-role", "cast"),
-        ("planted: the Assistant", PLANTED, "assistant"),
-        ("planted: the cast", PLANTED, "cast"),
+        ("planted: the Assistant", EVERYONE, "assistant"),
+        ("planted: the cast", EVERYONE, "cast"),
     )
     dots = tuple(
         Dot(label, float(_rise(v, branch, who).mean()), s)

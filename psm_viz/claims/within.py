@@ -12,7 +12,7 @@ from psm_viz.world.grammar import CORRELATED
 SHARE = "in_space_share_90"
 SHOWN = ("cheat", "requested", "honest", "playful")
 """Kinds of turns put before a question, in the order of their chart."""
-PLANTED = "backwards"
+OUTSIDE = "backwards"
 """A branch that speaks as no character does: outside their space by design."""
 
 
@@ -106,7 +106,7 @@ def _left(v: dict[str, Any], branch: str) -> float:
 
 def _planted(found: dict[int, dict[str, Any]]) -> Measure:
     """The control of having left: a branch planted outside, which must be flagged."""
-    left = {s: _left(v, PLANTED) for s, v in found.items() if PLANTED in v["inside"]}
+    left = {s: _left(v, OUTSIDE) for s, v in found.items() if OUTSIDE in v["inside"]}
     return Measure("the planted branch: p of having left", left, ALPHA, False, control=True)
 
 
@@ -114,7 +114,7 @@ def _shares(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> Pictu
     """How much of each branch's movement stays inside, the planted one last: label -> branch."""
     dots = tuple(
         Dot(label, float(v["inside"][b][SHARE]["value"]), s)
-        for label, b in {**branches, "speaks backwards": PLANTED}.items()
+        for label, b in {**branches, "speaks backwards": OUTSIDE}.items()
         for s, v in found.items()
         if b in v["inside"] and v["inside"][b][SHARE]["value"] is not None
     )
