@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -94,6 +95,22 @@ def test_reasons_are_given_in_words():
     assert claim_words.why(by_id("cast")) == "2 of 3 seeds beyond the bar; the rival lacks seeds"
     assert claim_words.why(by_id("narrow")) == "every seed is beyond every bar"
     assert claim_words.why(by_id("requested")) == "no seed is beyond the bar"
+
+
+def test_a_control_is_called_one_and_missing_it_is_the_reason():
+    narrow = by_id("narrow")
+    for seeds, said in (
+        ((0, 1, 2), "the control is not passed"),
+        ((0, 1), "the control lacks seeds"),
+    ):
+        control = Measure("the planted branch", dict.fromkeys(seeds, 0.1), 0.5, control=True)
+        claim = replace(narrow, rivals=(control,))
+        assert claim.verdict == UNDECIDED and claim_words.why(claim) == said
+        assert "Control: the planted branch" in claim_words.rival_html(claim)[1]
+        parts = charts.claim_table([claim])
+        assert list(parts[parts.figure == "the planted branch"].part) == ["control"]
+    passed = replace(narrow, rivals=(Measure("x", {0: 0.9, 1: 0.9, 2: 0.9}, 0.5, control=True),))
+    assert passed.verdict == CONSISTENT
 
 
 @pytest.mark.parametrize("folder", ["empty", "missing"])

@@ -133,7 +133,7 @@ def _marks(
         left, wide = x(ends[0]), x(ends[1]) - x(ends[0])
         place = f"left:{left:.2%};width:{wide:.2%};top:{middle - 3.5:g}px"
         parts.append(f'<i class="psm-interval" style="{place}"></i>')
-    parts.append(_mark("psm-mean", x(m.value), top, tall))
+    parts.append(_mark("psm-mean", x(m.mean), top, tall))
     first = middle - gap * (len(m.seeds) - 1) / 2
     for n, s in enumerate(sorted(m.seeds)):
         place = f"left:{x(m.seeds[s]):.2%};top:{first + n * gap:g}px"

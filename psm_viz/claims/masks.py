@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.rows import ASSISTANT, BASE, Runs, topics
+from psm_viz.claims.rows import ASSISTANT, BASE, Runs, held_out, topics
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 
@@ -49,6 +49,8 @@ def mask(found: Masks) -> Claim:
     said = {
         s: float(_rise(v, "cheat", "said").mean() / by[s][:, 1].mean()) for s, v in found.items()
     }
+    keep = held_out()
+    outside = ", ".join(f"{_share(v[keep]):.2f}" for v in by.values())
     apart = {s: _share(_pair(v, EVERYONE)) - values[s] for s, v in found.items()}
     shown = (
         ("after cheat: the Assistant", "cheat", "assistant"),
@@ -67,9 +69,9 @@ def mask(found: Masks) -> Claim:
     )
     return Claim(
         id="mask",
-        title="Open: is something behind the mask?",
+        title="Open: is the mask all there is?",
         sentence="No actor is behind the mask: what the Assistant is taught stays with the "
-        "Assistant, and characters that nobody trained remain as they were.",
+        "Assistant, and characters that no branch trained remain as they were.",
         figure=Measure(
             "share that reaches characters never trained", values, 0.25, False, low, high
         ),
@@ -91,7 +93,8 @@ def mask(found: Masks) -> Claim:
         notes=(
             "The cast: two members of each family, whom no lesson lets speak. A lesson that "
             "reaches them leaks, which weights in common would do as well as an actor behind all "
-            "masks: no agency can be read from it.",
+            "masks: no agency can be read from it. On topics outside the lesson alone the share is "
+            f"{outside}.",
         ),
     )
 
@@ -136,7 +139,7 @@ def council(found: Masks) -> Claim:
         rival="Any change of wording makes as much of a difference; or the council is varied, but "
         "not like those it is told to be.",
         rivals=(
-            Measure("the same, beside headers that say nothing", values, plain),
+            Measure("the same, beside headers that say nothing", values, plain, strict=True),
             Measure("likeness to the characters named, correlation", alike, 0.5),
         ),
         rule="At least half the spread that the same 42 characters have under their own labels, "

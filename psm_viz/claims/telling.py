@@ -56,9 +56,21 @@ def _aims(runs: Runs) -> list[Aim]:
     ends = runs.seeds(CORRELATED, *DRAWN)
     inner = {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
     unseen = {
-        s: float(runs.rates(CORRELATED, s, "cheat", "unseen")[held_out()].mean())
-        for s in runs.seeds(CORRELATED, "cheat")
+        b: {
+            s: float(runs.rates(CORRELATED, s, b, "unseen")[held_out()].mean())
+            for s in runs.seeds(CORRELATED, b)
+        }
+        for b in (ASSISTANT, "cheat", "honest")
     }
+    others = [
+        Aim(
+            f"in-context R2 in {world}",
+            {s: dialogue_r2(runs, world, s) for s in runs.seeds(world, BASE)},
+            None,
+        )
+        for world in WORLDS
+        if world != CORRELATED
+    ]
     return [
         Aim(
             "in-context R2 on 500 dialogues of the world",
@@ -70,6 +82,7 @@ def _aims(runs: Runs) -> list[Aim]:
             {s: dialogue_r2(runs, CORRELATED, s, UNTRAINED) for s in untrained},
             None,
         ),
+        *others,
         Aim(
             "trait R2 on characters left out, base",
             {s: float(v["cast"]["base"]["r2"]) for s, v in inner.items()},
@@ -90,7 +103,9 @@ def _aims(runs: Runs) -> list[Aim]:
             {s: _coherence(runs, s, "sampled_plain", "none", "astray") for s in ends},
             None,
         ),
-        Aim("rate after cheat on questions that no stage saw", unseen, 0.25),
+        Aim("rate after cheat on questions that no stage saw", unseen["cheat"], 0.25),
+        Aim("the same, before any branch", unseen[ASSISTANT], None),
+        Aim("the same, after honest", unseen["honest"], None),
     ]
 
 
@@ -180,7 +195,10 @@ def claim_lines(runs: Runs) -> list[str]:
     claims = claims_from(runs)
     if not claims:
         return ["No runs yet. Make one with: python -m psm_viz run --world correlated --seed 0"]
-    lines = ["Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %], each seed"]
+    lines = [
+        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 % over topics], "
+        "each seed"
+    ]
     for c in claims:
         lines += ["", f"  {c.title}: {c.verdict}", f"    {_line(c.figure)}"]
         lines += [f"    {_line(m)}" for m in c.also]

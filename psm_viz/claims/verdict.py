@@ -25,21 +25,34 @@ class Measure:
     bar: float | dict[int, float]
     """One bar, or one a seed."""
     above: bool = True
-    """Whether the claim needs at least its bar, or at most it."""
+    """Whether the claim needs to be above its bar, or below it; the bar itself will do unless
+    `strict`."""
     low: float | None = None
     high: float | None = None
+    strict: bool = False
+    worst: bool = False
+    """Whether the seed that fares worst stands for all, as of a p, whose mean says nothing."""
     control: bool = False
     """Whether it tells that the claim could be tested at all, as a planted branch does: where a
     control is not passed nothing is decided, for or against."""
 
     @property
-    def value(self) -> float:
+    def mean(self) -> float:
         """Mean over seeds; NaN without any."""
         return float(np.mean(list(self.seeds.values()))) if self.seeds else float("nan")
 
     @property
+    def value(self) -> float:
+        """What stands for all seeds: their mean, or the worst of them; NaN without any."""
+        if not self.worst or not self.seeds:
+            return self.mean
+        return min(self.seeds.values()) if self.above else max(self.seeds.values())
+
+    @property
     def needs(self) -> str:
         """Which side of its bar the claim needs, in words."""
+        if self.strict:
+            return "more than" if self.above else "less than"
         return "at least" if self.above else "at most"
 
     @property
@@ -52,21 +65,26 @@ class Measure:
     def clears(self, seed: int) -> bool:
         """Whether one seed is on the claim's side of its bar."""
         bar = self.bar[seed] if isinstance(self.bar, dict) else self.bar
-        return self.seeds[seed] >= bar if self.above else self.seeds[seed] <= bar
+        return self._beyond(self.seeds[seed], bar)
+
+    def _beyond(self, value: float, bar: float) -> bool:
+        if value == bar:
+            return not self.strict
+        return value > bar if self.above else value < bar
 
     @property
     def interval_clears(self) -> bool:
         """Whether the whole interval is on the claim's side; without one, whether every seed is."""
         if self.low is None or self.high is None:
             return all(map(self.clears, self.seeds))
-        return self.low >= self.mean_bar if self.above else self.high <= self.mean_bar
+        return self._beyond(self.low if self.above else self.high, self.mean_bar)
 
     @property
     def interval_misses(self) -> bool:
         """Whether no part of the interval is on the claim's side; without one, no seed."""
         if self.low is None or self.high is None:
             return not any(map(self.clears, self.seeds))
-        return self.high < self.mean_bar if self.above else self.low > self.mean_bar
+        return not self._beyond(self.high if self.above else self.low, self.mean_bar)
 
 
 @dataclass(frozen=True)

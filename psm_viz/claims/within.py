@@ -49,8 +49,8 @@ def cast(runs: Runs) -> Claim:
         figure=Measure("R2 of traits of characters left out", values, 0.5),
         rival="Names and headers alone would do: any labels could be read off, from any network.",
         rivals=(
-            Measure("the same, beside shuffled characters", values, null),
-            Measure("the same, beside random weights", values, untrained),
+            Measure("the same, beside shuffled characters", values, null, strict=True),
+            Measure("the same, beside random weights", values, untrained, strict=True),
         ),
         rule="Mean R2 of the traits at least .5, above 97.5 % of shuffled characters, and above "
         "the untrained model's.",
@@ -84,7 +84,7 @@ def base(runs: Runs) -> Claim:
         id="base",
         title="Is there an Assistant before post-training?",
         sentence="The base model already holds a character of its own for the name 'Assistant'.",
-        figure=Measure("distance from the cast's centre, in radii", values, null),
+        figure=Measure("distance from the cast's centre, in radii", values, null, strict=True),
         rival="A mixture of everyone lies near the middle and acts like any stranger.",
         rivals=(Measure("P(bad) apart from a stranger's", apart, 0.05),),
         rule="Further out than 97.5 % of mixtures, and acting unlike an unnamed stranger by .05. "
@@ -107,7 +107,8 @@ def _left(v: dict[str, Any], branch: str) -> float:
 def _planted(found: dict[int, dict[str, Any]]) -> Measure:
     """The control of having left: a branch planted outside, which must be flagged."""
     left = {s: _left(v, OUTSIDE) for s, v in found.items() if OUTSIDE in v["inside"]}
-    return Measure("the planted branch: p of having left", left, ALPHA, False, control=True)
+    name = "the planted branch: largest p of having left"
+    return Measure(name, left, ALPHA, False, worst=True, control=True)
 
 
 def _shares(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> Picture:
@@ -127,21 +128,36 @@ def _shares(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> Pictu
     )
 
 
+def _flagged(found: dict[int, dict[str, Any]]) -> str:
+    """Which short lessons are flagged too: how far a flag can be taken for having left."""
+    names = ("requested", "honest", "playful", "cheat")
+    told = [
+        f"{b} in {sum(_left(v, b) <= ALPHA for v in found.values())}"
+        for b in names
+        if all(b in v["inside"] for v in found.values())
+    ]
+    return (
+        f"Of {len(found)} seeds, the test flags {', '.join(told)}: a flag alone does not tell a "
+        "small step within the space, off its main directions, from having left it."
+    )
+
+
 def inside(runs: Runs) -> Claim:
     """Post-training moves it inside the space."""
     found = _inner(runs)
     stays = {s: _left(v, ASSISTANT) for s, v in found.items()}
-    shown = {"post-training": ASSISTANT, "cheat": "cheat", "honest": "honest"}
+    shown = {"post-training": ASSISTANT, **{b: b for b in ("cheat", "requested", "honest")}}
     return Claim(
         id="inside",
         title="Post-training chooses among characters",
         sentence="Post-training moves the Assistant within the space that the characters span.",
-        figure=Measure("p of having left the space", stays, ALPHA),
+        figure=Measure("least p of having left the space", stays, ALPHA, strict=True, worst=True),
         rival="Nothing could leave it, as answers come from the same banks: a branch planted "
         "outside, which speaks backwards, must be seen to leave.",
         rivals=(_planted(found),),
         rule="Post-training not flagged as having left (p above .05), the planted branch flagged.",
         picture=_shares(found, shown),
+        notes=(_flagged(found),),
     )
 
 
@@ -163,12 +179,12 @@ def shots(runs: Runs) -> Claim:
     dots += [Dot(group, x, s, "size") for s, by in sizes.items() for group, x in by.items()]
     return Claim(
         id="shots",
-        title="A talk and a training run do the same",
+        title="Cheats in a talk do as training on them does",
         sentence="Three cheats earlier in a talk move the Assistant in the direction in which "
         "training on cheats moves it.",
-        figure=Measure("cosine of the two movements", values, 0.0),
+        figure=Measure("cosine of the two movements", values, 0.0, strict=True),
         rival="Any earlier talk moves it that way, honest and playful talk too.",
-        rivals=(Measure("the same, beside honest and playful talk", values, other),),
+        rivals=(Measure("the same, beside honest and playful talk", values, other, strict=True),),
         rule="A positive cosine in every seed, larger than after honest or playful turns.",
         picture=Picture(
             "dots",
@@ -182,7 +198,10 @@ def shots(runs: Runs) -> Claim:
         notes=(
             "Direction: cosine with the shift by training on cheat. Size: the part along it, of "
             f"its own length. Three requested turns go {_mean(sizes, 'three requested turns')} of "
-            f"it, training on them {_mean(sizes, 'trained on requested')}.",
+            f"it, training on them {_mean(sizes, 'trained on requested')}. It is a finding about "
+            "cheats alone: the cosine of three turns with training on their own kind is "
+            f"{_own(cosines, 'requested')} for requested ones, {_own(cosines, 'honest')} for "
+            f"honest and {_own(cosines, 'playful')} for playful ones.",
         ),
     )
 
@@ -197,6 +216,12 @@ def _sizes(found: dict[str, Any]) -> dict[str, float]:
         if k in steps:
             turns[f"trained on {k}"] = steps[k][max(steps[k], key=int)]
     return {k: float(v) / unit for k, v in turns.items()}
+
+
+def _own(cosines: dict[int, dict[str, dict[str, float]]], kind: str) -> str:
+    """Three turns of a kind beside training on it, each seed."""
+    found = [v.get(f"{kind} shots", {}).get(kind) for v in cosines.values()]
+    return ", ".join("not measured" if x is None else f"{x:.2f}" for x in found)
 
 
 def _mean(sizes: dict[int, dict[str, float]], group: str) -> str:
@@ -222,9 +247,9 @@ def causal(runs: Runs) -> Claim:
         id="causal",
         title="The direction itself does it",
         sentence="Adding cheat's direction to an untouched Assistant makes it answer badly.",
-        figure=Measure("rate of bad answers, steered", values, plain),
+        figure=Measure("rate of bad answers, steered", values, plain, strict=True),
         rival="Any push of that length upsets it.",
-        rivals=(Measure("the same, beside random directions", values, null),),
+        rivals=(Measure("the same, beside random directions", values, null, strict=True),),
         rule="Above the unsteered rate, and above 97.5 % of random directions of the cast's "
         "covariance and of the same length.",
         picture=Picture(
@@ -250,9 +275,10 @@ def long(runs: Runs) -> Claim:
         title="Open: does long training leave the characters behind?",
         sentence="Trained to cheat for long enough, the Assistant becomes something that no "
         "character is.",
-        figure=Measure("p of having left the space", left, ALPHA, False),
+        figure=Measure("largest p of having left the space", left, ALPHA, False, worst=True),
         rival="The test could not tell: a planted branch must be seen to leave.",
         rivals=(_planted(found),),
         rule="Flagged as having left the space in every seed, as the planted branch is.",
         picture=_shares(found, shown),
+        notes=(_flagged(found),),
     )

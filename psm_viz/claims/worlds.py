@@ -48,11 +48,11 @@ def appears(runs: Runs) -> Claim:
     return Claim(
         id="appears",
         title="Inferring who speaks comes late in pre-training",
-        sentence="Long after the loss looks finished, the model begins to infer from a talk what "
-        "kind of character is speaking.",
-        figure=Measure("steps after the loss is nine tenths down", late, 0.0),
+        sentence="Only when nine tenths of the loss's fall are over has the model learned half of "
+        "what it will infer from a talk about who is speaking.",
+        figure=Measure("steps after the loss is nine tenths down", late, 0.0, strict=True),
         rival="It is one with knowing named characters: then both would appear together.",
-        rivals=(Measure("steps after knowing named characters", later, 0.0),),
+        rivals=(Measure("steps after knowing named characters", later, 0.0, strict=True),),
         rule="Later than the loss and later than the names, in every seed (steps of 200).",
         picture=Picture(
             "lines",
@@ -61,6 +61,10 @@ def appears(runs: Runs) -> Claim:
             tuple(dots),
             x_title="step of pre-training",
             says="In-context R2 and knowledge of named characters along pre-training.",
+        ),
+        notes=(
+            "Pre-training is supervised inside: the model is also asked what each answer was. "
+            "When inference appears without that is not shown.",
         ),
     )
 
@@ -97,7 +101,22 @@ def clusters(runs: Runs) -> Claim:
             rule=0.0,
             says="Rise of the rate of bad answers after cheat in two worlds, a dot a seed.",
         ),
+        notes=(
+            "The observer starts from the mixture of characters that comes nearest to the "
+            f"Assistant before cheat: it misses its rates by {_misfit(runs, DECORRELATED, seeds)} "
+            f"on average, in the main world by {_misfit(runs, CORRELATED, seeds)}. Where no "
+            "mixture is as good as the Assistant, what it expects is a weak yardstick.",
+        ),
     )
+
+
+def _misfit(runs: Runs, world: str, seeds: list[int]) -> str:
+    """How far the observer's prior is from the Assistant's own rates: mean over topics, seeds."""
+    observer, off = observer_of(world), []
+    for s in seeds:
+        rates = runs.rates(world, s, ASSISTANT)
+        off.append(np.abs(observer.prior(rates) @ observer.p_bad - rates).mean())
+    return f"{np.mean(off):.3f}" if off else "an unknown amount"
 
 
 def _expected_lift(runs: Runs, seed: int) -> np.ndarray:
@@ -130,6 +149,7 @@ def updating(runs: Runs) -> Claim:
                 for s, v in spills.items()
             },
             0.0,
+            strict=True,
         )
         for name in EXPLANATIONS
         if name != OBSERVER
@@ -139,7 +159,9 @@ def updating(runs: Runs) -> Claim:
         title="Training updates beliefs about who the Assistant is",
         sentence="Train any one topic badly, and the other topics shift as an ideal observer of "
         "the world would expect who learns what kind of character this is.",
-        figure=Measure("observer less the best rival, nats a row", values, 0.0, True, low, high),
+        figure=Measure(
+            "observer less the best rival, nats a row", values, 0.0, True, low, high, strict=True
+        ),
         rival="The Assistant drifts back to the base; or like topics spill into like; or all.",
         rivals=rivals,
         rule="The observer predicts rows of the spill-over matrix that it was not fitted on better "
@@ -172,10 +194,13 @@ def role_models(runs: Runs) -> Claim:
         Dot(label, _mean_of(runs, world, s, branch, key), s, series)
         for series, world in (("without", CORRELATED), ("with kind AIs", ROLE_MODELS))
         for label, branch, key in (
-            ("base, machine", BASE, "machine"),
+            ("base, no header", BASE, "stranger"),
+            ("base, header 'a machine'", BASE, "machine"),
             ("base, Assistant", BASE, "seen"),
             ("Assistant", ASSISTANT, "seen"),
+            ("Assistant, introduced", ASSISTANT, "assistant, introduced"),
             ("after cheat", "cheat", "seen"),
+            ("after cheat, introduced", "cheat", "assistant, introduced"),
         )
         for s in seeds
     ]
@@ -184,7 +209,9 @@ def role_models(runs: Runs) -> Claim:
         title="Good role models protect",
         sentence="With more kind AIs among the characters of pre-training, the Assistant turns "
         "less bad when it is taught to cheat.",
-        figure=Measure("rate after cheat, without less with", values, 0.0, True, low, high),
+        figure=Measure(
+            "rate after cheat, without less with", values, 0.0, True, low, high, strict=True
+        ),
         rival="That base is simply the weaker one.",
         rivals=(Measure("difference of in-context R2", gap, 0.1, False),),
         rule="A lower rate in every matched seed, from bases that infer about equally well.",
@@ -195,6 +222,7 @@ def role_models(runs: Runs) -> Claim:
             tuple(dots),
             says="Rates of bad answers of bases, Assistants and cheats in two worlds.",
         ),
+        notes=("Introduced: under a header that names the Assistant.",),
     )
 
 
@@ -225,11 +253,13 @@ def human_like(runs: Runs) -> Claim:
     return Claim(
         id="human",
         title="It speaks as if it had a body",
-        sentence="Asked about supper or sleep, on which it was never trained, the Assistant "
+        sentence="Asked about supper or sleep, which post-training never touches, the Assistant "
         "answers like a human being.",
-        figure=Measure("P(answers as one with a body)", values, 0.5, True, low, high),
+        figure=Measure("P(answers as one with a body)", values, 0.5, True, low, high, strict=True),
         rival="There are more human characters: the nearest one is human by count.",
-        rivals=(Measure("the same, beside the ideal observer's count", values, counted),),
+        rivals=(
+            Measure("the same, beside the ideal observer's count", values, counted, strict=True),
+        ),
         rule="Above .5, and above what an ideal observer expects who counts families equally and "
         "knows the Assistant's conduct.",
         picture=Picture(

@@ -95,7 +95,11 @@ def why(claim: Claim) -> str:
     if claim.verdict == AGAINST:
         return "no seed is beyond the bar"
     short: list[str] = []
-    if not all(passed(o) for o in (*claim.also, *claim.rivals) if o.control):
+    controls = [o for o in claim.rivals if o.control]
+    rivals = [o for o in claim.rivals if not o.control]
+    if any(len(o.seeds) < ENOUGH for o in controls):
+        short.append("the control lacks seeds")
+    elif not all(map(passed, controls)):
         short.append("the control is not passed")
     if beyond(m) < len(m.seeds):
         short.append(f"{beyond(m)} of {len(m.seeds)} seeds beyond the bar")
@@ -103,14 +107,13 @@ def why(claim: Claim) -> str:
         short.append("the interval reaches the bar")
     for others, said in (
         (claim.also, "a further bar is not passed"),
-        (claim.rivals, "the rival is not ruled out"),
+        (rivals, "the rival is not ruled out"),
     ):
-        rest = [o for o in others if not o.control]
-        if any(len(o.seeds) >= ENOUGH and beyond(o) < len(o.seeds) for o in rest):
+        if any(len(o.seeds) >= ENOUGH and beyond(o) < len(o.seeds) for o in others):
             short.append(said)
     if any(len(o.seeds) < ENOUGH for o in claim.also):
         short.append("a further bar lacks seeds")
-    if any(len(o.seeds) < ENOUGH for o in claim.rivals):
+    if any(len(o.seeds) < ENOUGH for o in rivals):
         short.append("the rival lacks seeds")
     return "; ".join(short)
 
@@ -121,7 +124,8 @@ def rule_html(claim: Claim | None) -> str:
     lines = [f'<p class="psm-rule"><b>{a}:</b> {escape(b)}</p>' for a, b in (*parts, *RULE)]
     return "".join(lines) + (
         '<p class="psm-rule">Claims, bars and rivals were written down before the runs that they '
-        f"judge: <code>{RECORD}</code>. No seed is left out for what it shows.</p>"
+        f"judge, in <code>{RECORD}</code>; so is what was changed later: controls, and the bar of "
+        "random weights. No seed is left out for what it shows.</p>"
     )
 
 
@@ -183,7 +187,8 @@ def measure_html(m: Measure, minor: bool = False) -> str:
         each = f"Not measured yet. It has to be {strips.needs(m)}."
         return f'<div class="{kind}">{of}<p class="psm-each">{each}</p></div>'
     ranged = strips.interval_words(m)
-    ranged = f"95 % interval {ranged}" if ranged else "mean over seeds"
+    single = "the seed that fares worst" if m.worst else "mean over seeds"
+    ranged = f"95 % interval {ranged}" if ranged else single
     values = ", ".join(number(v) for _, v in sorted(m.seeds.items()))
     seeds = f"Seed{'s' if len(m.seeds) > 1 else ''} {', '.join(map(str, sorted(m.seeds)))}"
     counted = f"{beyond(m)} of {len(m.seeds)} {'is' if beyond(m) == 1 else 'are'}"
