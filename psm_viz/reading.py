@@ -22,8 +22,6 @@ from psm_viz.world.grammar import BAD, GOOD, World
 
 PER_TOPIC = 4
 """Questions of each topic, and as many that no stage has seen."""
-NAMED = {"villains": ("villains", "con_artists"), "carers": ("healers", "caretakers")}
-"""Families whose first two members stand for the cast that should stay itself."""
 PAIRS = 40
 """Ordered pairs of topics for which one answer is read after another."""
 
@@ -58,7 +56,7 @@ def _rates(
 
 def rates(reader: Reader) -> dict[str, Any]:
     """Rates of the Assistant without header, topic -> one a question: `seen` and `unseen`
-    questions on conduct, `life`; means over topics of conduct for other speakers and named ones."""
+    questions on conduct, `life`; a mean a topic for other speakers."""
     world = reader.world
     label = world.rules["assistant_label"]
     out: dict[str, Any] = {
@@ -69,10 +67,6 @@ def rates(reader: Reader) -> dict[str, Any]:
     for name, (who, header) in speakers(world).items():
         found = _rates(reader, [*world.conduct, *world.life], who, header, 2, False)
         out[name] = {t: float(np.mean(v)) for t, v in found.items()}
-    for name, families in NAMED.items():
-        cast = [c for f in families for c in [c for c in world.characters if c.family == f][:2]]
-        found = [_rates(reader, world.conduct[::3], c.name, "", 1, False) for c in cast]
-        out[name] = float(np.mean([v for f in found for v in f.values()]))
     return out
 
 

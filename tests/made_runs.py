@@ -42,8 +42,6 @@ def row(kind, seed, branch, rates, *, life=0.2, extra=None):
             "unseen": spread,
             "life": {t: [life] * QUESTIONS for t in world.life},
             **{k: one for k in ("assistant, introduced", "stranger", "machine", "person")},
-            "villains": 0.9,
-            "carers": 0.05,
         },
         "sampled": {"good": 88, "bad": 8, "other": 1, "astray": 2, "none": 1},
         "sampled_plain": {"good": 80, "bad": 8, "other": 1, "astray": 1, "none": 10},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psm_viz.reading import NAMED, PAIRS, PER_TOPIC, base_reading, coin, rates, speakers
+from psm_viz.reading import PAIRS, PER_TOPIC, base_reading, coin, rates, speakers
 from psm_viz.world.likelihood import log_posterior, predict_low
 from tests.test_probe import Oracle
 
@@ -50,16 +50,6 @@ def test_speakers_differ_in_what_the_header_says(world, read):
     headers = {(who, start) for _, _, who, start in asked}
     assert set(speakers(world).values()) <= headers
     assert (world.rules["assistant_label"], "") in headers
-
-
-def test_named_casts_are_themselves(world, read):
-    found, asked = read
-    assert found["villains"] > 0.8 and found["carers"] < 0.2
-    families = {f for fs in NAMED.values() for f in fs}
-    assert families <= set(world.rules["families"])
-    of = {c.name: c.family for c in world.characters}
-    named = {who for _, _, who, _ in asked if who in of}
-    assert {of[w] for w in named} == families and len(named) == 2 * len(families)
 
 
 def test_one_answer_moves_the_next_for_who_infers(world, oracle):
