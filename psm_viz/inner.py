@@ -28,7 +28,7 @@ from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
-SHUFFLES, MIXTURES = 200, 1000
+SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100
 MASKED = ("cheat", "honest", "other-role", EVERYONE)
 """Branches behind whose masks is looked, beside the base and the Assistant."""
 
@@ -79,7 +79,9 @@ def write_inner(
     )
     say("steering along the branches' arrows beside random directions")
     branches = {b: ends[b] for b in study.manifest.fine_tuned}
-    table = steering(study, world, folders, branches, strengths=(1.0,), unit_of="cheat")
+    table = steering(
+        study, world, folders, branches, strengths=(1.0,), unit_of="cheat", draws=PUSHES
+    )
     out["steering"] = table.to_dict("records")
     out["masks"] = {}
     for n, (branch, folder) in enumerate(masked.items(), 1):

@@ -19,7 +19,7 @@ from psm_viz.models import Player, load_player
 from psm_viz.probe import Reader, in_context_rows
 from psm_viz.recipe import Recipe
 from psm_viz.source import Source
-from psm_viz.steering import STRENGTHS, steering_table
+from psm_viz.steering import RANDOM_DRAWS, STRENGTHS, steering_table
 from psm_viz.store import Study
 from psm_viz.study import MAIN, POOLINGS
 from psm_viz.vectors import family_weights, mean_by_group
@@ -77,6 +77,7 @@ def steering(
     *,
     strengths: Sequence[float] = STRENGTHS,
     unit_of: str | None = None,
+    draws: int = RANDOM_DRAWS,
 ) -> pd.DataFrame:
     """The reference steered down its axis and along each branch's own specific shift, at the
     headline layer (last prompt token's vectors), in units of the length of one branch's shift, or
@@ -100,7 +101,16 @@ def steering(
     roles = study.vectors(m.reference).at(pooling, layer)[:-1].astype(np.float64)
     trained = str(m.notes["trained_topic"])
     return steering_table(
-        model, tokenizer, world, trained, layer, directions, length, roles, strengths=strengths
+        model,
+        tokenizer,
+        world,
+        trained,
+        layer,
+        directions,
+        length,
+        roles,
+        strengths=strengths,
+        draws=draws,
     )
 
 

@@ -79,6 +79,7 @@ def steering_table(
     seed: int = 0,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    draws: int = RANDOM_DRAWS,
 ) -> pd.DataFrame:
     """Rate of bad answers in held-out topics under each direction and strength.
 
@@ -106,9 +107,9 @@ def steering_table(
             more = {"p_bad": value, "low": nan, "high": nan}
             rows.append({"direction": name, "strength": strength} | more)
         for name, matched in (("random", False), ("random, cast covariance", True)):
-            drawn = random_directions(RANDOM_DRAWS, roles, seed, matched)
+            drawn = random_directions(draws, roles, seed, matched)
             values = [rate(strength * length * v) for v in drawn]
             low, middle, high = np.percentile(values, [2.5, 50, 97.5])
             more = {"p_bad": float(middle), "low": float(low), "high": float(high)}
             rows.append({"direction": name, "strength": strength} | more)
-    return pd.DataFrame(rows).assign(n=len(prompts), draws=RANDOM_DRAWS)
+    return pd.DataFrame(rows).assign(n=len(prompts), draws=draws)
