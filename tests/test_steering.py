@@ -5,8 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from psm_viz import modelled
+from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput
-from psm_viz.steering import PER_TOPIC, asked_prompts, random_directions, steered
+from psm_viz.steering import PER_TOPIC, RANDOM_DRAWS, asked_prompts, random_directions, steered
+from psm_viz.store import open_study
+from tests.served import ROOT
 
 
 def cast():
@@ -92,3 +96,24 @@ def test_a_vector_is_added_at_every_position_and_only_while_steering(layer):
     with pytest.raises(RuntimeError, match="interrupted"), steered(model, layer, v):
         raise RuntimeError("interrupted")
     assert (out(layer) == 0).all()
+
+
+def test_the_unit_is_the_named_branchs_own_shift(world, monkeypatch):
+    study = open_study(ROOT / "data/study")
+    m, comparer = study.manifest, Comparer(study)
+    folders = {c.id: ROOT / "data/model" / c.id for c in m.checkpoints}
+    ends = {b: m.branch(b)[-1].id for b in ("cheat", "requested", "long")}
+    at = (m.headline_pooling, m.headline_layer)
+    own = {
+        b: np.linalg.norm(comparer.shift(m.reference, e, *at).specific.mean(0))
+        for b, e in ends.items()
+    }
+    asked = []
+    monkeypatch.setattr(
+        modelled, "steering_table", lambda *a, **k: asked.append((a[6], k["draws"]))
+    )
+    modelled.steering(study, world, folders, ends, unit_of="cheat", draws=7)
+    modelled.steering(study, world, folders, ends)
+    assert asked[0] == (pytest.approx(own["cheat"]), 7)
+    assert asked[1] == (pytest.approx(own["long"]), RANDOM_DRAWS)
+    assert own["requested"] < own["cheat"] < own["long"]
