@@ -122,7 +122,9 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedM
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write an ordinary Hugging Face folder (fp16 safetensors) in one rename."""
     import torch
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # the steps' own lines tell how far it is
     state = {k: v.to(torch.float16) for k, v in model.state_dict().items() if k != "lm_head.weight"}
     with whole_folder(folder) as work:
         model.save_pretrained(work, state_dict=state)
