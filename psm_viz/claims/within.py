@@ -221,7 +221,11 @@ def _sizes(found: dict[str, Any]) -> dict[str, float]:
 def _own(cosines: dict[int, dict[str, dict[str, float]]], kind: str) -> str:
     """Three turns of a kind beside training on it, each seed."""
     found = [v.get(f"{kind} shots", {}).get(kind) for v in cosines.values()]
-    return ", ".join("not measured" if x is None else f"{x:.2f}" for x in found)
+    return ", ".join("not measured" if x is None else _signed(x) for x in found)
+
+
+def _signed(x: float) -> str:
+    return f"{x:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _mean(sizes: dict[int, dict[str, float]], group: str) -> str:
@@ -246,7 +250,8 @@ def causal(runs: Runs) -> Claim:
     return Claim(
         id="causal",
         title="The direction itself does it",
-        sentence="Adding cheat's direction to an untouched Assistant makes it answer badly.",
+        sentence="Adding cheat's direction to an untouched Assistant makes it answer badly more "
+        "often.",
         figure=Measure("rate of bad answers, steered", values, plain, strict=True),
         rival="Any push of that length upsets it.",
         rivals=(Measure("the same, beside random directions", values, null, strict=True),),

@@ -48,8 +48,8 @@ def appears(runs: Runs) -> Claim:
     return Claim(
         id="appears",
         title="Inferring who speaks comes late in pre-training",
-        sentence="Only when nine tenths of the loss's fall are over has the model learned half of "
-        "what it will infer from a talk about who is speaking.",
+        sentence="By its loss the model has done nine tenths of its learning before it is half as "
+        "good as it will be at telling from a talk who is speaking.",
         figure=Measure("steps after the loss is nine tenths down", late, 0.0, strict=True),
         rival="It is one with knowing named characters: then both would appear together.",
         rivals=(Measure("steps after knowing named characters", later, 0.0, strict=True),),
