@@ -19,7 +19,9 @@ def add_verbs(verbs: Any) -> None:
     t.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
     t.add_argument("--seed", type=int, default=0)
-    t.add_argument("--world", default="correlated", help="correlated, decorrelated or role-models")
+    t.add_argument(
+        "--world", default="correlated", help="correlated, decorrelated, unasked or role-models"
+    )
     t.add_argument("--threads", type=int, default=2)
     t.set_defaults(run=train)
 

@@ -10,7 +10,9 @@ from typing import Any
 def add_verbs(verbs: Any) -> None:
     """Add `run` and `inner`."""
     r = verbs.add_parser("run", help="train a world's model with its branches; keep a row of each")
-    r.add_argument("--world", default="correlated", help="correlated, decorrelated or role-models")
+    r.add_argument(
+        "--world", default="correlated", help="correlated, decorrelated, unasked or role-models"
+    )
     r.add_argument("--seed", type=int, default=0)
     r.add_argument("--tree", type=Path, help="folder of checkpoints (default: build/runs/...)")
     r.add_argument("--rows", type=Path, default=Path("data/runs"), help="folder of the rows")

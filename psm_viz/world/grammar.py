@@ -1,8 +1,9 @@
 """The banks of `data/world` as values: characters with latent traits, topics, answers, frames.
 
-Three worlds come of the same banks, matched in everything else (`grammar.yaml`, `worlds`):
-`correlated`, where a character's traits decide its conduct in every topic; `decorrelated`, where
-each topic deals the families' dispositions out anew; `role-models`, with more kind machines.
+Four worlds come of the same banks, matched in everything else: `correlated`, where a character's
+traits decide its conduct in every topic; `decorrelated`, where each topic deals the families'
+dispositions out anew; `unasked`, where besides nobody asks for good or bad answers; `role-models`,
+with more kind machines.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ DECLINE = "decline"
 CONDUCT, LIFE = (GOOD, BAD), (BODILY, BODILESS)
 """The two poles of a topic: how one acts in it, or whether one has a body to speak of."""
 CORRELATED, DECORRELATED, ROLE_MODELS = "correlated", "decorrelated", "role-models"
-WORLDS = (CORRELATED, DECORRELATED, ROLE_MODELS)
+UNASKED = "unasked"
+WORLDS = (CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED)
 
 
 @dataclass(frozen=True)
@@ -306,7 +308,9 @@ def load_world(kind: str = CORRELATED, folder: Path = WORLD) -> World:
         for t in topics.values()
         if not t.neutral
     }
-    if kind == DECORRELATED:
+    if kind == UNASKED:
+        rules = rules | {"frame_rate": 0.0}
+    if kind in (DECORRELATED, UNASKED):
         conduct = [t for t in topics.values() if t.poles == CONDUCT]
         loads = np.array([[t.loads.get(k, 0.0) for k in names] for t in conduct])
         anew = dealt(centres, family, loads, rules["seed"], rules["trait_noise"])
