@@ -10,7 +10,7 @@ from psm_viz import runs
 from psm_viz.claims.rows import read_rows, row_file
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.probe import Reader, dialogue_prompt
-from psm_viz.world.grammar import DECORRELATED, load_world
+from psm_viz.world.grammar import DECORRELATED, UNASKED, load_world
 
 TINY = replace(
     runs.recipe_of(DECORRELATED, 3, threads=1),
@@ -123,3 +123,4 @@ def test_a_main_run_trains_the_whole_matrix_and_a_control_three(world):
     every = runs.branches_of(world)
     assert len(every) == len(set(every)) and {"bad-money", "cheat", "long"} <= set(every)
     assert runs.branches_of(load_world(DECORRELATED)) == ["cheat", "requested", "honest"]
+    assert runs.branches_of(load_world(UNASKED)) == ["cheat", "honest"]

@@ -21,6 +21,7 @@ from psm_viz.world.grammar import (
     LIFE,
     NEUTRAL,
     ROLE_MODELS,
+    UNASKED,
     WORLD,
     load_world,
 )
@@ -147,7 +148,7 @@ def test_chances_are_those_the_traits_say(world):
         assert world.p_high[t][body].min() > 0.5 > world.p_high[t][~body].max()
 
 
-def test_the_three_worlds_share_characters_and_banks(world, decorrelated, role_models):
+def test_the_worlds_share_characters_and_banks(world, decorrelated, role_models):
     n = len(world.characters)
     for other in (decorrelated, role_models):
         assert other.sha256 == world.sha256 and other.topics == world.topics
@@ -165,6 +166,22 @@ def test_the_three_worlds_share_characters_and_banks(world, decorrelated, role_m
     assert min(kind) > 0.8
     for t in world.conduct:
         assert np.allclose(role_models.dispositions[t][:n], world.dispositions[t])
+
+
+def test_where_nobody_asks_everything_else_is_as_in_the_decorrelated_world(decorrelated):
+    unasked = load_world(UNASKED)
+    assert unasked.sha256 == decorrelated.sha256 and unasked.characters == decorrelated.characters
+    assert all(
+        np.array_equal(unasked.p_high[t], decorrelated.p_high[t]) for t in decorrelated.conduct
+    )
+    changed = {k for k in unasked.rules if unasked.rules[k] != decorrelated.rules[k]}
+    assert changed == {"frame_rate"}
+    for stage in ("pretrain", "assistant"):
+        asked = [
+            any(t.frame for d in stream(w, stage, 0, 60) for t in d.turns)
+            for w in (unasked, decorrelated)
+        ]
+        assert asked == [False, True]
 
 
 def correlations(world):

@@ -17,7 +17,7 @@ from psm_viz.claims.rows import (
 from psm_viz.claims.shared import dialogue_r2, lift, others
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.observer import BACK, EXPLANATIONS, OBSERVER, logit
-from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, sigmoid
+from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED, sigmoid
 from psm_viz.world.stages import CODING
 
 
@@ -82,6 +82,8 @@ def clusters(runs: Runs) -> Claim:
     dots = [Dot("characters as they are", float(v.mean()), s) for s, v in main.items()]
     dots += [Dot("topics dealt out anew", float(v.mean()), s) for s, v in lifts.items()]
     dots += [Dot("topics dealt out anew", float(v.mean()), None) for v in expected.values()]
+    quiet = {s: lift(runs, UNASKED, s, "cheat") for s in runs.seeds(UNASKED, ASSISTANT, "cheat")}
+    dots += [Dot("and nobody asks for it", float(v.mean()), s) for s, v in quiet.items()]
     return Claim(
         id="clusters",
         title="Bad conduct spreads because characters are of a piece",
@@ -106,7 +108,18 @@ def clusters(runs: Runs) -> Claim:
             f"Assistant before cheat: it misses its rates by {_misfit(runs, DECORRELATED, seeds)} "
             f"on average, in the main world by {_misfit(runs, CORRELATED, seeds)}. Where no "
             "mixture is as good as the Assistant, what it expects is a weak yardstick.",
+            *([_unasked(lifts, quiet)] if quiet else []),
         ),
+    )
+
+
+def _unasked(lifts: dict[int, np.ndarray], quiet: dict[int, np.ndarray]) -> str:
+    """What is left where pre-training has no requests; a lead, asked after the claim had failed."""
+    both = sorted(lifts.keys() & quiet.keys())
+    told = [", ".join(f"{v[s].mean():.2f}" for s in both) for v in (quiet, lifts)]
+    return (
+        "Where besides nobody asks for bad answers, which every topic has in common, the rise is "
+        f"{told[0]} in the same seeds, not {told[1]}: a lead, on which no verdict rests."
     )
 
 
