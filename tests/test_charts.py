@@ -225,8 +225,11 @@ def test_trails_stop_at_the_chosen_step():
     assert list(path[path.branch == "cheat"].step) == [0, 8, 64]
     early = texts(trails.trail_map(POINTS, CAST, branches, EVERY, made.REFERENCE, 8, LIGHT))
     late = texts(trails.trail_map(POINTS, CAST, branches, EVERY, made.REFERENCE, 64, LIGHT))
-    assert "cheat, step 8" in early and not any("requested" in t for t in early)
-    assert {"cheat, step 64", "requested, step 64"} <= late
+    assert "cheat" in early and not any("requested" in t for t in early)
+    assert {"cheat", "requested"} <= late
+    # a branch that ended before the chosen step says where
+    ended = texts(trails.trail_map(POINTS, CAST, branches, EVERY, made.REFERENCE, 512, LIGHT))
+    assert {"cheat, step 64", "requested, step 64"} <= ended
     dotted = [
         layer
         for layer in spec(

@@ -105,7 +105,13 @@ def nudged(
     return best
 
 
-SIDES = (("left", 1, 0), ("right", -1, 0), ("center", 0, -1), ("center", 0, 1))
+Sides = tuple[tuple[str, float, float], ...]
+"""Where a word may stand about a mark: its alignment and the direction, right and down."""
+SIDES: Sides = (("left", 1, 0), ("right", -1, 0), ("center", 0, -1), ("center", 0, 1))
+ROUND: Sides = (
+    *SIDES,
+    *(("left", 0.7, -0.7), ("left", 0.7, 0.7), ("right", -0.7, -0.7), ("right", -0.7, 0.7)),
+)
 
 
 def beside(
@@ -116,9 +122,10 @@ def beside(
     taken: list[Box],
     room: tuple[int, int],
     gap: float = 7,
+    sides: Sides = SIDES,
 ) -> tuple[float, float, str] | None:
     """A free place right, left, above or below a mark: (x, y, align); None if all is taken."""
-    for align, dx, dy in SIDES:
+    for align, dx, dy in sides:
         x, y = px + dx * gap, py + dy * (gap + 0.55 * size)
         box = text_box(x, y, text, size, align)
         if inside(box, *room) and not any(overlaps(box, t) for t in taken):
@@ -137,9 +144,10 @@ def near(
     gap: float,
 ) -> tuple[float, float, str]:
     """A place for a word that must be drawn: free of everything, else free of words, else right."""
-    for boxes, gaps in ((taken, (gap, gap + 12)), (words, (gap, gap + 12, gap + 26, gap + 40))):
+    further = (gap, gap + 12, gap + 26, gap + 40)
+    for boxes, gaps in ((taken, further[:3]), (words, further)):
         for g in gaps:
-            spot = beside(px, py, text, size, boxes, room, g)
+            spot = beside(px, py, text, size, boxes, room, g, ROUND)
             if spot is not None:
                 return spot
     return px + gap, py, "left"

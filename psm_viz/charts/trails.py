@@ -57,7 +57,7 @@ def _pieces(trail: pd.DataFrame, now: int) -> pd.DataFrame:
 
 
 def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> list[Any]:
-    """The present of each branch: its mark and its word."""
+    """The present of each branch: its mark and its word, with the step where it ended before."""
     p, f, marks = g.palette, g.frame, branch_marks(list(every))
     layers: list[Any] = []
     words: dict[str, list[dict[str, Any]]] = {}
@@ -84,7 +84,7 @@ def _ends(g: Ground, trails: pd.DataFrame, now: int, every: Sequence[str]) -> li
             ).encode(**xy(f))
         )
         x, y = f.to_px(r.px, r.py)
-        text = f"{branch}, step {r.step}"
+        text = branch if r.step == now else f"{branch}, step {r.step}"
         spot = near(x, y, text, 13, g.taken, g.words, g.room, 12)
         g.words.append(text_box(spot[0], spot[1], text, 13, spot[2]))
         g.taken.append(text_box(spot[0], spot[1], text, 13, spot[2]))
