@@ -234,6 +234,10 @@ def step_chart(
     return finish(alt.layer(*layers), p, size[1], size[0])
 
 
+LEAD, MOVED = 14, 4
+"""Pixels: from the end of a line to its word, and how far a word moves before it needs a lead."""
+
+
 def end_words(
     words: Sequence[Mapping[str, Any]],
     low: float,
@@ -244,16 +248,23 @@ def end_words(
     y: Any,
     field: str = "step",
 ) -> Any:
-    """The words at the ends of the lines, in one column, moved apart where they would collide.
+    """The words at the ends of the lines, in one column, moved apart where they would collide; a
+    hairline leads back from a word that had to move.
 
     `words`: value, text, colour; they stand right of `last` on the field of the x axis.
     """
     per_unit = (height - 22) / (high - low)
     wanted = [w["value"] * per_unit for w in words]
     placed = spread(wanted, 12.5, low * per_unit + 4, high * per_unit - 4)
-    rows = [{**w, "value": v / per_unit, field: last} for w, v in zip(words, placed, strict=True)]
-    return (
-        alt.Chart(pd.DataFrame(rows))
-        .mark_text(align="left", dx=9, fontSize=11.5, aria=False)
-        .encode(x=x, y=y("value"), text="text:N", color=alt.Color("colour:N", scale=None))
+    rows = [
+        {**w, "end": w["value"], "value": v / per_unit, field: last, "led": abs(v - at) > MOVED}
+        for w, v, at in zip(words, placed, wanted, strict=True)
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=x, y=y("value"), color=alt.Color("colour:N", scale=None)
     )
+    leads = base.transform_filter("datum.led").mark_rule(
+        strokeWidth=0.8, opacity=0.45, xOffset=LEAD, x2Offset=5, aria=False
+    )
+    said = base.mark_text(align="left", dx=LEAD + 3, fontSize=11.5, aria=False)
+    return alt.layer(leads.encode(x2=field, y2="end"), said.encode(text="text:N"))
