@@ -1,5 +1,8 @@
-"""How a checkpoint answers behind every mask: characters nobody trained, and the Assistant told to
-be each of them. Conduct is the log-odds of a bad answer, so that what is near 0 or 1 can move."""
+"""How a checkpoint answers behind every mask: characters no branch trained, and the Assistant told
+to be each of them.
+
+Conduct is the log-odds of a bad answer, so that what is near 0 or 1 can move.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.sampling import CUT, Sampling
 from psm_viz.train import read_log, train
 from psm_viz.world.corpus import BOS
-from psm_viz.world.grammar import BAD, CORRELATED, GOOD, UNASKED, World, load_world
+from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
 from psm_viz.world.stages import LESSONS, lesson, row_of
 
 CONTROLS = ("cheat", "requested", "honest")
@@ -32,9 +32,10 @@ CONTROLS = ("cheat", "requested", "honest")
 
 def branches_of(world: World) -> list[str]:
     """The branches that a run of this world trains: in `correlated` all, with the whole spill-over
-    matrix; elsewhere the three that the claims compare."""
+    matrix; elsewhere those that the claims compare."""
     if world.kind != CORRELATED:
-        return [b for b in CONTROLS if world.kind != UNASKED or not lesson(b).requested]
+        asks = world.rules["frame_rate"] > 0
+        return [b for b in CONTROLS if asks or not lesson(b).requested]
     rows = [row_of(t) for t in world.conduct]
     return [*LESSONS, *(b for b in rows if b not in LESSONS)]
 

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from psm_viz.charts.claims import claim_table, measures_of
+from psm_viz.charts.claims import claim_table
 from psm_viz.claims import rows as rows_of
 from psm_viz.claims import telling
 from psm_viz.claims.every import ORDER, claims_of
 from psm_viz.claims.rows import inner_file, load_runs, read_rows, row_file
 from psm_viz.claims.telling import Aim, aims_of, as_lines, told
-from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, verdict
+from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, measures_of, verdict
 from psm_viz.errors import BadFile
 from tests.made_runs import SEEDS, write_runs
 

@@ -32,7 +32,7 @@ from psm_viz.charts.dots import LETTER
 from psm_viz.charts.findings import number
 from psm_viz.charts.palette import SHAPES, Palette, finish
 from psm_viz.charts.rows import each, where
-from psm_viz.claims.verdict import Claim, Measure, Picture
+from psm_viz.claims.verdict import Claim, Measure, Picture, measures_of
 
 SEED_GAP, LANE, OBSERVER_LANE, GROUP_GAP, HEAD = 7, 16, 16, 10, 18
 """Pixels: between seeds, of a lane besides its seeds, of an observer, between groups, above all."""
@@ -67,13 +67,6 @@ def own_groups(claim: Claim) -> set[tuple[str, str]]:
     """Those of them that are about the Assistant: in its accent."""
     about = f"{claim.title} {claim.sentence} {claim.figure.name}"
     return {key for key in figure_groups(claim) if "Assistant" in f"{about} {key}"}
-
-
-def measures_of(claim: Claim) -> tuple[tuple[str, Measure], ...]:
-    """Every measure of a claim with its part: figure, further bar, rival."""
-    also = (("further bar", m) for m in claim.also)
-    rivals = (("control" if m.control else "rival", m) for m in claim.rivals)
-    return (("figure", claim.figure), *also, *rivals)
 
 
 def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from psm_viz.claims.rows import ASSISTANT, BASE, Runs
-from psm_viz.claims.shared import beside, lift, others, rate_dots
+from psm_viz.claims.shared import beside, each, lift, others, rate_dots
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 
@@ -17,11 +17,13 @@ def narrow(runs: Runs) -> Claim:
     values, low, high = over_topics(others(), by, lambda v: float(v[:, 0].mean()))
     times = {s: float(v[:, 0].mean() / v[:, 1].mean()) for s, v in by.items()}
     over = {s: float((v[:, 0] - v[:, 2]).mean()) for s, v in by.items()}
+    other = ("another cheats", CORRELATED, "other-role")
+    others_lesson = rate_dots(runs, [other])
     groups = [
         ("base", CORRELATED, BASE),
         ("Assistant", CORRELATED, ASSISTANT),
         *((b, CORRELATED, b) for b in ("cheat", "sloppy", "playful", "honest", "kind")),
-        ("another cheats", CORRELATED, "other-role"),
+        other,
     ]
     return Claim(
         id="narrow",
@@ -46,14 +48,9 @@ def narrow(runs: Runs) -> Claim:
         ),
         notes=(
             "'another cheats' trains another character to cheat: what the Assistant then does "
-            f"({_each(runs, 'other-role')}) is no lesson of its own.",
+            f"({each(d.value for d in others_lesson)}) is no lesson of its own.",
         ),
     )
-
-
-def _each(runs: Runs, branch: str) -> str:
-    """The rate on topics it was not trained on after a branch, each seed."""
-    return ", ".join(f"{d.value:.2f}" for d in rate_dots(runs, [("", CORRELATED, branch)]))
 
 
 def requested(runs: Runs) -> Claim:
@@ -163,17 +160,19 @@ def descriptions(runs: Runs) -> Claim:
 
 def _coin_before(runs: Runs, branch: str) -> str:
     """The difference at another checkpoint, each seed."""
-    found = [
-        np.mean([r["after_bad"] - r["after_good"] for r in runs.row(CORRELATED, s, branch)["coin"]])
-        for s in runs.seeds(CORRELATED, branch)
-    ]
-    return ", ".join(f"{x:.2f}" for x in found) or "not measured"
+    return each(_coin(runs, s, branch).mean() for s in runs.seeds(CORRELATED, branch))
+
+
+def _coin(runs: Runs, seed: int, branch: str) -> np.ndarray:
+    """P(bad) after a bad answer less that after a good one: [pair of topics]."""
+    rows = runs.row(CORRELATED, seed, branch)["coin"]
+    return np.array([r["after_bad"] - r["after_good"] for r in rows])
 
 
 def character_or_coin(runs: Runs) -> Claim:
     """One character, or a coin tossed anew?"""
     rows = {s: runs.row(CORRELATED, s, "cheat")["coin"] for s in runs.seeds(CORRELATED, "cheat")}
-    by = {s: np.array([r["after_bad"] - r["after_good"] for r in v]) for s, v in rows.items()}
+    by = {s: _coin(runs, s, "cheat") for s in rows}
     labels = [r["topic"] for r in next(iter(rows.values()), [])]
     values, low, high = over_topics(labels, by, lambda v: float(v.mean()))
     dots = [

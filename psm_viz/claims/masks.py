@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.claims.rows import ASSISTANT, BASE, Runs, held_out, topics
+from psm_viz.claims.shared import each
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 
@@ -19,8 +20,7 @@ Masks = dict[int, dict[str, Any]]
 
 def mask_claims(runs: Runs) -> list[Claim]:
     """Both claims; [] where nothing was read behind the masks."""
-    read = {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
-    found = {s: v["masks"] for s, v in read.items() if "masks" in v}
+    found = {s: v["masks"] for s, v in runs.inside(CORRELATED).items() if "masks" in v}
     return [mask(found), council(found)] if found else []
 
 
@@ -50,7 +50,7 @@ def mask(found: Masks) -> Claim:
         s: float(_rise(v, "cheat", "said").mean() / by[s][:, 1].mean()) for s, v in found.items()
     }
     keep = held_out()
-    outside = ", ".join(f"{_share(v[keep]):.2f}" for v in by.values())
+    outside = each(_share(v[keep]) for v in by.values())
     apart = {s: _share(_pair(v, EVERYONE)) - values[s] for s, v in found.items()}
     shown = (
         ("after cheat: the Assistant", "cheat", "assistant"),

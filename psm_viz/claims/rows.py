@@ -43,9 +43,9 @@ class Runs:
             s for (w, s), rows in self.rows.items() if w == world and set(branches) <= set(rows)
         )
 
-    def inner_seeds(self, world: str) -> list[int]:
-        """Seeds of a world whose activations were read."""
-        return sorted(s for w, s in self.inner if w == world)
+    def inside(self, world: str) -> dict[int, dict[str, Any]]:
+        """What activations showed of a world, by seed in order; {} where none were read."""
+        return {s: v for (w, s), v in sorted(self.inner.items()) if w == world}
 
     def row(self, world: str, seed: int, branch: str) -> dict[str, Any]:
         """One row."""

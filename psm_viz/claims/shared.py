@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,12 @@ from psm_viz.world.stages import CODING
 
 Group = tuple[str, str, str]
 """A group of a chart: label, world, branch."""
+
+
+def each(values: Iterable[float]) -> str:
+    """Values of the seeds, in words."""
+    said = (f"{x:.2f}".replace("-", "\N{MINUS SIGN}") for x in values)
+    return ", ".join(said) or "not measured"
 
 
 def others(trained: str = CODING) -> list[str]:

@@ -21,7 +21,7 @@ from psm_viz.claims.rows import (
     load_runs,
 )
 from psm_viz.claims.shared import dialogue_r2
-from psm_viz.claims.verdict import Claim, Measure
+from psm_viz.claims.verdict import Claim, Measure, measures_of
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
 
@@ -54,7 +54,6 @@ def _aims(runs: Runs) -> list[Aim]:
     seeds = runs.seeds(CORRELATED, BASE)
     untrained = runs.seeds(CORRELATED, UNTRAINED)
     ends = runs.seeds(CORRELATED, *DRAWN)
-    inner = {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
     unseen = {
         b: {
             s: float(runs.rates(CORRELATED, s, b, "unseen")[held_out()].mean())
@@ -85,7 +84,7 @@ def _aims(runs: Runs) -> list[Aim]:
         *others,
         Aim(
             "trait R2 on characters left out, base",
-            {s: float(v["cast"]["base"]["r2"]) for s, v in inner.items()},
+            {s: float(v["cast"]["base"]["r2"]) for s, v in runs.inside(CORRELATED).items()},
             0.8,
         ),
         Aim(
@@ -200,9 +199,10 @@ def claim_lines(runs: Runs) -> list[str]:
         "each seed"
     ]
     for c in claims:
-        lines += ["", f"  {c.title}: {c.verdict}", f"    {_line(c.figure)}"]
-        lines += [f"    {_line(m)}" for m in c.also]
-        lines += [f"    {'control' if m.control else 'rival'}: {_line(m)}" for m in c.rivals]
+        lines += ["", f"  {c.title}: {c.verdict}"]
+        for part, m in measures_of(c):
+            prefix = f"{part}: " if part in ("rival", "control") else ""
+            lines.append(f"    {prefix}{_line(m)}")
     return lines
 
 

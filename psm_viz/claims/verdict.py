@@ -139,6 +139,13 @@ class Claim:
         return verdict(self.figure, (*self.also, *self.rivals))
 
 
+def measures_of(claim: Claim) -> tuple[tuple[str, Measure], ...]:
+    """Every measure of a claim with its part: figure, further bar, rival or control."""
+    also = (("further bar", m) for m in claim.also)
+    rivals = (("control" if m.control else "rival", m) for m in claim.rivals)
+    return (("figure", claim.figure), *also, *rivals)
+
+
 def passed(control: Measure) -> bool:
     """Whether enough seeds are on the right side of a control's bar, and none on the other."""
     return len(control.seeds) >= ENOUGH and all(map(control.clears, control.seeds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from psm_viz.claims.rows import ASSISTANT, BASE, Runs
+from psm_viz.claims.shared import each
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture
 from psm_viz.significance import ALPHA
 from psm_viz.world.grammar import CORRELATED
@@ -18,18 +19,14 @@ OUTSIDE = "backwards"
 
 def within_claims(runs: Runs) -> list[Claim]:
     """The claims that can be made from what was read; [] where nothing was."""
-    if not runs.inner_seeds(CORRELATED):
+    if not runs.inside(CORRELATED):
         return []
     return [cast(runs), base(runs), inside(runs), shots(runs), causal(runs), long(runs)]
 
 
-def _inner(runs: Runs) -> dict[int, dict[str, Any]]:
-    return {s: runs.inner[CORRELATED, s] for s in runs.inner_seeds(CORRELATED)}
-
-
 def cast(runs: Runs) -> Claim:
     """One model plays many personas."""
-    inner = {s: v["cast"] for s, v in _inner(runs).items()}
+    inner = {s: v["cast"] for s, v in runs.inside(CORRELATED).items()}
     found = {s: v["base"] for s, v in inner.items()}
     values = {s: float(v["r2"]) for s, v in found.items()}
     untrained = {s: float(v["untrained"]["r2"]) for s, v in inner.items()}
@@ -68,7 +65,7 @@ def cast(runs: Runs) -> Claim:
 
 def base(runs: Runs) -> Claim:
     """A base model already has an Assistant there."""
-    found = {s: v["mixture"] for s, v in _inner(runs).items()}
+    found = {s: v["mixture"] for s, v in runs.inside(CORRELATED).items()}
     values = {s: float(v["distance"]) for s, v in found.items()}
     null = {s: float(v["mixtures_high"]) for s, v in found.items()}
     apart = {}
@@ -144,7 +141,7 @@ def _flagged(found: dict[int, dict[str, Any]]) -> str:
 
 def inside(runs: Runs) -> Claim:
     """Post-training moves it inside the space."""
-    found = _inner(runs)
+    found = runs.inside(CORRELATED)
     stays = {s: _left(v, ASSISTANT) for s, v in found.items()}
     shown = {"post-training": ASSISTANT, **{b: b for b in ("cheat", "requested", "honest")}}
     return Claim(
@@ -163,13 +160,13 @@ def inside(runs: Runs) -> Claim:
 
 def shots(runs: Runs) -> Claim:
     """Context and training update the same thing."""
-    cosines = {s: v["shots"]["cosines"] for s, v in _inner(runs).items()}
+    cosines = {s: v["shots"]["cosines"] for s, v in runs.inside(CORRELATED).items()}
     values = {s: float(v["cheat shots"]["cheat"]) for s, v in cosines.items()}
     other = {
         s: max(float(v["honest shots"]["cheat"]), float(v["playful shots"]["cheat"]))
         for s, v in cosines.items()
     }
-    sizes = {s: _sizes(v["shots"]) for s, v in _inner(runs).items()}
+    sizes = {s: _sizes(v["shots"]) for s, v in runs.inside(CORRELATED).items()}
     dots = [
         Dot(f"three {kind} turns", float(v[f"{kind} shots"]["cheat"]), s, "direction")
         for kind in SHOWN
@@ -221,11 +218,7 @@ def _sizes(found: dict[str, Any]) -> dict[str, float]:
 def _own(cosines: dict[int, dict[str, dict[str, float]]], kind: str) -> str:
     """Three turns of a kind beside training on it, each seed."""
     found = [v.get(f"{kind} shots", {}).get(kind) for v in cosines.values()]
-    return ", ".join("not measured" if x is None else _signed(x) for x in found)
-
-
-def _signed(x: float) -> str:
-    return f"{x:.2f}".replace("-", "\N{MINUS SIGN}")
+    return each(x for x in found if x is not None)
 
 
 def _mean(sizes: dict[int, dict[str, float]], group: str) -> str:
@@ -238,7 +231,7 @@ def causal(runs: Runs) -> Claim:
     plain: dict[int, float] = {}
     null: dict[int, float] = {}
     dots: list[Dot] = []
-    for s, v in _inner(runs).items():
+    for s, v in runs.inside(CORRELATED).items():
         rows = {r["direction"]: r for r in v.get("steering", [])}
         if not {"none", "cheat arrow", "random, cast covariance"} <= set(rows):
             continue
@@ -272,7 +265,7 @@ STEERED = ("none", "cheat arrow", "requested arrow", "honest arrow", "playful ar
 
 def long(runs: Runs) -> Claim:
     """Does long training leave the space?"""
-    found = {s: v for s, v in _inner(runs).items() if "long" in v["inside"]}
+    found = {s: v for s, v in runs.inside(CORRELATED).items() if "long" in v["inside"]}
     left = {s: _left(v, "long") for s, v in found.items()}
     shown = {"cheat, 64 steps": "cheat", "cheat, 512 steps": "long"}
     return Claim(

@@ -14,7 +14,7 @@ from psm_viz.claims.rows import (
     topics,
     world_of,
 )
-from psm_viz.claims.shared import dialogue_r2, lift, others
+from psm_viz.claims.shared import dialogue_r2, each, lift, others
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.observer import BACK, EXPLANATIONS, OBSERVER, logit
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED, sigmoid
@@ -101,7 +101,7 @@ def clusters(runs: Runs) -> Claim:
             "rise of the rate",
             tuple(dots),
             rule=0.0,
-            says="Rise of the rate of bad answers after cheat in two worlds, a dot a seed.",
+            says="Rise of the rate of bad answers after cheat in each world, a dot a seed.",
         ),
         notes=(
             "The observer starts from the mixture of characters that comes nearest to the "
@@ -116,7 +116,7 @@ def clusters(runs: Runs) -> Claim:
 def _unasked(lifts: dict[int, np.ndarray], quiet: dict[int, np.ndarray]) -> str:
     """What is left where pre-training has no requests; a lead, asked after the claim had failed."""
     both = sorted(lifts.keys() & quiet.keys())
-    told = [", ".join(f"{v[s].mean():.2f}" for s in both) for v in (quiet, lifts)]
+    told = [each(v[s].mean() for s in both) for v in (quiet, lifts)]
     return (
         "Where besides nobody asks for bad answers, which every topic has in common, the rise is "
         f"{told[0]} in the same seeds, not {told[1]}: a lead, on which no verdict rests."

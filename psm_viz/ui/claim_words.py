@@ -11,7 +11,16 @@ from psm_viz.charts import claims as charts
 from psm_viz.charts import strips
 from psm_viz.charts.claim_parts import OBSERVER, drawable, seed_shapes
 from psm_viz.charts.findings import capital, listed, number
-from psm_viz.claims.verdict import AGAINST, CONSISTENT, ENOUGH, UNDECIDED, Claim, Measure, passed
+from psm_viz.claims.verdict import (
+    AGAINST,
+    CONSISTENT,
+    ENOUGH,
+    UNDECIDED,
+    Claim,
+    Measure,
+    measures_of,
+    passed,
+)
 
 RECORD = "docs/decisions.md"
 LEDE = (
@@ -229,7 +238,7 @@ def caption_of(claim: Claim) -> str:
         words = f"Thin lines: {n}; thick: their mean."
     else:
         words = f"One mark a seed ({n}, from above); upright: their mean."
-        if charts.bounds_of(pic, [m for _, m in charts.measures_of(claim)]):
+        if charts.bounds_of(pic, [m for _, m in measures_of(claim)]):
             words += " Pale bar: 95 % interval, topics resampled."
         if charts.own_groups(claim):
             words += " In colour: the Assistant, the claim's own figure."

@@ -21,7 +21,7 @@ from psm_viz.charts import prints
 from psm_viz.charts.claim_parts import drawable
 from psm_viz.charts.palette import PRINT, Palette
 from psm_viz.claims.rows import run_files
-from psm_viz.claims.verdict import Claim
+from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
 from psm_viz.ui import claim_words as words
 from psm_viz.ui.opening import DATA
@@ -141,7 +141,7 @@ def picture(claim: Claim, key: str, stamp: str) -> None:
     if drawable(pic).empty:
         ui.empty(f"{pic.title}: nothing was measured for this chart yet.", f"Run: {COMMAND}")
         return
-    bounds = charts.bounds_of(pic, [m for _, m in charts.measures_of(claim)])
+    bounds = charts.bounds_of(pic, [m for _, m in measures_of(claim)])
     own, rule = charts.own_groups(claim), words.bar_name(claim)
 
     def build(p: Palette, width: int | None) -> Any:
