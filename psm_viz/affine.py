@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """What the cast's own movement says the Assistant's should be, and what is left of it: s*.
 
 Each persona's shift is regressed on where it started; the Assistant's is predicted from the fit and
@@ -47,10 +45,10 @@ class Left:
     """
 
     cast: Float[np.ndarray, "role dim"]
-    cast_factor: Float[np.ndarray, role]
-    assistant: Float[np.ndarray, dim]
+    cast_factor: Float[np.ndarray, " role"]
+    assistant: Float[np.ndarray, " dim"]
     assistant_factor: float
-    predicted: Float[np.ndarray, dim]
+    predicted: Float[np.ndarray, " dim"]
     """The Assistant's predicted shift."""
 
 
@@ -58,9 +56,9 @@ def left_over(
     design: Float[np.ndarray, "role predictor"],
     shift: Float[np.ndarray, "role dim"],
     rest: Float[np.ndarray, "role dim"],
-    assistant_design: Float[np.ndarray, predictor],
-    assistant_shift: Float[np.ndarray, dim],
-    assistant_rest: Float[np.ndarray, dim],
+    assistant_design: Float[np.ndarray, " predictor"],
+    assistant_shift: Float[np.ndarray, " dim"],
+    assistant_rest: Float[np.ndarray, " dim"],
 ) -> Left:
     """Fit, predict and leave one out, in closed form (residual / (1 - leverage)).
 
@@ -105,12 +103,12 @@ def n_directions(roles: Float[np.ndarray, "role d_model"]) -> int:
 class Directions:
     """The unit Assistant axis and the cast's leading principal directions [k, d_model]."""
 
-    axis: Float[np.ndarray, d_model]
+    axis: Float[np.ndarray, " d_model"]
     leading: Float[np.ndarray, "k d_model"]
 
 
 def directions(
-    vectors: Float[np.ndarray, "persona d_model"], weights: Float[np.ndarray, role]
+    vectors: Float[np.ndarray, "persona d_model"], weights: Float[np.ndarray, " role"]
 ) -> Directions:
     """Axis and leading directions of one set of persona vectors, the Assistant last."""
     roles = vectors[:-1]
@@ -127,8 +125,10 @@ def directions(
 
 
 def slope_of(
-    x: Float[np.ndarray, role], again: Float[np.ndarray, role], y: Float[np.ndarray, "role dim"]
-) -> Float[np.ndarray, dim]:
+    x: Float[np.ndarray, " role"],
+    again: Float[np.ndarray, " role"],
+    y: Float[np.ndarray, "role dim"],
+) -> Float[np.ndarray, " dim"]:
     """Slope of y on x free of the noise in x: cov(again, y) / cov(again, x), `again` being another
     measurement of x. Zero where the two do not agree at all."""
     z = again - again.mean()
@@ -155,7 +155,7 @@ def given_place(
     start: Float[np.ndarray, "persona d_model"],
     again: Float[np.ndarray, "persona d_model"],
     shift: Float[np.ndarray, "persona d_model"],
-    axis: Float[np.ndarray, d_model],
+    axis: Float[np.ndarray, " d_model"],
 ) -> Left:
     """The same along the axis alone: shift . u predicted from where each stood along u, each cast
     member from a line fitted without it."""
@@ -213,7 +213,7 @@ class Given:
     arranged: tuple[Arrangement, ...]
     pairs: tuple[tuple[int, int], ...]
 
-    def squares(self) -> tuple[Float[np.ndarray, role], float]:
+    def squares(self) -> tuple[Float[np.ndarray, " role"], float]:
         """Cross-fitted squared norms of what is left, each in units of its own standard error
         factor: comparable across personas. (cast, Assistant)."""
         cast = np.stack([n.cast / n.cast_factor[:, None] for n in self.left])
@@ -224,7 +224,7 @@ class Given:
             float(np.einsum("pd,pd->", own[i], own[j]) / len(i)),
         )
 
-    def axis_left(self) -> tuple[Float[np.ndarray, role], float]:
+    def axis_left(self) -> tuple[Float[np.ndarray, " role"], float]:
         """What is left along the axis, comparable across personas: (cast, Assistant)."""
         cast = np.mean([n.cast[:, 0] / n.cast_factor for n in self.along], axis=0)
         return cast, float(np.mean([n.assistant[0] / n.assistant_factor for n in self.along]))
@@ -266,7 +266,7 @@ def given_cast(
 
 
 def all_directions(
-    start: Float[np.ndarray, "persona fold d_model"], weights: Float[np.ndarray, role]
+    start: Float[np.ndarray, "persona fold d_model"], weights: Float[np.ndarray, " role"]
 ) -> dict[frozenset[int], Directions]:
     """Directions for every pair of folds, made from the other folds' means."""
     n = start.shape[1]

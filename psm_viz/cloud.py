@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """The Assistant as a cloud over questions: does it tighten, spread or move between checkpoints?
 
 A row is one question's vector minus the cast's mean on that question; the same questions stand in
@@ -115,7 +113,7 @@ def cloud_test(
     )
 
 
-def _p(reached: Bool[np.ndarray, swap]) -> float:
+def _p(reached: Bool[np.ndarray, " swap"]) -> float:
     return float((1 + reached.sum()) / (1 + len(reached)))
 
 

@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Could a figure be read off something dull: how long answers are, how large activations are,
 or which words are read rather than which weights read them?
 """
@@ -68,9 +66,9 @@ class TwoByTwo:
 
 
 def correlations(
-    values: Float[np.ndarray, row],
-    length: Float[np.ndarray, row],
-    norm: Float[np.ndarray, row],
+    values: Float[np.ndarray, " row"],
+    length: Float[np.ndarray, " row"],
+    norm: Float[np.ndarray, " row"],
     groups: Sequence[Hashable],
     *,
     draws: int = 300,

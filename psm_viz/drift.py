@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """How far the Assistant moved between two checkpoints, split into what the whole cast did and
 what it alone did, with questions of different topics kept apart.
 
@@ -59,7 +57,7 @@ class Shift:
     total: Float[np.ndarray, "question d_model"]
     common: Float[np.ndarray, "question d_model"]
     axis: Float[np.ndarray, "question d_model"]
-    spread: Float[np.ndarray, question]
+    spread: Float[np.ndarray, " question"]
     topics: tuple[str, ...]
 
     @property
@@ -73,7 +71,7 @@ class Shift:
         return topics_apart(self.topics)
 
 
-def topic_index(topics: Sequence[str]) -> Int[np.ndarray, question]:
+def topic_index(topics: Sequence[str]) -> Int[np.ndarray, " question"]:
     """Number of each question's independent unit: its topic, or itself where topics are few."""
     names = sorted(set(topics))
     if len(names) < FEWEST_TOPICS:
@@ -95,9 +93,9 @@ def topics_apart(topics: Sequence[str]) -> Bool[np.ndarray, "question question"]
 
 def held_out_axes(
     folds: Float[np.ndarray, "persona fold d_model"],
-    weights: Float[np.ndarray, role],
+    weights: Float[np.ndarray, " role"],
     fold_of: Sequence[int],
-) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, question]]:
+) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, " question"]]:
     """For every question, the axis estimated without its fold, and the cast's spread along it.
 
     `folds` are a checkpoint's fold means, the Assistant last. Raises BadInput below two folds and
@@ -125,16 +123,16 @@ def held_out_axes(
     return np.stack(axes)[index], np.array(spreads)[index]
 
 
-def spread_along(p: Float[np.ndarray, role], weights: Float[np.ndarray, role]) -> float:
+def spread_along(p: Float[np.ndarray, " role"], weights: Float[np.ndarray, " role"]) -> float:
     """Weighted standard deviation of the cast's projections."""
     return float(np.sqrt(weights @ (p - weights @ p) ** 2))
 
 
 def scaled_trait_axis(
     roles: Float[np.ndarray, "role d_model"],
-    trait: Float[np.ndarray, role],
-    weights: Float[np.ndarray, role],
-) -> tuple[Float[np.ndarray, d_model], float]:
+    trait: Float[np.ndarray, " role"],
+    weights: Float[np.ndarray, " role"],
+) -> tuple[Float[np.ndarray, " d_model"], float]:
     """The unit axis of a trait and the cast's standard deviation along it."""
     u = unit(trait_axis(roles, trait))
     return u, spread_along((roles - cast_mean(roles, weights)) @ u, weights)
@@ -144,7 +142,7 @@ def quadratic(
     products: Float[np.ndarray, "row row"],
     apart: Bool[np.ndarray, "row row"],
     counts: Float[np.ndarray, "draw row"],
-) -> Float[np.ndarray, draw]:
+) -> Float[np.ndarray, " draw"]:
     """Mean of products[q, q'] over the pairs that stand apart, weighted by c_q c_q': [draw].
 
     With x x' as products this is the cross-fitted square of the mean of x. NaN for a draw in which
@@ -171,7 +169,7 @@ def signed_root(square: np.ndarray) -> np.ndarray:
 
 def figures_of_draws(
     shift: Shift, counts: Float[np.ndarray, "draw question"]
-) -> dict[str, Float[np.ndarray, draw]]:
+) -> dict[str, Float[np.ndarray, " draw"]]:
     """The figures of `figures` for every draw's question counts."""
     total, common, specific, apart = shift.total, shift.common, shift.specific, shift.apart
     dd = quadratic(total @ total.T, apart, counts)
@@ -190,7 +188,7 @@ def figures_of_draws(
     }
 
 
-def figures(shift: Shift, counts: Float[np.ndarray, question] | None = None) -> dict[str, float]:
+def figures(shift: Shift, counts: Float[np.ndarray, " question"] | None = None) -> dict[str, float]:
     """The cross-fitted figures of one shift.
 
     shift_norm, global_norm, specific_norm: residual-stream units (signed roots);
@@ -203,7 +201,7 @@ def figures(shift: Shift, counts: Float[np.ndarray, question] | None = None) -> 
 
 def topic_draws(
     topics: Sequence[str], n: int, seed: int
-) -> list[tuple[Int[np.ndarray, drawn], Float[np.ndarray, question]]]:
+) -> list[tuple[Int[np.ndarray, " drawn"], Float[np.ndarray, " question"]]]:
     """Bootstrap draws that resample topics, then questions within each drawn topic.
 
     Each draw: the indices drawn, and how often every question was drawn. The draws of the same
@@ -238,7 +236,7 @@ def draw_counts(
 
 
 def interval(
-    statistic: Callable[[Float[np.ndarray, question]], float],
+    statistic: Callable[[Float[np.ndarray, " question"]], float],
     topics: Sequence[str],
     *,
     draws: int = DRAWS,
@@ -257,7 +255,7 @@ def interval(
     return Interval(statistic(np.ones(n)), *_ends(np.array(values)), n)
 
 
-def _ends(values: Float[np.ndarray, draw]) -> tuple[float, float]:
+def _ends(values: Float[np.ndarray, " draw"]) -> tuple[float, float]:
     usable = values[np.isfinite(values)]
     if not len(usable):
         return float("nan"), float("nan")
@@ -266,7 +264,7 @@ def _ends(values: Float[np.ndarray, draw]) -> tuple[float, float]:
 
 
 def interval_of_draws(
-    statistic: Callable[[Float[np.ndarray, "draw question"]], Float[np.ndarray, draw]],
+    statistic: Callable[[Float[np.ndarray, "draw question"]], Float[np.ndarray, " draw"]],
     counts: Float[np.ndarray, "draw question"],
 ) -> Interval:
     """A figure with its interval from a statistic that takes all draws at once."""
@@ -274,7 +272,7 @@ def interval_of_draws(
     return interval_from(statistic(np.ones((1, n)))[0], statistic(counts), n)
 
 
-def interval_from(value: float, draws: Float[np.ndarray, draw], n: int) -> Interval:
+def interval_from(value: float, draws: Float[np.ndarray, " draw"], n: int) -> Interval:
     """A figure over n questions with the 95 % interval of its draws, draws without one left out."""
     return Interval(float(value), *_ends(draws), n)
 

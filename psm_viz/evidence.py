@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Who would say this: data as evidence about which character the Assistant is.
 
 Source: the persona selection model (Marks, Lindsey, Olah, 2026), the likelihood of its update:
@@ -67,8 +65,8 @@ class Testimony:
     """
 
     log_p: Float[np.ndarray, "persona answer"]
-    tokens: Int[np.ndarray, answer]
-    example: Int[np.ndarray, answer]
+    tokens: Int[np.ndarray, " answer"]
+    example: Int[np.ndarray, " answer"]
     skipped: int = 0
     """Answers left out by `usable`."""
 
@@ -177,14 +175,14 @@ def drawn(conversations: Sequence[Conversation], limit: int, seed: int) -> list[
     return [conversations[i] for i in sorted(chosen)]
 
 
-def per_token(testimony: Testimony) -> Float[np.ndarray, persona]:
+def per_token(testimony: Testimony) -> Float[np.ndarray, " persona"]:
     """l_i: total log p over total tokens of all answers, nats per token (see the module)."""
     return testimony.log_p.sum(1) / testimony.tokens.sum()
 
 
 def relative_intervals(
     testimony: Testimony, draws: int = DRAWS, seed: int = 0
-) -> tuple[Float[np.ndarray, persona], Float[np.ndarray, persona]]:
+) -> tuple[Float[np.ndarray, " persona"], Float[np.ndarray, " persona"]]:
     """95 % interval of l_i less the Assistant's, conversations resampled: (low, high).
 
     NaN where there is a single conversation: it says nothing of the spread.
@@ -204,8 +202,8 @@ def relative_intervals(
 
 
 def posterior(
-    loglik: Float[np.ndarray, "*draw role"], prior: Float[np.ndarray, role], n_bar: float
-) -> Float[np.ndarray, "*draw role"]:
+    loglik: Float[np.ndarray, " *draw role"], prior: Float[np.ndarray, " role"], n_bar: float
+) -> Float[np.ndarray, " *draw role"]:
     """w_i proportional to pi_i exp(l_i n_bar): one mean answer's evidence (see the module)."""
     log_w = loglik * n_bar + np.log(prior)
     w = np.exp(log_w - log_w.max(-1, keepdims=True))
@@ -213,16 +211,16 @@ def posterior(
 
 
 def arrow(
-    weights: Float[np.ndarray, role],
-    prior: Float[np.ndarray, role],
+    weights: Float[np.ndarray, " role"],
+    prior: Float[np.ndarray, " role"],
     roles: Float[np.ndarray, "role d_model"],
-) -> Float[np.ndarray, d_model]:
+) -> Float[np.ndarray, " d_model"]:
     """sum_i (w_i - pi_i) r_i: the predicted movement, residual-stream units (see the module)."""
     return (weights - prior) @ roles
 
 
 def likelihood_table(
-    ids: Sequence[str], testimony: Testimony, prior: Float[np.ndarray, role], seed: int
+    ids: Sequence[str], testimony: Testimony, prior: Float[np.ndarray, " role"], seed: int
 ) -> pd.DataFrame:
     """The stored frame (see `Evidence`), the Assistant last."""
     loglik = per_token(testimony)

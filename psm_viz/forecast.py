@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """How a predicted arrow fared: a record of evidence against the end of a branch.
 
 The arrow (definition and source: `evidence`) is set beside what the branch did to the Assistant, as
@@ -67,8 +65,8 @@ class Ground:
 
 
 def shuffled_changes(
-    loglik: Float[np.ndarray, role],
-    prior: Float[np.ndarray, role],
+    loglik: Float[np.ndarray, " role"],
+    prior: Float[np.ndarray, " role"],
     n_bar: float,
     families: Sequence[str],
 ) -> Float[np.ndarray, "shuffle role"]:
@@ -96,7 +94,7 @@ def shuffled_changes(
 
 def arrow_squares(
     changes: Float[np.ndarray, "shuffle role"], folds: Float[np.ndarray, "role fold d_model"]
-) -> Float[np.ndarray, shuffle]:
+) -> Float[np.ndarray, " shuffle"]:
     """Cross-fitted |arrow|^2: the mean product of two different folds' arrows."""
     n = folds.shape[1]
     both = np.einsum("ifd,jfd->ij", folds, folds)  # sum over folds of same-fold products
@@ -158,8 +156,8 @@ def _null(values: np.ndarray) -> tuple[float, float]:
 
 
 def spearman(
-    rows: Float[np.ndarray, "row trait"], other: Float[np.ndarray, trait]
-) -> Float[np.ndarray, row]:
+    rows: Float[np.ndarray, "row trait"], other: Float[np.ndarray, " trait"]
+) -> Float[np.ndarray, " row"]:
     """Spearman's rank correlation of every row with `other`, ties at their mean rank.
 
     NaN below three values, or where all are the same.

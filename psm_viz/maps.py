@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """One frozen map of personas, a smooth rule that places everything else on it, and its quality.
 
 Single responses cluster by topic, so the map is made of block means: each question's mean over
@@ -44,13 +42,13 @@ class MapSettings:
 
 
 def centre_questions(
-    values: Float[np.ndarray, "persona question d_model"], weights: Float[np.ndarray, role]
+    values: Float[np.ndarray, "persona question d_model"], weights: Float[np.ndarray, " role"]
 ) -> Float[np.ndarray, "persona question d_model"]:
     """Subtract each question's mean over the cast (the Assistant, last, is not counted)."""
     return values - cast_mean(values[:-1], weights)[None]
 
 
-def halves(n_questions: int, blocks: int, seed: int) -> list[Int[np.ndarray, half]]:
+def halves(n_questions: int, blocks: int, seed: int) -> list[Int[np.ndarray, " half"]]:
     """Random halves of the questions, complementary in pairs. Raises BadInput below four."""
     if n_questions < 4:
         raise BadInput(f"Block means need at least four questions, found {n_questions}.")
@@ -75,11 +73,11 @@ class PersonaMap:
     """A fitted map: the cast's blocks, where they lie, and the principal plane beside it."""
 
     blocks: Float[np.ndarray, "row d_model"]
-    owner: Int[np.ndarray, row]  # persona of each block
+    owner: Int[np.ndarray, " row"]  # persona of each block
     xy: Float[np.ndarray, "row 2"]
-    pca_mean: Float[np.ndarray, d_model]
+    pca_mean: Float[np.ndarray, " d_model"]
     pca_axes: Float[np.ndarray, "2 d_model"]
-    pca_explained: Float[np.ndarray, 2]
+    pca_explained: Float[np.ndarray, " 2"]
     settings: MapSettings
     off_map_below: float
 
@@ -88,8 +86,8 @@ class PersonaMap:
         return (x - self.pca_mean) @ self.pca_axes.T
 
     def place(
-        self, x: Float[np.ndarray, "row d_model"], leave_out: Int[np.ndarray, row] | None = None
-    ) -> tuple[Float[np.ndarray, "row 2"], Float[np.ndarray, row]]:
+        self, x: Float[np.ndarray, "row d_model"], leave_out: Int[np.ndarray, " row"] | None = None
+    ) -> tuple[Float[np.ndarray, "row 2"], Float[np.ndarray, " row"]]:
         """Place centred vectors: (coordinates, nearest cosine).
 
         Softmax over the nearest blocks' cosines; with `leave_out`, a row ignores the blocks of the
@@ -178,7 +176,7 @@ def neighbour_rows(
     return out
 
 
-def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, "role"]]:
+def quality(frozen: PersonaMap, k: int = 15) -> tuple[dict[str, float], Float[np.ndarray, " role"]]:
     """How far the map can be trusted, and each persona's own k-nearest-neighbour recall.
 
     Over personas, as they are drawn, not over blocks: a persona's blocks are near each other on any

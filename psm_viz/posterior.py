@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Persona posterior: which families of characters is this Assistant made of?
 
 A classifier of families is trained on the cast and asked about the Assistant. Every score is out of
@@ -66,9 +64,9 @@ class FamilyPosterior:
     """
 
     families: tuple[str, ...]
-    weights: Float[np.ndarray, family]
-    low: Float[np.ndarray, family]
-    high: Float[np.ndarray, family]
+    weights: Float[np.ndarray, " family"]
+    low: Float[np.ndarray, " family"]
+    high: Float[np.ndarray, " family"]
     typicality: float
     calibration: Calibration
     left_out: tuple[str, ...]
@@ -125,7 +123,7 @@ def family_posterior(
 
 def mixture_weights(
     log_likelihood: Float[np.ndarray, "fold family"], iterations: int = 500
-) -> Float[np.ndarray, family]:
+) -> Float[np.ndarray, " family"]:
     """Class weights by EM over rows of log likelihoods, from even weights and with an even prior.
 
     Saerens et al. (2002): w <- mean over rows of w_c l_c / sum_k w_k l_k; the prior (Dirichlet)
@@ -184,7 +182,7 @@ def _in_own_span(rows: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(values) if wide else rows @ vectors
 
 
-def _split_of(label: np.ndarray, splits: int, seed: int) -> Int[np.ndarray, role]:
+def _split_of(label: np.ndarray, splits: int, seed: int) -> Int[np.ndarray, " role"]:
     """Which split holds each persona out: families dealt round, so none is ever held out whole."""
     shuffled = np.random.default_rng(seed).permutation(len(label))
     dealt = shuffled[np.argsort(label[shuffled], kind="stable")]

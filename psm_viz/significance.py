@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """When a movement may be called one: sign flips, ranks among the cast, maxima, equivalence.
 
 Two nulls, for two questions. 'Did it move at all?': without movement a question's shift is noise
@@ -38,7 +36,7 @@ def flips(
     return signs[:, index]
 
 
-def p_of_flips(values: Float[np.ndarray, flip]) -> float:
+def p_of_flips(values: Float[np.ndarray, " flip"]) -> float:
     """(1 + flips that reach the observed value) / (1 + flips); the first value is the observed.
 
     A flip of every sign gives the observed value again; ties count against the finding.
@@ -53,7 +51,7 @@ def flipped(
     products: Float[np.ndarray, "row row"],
     apart: Bool[np.ndarray, "row row"],
     signs: Float[np.ndarray, "flip row"],
-) -> Float[np.ndarray, flip]:
+) -> Float[np.ndarray, " flip"]:
     """Mean of the products that stand apart under every flip, the observed first."""
     kept = np.where(apart, products, 0.0)
     return np.einsum("nq,nq->n", signs @ kept, signs) / apart.sum()
@@ -63,12 +61,12 @@ def moved(
     x: Float[np.ndarray, "question d_model"],
     apart: Bool[np.ndarray, "question question"],
     signs: Float[np.ndarray, "flip question"],
-) -> Float[np.ndarray, flip]:
+) -> Float[np.ndarray, " flip"]:
     """Cross-fitted square of the mean of x under every flip, the observed first."""
     return flipped(x @ x.T, apart, signs)
 
 
-def max_over(values: Float[np.ndarray, "choice flip"]) -> Float[np.ndarray, choice]:
+def max_over(values: Float[np.ndarray, "choice flip"]) -> Float[np.ndarray, " choice"]:
     """p of each choice (layer, step, trait) after a search over all of them.
 
     Every choice is standardised by its own flips; each flip then takes its best choice, as the
@@ -84,23 +82,25 @@ def max_over(values: Float[np.ndarray, "choice flip"]) -> Float[np.ndarray, choi
     return np.array([(1 + (best[1:] >= row[0] - TIE).sum()) / len(best) for row in z])
 
 
-def percentile(value: float, others: Float[np.ndarray, role]) -> float:
+def percentile(value: float, others: Float[np.ndarray, " role"]) -> float:
     """Rank of a value among the cast's, (1 + those at most as large) / (1 + R): never 0."""
     return _share(others <= value, value, others)
 
 
-def p_largest(value: float, others: Float[np.ndarray, role]) -> float:
+def p_largest(value: float, others: Float[np.ndarray, " role"]) -> float:
     """(1 + cast members at least as large) / (1 + R): one-sided rank, floor 1 / (R + 1)."""
     return _share(others >= value, value, others)
 
 
-def p_outlying(value: float, others: Float[np.ndarray, role]) -> float:
+def p_outlying(value: float, others: Float[np.ndarray, " role"]) -> float:
     """Two-sided rank: twice the smaller tail, at most 1."""
     low, high = percentile(value, others), p_largest(value, others)
     return float(np.minimum(1.0, 2 * min(low, high)))
 
 
-def _share(reached: Bool[np.ndarray, role], value: float, others: Float[np.ndarray, role]) -> float:
+def _share(
+    reached: Bool[np.ndarray, " role"], value: float, others: Float[np.ndarray, " role"]
+) -> float:
     if not (np.isfinite(value) and np.isfinite(others).all()):
         return float("nan")
     return float((1 + reached.sum()) / (1 + len(others)))

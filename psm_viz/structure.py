@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Does the cast keep its structure between two checkpoints? CKA, Procrustes and a role null.
 
 Both compare the roles' arrangement, not their place: neither a shift of the whole cast, nor a

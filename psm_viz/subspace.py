@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Does a movement stay inside the persona space, the directions in which the cast's members differ?
 
 The share of s in the span of the cast's leading principal directions and the Assistant's own place,
@@ -42,19 +40,19 @@ class PersonaSpace:
 
     share: float
     spans: dict[FoldPair, tuple[Float[np.ndarray, "_ d_model"], ...]]
-    towards: Float[np.ndarray, role]
+    towards: Float[np.ndarray, " role"]
     rank: float
     """Mean number of directions."""
 
 
-def parts(n: int, seed: int = 0) -> Int[np.ndarray, role]:
+def parts(n: int, seed: int = 0) -> Int[np.ndarray, " role"]:
     """The part of the cast that each persona belongs to."""
     return np.random.default_rng([seed, 5]).permutation(n) % SPLITS
 
 
 def persona_space(
     folds: Float[np.ndarray, "persona fold d_model"],
-    weights: Float[np.ndarray, role],
+    weights: Float[np.ndarray, " role"],
     pairs: Sequence[FoldPair],
     share: float,
 ) -> PersonaSpace:
@@ -97,7 +95,7 @@ def persona_space(
 
 
 def _with_place(
-    v: Float[np.ndarray, "k d_model"], place: Float[np.ndarray, d_model]
+    v: Float[np.ndarray, "k d_model"], place: Float[np.ndarray, " d_model"]
 ) -> Float[np.ndarray, "more d_model"]:
     """The span of orthonormal rows and one more direction."""
     new = place - v.T @ (v @ place)
@@ -106,7 +104,7 @@ def _with_place(
 
 
 def plain_share(
-    vectors: Float[np.ndarray, "persona d_model"], x: Float[np.ndarray, d_model], share: float
+    vectors: Float[np.ndarray, "persona d_model"], x: Float[np.ndarray, " d_model"], share: float
 ) -> float:
     """|P x|^2 / |x|^2 without folds; `vectors` of the start, the Assistant last. NaN for x = 0.
 
@@ -127,7 +125,7 @@ def in_space_share(
     apart: Bool[np.ndarray, "question question"],
     space: PersonaSpace,
     counts: Float[np.ndarray, "draw question"],
-) -> Float[np.ndarray, draw]:
+) -> Float[np.ndarray, " draw"]:
     """Cross-fitted |P x|^2 / |x|^2 for every draw's question counts; NaN where |x|^2 is not above
     zero, since a share of nothing has no meaning."""
     fold = np.asarray(fold_of)

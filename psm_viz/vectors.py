@@ -1,5 +1,3 @@
-# pyright: reportUndefinedVariable=false
-# (jaxtyping's one-word shapes look like undefined names; the tests run this under beartype)
 """Persona vectors, the Assistant axis, traits and projections: plain functions on arrays.
 
 Notation as in docs/science.md: rows r_i are the cast's persona vectors, `a` the Assistant's,
@@ -18,7 +16,7 @@ from psm_viz.errors import BadInput
 from psm_viz.study import finite
 
 
-def family_weights(cast: Cast) -> Float[np.ndarray, role]:
+def family_weights(cast: Cast) -> Float[np.ndarray, " role"]:
     """Weights of the cast's personas: every family counts the same, they sum to one."""
     families = [p.family for p in cast.personas]
     size = {f: families.count(f) for f in set(families)}
@@ -27,15 +25,15 @@ def family_weights(cast: Cast) -> Float[np.ndarray, role]:
 
 
 def cast_mean(
-    roles: Float[np.ndarray, role * rest], weights: Float[np.ndarray, role]
-) -> Float[np.ndarray, "*rest"]:
+    roles: Float[np.ndarray, " role *rest"], weights: Float[np.ndarray, " role"]
+) -> Float[np.ndarray, " *rest"]:
     """mu = sum_i w_i r_i."""
     return np.tensordot(weights, roles, axes=1)
 
 
 def mean_by_group(
-    values: Float[np.ndarray, row * rest], groups: Sequence[int], n: int
-) -> Float[np.ndarray, group * rest]:
+    values: Float[np.ndarray, " row *rest"], groups: Sequence[int], n: int
+) -> Float[np.ndarray, " group *rest"]:
     """Mean of each group's rows, NaN left out. Raises BadInput for an empty group."""
     index = np.asarray(groups)
     out = np.empty((n, *values.shape[1:]), dtype=np.float64)
@@ -49,10 +47,10 @@ def mean_by_group(
 
 
 def assistant_axis(
-    assistant: Float[np.ndarray, d_model],
+    assistant: Float[np.ndarray, " d_model"],
     roles: Float[np.ndarray, "role d_model"],
-    weights: Float[np.ndarray, role],
-) -> Float[np.ndarray, d_model]:
+    weights: Float[np.ndarray, " role"],
+) -> Float[np.ndarray, " d_model"]:
     """a - mean(r_i) (Lu et al. 2026): pointing towards the Assistant, in residual-stream units.
 
     Raises BadInput when it vanishes or is not finite.
@@ -63,7 +61,7 @@ def assistant_axis(
     return axis
 
 
-def unit(v: Float[np.ndarray, "*rest d_model"]) -> Float[np.ndarray, "*rest d_model"]:
+def unit(v: Float[np.ndarray, " *rest d_model"]) -> Float[np.ndarray, " *rest d_model"]:
     """v / |v| along the last axis. Raises BadInput for a zero vector."""
     norm = np.linalg.norm(v, axis=-1, keepdims=True)
     if not (norm > 0).all():
@@ -73,9 +71,9 @@ def unit(v: Float[np.ndarray, "*rest d_model"]) -> Float[np.ndarray, "*rest d_mo
 
 def project(
     x: Float[np.ndarray, "row d_model"],
-    origin: Float[np.ndarray, d_model],
-    direction: Float[np.ndarray, d_model],
-) -> Float[np.ndarray, row]:
+    origin: Float[np.ndarray, " d_model"],
+    direction: Float[np.ndarray, " d_model"],
+) -> Float[np.ndarray, " row"]:
     """p(x) = (x - mu) . u with u the unit direction: residual-stream units along it."""
     return (x - origin) @ unit(direction)
 
@@ -88,9 +86,9 @@ def cosines(
 
 
 def neighbours(
-    x: Float[np.ndarray, d_model],
+    x: Float[np.ndarray, " d_model"],
     roles: Float[np.ndarray, "role d_model"],
-    weights: Float[np.ndarray, role],
+    weights: Float[np.ndarray, " role"],
     n: int = 5,
     leave_out: int | None = None,
 ) -> list[tuple[int, float]]:
@@ -105,7 +103,7 @@ def neighbours(
 
 def principal_directions(
     roles: Float[np.ndarray, "role d_model"],
-) -> tuple[Float[np.ndarray, "k d_model"], Float[np.ndarray, k]]:
+) -> tuple[Float[np.ndarray, "k d_model"], Float[np.ndarray, " k"]]:
     """Principal directions of the cast, largest first, and the share of variance each holds.
 
     Centred on the plain mean; directions without variance are left out. Raises BadInput where all
@@ -130,8 +128,8 @@ def principal_directions(
 
 
 def trait_axis(
-    roles: Float[np.ndarray, "role d_model"], trait: Float[np.ndarray, role]
-) -> Float[np.ndarray, d_model]:
+    roles: Float[np.ndarray, "role d_model"], trait: Float[np.ndarray, " role"]
+) -> Float[np.ndarray, " d_model"]:
     """mean(personas above the trait's median) - mean(those below)."""
     middle = np.median(trait)
     high, low = trait > middle, trait < middle
@@ -142,7 +140,7 @@ def trait_axis(
 
 def trait_r2(
     roles: Float[np.ndarray, "role d_model"], traits: Float[np.ndarray, "role trait"], seed: int = 0
-) -> Float[np.ndarray, trait]:
+) -> Float[np.ndarray, " trait"]:
     """Out-of-fold R2 of each trait predicted from persona vectors (ridge, five folds of personas).
 
     The penalty is chosen inside each training fold. This figure alone chooses a study's headline
