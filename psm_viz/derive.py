@@ -95,8 +95,8 @@ TABLES = (
         (*CAST, VECTORS, QUESTIONS),
         lambda m: neighbours_table(m.study, m.comparer),
     ),
-    Product("posterior", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[0]),
-    Product("posterior_calibration", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[1]),
+    Product("posterior", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[0], 2),
+    Product("posterior_calibration", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[1], 2),
     Product("confounds", (RESPONSES,), lambda m: confounds_table(m.study)),
     Product(
         "rates",
@@ -108,7 +108,7 @@ TABLES = (
         (*CAST, FOLDS, QUESTIONS, "evidence/*"),
         lambda m: evidence_table(m.study),
     ),
-    Product("map_trials", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[0]),
+    Product("map_trials", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[0], 2),
     Product("gaussian_map", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[1]),
 )
 MAP_READS = (*CAST, VECTORS, QUESTIONS, ACTIVATIONS)

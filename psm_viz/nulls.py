@@ -128,7 +128,8 @@ def random_steering(study: Study) -> pd.DataFrame:
     return table[table["direction"].astype(str).str.startswith("random")]
 
 
-def gaussian_map(study: Study) -> pd.Series:
-    """Null 8: quality of the map of Gaussian data beside the cast's. Raises UnknownName."""
+def gaussian_map(study: Study) -> pd.DataFrame:
+    """Null 8: quality of maps of Gaussian data, a row a seed, beside the cast's. Raises
+    UnknownName."""
     trials = study.table("map_trials")
-    return trials[trials["data"].astype(str) == "Gaussian noise"].iloc[0]
+    return trials[trials["data"].astype(str) == "Gaussian noise"]

@@ -310,7 +310,8 @@ def _recalibrate(scores: np.ndarray, label: np.ndarray) -> tuple[float, float]:
 
     bounds = [(-LOG_T[1] * np.log(10), -LOG_T[0] * np.log(10)), (-1e3, 1e3)]
     start = np.array([-np.log(10.0), 0.0])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    exact = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}  # no digit depends on the processor
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=exact)
     return float(np.exp(found.x[0])), float(found.x[1])
 
 

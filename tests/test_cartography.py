@@ -6,7 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.cartography import FIGURES, TRIED, gaussian_blocks, map_trials
+from psm_viz.cartography import (
+    FIGURES,
+    NOISE,
+    NOISE_SEEDS,
+    TRIED,
+    gaussian_blocks,
+    map_trials,
+)
 from psm_viz.maps import MapSettings, fit_map, quality
 from psm_viz.study import POOLINGS
 from tests.made_activations import REFERENCE, forget
@@ -55,12 +62,14 @@ def test_one_block_a_persona_has_nothing_within(blocks):
 
 
 def test_families_make_a_map_that_noise_does_not(blocks):
-    settings = MapSettings(blocks=BLOCKS, neighbours=5)
-    cast, noise = (
-        quality(fit_map(b, settings), k=EACH - 1)[0] for b in (blocks, gaussian_blocks(blocks))
-    )
-    assert cast["knn_recall"] > noise["knn_recall"]
-    assert cast["trustworthiness"] > noise["trustworthiness"]
+    # over six seeds on two kinds of processor tight families kept 1.00 of their neighbours, noise
+    # .68 to .77: what is asked for is far outside what a seed or a processor does
+    cast, noise = [], []
+    for seed in range(3):
+        settings = MapSettings(blocks=BLOCKS, neighbours=5, seed=seed)
+        for out, x in ((cast, blocks), (noise, gaussian_blocks(blocks, seed))):
+            out.append(quality(fit_map(x, settings), k=EACH - 1)[0]["knn_recall"])
+    assert np.mean(cast) > np.mean(noise) + 0.1
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +80,11 @@ def tried(known):
 
 def test_every_map_that_was_tried_is_a_row(tried, known):
     table, points, said = tried
-    assert table.what.tolist() == [*(what for what, _ in TRIED), "same covariance"]
+    drawn = len(NOISE_SEEDS)
+    assert table.what.tolist() == [*(what for what, _ in TRIED), *["same covariance"] * drawn]
     assert len(said) == len(table) and set(table.pooling) == {POOLINGS[0]}
-    assert table.chosen.tolist() == [True] + [False] * len(TRIED)
+    assert table.chosen.tolist() == [True] + [False] * (len(table) - 1)
+    assert table.seed[table["data"] == NOISE].tolist() == list(NOISE_SEEDS)
     assert table[list(FIGURES)].map(lambda v: 0 <= v <= 1).all(axis=None)
     assert points.id.tolist() == known.cast.ids and np.isfinite(points[["x", "y"]]).all(axis=None)
 
@@ -84,17 +95,12 @@ def test_only_the_stored_map_is_the_stored_map(tried):
     assert table.disparity.between(0, 1).all()
     seeds = table[table.what == "another seed"]
     assert seeds.seed.is_unique and (seeds.disparity > 0.01).all()
-    # noise puts the personas anywhere
-    assert table.disparity.iloc[-1] > seeds.disparity.max()
-
-
-def test_noise_is_drawn_no_better_than_the_cast(tried):
-    table = tried[0]
-    assert table.knn_recall.iloc[-1] <= table.knn_recall[0]
+    # noise puts the personas anywhere, on the average over its seeds
+    assert table.disparity[table["data"] == NOISE].mean() > seeds.disparity.mean()
 
 
 def test_a_reference_without_activations_is_mapped_by_its_means(known, known_folder, tmp_path):
     folder = shutil.copytree(known_folder, tmp_path / "known")
     study = forget(folder, f"checkpoints/{REFERENCE}/activations.safetensors")
     table, points = map_trials(replace(study, folder=folder), POOLINGS[0])
-    assert len(table) == len(TRIED) + 1 and len(points) == len(known.cast.ids)
+    assert len(table) == len(TRIED) + len(NOISE_SEEDS) and len(points) == len(known.cast.ids)

@@ -529,8 +529,9 @@ def test_the_map_stands_beside_a_map_of_noise_at_the_same_size():
         assert layer["encoding"]["x"]["axis"] is None
     of_noise = trials[(trials.data == trust.NOISE) & (trials.pooling == "prompt_last")]
     assert trust.map_finding(INFO, of_noise) == (
-        "The map keeps 52% of the neighbours it should (chance 5%; a map of noise 13%)"
+        "The map keeps 52% of the neighbours it should (chance 5%; 2 maps of noise 11% to 13%)"
     )
+    assert trust.map_finding(INFO, of_noise[:1]).endswith("a map of noise 13%)")
     assert "not measured" in trust.map_finding({}, of_noise)
     rows = trust.trial_rows(trials[trials.pooling == "prompt_last"])
     assert rows.filled.sum() == 1 and rows.label.iloc[0] == "15 neighbours, 0.1, cosine"

@@ -22,6 +22,8 @@ from psm_viz.measures import (
 from psm_viz.trials import fold_means
 
 R, D, N = 40, 32, 14
+ROUNDING = 1e-9
+"""What sums of zeros may differ by from processor to processor."""
 W = np.full(R, 1 / R)
 QUESTIONS = [Question(f"q{i}", "", f"t{i // 2}", 2 * (i // 2 % 2) + i % 2) for i in range(2 * N)]
 QUESTIONS.append(Question("again", "", "t0", 0, "again"))
@@ -75,13 +77,15 @@ def test_zero_shift_gives_zero_and_no_finding():
     assert set(SIZES) < set(figures)
     for name in SIZES:
         f = figures[name]
-        assert f.value == f.low == f.high == 0, name
+        assert (f.value, f.low, f.high) == pytest.approx((0, 0, 0), abs=ROUNDING), name
     assert np.isnan(figures["in_space_share_70"].value)
-    assert all(f.value == 0 for part in traits.values() for f in part.values())
-    assert (flips == 0).all() and (squares == 0).all()
+    own = [f.value for part in traits.values() for f in part.values()]
+    assert own == pytest.approx([0] * len(own), abs=ROUNDING)
+    assert np.allclose(flips, 0, atol=ROUNDING) and np.allclose(squares, 0, atol=ROUNDING)
     every = [f.p for f in (*figures.values(), *traits["specific"].values())]
     assert not any(p <= sig.ALPHA for p in every)
-    assert figures["specific_given_cast"].p == figures["shift_norm"].p == 1
+    assert figures["specific_given_cast"].p == pytest.approx(1)
+    assert figures["shift_norm"].p == pytest.approx(1)
 
 
 def test_a_large_movement_is_seen_with_the_smallest_p():
@@ -91,10 +95,10 @@ def test_a_large_movement_is_seen_with_the_smallest_p():
     assert (
         size.value == pytest.approx(0.9 * way, rel=0.1) and size.low < 0.9 * way < size.high * 1.1
     )
-    assert size.p == 1 / 200 and size.value > size.null_high
+    assert size.p == pytest.approx(1 / 200) and size.value > size.null_high
     given = figures["specific_given_cast"]
     assert given.p == pytest.approx(1 / (R + 1)) and given.value > given.null_high
-    assert figures["given_cast_percentile"].value == 1.0 and squares.argmax() == R
+    assert figures["given_cast_percentile"].value == pytest.approx(1) and squares.argmax() == R
     assert figures["axis_component_given_cast"].p == pytest.approx(2 / (R + 1))
     assert figures["axis_component"].value < 0 and figures["axis_percentile"].value < 0.05
 
@@ -122,10 +126,15 @@ def test_what_the_whole_cast_does_is_not_the_assistants_own():
     for seed in range(12):
         again = towards(0, 0.0, seed + 50)
         figures = measured(START, again + 2 * np.eye(D)[4])[0]
-        assert figures["shift_norm"].p == 1 / 200 and figures["cos_shift_global"].value > 0.95
+        assert (
+            figures["shift_norm"].p == pytest.approx(1 / 200)
+            and figures["cos_shift_global"].value > 0.95
+        )
         fired["carried"] += figures["specific_given_cast"].p <= sig.ALPHA
         figures = measured(START, again - 0.3 * (again - mu))[0]
-        assert figures["specific_norm"].p == 1 / 200  # it has moved: it stood far out ...
+        assert figures["specific_norm"].p == pytest.approx(
+            1 / 200
+        )  # it has moved: it stood far out ...
         fired["contracted"] += figures["specific_given_cast"].p <= sig.ALPHA  # ... as all would
     assert max(fired.values()) <= 2, fired  # of 12 at 5 %
 
@@ -173,13 +182,15 @@ def test_specific_squares_are_everybodys_own_movement():
 def test_the_axis_that_stays_keeps_cosine_and_length():
     x = START[-1] - START[:-1].mean(0)
     cosine, ratio = axis_kept(x, x, Q)
-    assert cosine.value == pytest.approx(1) and ratio.value == ratio.low == pytest.approx(1)
+    assert cosine.value == pytest.approx(1)
+    assert (ratio.value, ratio.low) == pytest.approx((1, 1))
     cosine, ratio = axis_kept(x, -2 * x, Q)  # turned round, not merely 'no longer kept'
-    assert cosine.value == cosine.high == pytest.approx(-1) and ratio.value == pytest.approx(2)
+    assert (cosine.value, cosine.high) == pytest.approx((-1, -1))
+    assert ratio.value == pytest.approx(2)
     cosine, ratio = axis_kept(
         np.tile(np.eye(D)[0], (2 * N, 1)), np.tile(np.eye(D)[1], (2 * N, 1)), Q
     )
-    assert cosine.value == 0 and ratio.value == 1
+    assert cosine.value == pytest.approx(0, abs=ROUNDING) and ratio.value == pytest.approx(1)
     assert np.isnan(axis_kept(0 * x, x, Q)[0].value)
 
 
@@ -189,8 +200,8 @@ def test_traits_are_read_where_they_were_planted():
     found = measured(START, end)[1]
     assert found["specific"]["warmth"].value > 0.5
     assert found["specific"]["warmth"].value == pytest.approx(found["total"]["warmth"].value)
-    assert found["global"]["warmth"].value == 0
-    assert found["specific"]["warmth"].p == 1 / 200
+    assert found["global"]["warmth"].value == pytest.approx(0, abs=ROUNDING)
+    assert found["specific"]["warmth"].p == pytest.approx(1 / 200)
     assert np.isnan(found["total"]["warmth"].p)  # only movements of its own are tested
 
 
@@ -271,5 +282,5 @@ def test_what_is_not_a_number_is_refused_at_the_start_and_no_finding_at_the_end(
     end[2, 4, 0] = np.nan
     figures = measured(START, end)[0]
     own = {"shift_norm", "axis_component"}  # the Assistant's alone: those are known
-    assert all(figures[k].p == 1 / 200 for k in own)
+    assert [figures[k].p for k in own] == pytest.approx([1 / 200] * len(own))
     assert all(np.isnan([f.value, f.p]).all() for k, f in figures.items() if k not in own)

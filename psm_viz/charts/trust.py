@@ -82,13 +82,17 @@ def twin_map(
 
 
 def map_finding(info: Mapping[str, Any], noise: pd.DataFrame) -> str:
-    """What the stored map keeps, beside chance and beside a map of noise."""
+    """What the stored map keeps, beside chance and beside maps of noise: how well UMAP draws those
+    hangs on its seed, so their whole range is told."""
     kept, chance = info.get("knn_recall"), info.get("knn_chance")
     if not isinstance(kept, int | float) or not isinstance(chance, int | float):
         return "How much of the space this map keeps was not measured"
     text = f"The map keeps {kept:.0%} of the neighbours it should (chance {chance:.0%}"
-    if len(noise) and pd.notna(noise.iloc[0].knn_recall):
-        text += f"; a map of noise {float(noise.iloc[0].knn_recall):.0%}"
+    drawn = noise.knn_recall.dropna() if len(noise) else pd.Series(dtype=float)
+    if len(drawn) == 1:
+        text += f"; a map of noise {float(drawn.iloc[0]):.0%}"
+    elif len(drawn):
+        text += f"; {len(drawn)} maps of noise {drawn.min():.0%} to {drawn.max():.0%}"
     return text + ")"
 
 
