@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz import study as col
-from psm_viz.cast import ASSISTANT
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.store import Study
+from psm_viz.study import manifest as col
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.reader import Study
 
 CONTRAST = ("villains", "overseers")
 """Families whose first persona stands beside the Assistant in the table of answers."""

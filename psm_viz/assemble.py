@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.cast import Question, load_cast, load_questions
 from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.extract import LONGEST
@@ -26,12 +25,13 @@ from psm_viz.playing import Job, Play, play_all
 from psm_viz.recipe import checkpoint_id
 from psm_viz.sampling import CUT, Sampling
 from psm_viz.source import Source
-from psm_viz.store import Study
-from psm_viz.study import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
+from psm_viz.study.cast import Question, load_cast, load_questions
+from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
+from psm_viz.study.reader import Study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.vectors import trait_r2
 from psm_viz.world.grammar import World, load_world
 from psm_viz.world.stages import CODING
-from psm_viz.writer import StudyWriter
 
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.maps import MapSettings, PersonaMap, block_means, centre_questions, fit_map, quality
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES, Checkpoint, common_cast
+from psm_viz.study.manifest import POOLING_NAMES, Checkpoint, common_cast
+from psm_viz.study.reader import Study
 from psm_viz.vectors import cast_mean, cosines, family_weights, neighbours
 
 PLACEABLE = 0.5

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.store import open_study
+from psm_viz.study.reader import open_study
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM_FLAGS = [

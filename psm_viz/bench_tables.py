@@ -11,9 +11,9 @@ from typing import Any
 
 from psm_viz.derive import TABLES, Making
 from psm_viz.recipe import checkpoint_id
-from psm_viz.store import Study, open_study
-from psm_viz.study import Checkpoint
-from psm_viz.writer import StudyWriter
+from psm_viz.study.manifest import Checkpoint
+from psm_viz.study.reader import Study, open_study
+from psm_viz.study.writer import StudyWriter
 
 CHECKPOINTS = 60
 MAPS = ("map_trials", "gaussian_map")

@@ -11,7 +11,7 @@ from scipy.spatial import procrustes
 
 from psm_viz.atlas import cast_blocks
 from psm_viz.maps import MapSettings, fit_map, quality
-from psm_viz.store import Study
+from psm_viz.study.reader import Study
 
 TRIED: tuple[tuple[str, dict[str, float | int | str]], ...] = (
     ("as stored", {}),

@@ -13,7 +13,6 @@ import numpy as np
 
 from psm_viz import affine, drift, subspace
 from psm_viz import significance as sig
-from psm_viz.cast import Cast
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.measures import (
     NAN,
@@ -28,8 +27,9 @@ from psm_viz.measures import (
     specific_squares,
     trait_figures,
 )
-from psm_viz.store import Study
-from psm_viz.study import common_cast
+from psm_viz.study.cast import Cast
+from psm_viz.study.manifest import common_cast
+from psm_viz.study.reader import Study
 from psm_viz.vectors import assistant_axis, cast_mean, family_weights, unit
 
 NO_FOLDS = "no folds"

@@ -17,11 +17,11 @@ from psm_viz.atlas import map_of
 from psm_viz.cartography import map_trials
 from psm_viz.compare import Comparer, Comparison
 from psm_viz.forecast import evidence_table
-from psm_viz.store import Study, sources_hash
+from psm_viz.study.reader import Study, sources_hash
+from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.cast import positions_table, preservation, rates_table
 from psm_viz.tables.makeup import confounds_table, neighbours_table, posterior_tables
 from psm_viz.tables.movement import comparisons, drift_table, layers_table, traits_table
-from psm_viz.writer import StudyWriter
 
 Say = Callable[[str], None]
 

@@ -14,10 +14,10 @@ from psm_viz.models import load_player
 from psm_viz.playing import Job, Play, play_all
 from psm_viz.sampling import Sampling
 from psm_viz.source import Source
-from psm_viz.store import Study, open_study
-from psm_viz.study import MAIN
+from psm_viz.study.manifest import MAIN
+from psm_viz.study.reader import Study, open_study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.world.grammar import load_world
-from psm_viz.writer import StudyWriter
 
 
 def extend(

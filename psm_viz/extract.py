@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psm_viz import study as col
-from psm_viz.cast import Cast, Persona, Question
 from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
 from psm_viz.models import Player
 from psm_viz.probe import Reader
 from psm_viz.sampling import Sampling
-from psm_viz.study import (
+from psm_viz.study import manifest as col
+from psm_viz.study.cast import Cast, Persona, Question
+from psm_viz.study.manifest import (
     POOLINGS,
     Activations,
     FoldVectors,

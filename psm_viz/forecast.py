@@ -25,8 +25,8 @@ from psm_viz import drift
 from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.evidence import posterior
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES
+from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.reader import Study
 from psm_viz.vectors import family_weights
 
 SHUFFLES, SEED = 1000, 0

@@ -12,8 +12,8 @@ from psm_viz import significance as sig
 from psm_viz.forecast import Ground, fared, shuffled_changes
 from psm_viz.plants import Arena, deal, plant
 from psm_viz.posterior import family_posterior
-from psm_viz.store import Study
-from psm_viz.study import AGAIN, MAIN
+from psm_viz.study.manifest import AGAIN, MAIN
+from psm_viz.study.reader import Study
 from psm_viz.trials import fold_means
 from psm_viz.vectors import unit
 

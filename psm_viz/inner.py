@@ -18,7 +18,6 @@ from psm_viz.claims.masks import EVERYONE
 from psm_viz.claims.rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
 from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.files import plain, write_whole
 from psm_viz.masks import read_masks
 from psm_viz.modelled import steering
 from psm_viz.models import load_player
@@ -26,6 +25,7 @@ from psm_viz.prompted import PROMPT, Prompted, read_prompts
 from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
+from psm_viz.study.files import plain, write_whole
 from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
 SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from psm_viz.errors import BadInput
-from psm_viz.study import finite
+from psm_viz.study.manifest import finite
 from psm_viz.vectors import cast_mean, cosines
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from psm_viz import affine, drift, subspace
 from psm_viz import significance as sig
-from psm_viz.cast import Question
 from psm_viz.errors import BadInput
-from psm_viz.study import MAIN
+from psm_viz.study.cast import Question
+from psm_viz.study.manifest import MAIN
 from psm_viz.vectors import cast_mean
 
 NAN = float("nan")

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psm_viz import study as col
-from psm_viz.cast import ASSISTANT
 from psm_viz.compare import Comparer
 from psm_viz.confounds import Estimate, two_by_two
 from psm_viz.lessons import lessons_table
@@ -20,11 +18,13 @@ from psm_viz.probe import Reader, in_context_rows
 from psm_viz.recipe import Recipe
 from psm_viz.source import Source
 from psm_viz.steering import RANDOM_DRAWS, STRENGTHS, steering_table
-from psm_viz.store import Study
-from psm_viz.study import MAIN, POOLINGS
+from psm_viz.study import manifest as col
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.manifest import MAIN, POOLINGS
+from psm_viz.study.reader import Study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.vectors import family_weights, mean_by_group
 from psm_viz.world.grammar import World
-from psm_viz.writer import StudyWriter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

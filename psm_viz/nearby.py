@@ -8,8 +8,8 @@ import numpy as np
 
 from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput
-from psm_viz.store import Study
-from psm_viz.study import common_cast
+from psm_viz.study.manifest import common_cast
+from psm_viz.study.reader import Study
 from psm_viz.vectors import cast_mean, cosines, family_weights
 
 MOST = 5

@@ -15,8 +15,7 @@ import numpy as np
 
 from psm_viz.models import Player
 from psm_viz.source import Source
-from psm_viz.store import Study
-from psm_viz.study import (
+from psm_viz.study.manifest import (
     MAIN,
     POOLINGS,
     Checkpoint,
@@ -25,6 +24,7 @@ from psm_viz.study import (
     PersonaVectors,
     QuestionVectors,
 )
+from psm_viz.study.reader import Study
 from psm_viz.vectors import family_weights, mean_by_group
 from psm_viz.world.grammar import World
 from psm_viz.world.stages import CODING

@@ -17,18 +17,18 @@ from psm_viz.derive import add_to
 from psm_viz.errors import BadInput
 from psm_viz.evidence import dump_chat
 from psm_viz.extend import extend
-from psm_viz.files import recover, whole_folder, write_whole
 from psm_viz.forecast import score
 from psm_viz.recipe import PRETRAINING, STUDIED, Recipe, checkpoint_id
 from psm_viz.source import from_tree, shipped
-from psm_viz.store import Study, open_study
+from psm_viz.study.files import recover, whole_folder, write_whole
+from psm_viz.study.reader import Study, open_study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.testimony import Asking, record_evidence
 from psm_viz.train import train
 from psm_viz.validate import store, validation_table
 from psm_viz.world.corpus import messages
 from psm_viz.world.grammar import World, load_world
 from psm_viz.world.stages import stream
-from psm_viz.writer import StudyWriter
 
 SAMPLES = 2
 """Answers a persona and question in the shipped study; the Assistant has three instructions."""

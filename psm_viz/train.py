@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from psm_viz.encoding import losses, stage_batches
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.files import json_bytes, write_whole
 from psm_viz.probe import Reader, in_context_fit
 from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.small import (
@@ -29,6 +28,7 @@ from psm_viz.small import (
     save_model,
     token,
 )
+from psm_viz.study.files import json_bytes, write_whole
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import numpy as np
 
 from psm_viz import drift
 from psm_viz import significance as sig
-from psm_viz.cast import Question
 from psm_viz.cloud import cloud_test
 from psm_viz.measures import (
     Asked,
@@ -22,6 +21,7 @@ from psm_viz.measures import (
     trait_figures,
 )
 from psm_viz.plants import PLANTS, Arena, Trial, plant
+from psm_viz.study.cast import Question
 
 MOVES_IT = {"carried along", "contraction", "shift", "mixture", "off-space"}
 APART = {"contraction", "shift", "mixture", "off-space"}

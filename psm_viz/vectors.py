@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.cast import Cast
 from psm_viz.errors import BadInput
-from psm_viz.study import finite
+from psm_viz.study.cast import Cast
+from psm_viz.study.manifest import finite
 
 
 def family_weights(cast: Cast) -> Float[np.ndarray, " role"]:

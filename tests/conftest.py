@@ -6,8 +6,14 @@ from pathlib import Path
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-CHECKED = ["psm_viz.study", "psm_viz.vectors", "psm_viz.drift", "psm_viz.maps", "psm_viz.models"]
-CHECKED += ["psm_viz.formats.role_vectors"]
+CHECKED = [
+    "psm_viz.study.manifest",
+    "psm_viz.vectors",
+    "psm_viz.drift",
+    "psm_viz.maps",
+    "psm_viz.models",
+]
+CHECKED += ["psm_viz.study.formats.role_vectors"]
 CHECKED += ["psm_viz.evidence", "psm_viz.forecast"]
 CHECKED += [f"psm_viz.{m}" for m in ("cloud", "posterior", "structure", "confounds")]
 CHECKED += [f"psm_viz.{m}" for m in ("affine", "significance", "subspace")]
@@ -15,7 +21,7 @@ hook = install_import_hook(CHECKED, "beartype.beartype")
 
 import pytest  # noqa: E402
 
-from psm_viz.store import Study, open_study  # noqa: E402
+from psm_viz.study.reader import Study, open_study  # noqa: E402
 from psm_viz.world.grammar import World, load_world  # noqa: E402
 from tests.made_activations import write_known_study  # noqa: E402
 from tests.made_study import write_made_study  # noqa: E402

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.store import Study, open_study
-from psm_viz.study import (
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
+from psm_viz.study.manifest import (
     AGAIN,
     MAIN,
     POOLINGS,
@@ -29,8 +28,9 @@ from psm_viz.study import (
     PersonaVectors,
     QuestionVectors,
 )
+from psm_viz.study.reader import Study, open_study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.vectors import family_weights
-from psm_viz.writer import StudyWriter
 
 D, LAYERS, HEAD = 20, (0, 1), 1
 FAMILIES, EACH, TOPICS = ("bakers", "judges", "pilots", "thieves"), 6, 8

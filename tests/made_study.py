@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.store import Study
-from psm_viz.study import (
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
+from psm_viz.study.manifest import (
     POOLINGS,
     Checkpoint,
     FoldVectors,
@@ -24,7 +23,8 @@ from psm_viz.study import (
     PersonaVectors,
     QuestionVectors,
 )
-from psm_viz.writer import StudyWriter
+from psm_viz.study.reader import Study
+from psm_viz.study.writer import StudyWriter
 from tests.made_tables import made_evidence, made_scores, made_tables
 
 D, LAYERS, HEAD = 16, (0, 1), 1

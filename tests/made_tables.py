@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.cast import Cast
 from psm_viz.evidence import Evidence
-from psm_viz.study import POOLINGS, Checkpoint
+from psm_viz.study.cast import Cast
+from psm_viz.study.manifest import POOLINGS, Checkpoint
 
 NAN = float("nan")
 TRAITS = ("honesty", "care", "obedience", "boldness", "warmth")

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from psm_viz.atlas import map_of, not_held, not_placeable
-from psm_viz.cast import ASSISTANT, Cast, Family, Persona
 from psm_viz.maps import MapSettings
-from psm_viz.store import Study
-from psm_viz.study import Activations, Checkpoint, Manifest, PersonaVectors
-from psm_viz.writer import StudyWriter
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
+from psm_viz.study.manifest import Activations, Checkpoint, Manifest, PersonaVectors
+from psm_viz.study.reader import Study
+from psm_viz.study.writer import StudyWriter
 from tests import made_study as made
 from tests.made_roles import LAYERS, D, made_vectors
 

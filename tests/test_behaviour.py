@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz import study as col
 from psm_viz.behaviour import in_context, rate, split_rates
 from psm_viz.errors import BadInput
+from psm_viz.study import manifest as col
 
 
 def frame(p_bad, topics=("coding", "money", "news", "school"), per=4):

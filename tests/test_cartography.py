@@ -15,7 +15,7 @@ from psm_viz.cartography import (
     map_trials,
 )
 from psm_viz.maps import MapSettings, fit_map, quality
-from psm_viz.study import POOLINGS
+from psm_viz.study.manifest import POOLINGS
 from tests.made_activations import REFERENCE, forget
 
 FAMILIES, EACH, BLOCKS, D = 6, 6, 4, 24

@@ -7,7 +7,6 @@ import altair as alt
 import numpy as np
 import pytest
 
-from psm_viz.cast import ASSISTANT
 from psm_viz.charts import (
     cards,
     cast_map,
@@ -25,6 +24,7 @@ from psm_viz.charts.findings import End
 from psm_viz.charts.ground import ground
 from psm_viz.charts.lettering import beside, frame, nudged, overlaps, spread, text_box
 from psm_viz.charts.palette import DARK, LIGHT, PRINT, branch_marks, family_shapes, palette
+from psm_viz.study.cast import ASSISTANT
 from tests import made_study as made
 from tests import made_tables
 

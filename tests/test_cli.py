@@ -12,8 +12,8 @@ import pytest
 
 from psm_viz.cli import main
 from psm_viz.significance import ALPHA
-from psm_viz.store import open_study
-from psm_viz.study import POOLINGS
+from psm_viz.study.manifest import POOLINGS
+from psm_viz.study.reader import open_study
 from psm_viz.trials import FIRES
 from tests import made_activations
 from tests import made_study as made_files

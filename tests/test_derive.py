@@ -11,9 +11,9 @@ from psm_viz import derive
 from psm_viz.cli import main
 from psm_viz.derive import TABLES, stale, write_derived
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.store import open_study, sources_hash
-from psm_viz.study import MAIN
-from psm_viz.writer import StudyWriter
+from psm_viz.study.manifest import MAIN
+from psm_viz.study.reader import open_study, sources_hash
+from psm_viz.study.writer import StudyWriter
 from tests.made_activations import FLOOR, HEAD, REFERENCE, files_of, forget, write_checkpoint
 
 MAPS = {f"maps/prompt_last-L{HEAD}", f"maps/response_mean-L{HEAD}"}

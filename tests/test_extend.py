@@ -9,9 +9,9 @@ from psm_viz import extend as extending
 from psm_viz.errors import BadInput
 from psm_viz.extend import extend
 from psm_viz.source import Source
-from psm_viz.store import open_study
-from psm_viz.study import Checkpoint
-from psm_viz.writer import StudyWriter
+from psm_viz.study.manifest import Checkpoint
+from psm_viz.study.reader import open_study
+from psm_viz.study.writer import StudyWriter
 from tests.made_activations import CHECKPOINTS, REFERENCE
 
 

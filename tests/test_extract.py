@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from psm_viz import assemble, source
-from psm_viz.cast import dump_cast, dump_questions
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.extract import behaviour, play_cast
 from psm_viz.models import load_player
@@ -15,7 +14,8 @@ from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.recipe import Recipe
 from psm_viz.sampling import Sampling
 from psm_viz.small import build_tokenizer, new_model, save_model
-from psm_viz.store import open_study
+from psm_viz.study.cast import dump_cast, dump_questions
+from psm_viz.study.reader import open_study
 from psm_viz.vectors import family_weights
 from psm_viz.world.grammar import BAD, DECLINE, GOOD
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from psm_viz.files import plain, whole_folder
+from psm_viz.study.files import plain, whole_folder
 
 
 def test_plain_values_survive_json():

@@ -11,7 +11,13 @@ HEAVY = ("torch", "umap", "transformer_lens", "transformers", "numba")
 @pytest.mark.parametrize(
     "module",
     [
-        *("psm_viz.store", "psm_viz.ui", "psm_viz.charts", "psm_viz.results", "psm_viz.answers"),
+        *(
+            "psm_viz.study.reader",
+            "psm_viz.ui",
+            "psm_viz.charts",
+            "psm_viz.results",
+            "psm_viz.answers",
+        ),
         *("psm_viz.cli", "psm_viz.derive", "psm_viz.compare", "psm_viz.nulls", "psm_viz.validate"),
     ],
 )

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz import joining
-from psm_viz.cast import ASSISTANT, dump_cast
 from psm_viz.cli import main
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.joining import Joining, join, tree_place
-from psm_viz.store import open_study
+from psm_viz.study.cast import ASSISTANT, dump_cast
+from psm_viz.study.formats import import_vectors
+from psm_viz.study.formats.import_vectors import Joining, join, tree_place
+from psm_viz.study.reader import open_study
 from tests.made_roles import LAYERS, D, made_vectors, write_roles
 from tests.made_study import made_cast
 
@@ -113,7 +113,7 @@ def test_a_kill_leaves_the_old_study(study, files, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as m:
-        m.setattr(joining, "write_derived", killed)
+        m.setattr(import_vectors, "write_derived", killed)
         with pytest.raises(KeyboardInterrupt):
             join(files / "after", study, Joining("tuned-0001"))
     assert open_study(study).sha256 == before

@@ -7,7 +7,6 @@ import pytest
 
 from psm_viz import drift
 from psm_viz import significance as sig
-from psm_viz.cast import Question
 from psm_viz.errors import BadInput
 from psm_viz.measures import (
     asked,
@@ -19,6 +18,7 @@ from psm_viz.measures import (
     specific_squares,
     trait_figures,
 )
+from psm_viz.study.cast import Question
 from psm_viz.trials import fold_means
 
 R, D, N = 40, 32, 14

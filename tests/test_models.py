@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.cast import ASSISTANT
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.models import by_length, load_player
 from psm_viz.probe import Reader
 from psm_viz.recipe import Recipe
 from psm_viz.sampling import Sampling
 from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.world.corpus import EOS
 from psm_viz.world.stages import stream
 from tests.test_probe import reference_log_p

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from psm_viz import ui
-from psm_viz.cast import ASSISTANT
 from psm_viz.glossary import STATISTICS
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui.strip import telling_question
 from tests import made_study as made
 from tests import made_tables

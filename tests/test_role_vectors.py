@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.formats import role_vectors
-from psm_viz.formats.role_vectors import read_descriptions, read_role_vectors, role_id
+from psm_viz.study.formats import role_vectors
+from psm_viz.study.formats.role_vectors import read_descriptions, read_role_vectors, role_id
 from tests.made_roles import LAYERS, D, made_vectors, write_roles
 
 

@@ -16,7 +16,7 @@ from psm_viz.cli import main
 from psm_viz.compare import Comparer
 from psm_viz.derive import stale
 from psm_viz.results import as_text, ends, results_of
-from psm_viz.store import open_study
+from psm_viz.study.reader import open_study
 from psm_viz.tables.movement import comparisons, drift_table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.store import HELD, open_study
-from psm_viz.study import Checkpoint, common_cast
-from psm_viz.writer import StudyWriter
+from psm_viz.study.manifest import Checkpoint, common_cast
+from psm_viz.study.reader import HELD, open_study
+from psm_viz.study.writer import StudyWriter
 from tests import made_study
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz import study as col
-from psm_viz.cast import ASSISTANT
 from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput
 from psm_viz.significance import ALPHA
-from psm_viz.study import POOLINGS
+from psm_viz.study import manifest as col
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.manifest import POOLINGS
 from psm_viz.tables.cast import positions_table, preservation, rates_table
 from psm_viz.tables.makeup import (
     confounds_table,

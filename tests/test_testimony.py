@@ -14,11 +14,11 @@ from psm_viz.errors import BadInput, UnknownName
 from psm_viz.models import load_player
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model, save_model
-from psm_viz.store import open_study
+from psm_viz.study.reader import open_study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.vectors import family_weights
 from psm_viz.world.corpus import messages
 from psm_viz.world.stages import stream
-from psm_viz.writer import StudyWriter
 from tests import made_study
 from tests.test_evidence import line
 from tests.test_other_models import gpt2, neox

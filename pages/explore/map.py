@@ -3,10 +3,10 @@
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.cast import ASSISTANT
 from psm_viz.charts import cast_map, findings
 from psm_viz.charts.ground import PROJECTIONS, WIDTH
 from psm_viz.errors import PsmVizError
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui import card
 from psm_viz.ui.overlay import overlay_at, pick_colour
 

@@ -9,12 +9,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.cast import ASSISTANT, Cast
 from psm_viz.charts.ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
 from psm_viz.charts.lettering import near, text_box
 from psm_viz.charts.overlay import LEGEND, Overlay
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
 from psm_viz.charts.rows import columns, each, where
+from psm_viz.study.cast import ASSISTANT, Cast
 
 CLICK = "persona"
 """Name of the selection parameter that a click sets."""

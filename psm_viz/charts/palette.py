@@ -13,7 +13,7 @@ from typing import Any
 
 import altair as alt
 
-from psm_viz.cast import Cast
+from psm_viz.study.cast import Cast
 
 SANS = "Source Sans, Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")

@@ -44,8 +44,8 @@ def add_verbs(verbs: Any) -> None:
 def data(options: argparse.Namespace) -> None:
     """Write the documents that a branch is trained on."""
     from psm_viz.evidence import dump_chat
-    from psm_viz.files import write_whole
     from psm_viz.recipe import Recipe
+    from psm_viz.study.files import write_whole
     from psm_viz.world import corpus, stages
     from psm_viz.world.grammar import load_world
 
@@ -74,7 +74,7 @@ def evidence(options: argparse.Namespace) -> None:
     # read when torch is first loaded: threads that spin while they wait starve each other, tenfold
     # on a busy machine
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from psm_viz.store import open_study
+    from psm_viz.study.reader import open_study
     from psm_viz.testimony import Asking, record_evidence
 
     began = time.monotonic()
@@ -120,7 +120,7 @@ def evidence(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from psm_viz import forecast
     from psm_viz.derive import add_to
-    from psm_viz.store import open_study
+    from psm_viz.study.reader import open_study
 
     study = open_study(options.study)
     if not options.name:

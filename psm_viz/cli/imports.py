@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput
-from psm_viz.study import POOLINGS
+from psm_viz.study.manifest import POOLINGS
 
 
 def add_verbs(verbs: Any) -> None:
@@ -40,7 +40,7 @@ def add_verbs(verbs: Any) -> None:
 
 def vectors(options: argparse.Namespace) -> None:
     """Read the vectors into the study and say what was matched and what was left out."""
-    from psm_viz.joining import Joining, join
+    from psm_viz.study.formats.import_vectors import Joining, join
 
     named = {"model_name": options.model_name} if options.model_name else {}
     joining = Joining(
@@ -64,8 +64,8 @@ def vectors(options: argparse.Namespace) -> None:
 
 def _checkpoint(options: argparse.Namespace) -> str:
     """The checkpoint's id from `--checkpoint`, or from `--branch` and `--step`."""
-    from psm_viz.joining import tree_place
     from psm_viz.recipe import checkpoint_id
+    from psm_viz.study.formats.import_vectors import tree_place
 
     if options.checkpoint is None:
         if options.branch is None or options.step is None:

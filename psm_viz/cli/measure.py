@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz.errors import BadInput
-from psm_viz.files import plain
+from psm_viz.study.files import plain
 
 if TYPE_CHECKING:
     from psm_viz.measures import Figure
@@ -44,7 +44,7 @@ def drift(options: argparse.Namespace) -> None:
     """Print every figure between two checkpoints."""
     from psm_viz.compare import Comparer
     from psm_viz.nearby import neighbours_at
-    from psm_viz.store import open_study
+    from psm_viz.study.reader import open_study
 
     study = open_study(options.study)
     comparer = Comparer(study)
@@ -111,7 +111,7 @@ def _words(f: Figure) -> str:
 
 def validate(options: argparse.Namespace) -> None:
     """Run, or print, the table of false alarms and power."""
-    from psm_viz.store import open_study
+    from psm_viz.study.reader import open_study
     from psm_viz.validate import as_text, store, summary, validation_table
 
     study = open_study(options.study)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadFile
-from psm_viz.store import open_study
+from psm_viz.study.reader import open_study
 
 
 def add_verbs(verbs: Any) -> None:

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
 def inner(options: argparse.Namespace) -> None:
     """Read a run's tree and write the file."""
     from psm_viz.inner import write_inner
-    from psm_viz.store import open_study
+    from psm_viz.study.reader import open_study
 
     m = open_study(options.like).manifest
     at = (m.headline_pooling, m.headline_layer)

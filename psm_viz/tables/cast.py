@@ -7,8 +7,8 @@ import pandas as pd
 
 from psm_viz.behaviour import split_rates
 from psm_viz.drift import spread_along
-from psm_viz.store import Study
-from psm_viz.study import common_cast
+from psm_viz.study.manifest import common_cast
+from psm_viz.study.reader import Study
 from psm_viz.vectors import assistant_axis, cast_mean, family_weights, project
 
 

@@ -15,9 +15,9 @@ from psm_viz.cloud import cloud_test
 from psm_viz.compare import Comparer, Comparison
 from psm_viz.errors import BadInput
 from psm_viz.measures import NAN, Figure, p_over_steps
-from psm_viz.store import Study
 from psm_viz.structure import mixing, role_permutation
-from psm_viz.study import Checkpoint, common_cast
+from psm_viz.study.manifest import Checkpoint, common_cast
+from psm_viz.study.reader import Study
 
 SWAPPED = "before and after swapped"
 

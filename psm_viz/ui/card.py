@@ -12,12 +12,12 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.cast import ASSISTANT
 from psm_viz.charts import cards
 from psm_viz.charts.findings import said
 from psm_viz.charts.palette import family_colours, family_shapes
 from psm_viz.charts.rows import where
-from psm_viz.store import Study
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.reader import Study
 
 WIDTH = 380
 MARKS = {

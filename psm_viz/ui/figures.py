@@ -15,8 +15,8 @@ import streamlit as st
 from psm_viz.charts import prints
 from psm_viz.charts.palette import PRINT, Palette, palette
 from psm_viz.errors import PsmVizError
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES
+from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.reader import Study
 
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""

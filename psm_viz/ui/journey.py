@@ -15,8 +15,8 @@ from psm_viz import ui
 from psm_viz.charts import dots, findings, makeup, steps
 from psm_viz.charts.rows import where
 from psm_viz.errors import PsmVizError
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES, Checkpoint
+from psm_viz.study.manifest import POOLING_NAMES, Checkpoint
+from psm_viz.study.reader import Study
 
 WIDTH = 520
 

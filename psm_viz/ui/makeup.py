@@ -9,8 +9,8 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.charts import dots, makeup
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES
+from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.reader import Study
 
 WIDTH = 520
 

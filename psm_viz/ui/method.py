@@ -17,8 +17,8 @@ from psm_viz.charts import dots, lines, trust
 from psm_viz.charts.findings import LEVEL, capital
 from psm_viz.charts.rows import where
 from psm_viz.glossary import STATISTICS
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES
+from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.reader import Study
 
 WIDTH = 560
 OTHER = "Choose the other pooling above."

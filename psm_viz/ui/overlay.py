@@ -6,7 +6,7 @@ from typing import Any
 
 from psm_viz import ui
 from psm_viz.charts.overlay import Overlay, overlay_finding, overlay_of, overlay_words
-from psm_viz.store import Study
+from psm_viz.study.reader import Study
 
 KIN = "kin"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz.cast import ASSISTANT, nearest
 from psm_viz.errors import UnknownName
-from psm_viz.store import Study
-from psm_viz.study import POOLING_NAMES
+from psm_viz.study.cast import ASSISTANT, nearest
+from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.reader import Study
 from psm_viz.ui.figures import notice
 from psm_viz.ui.opening import opened, study_names
 

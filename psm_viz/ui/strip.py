@@ -13,10 +13,10 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.cast import ASSISTANT
 from psm_viz.charts.rows import where
-from psm_viz.store import Study
-from psm_viz.study import Checkpoint
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.manifest import Checkpoint
+from psm_viz.study.reader import Study
 
 
 def majority(answers: pd.DataFrame, question: str) -> str:

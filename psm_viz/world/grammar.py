@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from psm_viz.cast import ASSISTANT, Cast, Family, Persona, Question
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
 from psm_viz.world.deal import dealt
 
 WORLD = Path(__file__).parents[2] / "data" / "world"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.cast import Cast, nearest
 from psm_viz.errors import BadInput, UnknownName
+from psm_viz.study.cast import Cast, nearest
 
 SCHEMA = 1
 POOLINGS = ("prompt_last", "response_mean")

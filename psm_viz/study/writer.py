@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.cast import Cast, Question, dump_cast, dump_questions
 from psm_viz.errors import BadInput
 from psm_viz.evidence import Evidence
-from psm_viz.files import (
+from psm_viz.study.cast import Cast, Question, dump_cast, dump_questions
+from psm_viz.study.files import (
     half,
     json_bytes,
     parquet_bytes,
@@ -30,8 +30,7 @@ from psm_viz.files import (
     whole_folder,
     write_whole,
 )
-from psm_viz.store import HELD, Study, open_study
-from psm_viz.study import (
+from psm_viz.study.manifest import (
     SCHEMA,
     Activations,
     FoldVectors,
@@ -39,6 +38,7 @@ from psm_viz.study import (
     PersonaVectors,
     QuestionVectors,
 )
+from psm_viz.study.reader import HELD, Study, open_study
 
 
 class StudyWriter:

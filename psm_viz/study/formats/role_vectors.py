@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.cast import ASSISTANT
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.study.cast import ASSISTANT
 
 DEFAULT = "default"
 """Stem of the Assistant's file."""
