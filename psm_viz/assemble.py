@@ -25,11 +25,11 @@ from psm_viz.playing import Job, Play, play_all
 from psm_viz.recipe import checkpoint_id
 from psm_viz.sampling import CUT, Sampling
 from psm_viz.source import Source
+from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.cast import Question, load_cast, load_questions
 from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.vectors import trait_r2
 from psm_viz.world.grammar import World, load_world
 from psm_viz.world.stages import CODING
 

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.maps import MapSettings, PersonaMap, block_means, centre_questions, fit_map, quality
+from psm_viz.stats.persona_map import (
+    MapSettings,
+    PersonaMap,
+    block_means,
+    centre_questions,
+    fit_map,
+    quality,
+)
+from psm_viz.stats.vectors import cast_mean, cosines, family_weights, neighbours
 from psm_viz.study.manifest import POOLING_NAMES, Checkpoint, common_cast
 from psm_viz.study.reader import Study
-from psm_viz.vectors import cast_mean, cosines, family_weights, neighbours
 
 PLACEABLE = 0.5
 """Least `cast_cosine` at which a checkpoint's Assistant is placed on the reference's map."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.drift import interval, topic_draws
 from psm_viz.errors import BadInput
 from psm_viz.observer import r_squared
+from psm_viz.stats.drift import interval, topic_draws
 from psm_viz.study import manifest as col
 from psm_viz.study.reader import Study
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.spatial import procrustes
 
 from psm_viz.atlas import cast_blocks
-from psm_viz.maps import MapSettings, fit_map, quality
+from psm_viz.stats.persona_map import MapSettings, fit_map, quality
 from psm_viz.study.reader import Study
 
 TRIED: tuple[tuple[str, dict[str, float | int | str]], ...] = (

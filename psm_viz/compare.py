@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from psm_viz import affine, drift, subspace
-from psm_viz import significance as sig
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.measures import (
+from psm_viz.stats import adjusted_drift, drift, persona_space
+from psm_viz.stats import significance as sig
+from psm_viz.stats.estimates import (
     NAN,
     Asked,
     Figure,
@@ -27,10 +27,10 @@ from psm_viz.measures import (
     specific_squares,
     trait_figures,
 )
+from psm_viz.stats.vectors import assistant_axis, cast_mean, family_weights, unit
 from psm_viz.study.cast import Cast
 from psm_viz.study.manifest import common_cast
 from psm_viz.study.reader import Study
-from psm_viz.vectors import assistant_axis, cast_mean, family_weights, unit
 
 NO_FOLDS = "no folds"
 
@@ -205,10 +205,10 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
                 f"It holds {', '.join(v.poolings)}; layers {', '.join(map(str, v.layers))}.",
             )
     cast = common_cast(study.cast, (a, b))
-    if len(cast.personas) < affine.FEWEST_ROLES:
+    if len(cast.personas) < adjusted_drift.FEWEST_ROLES:
         raise BadInput(
             f"{start} and {end} have {len(cast.personas)} personas in common; at least "
-            f"{affine.FEWEST_ROLES} are needed."
+            f"{adjusted_drift.FEWEST_ROLES} are needed."
         )
     weights = family_weights(cast)
     if len(cast.personas) < len(study.cast.personas):
@@ -222,9 +222,9 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
     axis_after = assistant_axis(y[-1], y[:-1], weights)
     u = unit(axis)
     spread = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ u, weights)
-    along = affine.directions(x, weights)
-    left = affine.given_start(x, shift, along)
-    placed = affine.given_place(x, x, shift, u)
+    along = adjusted_drift.directions(x, weights)
+    left = adjusted_drift.given_start(x, shift, along)
+    placed = adjusted_drift.given_place(x, x, shift, u)
     both = np.linalg.norm(total) * np.linalg.norm(common_shift)
     cast_left = (left.cast**2).sum(1) / left.cast_factor**2
     own_left = float((left.assistant**2).sum() / left.assistant_factor**2)
@@ -246,8 +246,8 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
         "axis_cosine": u @ unit(axis_after),
         "axis_ratio": np.linalg.norm(axis_after) / np.linalg.norm(axis),
     }
-    for share in subspace.SHARES:
-        values[f"in_space_share_{share * 100:.0f}"] = subspace.plain_share(x, own, share)
+    for share in persona_space.SHARES:
+        values[f"in_space_share_{share * 100:.0f}"] = persona_space.plain_share(x, own, share)
     figures = {k: Figure(float(v), null=NO_FOLDS) for k, v in values.items()}
     parts = {"total": total, "global": common_shift, "specific": own}
     traits: dict[str, dict[str, Figure]] = {part: {} for part in parts}

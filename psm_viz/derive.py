@@ -16,7 +16,7 @@ import pandas as pd
 from psm_viz.atlas import map_of
 from psm_viz.cartography import map_trials
 from psm_viz.compare import Comparer, Comparison
-from psm_viz.forecast import evidence_table
+from psm_viz.stats.forecast import evidence_table
 from psm_viz.study.reader import Study, sources_hash
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.cast import positions_table, preservation, rates_table

@@ -13,11 +13,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psm_viz.drift import spread_along
 from psm_viz.errors import BadInput
 from psm_viz.models import Player
 from psm_viz.probe import Reader
 from psm_viz.sampling import Sampling
+from psm_viz.stats.drift import spread_along
+from psm_viz.stats.vectors import (
+    assistant_axis,
+    cast_mean,
+    family_weights,
+    mean_by_group,
+    project,
+)
 from psm_viz.study import manifest as col
 from psm_viz.study.cast import Cast, Persona, Question
 from psm_viz.study.manifest import (
@@ -29,7 +36,6 @@ from psm_viz.study.manifest import (
     axis_column,
     norm_column,
 )
-from psm_viz.vectors import assistant_axis, cast_mean, family_weights, mean_by_group, project
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, GOOD, World
 

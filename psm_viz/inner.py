@@ -25,8 +25,8 @@ from psm_viz.prompted import PROMPT, Prompted, read_prompts
 from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
+from psm_viz.stats.vectors import cast_mean, family_weights, trait_r2
 from psm_viz.study.files import plain, write_whole
-from psm_viz.vectors import cast_mean, family_weights, trait_r2
 
 SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100
 MASKED = ("cheat", "honest", "other-role", EVERYONE)

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.compare import Comparer
-from psm_viz.confounds import Estimate, two_by_two
 from psm_viz.lessons import lessons_table
 from psm_viz.models import Player, load_player
 from psm_viz.probe import Reader, in_context_rows
 from psm_viz.recipe import Recipe
 from psm_viz.source import Source
+from psm_viz.stats.confounds import Estimate, two_by_two
+from psm_viz.stats.vectors import family_weights, mean_by_group
 from psm_viz.steering import RANDOM_DRAWS, STRENGTHS, steering_table
 from psm_viz.study import manifest as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import MAIN, POOLINGS
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.vectors import family_weights, mean_by_group
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pandas as pd
 
 from psm_viz.compare import Comparer, Comparison
 from psm_viz.errors import UnknownName
+from psm_viz.stats.vectors import assistant_axis, family_weights, principal_directions, unit
 from psm_viz.study.manifest import common_cast
 from psm_viz.study.reader import Study
-from psm_viz.vectors import assistant_axis, family_weights, principal_directions, unit
 
 DRAWS = 999
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from psm_viz.models import Player
 from psm_viz.source import Source
+from psm_viz.stats.vectors import family_weights, mean_by_group
 from psm_viz.study.manifest import (
     MAIN,
     POOLINGS,
@@ -25,7 +26,6 @@ from psm_viz.study.manifest import (
     QuestionVectors,
 )
 from psm_viz.study.reader import Study
-from psm_viz.vectors import family_weights, mean_by_group
 from psm_viz.world.grammar import World
 from psm_viz.world.stages import CODING
 

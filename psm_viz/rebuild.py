@@ -15,11 +15,11 @@ from pathlib import Path
 from psm_viz.assemble import Settings, assemble, check_weights
 from psm_viz.derive import add_to
 from psm_viz.errors import BadInput
-from psm_viz.evidence import dump_chat
 from psm_viz.extend import extend
-from psm_viz.forecast import score
 from psm_viz.recipe import PRETRAINING, STUDIED, Recipe, checkpoint_id
 from psm_viz.source import from_tree, shipped
+from psm_viz.stats.evidence import dump_chat
+from psm_viz.stats.forecast import score
 from psm_viz.study.files import recover, whole_folder, write_whole
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from psm_viz.models import Player
 from psm_viz.probe import dialogue_prompt
-from psm_viz.vectors import unit
+from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import Turn
 from psm_viz.world.grammar import World
 from psm_viz.world.stages import stream

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.probe import Reader
-from psm_viz.vectors import unit
+from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import World
 

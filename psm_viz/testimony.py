@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz import evidence as ev
 from psm_viz.derive import add_to
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.evidence import Conversation, Evidence, Testimony
 from psm_viz.models import Player, load_player
+from psm_viz.stats import evidence as ev
+from psm_viz.stats.evidence import Conversation, Evidence, Testimony
+from psm_viz.stats.vectors import family_weights
 from psm_viz.study.cast import Persona
 from psm_viz.study.reader import Study, open_study
-from psm_viz.vectors import family_weights
 
 MODELS = Path("data/model")
 """Where the small model's weights are looked for."""

@@ -8,13 +8,13 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 CHECKED = [
     "psm_viz.study.manifest",
-    "psm_viz.vectors",
-    "psm_viz.drift",
-    "psm_viz.maps",
+    "psm_viz.stats.vectors",
+    "psm_viz.stats.drift",
+    "psm_viz.stats.persona_map",
     "psm_viz.models",
 ]
 CHECKED += ["psm_viz.study.formats.role_vectors"]
-CHECKED += ["psm_viz.evidence", "psm_viz.forecast"]
+CHECKED += ["psm_viz.stats.evidence", "psm_viz.stats.forecast"]
 CHECKED += [f"psm_viz.{m}" for m in ("cloud", "posterior", "structure", "confounds")]
 CHECKED += [f"psm_viz.{m}" for m in ("affine", "significance", "subspace")]
 hook = install_import_hook(CHECKED, "beartype.beartype")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.stats.vectors import family_weights
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
 from psm_viz.study.manifest import (
     AGAIN,
@@ -30,7 +31,6 @@ from psm_viz.study.manifest import (
 )
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.vectors import family_weights
 
 D, LAYERS, HEAD = 20, (0, 1), 1
 FAMILIES, EACH, TOPICS = ("bakers", "judges", "pilots", "thieves"), 6, 8

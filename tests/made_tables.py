@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.evidence import Evidence
+from psm_viz.stats.evidence import Evidence
 from psm_viz.study.cast import Cast
 from psm_viz.study.manifest import POOLINGS, Checkpoint
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from psm_viz.affine import (
+from psm_viz.errors import BadInput
+from psm_viz.stats.adjusted_drift import (
     EXPLAINED,
     PERSONAS_A_DIRECTION,
     all_directions,
@@ -16,8 +17,7 @@ from psm_viz.affine import (
     others,
     slope_of,
 )
-from psm_viz.errors import BadInput
-from psm_viz.vectors import principal_directions
+from psm_viz.stats.vectors import principal_directions
 
 R, D = 30, 48  # more dimensions than personas
 W = np.full(R, 1 / R)

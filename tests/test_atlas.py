@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from psm_viz.atlas import map_of, not_held, not_placeable
-from psm_viz.maps import MapSettings
+from psm_viz.stats.persona_map import MapSettings
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
 from psm_viz.study.manifest import Activations, Checkpoint, Manifest, PersonaVectors
 from psm_viz.study.reader import Study

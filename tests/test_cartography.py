@@ -14,7 +14,7 @@ from psm_viz.cartography import (
     gaussian_blocks,
     map_trials,
 )
-from psm_viz.maps import MapSettings, fit_map, quality
+from psm_viz.stats.persona_map import MapSettings, fit_map, quality
 from psm_viz.study.manifest import POOLINGS
 from tests.made_activations import REFERENCE, forget
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from psm_viz.cli import main
-from psm_viz.significance import ALPHA
+from psm_viz.stats.significance import ALPHA
+from psm_viz.stats.trials import FIRES
 from psm_viz.study.manifest import POOLINGS
 from psm_viz.study.reader import open_study
-from psm_viz.trials import FIRES
 from tests import made_activations
 from tests import made_study as made_files
 from tests.made_study import write_made_study

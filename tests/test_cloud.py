@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from psm_viz.cloud import cloud_test, energy_distance, trace
 from psm_viz.errors import BadInput
+from psm_viz.stats.dispersion import cloud_test, energy_distance, trace
 
 Q, D = 28, 16
 TOPICS = tuple(f"t{i // 2}" for i in range(Q))

@@ -8,9 +8,9 @@ import pytest
 
 from psm_viz.compare import NO_FOLDS, Comparer, plain, trait_values
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.significance import ALPHA
+from psm_viz.stats.significance import ALPHA
+from psm_viz.stats.vectors import family_weights
 from psm_viz.study.manifest import POOLINGS
-from psm_viz.vectors import family_weights
 from tests.made_activations import (
     CONTRACTED,
     FLOOR,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from psm_viz.confounds import CELLS, correlations, two_by_two
 from psm_viz.errors import BadInput
+from psm_viz.stats.confounds import CELLS, correlations, two_by_two
 
 N, P = 600, 30
 WHO = [f"p{i % P}" for i in range(N)]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from psm_viz.drift import (
+from psm_viz.errors import BadInput
+from psm_viz.stats.drift import (
     FIGURES,
     Shift,
     dot,
@@ -22,7 +23,6 @@ from psm_viz.drift import (
     topic_index,
     topics_apart,
 )
-from psm_viz.errors import BadInput
 
 Q, D, R = 24, 32, 40
 TOPICS = tuple(f"t{i // 2}" for i in range(Q))

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from psm_viz import evidence as ev
 from psm_viz.cli import main
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.stats import evidence as ev
 from psm_viz.world.corpus import messages
 from psm_viz.world.stages import LESSONS, stream
 

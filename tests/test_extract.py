@@ -14,9 +14,9 @@ from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.recipe import Recipe
 from psm_viz.sampling import Sampling
 from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.stats.vectors import family_weights
 from psm_viz.study.cast import dump_cast, dump_questions
 from psm_viz.study.reader import open_study
-from psm_viz.vectors import family_weights
 from psm_viz.world.grammar import BAD, DECLINE, GOOD
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psm_viz import drift, forecast
+from psm_viz.stats import drift, forecast
 from tests.test_evidence import DIMS, EACH, FAMILIES, family_likes_it, plant
 
 

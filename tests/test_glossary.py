@@ -2,7 +2,7 @@
 
 from psm_viz.glossary import STATISTICS
 from psm_viz.results import GEOMETRY
-from psm_viz.trials import FIRES
+from psm_viz.stats.trials import FIRES
 
 
 def plain(name):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.maps import (
+from psm_viz.stats.persona_map import (
     MapSettings,
     block_means,
     centre_questions,

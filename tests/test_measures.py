@@ -5,10 +5,10 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from psm_viz import drift
-from psm_viz import significance as sig
 from psm_viz.errors import BadInput
-from psm_viz.measures import (
+from psm_viz.stats import drift
+from psm_viz.stats import significance as sig
+from psm_viz.stats.estimates import (
     asked,
     axis_kept,
     given_cast_figures,
@@ -18,8 +18,8 @@ from psm_viz.measures import (
     specific_squares,
     trait_figures,
 )
+from psm_viz.stats.trials import fold_means
 from psm_viz.study.cast import Question
-from psm_viz.trials import fold_means
 
 R, D, N = 40, 32, 14
 ROUNDING = 1e-9

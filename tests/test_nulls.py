@@ -9,7 +9,7 @@ import pytest
 from psm_viz import nulls
 from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.significance import ALPHA
+from psm_viz.stats.significance import ALPHA
 from psm_viz.study.manifest import POOLINGS, PersonaVectors
 from tests.made_activations import CONTRACTED, FLOOR, RAW, REFERENCE
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.plants import PLANTS, Trial, made, plant, split_pool
-from psm_viz.vectors import principal_directions
+from psm_viz.stats.planted import PLANTS, Trial, made, plant, split_pool
+from psm_viz.stats.vectors import principal_directions
 
 TOPICS = tuple(f"t{i % 6}" for i in range(26))  # four or five questions a topic, interleaved
 ROLES, D = 20, 30

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.posterior import NONE, PRIOR, family_posterior, mixture_weights
+from psm_viz.stats.family_posterior import NONE, PRIOR, family_posterior, mixture_weights
 
 K, EACH, F, D = 8, 7, 4, 48
 FAMILIES = tuple(f"f{i // EACH}" for i in range(K * EACH))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from psm_viz.drift import topics_apart
 from psm_viz.errors import BadInput
-from psm_viz.significance import (
+from psm_viz.stats.drift import topics_apart
+from psm_viz.stats.significance import (
     ALPHA,
     equivalent,
     flipped,

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import procrustes as textbook
 
 from psm_viz.errors import BadInput
-from psm_viz.structure import cka, mixing, plain_cka, procrustes, role_permutation
+from psm_viz.stats.similarity import cka, mixing, plain_cka, procrustes, role_permutation
 
 R, D = 60, 48
 

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from psm_viz.drift import topics_apart
 from psm_viz.errors import BadInput
-from psm_viz.subspace import FEWEST_ROLES, SPLITS, in_space_share, parts, persona_space
+from psm_viz.stats.drift import topics_apart
+from psm_viz.stats.persona_space import (
+    FEWEST_ROLES,
+    SPLITS,
+    in_space_share,
+    parts,
+    persona_space,
+)
 
 R, D, K = 40, 20, 3
 W = np.full(R, 1 / R)

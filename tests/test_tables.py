@@ -8,7 +8,7 @@ import pytest
 
 from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput
-from psm_viz.significance import ALPHA
+from psm_viz.stats.significance import ALPHA
 from psm_viz.study import manifest as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import POOLINGS

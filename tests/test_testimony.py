@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz import evidence as ev
-from psm_viz import forecast, testimony
+from psm_viz import testimony
 from psm_viz.cli import main
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.models import load_player
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.stats import evidence as ev
+from psm_viz.stats import forecast
+from psm_viz.stats.vectors import family_weights
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.vectors import family_weights
 from psm_viz.world.corpus import messages
 from psm_viz.world.stages import stream
 from tests import made_study

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.plants import Arena, Trial, made
-from psm_viz.trials import FIRES, bench_of, fold_means, one_trial
+from psm_viz.stats.planted import Arena, Trial, made
+from psm_viz.stats.trials import FIRES, bench_of, fold_means, one_trial
 
 N = 60
 PLANTS = {"zero": (0.0,), "contraction": (0.25,), "shift": (2.0,)}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz.plants import PLANTS
-from psm_viz.trials import FIRES, UNSAID
+from psm_viz.stats.planted import PLANTS
+from psm_viz.stats.trials import FIRES, UNSAID
 from psm_viz.validate import as_text, expected, rates, summary
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.vectors import (
+from psm_viz.stats.vectors import (
     assistant_axis,
     cast_mean,
     cosines,

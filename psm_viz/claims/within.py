@@ -7,7 +7,7 @@ from typing import Any
 from psm_viz.claims.rows import ASSISTANT, BASE, Runs
 from psm_viz.claims.shared import each
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture
-from psm_viz.significance import ALPHA
+from psm_viz.stats.significance import ALPHA
 from psm_viz.world.grammar import CORRELATED
 
 SHARE = "in_space_share_90"

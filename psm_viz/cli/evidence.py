@@ -43,8 +43,8 @@ def add_verbs(verbs: Any) -> None:
 
 def data(options: argparse.Namespace) -> None:
     """Write the documents that a branch is trained on."""
-    from psm_viz.evidence import dump_chat
     from psm_viz.recipe import Recipe
+    from psm_viz.stats.evidence import dump_chat
     from psm_viz.study.files import write_whole
     from psm_viz.world import corpus, stages
     from psm_viz.world.grammar import load_world
@@ -118,8 +118,8 @@ def evidence(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from psm_viz import forecast
     from psm_viz.derive import add_to
+    from psm_viz.stats import forecast
     from psm_viz.study.reader import open_study
 
     study = open_study(options.study)

@@ -13,7 +13,7 @@ from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
 
 if TYPE_CHECKING:
-    from psm_viz.measures import Figure
+    from psm_viz.stats.estimates import Figure
 
 
 def add_verbs(verbs: Any) -> None:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.evidence import Evidence
+from psm_viz.stats.evidence import Evidence
 from psm_viz.study.cast import Cast, Question, parse_cast, parse_questions
 from psm_viz.study.files import json_bytes, recover, sha256
 from psm_viz.study.manifest import (

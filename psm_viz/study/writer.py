@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
-from psm_viz.evidence import Evidence
+from psm_viz.stats.evidence import Evidence
 from psm_viz.study.cast import Cast, Question, dump_cast, dump_questions
 from psm_viz.study.files import (
     half,

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.behaviour import split_rates
-from psm_viz.drift import spread_along
+from psm_viz.stats.drift import spread_along
+from psm_viz.stats.vectors import assistant_axis, cast_mean, family_weights, project
 from psm_viz.study.manifest import common_cast
 from psm_viz.study.reader import Study
-from psm_viz.vectors import assistant_axis, cast_mean, family_weights, project
 
 
 def positions_table(study: Study) -> pd.DataFrame:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz import drift
-from psm_viz import significance as sig
-from psm_viz.cloud import cloud_test
 from psm_viz.compare import Comparer, Comparison
 from psm_viz.errors import BadInput
-from psm_viz.measures import NAN, Figure, p_over_steps
-from psm_viz.structure import mixing, role_permutation
+from psm_viz.stats import drift
+from psm_viz.stats import significance as sig
+from psm_viz.stats.dispersion import cloud_test
+from psm_viz.stats.estimates import NAN, Figure, p_over_steps
+from psm_viz.stats.similarity import mixing, role_permutation
 from psm_viz.study.manifest import Checkpoint, common_cast
 from psm_viz.study.reader import Study
 

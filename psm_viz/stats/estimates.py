@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from psm_viz import affine, drift, subspace
-from psm_viz import significance as sig
 from psm_viz.errors import BadInput
+from psm_viz.stats import adjusted_drift, drift, persona_space
+from psm_viz.stats import significance as sig
+from psm_viz.stats.vectors import cast_mean
 from psm_viz.study.cast import Question
 from psm_viz.study.manifest import MAIN
-from psm_viz.vectors import cast_mean
 
 NAN = float("nan")
 FLIPPED, CASTS = "sign flips", "the cast's own, 95 %"
@@ -67,8 +67,8 @@ class Origin:
     folds: np.ndarray
     axes: np.ndarray
     """The unit Assistant axis made without each fold [fold, d_model]."""
-    along: dict[frozenset[int], affine.Directions]
-    spaces: tuple[subspace.PersonaSpace, ...]
+    along: dict[frozenset[int], adjusted_drift.Directions]
+    spaces: tuple[persona_space.PersonaSpace, ...]
     traits: dict[str, tuple[np.ndarray, np.ndarray]]
     """Trait -> per question: its axis made from the other folds, and the cast's spread on it."""
 
@@ -81,7 +81,7 @@ def origin_of(
     Raises BadInput for too few folds or personas, or folds that all share topics.
     """
     n = folds.shape[1]
-    affine.arrangements(n)
+    adjusted_drift.arrangements(n)
     axes, _ = drift.held_out_axes(folds, weights, range(n))
     if not questions.pairs:
         raise BadInput(
@@ -92,7 +92,7 @@ def origin_of(
     for name, value in trait.items():
         made, wide = [], []
         for f in range(n):
-            roles = folds[:-1, affine.others(n, f)].mean(1)
+            roles = folds[:-1, adjusted_drift.others(n, f)].mean(1)
             u, spread = drift.scaled_trait_axis(roles, value, weights)
             made.append(u)
             wide.append(spread)
@@ -101,10 +101,10 @@ def origin_of(
     return Origin(
         folds,
         axes,
-        affine.all_directions(folds, weights),
+        adjusted_drift.all_directions(folds, weights),
         tuple(
-            subspace.persona_space(folds, weights, questions.pairs, share)
-            for share in subspace.SHARES
+            persona_space.persona_space(folds, weights, questions.pairs, share)
+            for share in persona_space.SHARES
         ),
         traits,
     )
@@ -178,7 +178,7 @@ def given_cast_figures(
     Also returns |s|^2 and |s*|^2 under every sign flip [2, flip], and |s*|^2 of every cast member
     and, last, the Assistant, comparable across personas.
     """
-    given = affine.given_cast(origin.folds, end, origin.along, q.pairs)
+    given = adjusted_drift.given_cast(origin.folds, end, origin.along, q.pairs)
     cast, own = given.squares()
     factor = float(np.mean([n.assistant_factor for n in given.left]))
     products, free, owner = _left_products(shift, given, q)
@@ -202,7 +202,7 @@ def given_cast_figures(
     }
     out |= _axis_figures(shift, given, origin, end, q)
     for space in origin.spaces:
-        found = subspace.in_space_share(
+        found = persona_space.in_space_share(
             shift.specific, q.fold, shift.apart, space, np.vstack([np.ones(len(q.fold)), q.counts])
         )
         i = drift.interval_from(found[0], found[1:], len(q.fold))
@@ -217,7 +217,7 @@ def given_cast_figures(
 
 
 def _left_products(
-    shift: drift.Shift, given: affine.Given, q: Asked
+    shift: drift.Shift, given: adjusted_drift.Given, q: Asked
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Products of what each question's shift is beyond what the cast predicts for its fold from
     each other fold's start; which of them are free of common noise; and whose row each is."""
@@ -237,7 +237,7 @@ def _left_products(
 
 
 def _axis_figures(
-    shift: drift.Shift, given: affine.Given, origin: Origin, end: np.ndarray, q: Asked
+    shift: drift.Shift, given: adjusted_drift.Given, origin: Origin, end: np.ndarray, q: Asked
 ) -> dict[str, Figure]:
     fold, spread = np.array(q.fold), float(shift.spread.mean())
     cast, own = given.axis_left()

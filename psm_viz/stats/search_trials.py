@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psm_viz import drift
-from psm_viz import significance as sig
-from psm_viz.forecast import Ground, fared, shuffled_changes
-from psm_viz.plants import Arena, deal, plant
-from psm_viz.posterior import family_posterior
+from psm_viz.stats import drift
+from psm_viz.stats import significance as sig
+from psm_viz.stats.family_posterior import family_posterior
+from psm_viz.stats.forecast import Ground, fared, shuffled_changes
+from psm_viz.stats.planted import Arena, deal, plant
+from psm_viz.stats.trials import fold_means
+from psm_viz.stats.vectors import unit
 from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study
-from psm_viz.trials import fold_means
-from psm_viz.vectors import unit
 
 LAYER_SIZES = (0.05, 0.1, 0.2, 0.4)
 """Of a shift at one layer, in units of the Assistant axis there."""

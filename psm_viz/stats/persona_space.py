@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from psm_viz.affine import others
-from psm_viz.drift import quadratic
 from psm_viz.errors import BadInput
-from psm_viz.vectors import cast_mean, principal_directions
+from psm_viz.stats.adjusted_drift import others
+from psm_viz.stats.drift import quadratic
+from psm_viz.stats.vectors import cast_mean, principal_directions
 
 SHARES = (0.7, 0.9)
 """Variance of the cast that the directions hold."""

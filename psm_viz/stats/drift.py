@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from psm_viz.errors import BadInput
-from psm_viz.vectors import assistant_axis, cast_mean, trait_axis, unit
+from psm_viz.stats.vectors import assistant_axis, cast_mean, trait_axis, unit
 
 FIGURES = (
     "shift_norm",

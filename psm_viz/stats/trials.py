@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psm_viz import drift
-from psm_viz import significance as sig
-from psm_viz.cloud import cloud_test
-from psm_viz.measures import (
+from psm_viz.stats import drift
+from psm_viz.stats import significance as sig
+from psm_viz.stats.dispersion import cloud_test
+from psm_viz.stats.estimates import (
     Asked,
     Origin,
     asked,
@@ -20,7 +20,7 @@ from psm_viz.measures import (
     shift_figures,
     trait_figures,
 )
-from psm_viz.plants import PLANTS, Arena, Trial, plant
+from psm_viz.stats.planted import PLANTS, Arena, Trial, plant
 from psm_viz.study.cast import Question
 
 MOVES_IT = {"carried along", "contraction", "shift", "mixture", "off-space"}

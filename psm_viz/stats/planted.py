@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from psm_viz.errors import BadInput
-from psm_viz.vectors import principal_directions, unit
+from psm_viz.stats.vectors import principal_directions, unit
 
 PLANTS: dict[str, tuple[float, ...]] = {
     "zero": (0.0,),

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import BadInput
-from psm_viz.vectors import assistant_axis, principal_directions, unit
+from psm_viz.stats.vectors import assistant_axis, principal_directions, unit
 
 EXPLAINED = 0.9
 """Share of the cast's variance that its leading directions hold ..."""
