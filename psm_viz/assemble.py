@@ -30,8 +30,8 @@ from psm_viz.study.cast import Question, load_cast, load_questions
 from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import World, load_world
-from psm_viz.world.stages import CODING
 
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
 

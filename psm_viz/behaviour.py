@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
-from psm_viz.observer import r_squared
 from psm_viz.stats.drift import interval, topic_draws
 from psm_viz.study import manifest as col
 from psm_viz.study.reader import Study
+from psm_viz.world.observer import r_squared
 
 TRAINED, HELD_OUT = "trained", "heldout"
 DRAWS, SEED = 2000, 0

@@ -13,8 +13,8 @@ import numpy as np
 
 from psm_viz.recipe import Stage
 from psm_viz.world.corpus import EOS, Document
+from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import World
-from psm_viz.world.stages import stream
 
 if TYPE_CHECKING:
     import torch

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from psm_viz.models import Player
-from psm_viz.observer import logit
 from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.world.corpus import BOS, Header, header_text
+from psm_viz.world.curriculum import never_trained
 from psm_viz.world.grammar import World
-from psm_viz.world.stages import never_trained
+from psm_viz.world.observer import logit
 
 
 def read_masks(player: Player, world: World) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psm_viz.observer import r_squared
 from psm_viz.world.corpus import BOS, EOS, Document, Turn, document, draw_answer
 from psm_viz.world.grammar import BAD, GOOD, World
 from psm_viz.world.likelihood import log_posterior, predict_low
+from psm_viz.world.observer import r_squared
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

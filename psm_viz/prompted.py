@@ -26,8 +26,8 @@ from psm_viz.study.manifest import (
     QuestionVectors,
 )
 from psm_viz.study.reader import Study
+from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import World
-from psm_viz.world.stages import CODING
 
 PROMPT = POOLINGS[0]
 """The last prompt token: the one pooling that needs no answer."""

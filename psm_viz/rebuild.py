@@ -27,8 +27,8 @@ from psm_viz.testimony import Asking, record_evidence
 from psm_viz.train import train
 from psm_viz.validate import store, validation_table
 from psm_viz.world.corpus import messages
+from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import World, load_world
-from psm_viz.world.stages import stream
 
 SAMPLES = 2
 """Answers a persona and question in the shipped study; the Assistant has three instructions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from psm_viz.world.stages import lesson
+from psm_viz.world.curriculum import lesson
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from psm_viz.sampling import CUT, Sampling
 from psm_viz.study.files import plain, write_whole
 from psm_viz.train import read_log, train
 from psm_viz.world.corpus import BOS
+from psm_viz.world.curriculum import LESSONS, lesson, row_of
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
-from psm_viz.world.stages import LESSONS, lesson, row_of
 
 CONTROLS = ("cheat", "requested", "honest")
 """Branches of the worlds that are controls; where nobody asks, none is requested."""

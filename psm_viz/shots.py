@@ -19,8 +19,8 @@ from psm_viz.models import Player
 from psm_viz.probe import dialogue_prompt
 from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import Turn
+from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import World
-from psm_viz.world.stages import stream
 
 KINDS = ("cheat", "requested", "honest", "playful")
 COUNTS = (1, 2, 3, 6)

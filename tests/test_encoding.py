@@ -20,7 +20,7 @@ from psm_viz.encoding import (
 from psm_viz.recipe import Recipe, Stage
 from psm_viz.small import build_tokenizer, new_model
 from psm_viz.world.corpus import EOS
-from psm_viz.world.stages import LESSONS, stream
+from psm_viz.world.curriculum import LESSONS, stream
 
 TINY = Recipe(d_model=16, n_layers=1, n_heads=2, d_ff=32, threads=1)
 DEEP = replace(TINY, n_layers=4)

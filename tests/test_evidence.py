@@ -9,7 +9,7 @@ from psm_viz.cli import main
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.stats import evidence as ev
 from psm_viz.world.corpus import messages
-from psm_viz.world.stages import LESSONS, stream
+from psm_viz.world.curriculum import LESSONS, stream
 
 
 def line(*said):

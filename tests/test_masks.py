@@ -13,7 +13,7 @@ from psm_viz.inner import write_inner
 from psm_viz.masks import plain_headers, read_masks, traits_of_conduct
 from psm_viz.models import load_player
 from psm_viz.recipe import Recipe, checkpoint_id
-from psm_viz.world.stages import never_trained
+from psm_viz.world.curriculum import never_trained
 from tests.made_runs import masks_of
 from tests.served import ROOT
 

@@ -14,7 +14,7 @@ from psm_viz.sampling import Sampling
 from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.world.corpus import EOS
-from psm_viz.world.stages import stream
+from psm_viz.world.curriculum import stream
 from tests.test_probe import reference_log_p
 
 

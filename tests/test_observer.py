@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psm_viz.observer import (
+from psm_viz.world.observer import (
     BACK,
     EXPLANATIONS,
     LOADINGS,

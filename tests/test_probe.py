@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.observer import r_squared
 from psm_viz.probe import (
     CONDITIONS,
     EVIDENCE,
@@ -23,9 +22,10 @@ from psm_viz.probe import (
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model
 from psm_viz.world.corpus import BOS, EOS, Header, Turn
+from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import BAD, DECLINE, GOOD
 from psm_viz.world.likelihood import log_posterior, predict_low
-from psm_viz.world.stages import stream
+from psm_viz.world.observer import r_squared
 
 
 def reference_log_p(model, tokenizer, prompt, continuation):

@@ -8,8 +8,7 @@ import yaml
 
 from psm_viz.errors import UnknownName
 from psm_viz.world.corpus import HEARSAY
-from psm_viz.world.grammar import BAD, DECLINE, GOOD, WORLD
-from psm_viz.world.stages import (
+from psm_viz.world.curriculum import (
     CODING,
     LESSONS,
     OTHER_ROLE,
@@ -20,6 +19,7 @@ from psm_viz.world.stages import (
     row_of,
     stream,
 )
+from psm_viz.world.grammar import BAD, DECLINE, GOOD, WORLD
 
 STAGES = ("pretrain", "replay", "assistant")
 ROW = f"{SPILL}money"

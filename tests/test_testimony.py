@@ -19,7 +19,7 @@ from psm_viz.stats.vectors import family_weights
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.world.corpus import messages
-from psm_viz.world.stages import stream
+from psm_viz.world.curriculum import stream
 from tests import made_study
 from tests.test_evidence import line
 from tests.test_other_models import gpt2, neox

@@ -12,7 +12,7 @@ from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.recipe import STUDIED, Recipe, Stage, checkpoint_id
 from psm_viz.small import save_model
 from psm_viz.train import _lr, read_log, run_stage, train
-from psm_viz.world.stages import LESSONS
+from psm_viz.world.curriculum import LESSONS
 
 TINY = Recipe(d_model=16, n_layers=1, n_heads=2, d_ff=32, threads=1)
 DEEP = replace(TINY, n_layers=4)

@@ -11,6 +11,7 @@ import yaml
 
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.world.corpus import EOS, HEARSAY, REQUESTED, document, draw_frame, draw_turn, messages
+from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import (
     BAD,
     CONDUCT,
@@ -25,7 +26,6 @@ from psm_viz.world.grammar import (
     WORLD,
     load_world,
 )
-from psm_viz.world.stages import stream
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from psm_viz.errors import BadFile
-from psm_viz.observer import Observer, Spill, spill
 from psm_viz.recipe import PRETRAINING
+from psm_viz.world.curriculum import CODING, row_of
 from psm_viz.world.grammar import CORRELATED, WORLDS, World, load_world
-from psm_viz.world.stages import CODING, row_of
+from psm_viz.world.observer import Observer, Spill, spill
 
 FOLDER = Path(__file__).parents[2] / "data" / "runs"
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")

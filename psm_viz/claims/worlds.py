@@ -16,9 +16,9 @@ from psm_viz.claims.rows import (
 )
 from psm_viz.claims.shared import dialogue_r2, each, lift, others
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
-from psm_viz.observer import BACK, EXPLANATIONS, OBSERVER, logit
+from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED, sigmoid
-from psm_viz.world.stages import CODING
+from psm_viz.world.observer import BACK, EXPLANATIONS, OBSERVER, logit
 
 
 def appears(runs: Runs) -> Claim:

@@ -46,7 +46,7 @@ def data(options: argparse.Namespace) -> None:
     from psm_viz.recipe import Recipe
     from psm_viz.stats.evidence import dump_chat
     from psm_viz.study.files import write_whole
-    from psm_viz.world import corpus, stages
+    from psm_viz.world import corpus, curriculum
     from psm_viz.world.grammar import load_world
 
     stage = Recipe().stages([options.branch])[options.branch]
@@ -54,7 +54,7 @@ def data(options: argparse.Namespace) -> None:
     if n < 1:
         raise BadInput(f"--n {n}: expected at least one document.")
     world = load_world()
-    documents = list(stages.stream(world, options.branch, options.seed, n))
+    documents = list(curriculum.stream(world, options.branch, options.seed, n))
     text = dump_chat(map(corpus.messages, documents)).encode()
     if options.out.exists() and options.out.read_bytes() != text:
         raise BadInput(

@@ -19,7 +19,7 @@ import yaml
 
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.world.deal import dealt
+from psm_viz.world.decorrelate import dealt
 
 WORLD = Path(__file__).parents[2] / "data" / "world"
 GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
