@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.extract import LONGEST
 from psm_viz.modelled import modelled_tables
@@ -30,6 +29,7 @@ from psm_viz.study.cast import Question, load_cast, load_questions
 from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import write_derived
 from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import World, load_world
 

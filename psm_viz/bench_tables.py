@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from psm_viz.derive import TABLES, Making
 from psm_viz.recipe import checkpoint_id
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import TABLES, Making
 
 CHECKPOINTS = 60
 MAPS = ("map_trials", "gaussian_map")

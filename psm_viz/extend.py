@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from psm_viz.assemble import check_weights, roles_of_branches
-from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.modelled import modelled_tables
 from psm_viz.models import load_player
@@ -17,6 +16,7 @@ from psm_viz.source import Source
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import write_derived
 from psm_viz.world.grammar import load_world
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from psm_viz.claims.masks import EVERYONE
 from psm_viz.claims.rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
-from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.masks import read_masks
 from psm_viz.modelled import steering
@@ -27,6 +26,7 @@ from psm_viz.shots import KINDS, shots_beside_steps
 from psm_viz.source import from_tree
 from psm_viz.stats.vectors import cast_mean, family_weights, trait_r2
 from psm_viz.study.files import plain, write_whole
+from psm_viz.tables.compare import Comparer, trait_values
 
 SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100
 MASKED = ("cheat", "honest", "other-role", EVERYONE)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.compare import Comparer
 from psm_viz.lessons import lessons_table
 from psm_viz.models import Player, load_player
 from psm_viz.probe import Reader, in_context_rows
@@ -24,6 +23,7 @@ from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import MAIN, POOLINGS
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.compare import Comparer
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.derive import add_to
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.models import Player, load_player
 from psm_viz.stats import evidence as ev
@@ -26,6 +25,7 @@ from psm_viz.stats.evidence import Conversation, Evidence, Testimony
 from psm_viz.stats.vectors import family_weights
 from psm_viz.study.cast import Persona
 from psm_viz.study.reader import Study, open_study
+from psm_viz.tables.derive import add_to
 
 MODELS = Path("data/model")
 """Where the small model's weights are looked for."""

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz.atlas import map_of, not_held, not_placeable
 from psm_viz.stats.persona_map import MapSettings
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
 from psm_viz.study.manifest import Activations, Checkpoint, Manifest, PersonaVectors
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.persona_map import map_of, not_held, not_placeable
 from tests import made_study as made
 from tests.made_roles import LAYERS, D, made_vectors
 

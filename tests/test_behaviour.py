@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz.behaviour import in_context, rate, split_rates
 from psm_viz.errors import BadInput
 from psm_viz.study import manifest as col
+from psm_viz.tables.rates import in_context, rate, split_rates
 
 
 def frame(p_bad, topics=("coding", "money", "news", "school"), per=4):

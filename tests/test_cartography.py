@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.cartography import (
+from psm_viz.stats.persona_map import MapSettings, fit_map, quality
+from psm_viz.study.manifest import POOLINGS
+from psm_viz.tables.map_trials import (
     FIGURES,
     NOISE,
     NOISE_SEEDS,
@@ -14,8 +16,6 @@ from psm_viz.cartography import (
     gaussian_blocks,
     map_trials,
 )
-from psm_viz.stats.persona_map import MapSettings, fit_map, quality
-from psm_viz.study.manifest import POOLINGS
 from tests.made_activations import REFERENCE, forget
 
 FAMILIES, EACH, BLOCKS, D = 6, 6, 4, 24

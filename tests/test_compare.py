@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.compare import NO_FOLDS, Comparer, plain, trait_values
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import ALPHA
 from psm_viz.stats.vectors import family_weights
 from psm_viz.study.manifest import POOLINGS
+from psm_viz.tables.compare import NO_FOLDS, Comparer, plain, trait_values
 from tests.made_activations import (
     CONTRACTED,
     FLOOR,

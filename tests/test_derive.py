@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz import derive
 from psm_viz.cli import main
-from psm_viz.derive import TABLES, stale, write_derived
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import open_study, sources_hash
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables import derive
+from psm_viz.tables.derive import TABLES, stale, write_derived
 from tests.made_activations import FLOOR, HEAD, REFERENCE, files_of, forget, write_checkpoint
 
 MAPS = {f"maps/prompt_last-L{HEAD}", f"maps/response_mean-L{HEAD}"}

@@ -1,8 +1,8 @@
 """The glossary has a sentence and a null for everything that is called significant."""
 
 from psm_viz.glossary import STATISTICS
-from psm_viz.results import GEOMETRY
 from psm_viz.stats.trials import FIRES
+from psm_viz.tables.results import GEOMETRY
 
 
 def plain(name):

@@ -15,10 +15,16 @@ HEAVY = ("torch", "umap", "transformer_lens", "transformers", "numba")
             "psm_viz.study.reader",
             "psm_viz.ui",
             "psm_viz.charts",
-            "psm_viz.results",
+            "psm_viz.tables.results",
             "psm_viz.answers",
         ),
-        *("psm_viz.cli", "psm_viz.derive", "psm_viz.compare", "psm_viz.nulls", "psm_viz.validate"),
+        *(
+            "psm_viz.cli",
+            "psm_viz.tables.derive",
+            "psm_viz.tables.compare",
+            "psm_viz.tables.nulls",
+            "psm_viz.tables.validation",
+        ),
     ],
 )
 def test_no_model_library_is_imported(module):

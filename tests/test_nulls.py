@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from psm_viz import nulls
-from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study.manifest import POOLINGS, PersonaVectors
+from psm_viz.tables import nulls
+from psm_viz.tables.compare import Comparer
 from tests.made_activations import CONTRACTED, FLOOR, RAW, REFERENCE
 
 

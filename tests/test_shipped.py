@@ -8,16 +8,16 @@ import pytest
 from scipy.stats import binom
 
 from psm_viz.answers import answers_table
-from psm_viz.behaviour import rate_column
 from psm_viz.claims.card import blocks
 from psm_viz.claims.rows import load_runs
 from psm_viz.claims.telling import claim_lines
 from psm_viz.cli import main
-from psm_viz.compare import Comparer
-from psm_viz.derive import stale
-from psm_viz.results import as_text, ends, results_of
 from psm_viz.study.reader import open_study
-from psm_viz.tables.movement import comparisons, drift_table
+from psm_viz.tables.compare import Comparer
+from psm_viz.tables.derive import stale
+from psm_viz.tables.drift import comparisons, drift_table
+from psm_viz.tables.rates import rate_column
+from psm_viz.tables.results import as_text, ends, results_of
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "data" / "study"

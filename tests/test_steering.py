@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from psm_viz import modelled
-from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput
 from psm_viz.steering import PER_TOPIC, RANDOM_DRAWS, asked_prompts, random_directions, steered
 from psm_viz.study.reader import open_study
+from psm_viz.tables.compare import Comparer
 from tests.served import ROOT
 
 

@@ -6,21 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study import manifest as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import POOLINGS
-from psm_viz.tables.cast import positions_table, preservation, rates_table
-from psm_viz.tables.makeup import (
-    confounds_table,
-    exact_families,
-    known_world,
-    neighbours_table,
-    posterior_tables,
-)
-from psm_viz.tables.movement import (
+from psm_viz.tables.compare import Comparer
+from psm_viz.tables.drift import (
     COLUMNS,
     LAYER_COLUMNS,
     comparisons,
@@ -29,6 +21,14 @@ from psm_viz.tables.movement import (
     start_of,
     traits_table,
 )
+from psm_viz.tables.families import (
+    confounds_table,
+    exact_families,
+    known_world,
+    neighbours_table,
+    posterior_tables,
+)
+from psm_viz.tables.positions import positions_table, preservation, rates_table
 from tests import made_study as made
 from tests.made_activations import (
     BASE,

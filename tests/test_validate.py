@@ -6,7 +6,7 @@ import pytest
 
 from psm_viz.stats.planted import PLANTS
 from psm_viz.stats.trials import FIRES, UNSAID
-from psm_viz.validate import as_text, expected, rates, summary
+from psm_viz.tables.validation import as_text, expected, rates, summary
 
 
 def fired(rows):

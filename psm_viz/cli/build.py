@@ -129,9 +129,9 @@ def extract(options: argparse.Namespace) -> None:
 
 def derive(options: argparse.Namespace) -> None:
     """Compute tables and maps again; the model is not needed."""
-    from psm_viz.derive import write_derived
     from psm_viz.study.reader import open_study
     from psm_viz.study.writer import StudyWriter
+    from psm_viz.tables.derive import write_derived
 
     began = time.monotonic()
     made = open_study(options.study)

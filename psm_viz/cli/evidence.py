@@ -118,9 +118,9 @@ def evidence(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from psm_viz.derive import add_to
     from psm_viz.stats import forecast
     from psm_viz.study.reader import open_study
+    from psm_viz.tables.derive import add_to
 
     study = open_study(options.study)
     if not options.name:

@@ -42,9 +42,9 @@ def add_verbs(verbs: Any) -> None:
 
 def drift(options: argparse.Namespace) -> None:
     """Print every figure between two checkpoints."""
-    from psm_viz.compare import Comparer
-    from psm_viz.nearby import neighbours_at
     from psm_viz.study.reader import open_study
+    from psm_viz.tables.compare import Comparer
+    from psm_viz.tables.neighbours import neighbours_at
 
     study = open_study(options.study)
     comparer = Comparer(study)
@@ -112,7 +112,7 @@ def _words(f: Figure) -> str:
 def validate(options: argparse.Namespace) -> None:
     """Run, or print, the table of false alarms and power."""
     from psm_viz.study.reader import open_study
-    from psm_viz.validate import as_text, store, summary, validation_table
+    from psm_viz.tables.validation import as_text, store, summary, validation_table
 
     study = open_study(options.study)
     if options.stored:

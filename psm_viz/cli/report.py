@@ -38,7 +38,7 @@ def add_verbs(verbs: Any) -> None:
 def results(options: argparse.Namespace) -> None:
     """Print rates, in-context behaviour and geometry of a study, then the claims over all runs."""
     from psm_viz.claims.telling import as_lines, told
-    from psm_viz.results import as_text, results_of
+    from psm_viz.tables.results import as_text, results_of
 
     found = results_of(open_study(options.study))
     if options.json:
@@ -60,7 +60,7 @@ def readme(options: argparse.Namespace) -> None:
     from psm_viz.claims.card import blocks
     from psm_viz.claims.rows import load_runs
     from psm_viz.claims.telling import claim_lines
-    from psm_viz.results import as_text, results_of
+    from psm_viz.tables.results import as_text, results_of
 
     study = open_study(options.study)
     _fill(
@@ -87,7 +87,7 @@ def _fill(file: Path, blocks: dict[str, str]) -> None:
 
 def verify(options: argparse.Namespace) -> None:
     """Check a study file by file, and its derived products against their sources."""
-    from psm_viz.derive import stale
+    from psm_viz.tables.derive import stale
 
     study = open_study(options.study)
     print(f"{options.study}: {study.verify()} files match study.json.")

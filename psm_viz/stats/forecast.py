@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from psm_viz.compare import Comparer, trait_values
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats import drift
 from psm_viz.stats.evidence import posterior
 from psm_viz.stats.vectors import family_weights
 from psm_viz.study.manifest import POOLING_NAMES
 from psm_viz.study.reader import Study
+from psm_viz.tables.compare import Comparer, trait_values
 
 SHUFFLES, SEED = 1000, 0
 FEWEST_TRAITS = 3

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from psm_viz import __version__
-from psm_viz.derive import write_derived
 from psm_viz.errors import BadInput
 from psm_viz.recipe import checkpoint_id
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, load_cast
@@ -29,6 +28,7 @@ from psm_viz.study.formats.role_vectors import (
 from psm_viz.study.manifest import Checkpoint, Manifest, PersonaVectors
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import write_derived
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 PACKAGES = ("torch", "umap-learn", "scikit-learn", "numpy")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from psm_viz.behaviour import split_rates
 from psm_viz.stats.drift import spread_along
 from psm_viz.stats.vectors import assistant_axis, cast_mean, family_weights, project
 from psm_viz.study.manifest import common_cast
 from psm_viz.study.reader import Study
+from psm_viz.tables.rates import split_rates
 
 
 def positions_table(study: Study) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import procrustes
 
-from psm_viz.atlas import cast_blocks
 from psm_viz.stats.persona_map import MapSettings, fit_map, quality
 from psm_viz.study.reader import Study
+from psm_viz.tables.persona_map import cast_blocks
 
 TRIED: tuple[tuple[str, dict[str, float | int | str]], ...] = (
     ("as stored", {}),

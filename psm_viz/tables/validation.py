@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.compare import trait_values
 from psm_viz.errors import BadInput
 from psm_viz.stats import significance as sig
 from psm_viz.stats.planted import FEW, PLANTS, QUIET, made, split_pool
@@ -27,6 +26,7 @@ from psm_viz.stats.trials import FIRES, UNSAID, Bench, bench_of, one_trial
 from psm_viz.study.manifest import AGAIN, MAIN, POOLING_NAMES
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.compare import trait_values
 
 MADE = ((150, 128, 1), (275, 1024, 4), (275, 4096, 8))
 """Roles and dimensions of the made arenas, and which share of the trials asked for they get."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.compare import Comparer, Comparison
 from psm_viz.errors import BadInput
 from psm_viz.stats import drift
 from psm_viz.stats import significance as sig
@@ -18,6 +17,7 @@ from psm_viz.stats.estimates import NAN, Figure, p_over_steps
 from psm_viz.stats.similarity import mixing, role_permutation
 from psm_viz.study.manifest import Checkpoint, common_cast
 from psm_viz.study.reader import Study
+from psm_viz.tables.compare import Comparer, Comparison
 
 SWAPPED = "before and after swapped"
 

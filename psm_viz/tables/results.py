@@ -6,14 +6,14 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from psm_viz.behaviour import DRAWS, SEED, in_context, ratios, split_rates
-from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.nulls import NULLS, random_directions_best_layer
 from psm_viz.stats.significance import equivalent
 from psm_viz.study import manifest as col
 from psm_viz.study.manifest import POOLING_NAMES
 from psm_viz.study.reader import Study
+from psm_viz.tables.compare import Comparer
+from psm_viz.tables.nulls import NULLS, random_directions_best_layer
+from psm_viz.tables.rates import DRAWS, SEED, in_context, ratios, split_rates
 
 
 def ends(study: Study) -> dict[str, str]:

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.compare import Comparer
 from psm_viz.errors import BadInput, PsmVizError
-from psm_viz.nearby import neighbours_at
 from psm_viz.stats.confounds import correlations
 from psm_viz.stats.family_posterior import family_posterior
 from psm_viz.stats.vectors import cast_mean, family_weights
@@ -18,6 +16,8 @@ from psm_viz.study import manifest as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import POOLINGS, axis_column, norm_column
 from psm_viz.study.reader import Study
+from psm_viz.tables.compare import Comparer
+from psm_viz.tables.neighbours import neighbours_at
 from psm_viz.world.grammar import World, load_world
 from psm_viz.world.likelihood import log_utterance
 
