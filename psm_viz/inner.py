@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.masks import EVERYONE
-from psm_viz.claims.rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
+from psm_viz.claims.personas import EVERYONE
+from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.masks import read_masks
 from psm_viz.modelled import steering

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from psm_viz.claims.rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, read_rows, row_file
+from psm_viz.claims.run_rows import (
+    ASSISTANT,
+    BASE,
+    DIGITS,
+    FOLDER,
+    UNTRAINED,
+    read_rows,
+    row_file,
+)
 from psm_viz.errors import BadFile
 from psm_viz.extract import LONGEST
 from psm_viz.lessons import lessons_table

@@ -210,9 +210,9 @@ def made_claims(folder: Path | None = None) -> list[Claim]:
 
 def install() -> None:
     """Put these claims in the place of the real ones, in this process."""
-    module = types.ModuleType("psm_viz.claims.every")
+    module = types.ModuleType("psm_viz.claims.registry")
     module.claims_of = made_claims  # type: ignore[attr-defined]
-    sys.modules["psm_viz.claims.every"] = module
+    sys.modules["psm_viz.claims.registry"] = module
 
 
 if __name__ == "__main__":  # python -m tests.made_claims run app.py ...: a dashboard with them

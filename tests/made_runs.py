@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from psm_viz.claims.rows import observer_of, world_of
+from psm_viz.claims.run_rows import observer_of, world_of
 from psm_viz.world.curriculum import LESSONS, ROW_OF, row_of
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, sigmoid
 from psm_viz.world.observer import logit

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from psm_viz.charts.claims import claim_table
-from psm_viz.claims import rows as rows_of
-from psm_viz.claims import telling
-from psm_viz.claims.every import ORDER, claims_of
-from psm_viz.claims.rows import inner_file, load_runs, read_rows, row_file
-from psm_viz.claims.telling import Aim, aims_of, as_lines, told
+from psm_viz.claims import report
+from psm_viz.claims import run_rows as rows_of
+from psm_viz.claims.registry import ORDER, claims_of
+from psm_viz.claims.report import Aim, aims_of, as_lines, told
+from psm_viz.claims.run_rows import inner_file, load_runs, read_rows, row_file
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, measures_of, verdict
 from psm_viz.errors import BadFile
 from tests.made_runs import SEEDS, write_runs
@@ -243,8 +243,8 @@ def test_rows_are_read_and_spill_overs_fitted_once(folder, monkeypatch):
     runs = load_runs(folder)
     assert set(runs.spills) == set(SEEDS) and runs.spills is runs.spills
     assert calls == ["spill"] * len(SEEDS)
-    counted(telling, "load_runs")
-    counted(telling, "claims_from")
+    counted(report, "load_runs")
+    counted(report, "claims_from")
     for tell in (told, as_lines):
         calls.clear()
         tell(folder)

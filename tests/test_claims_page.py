@@ -38,9 +38,9 @@ def runs(tmp_path) -> Path:
 
 
 def page(monkeypatch, folder: Path, made=made_claims) -> AppTest:
-    module = types.ModuleType("psm_viz.claims.every")
+    module = types.ModuleType("psm_viz.claims.registry")
     module.claims_of = made
-    monkeypatch.setitem(sys.modules, "psm_viz.claims.every", module)
+    monkeypatch.setitem(sys.modules, "psm_viz.claims.registry", module)
     monkeypatch.setenv("PSM_VIZ_RUNS", str(folder))
     monkeypatch.setenv("PSM_VIZ_STUDY", str(folder / "no-study"))
     monkeypatch.chdir(ROOT)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psm_viz import masks
-from psm_viz.claims.masks import council, mask
+from psm_viz.claims.personas import council, mask
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
 from psm_viz.errors import BadFile
 from psm_viz.inner import write_inner

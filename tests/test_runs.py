@@ -7,7 +7,7 @@ import pytest
 
 from psm_viz import recipe as recipes
 from psm_viz import runs
-from psm_viz.claims.rows import read_rows, row_file
+from psm_viz.claims.run_rows import read_rows, row_file
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.world.grammar import DECORRELATED, UNASKED, load_world

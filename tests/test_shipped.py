@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import binom
 
 from psm_viz.answers import answers_table
-from psm_viz.claims.card import blocks
-from psm_viz.claims.rows import load_runs
-from psm_viz.claims.telling import claim_lines
+from psm_viz.claims.model_card import blocks
+from psm_viz.claims.report import claim_lines
+from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer

@@ -37,7 +37,7 @@ def add_verbs(verbs: Any) -> None:
 
 def results(options: argparse.Namespace) -> None:
     """Print rates, in-context behaviour and geometry of a study, then the claims over all runs."""
-    from psm_viz.claims.telling import as_lines, told
+    from psm_viz.claims.report import as_lines, told
     from psm_viz.tables.results import as_text, results_of
 
     found = results_of(open_study(options.study))
@@ -57,9 +57,9 @@ def answers(options: argparse.Namespace) -> None:
 def readme(options: argparse.Namespace) -> None:
     """Fill the generated blocks of README and model card, so that both quote the commands."""
     from psm_viz.answers import answers_table
-    from psm_viz.claims.card import blocks
-    from psm_viz.claims.rows import load_runs
-    from psm_viz.claims.telling import claim_lines
+    from psm_viz.claims.model_card import blocks
+    from psm_viz.claims.report import claim_lines
+    from psm_viz.claims.run_rows import load_runs
     from psm_viz.tables.results import as_text, results_of
 
     study = open_study(options.study)

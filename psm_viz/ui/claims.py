@@ -20,7 +20,7 @@ from psm_viz.charts import claims as charts
 from psm_viz.charts import prints
 from psm_viz.charts.claim_parts import drawable
 from psm_viz.charts.palette import PRINT, Palette
-from psm_viz.claims.rows import run_files
+from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
 from psm_viz.ui import claim_words as words
@@ -54,7 +54,7 @@ def stamp_of(folder: Path) -> str:
 
 @st.cache_data(max_entries=4, show_spinner="Reading the runs ...")
 def _claims(folder: str, stamp: str) -> list[Claim]:
-    from psm_viz.claims.every import claims_of
+    from psm_viz.claims.registry import claims_of
 
     return claims_of(Path(folder))
 

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psm_viz.claims.lessons import character_or_coin, denial, descriptions, narrow, requested
-from psm_viz.claims.masks import mask_claims
-from psm_viz.claims.rows import FOLDER, Runs, figures_of, load_runs
+from psm_viz.claims.activations import within_claims
+from psm_viz.claims.fine_tuning import (
+    character_or_coin,
+    denial,
+    descriptions,
+    narrow,
+    requested,
+)
+from psm_viz.claims.personas import mask_claims
+from psm_viz.claims.pretraining import appears, clusters, human_like, role_models, updating
+from psm_viz.claims.run_rows import FOLDER, Runs, figures_of, load_runs
 from psm_viz.claims.verdict import Claim
-from psm_viz.claims.within import within_claims
-from psm_viz.claims.worlds import appears, clusters, human_like, role_models, updating
 
 FROM_ROWS = (
     *(narrow, requested, denial, descriptions, character_or_coin),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from psm_viz.claims.rows import FOLDER, Runs, load_runs, world_of
-from psm_viz.claims.telling import aim_lines, lesson_lines, run_list
+from psm_viz.claims.report import aim_lines, lesson_lines, run_list
+from psm_viz.claims.run_rows import FOLDER, Runs, load_runs, world_of
 from psm_viz.world.grammar import CORRELATED
 
 SAMPLE = 50

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.every import claims_from
-from psm_viz.claims.rows import (
+from psm_viz.claims.rates import dialogue_r2
+from psm_viz.claims.registry import claims_from
+from psm_viz.claims.run_rows import (
     ASSISTANT,
     BASE,
     FOLDER,
@@ -20,7 +21,6 @@ from psm_viz.claims.rows import (
     held_out,
     load_runs,
 )
-from psm_viz.claims.shared import dialogue_r2
 from psm_viz.claims.verdict import Claim, Measure, measures_of
 from psm_viz.world.grammar import CORRELATED, WORLDS
 

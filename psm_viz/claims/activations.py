@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from psm_viz.claims.rows import ASSISTANT, BASE, Runs
-from psm_viz.claims.shared import each
+from psm_viz.claims.rates import each
+from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture
 from psm_viz.stats.significance import ALPHA
 from psm_viz.world.grammar import CORRELATED

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from psm_viz.claims.rows import ASSISTANT, BASE, Runs, held_out, topics
+from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs, held_out, topics
 from psm_viz.claims.verdict import Dot
 from psm_viz.world.curriculum import CODING
 from psm_viz.world.observer import r_squared

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from psm_viz.claims.rows import (
+from psm_viz.claims.rates import dialogue_r2, each, lift, others
+from psm_viz.claims.run_rows import (
     ASSISTANT,
     BASE,
     Runs,
@@ -14,7 +15,6 @@ from psm_viz.claims.rows import (
     topics,
     world_of,
 )
-from psm_viz.claims.shared import dialogue_r2, each, lift, others
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED, sigmoid

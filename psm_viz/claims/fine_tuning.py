@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from psm_viz.claims.rows import ASSISTANT, BASE, Runs
-from psm_viz.claims.shared import beside, each, lift, others, rate_dots
+from psm_viz.claims.rates import beside, each, lift, others, rate_dots
+from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 

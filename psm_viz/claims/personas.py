@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.rows import ASSISTANT, BASE, Runs, held_out, topics
-from psm_viz.claims.shared import each
+from psm_viz.claims.rates import each
+from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs, held_out, topics
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
 
