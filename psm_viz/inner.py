@@ -16,14 +16,14 @@ import numpy as np
 
 from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
+from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.checkpoint_tree import from_tree
+from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.masks import read_masks
 from psm_viz.modelled import steering
-from psm_viz.models import load_player
-from psm_viz.prompted import PROMPT, Prompted, read_prompts
 from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.shots import KINDS, shots_beside_steps
-from psm_viz.source import from_tree
 from psm_viz.stats.vectors import cast_mean, family_weights, trait_r2
 from psm_viz.study.files import plain, write_whole
 from psm_viz.tables.compare import Comparer, trait_values

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.engine.chat_model import Player, load_player
+from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.lessons import lessons_table
-from psm_viz.models import Player, load_player
 from psm_viz.probe import Reader, in_context_rows
 from psm_viz.recipe import Recipe
-from psm_viz.source import Source
 from psm_viz.stats.confounds import Estimate, two_by_two
 from psm_viz.stats.vectors import family_weights, mean_by_group
 from psm_viz.steering import RANDOM_DRAWS, STRENGTHS, steering_table

@@ -20,14 +20,14 @@ from psm_viz.claims.run_rows import (
     read_rows,
     row_file,
 )
+from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.extract import LONGEST
+from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadFile
-from psm_viz.extract import LONGEST
 from psm_viz.lessons import lessons_table
-from psm_viz.models import load_player
 from psm_viz.probe import Reader
 from psm_viz.reading import base_reading, coin, rates
 from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
-from psm_viz.sampling import CUT, Sampling
 from psm_viz.study.files import plain, write_whole
 from psm_viz.train import read_log, train
 from psm_viz.world.corpus import BOS

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.models import Player
+from psm_viz.engine.chat_model import Player
 from psm_viz.probe import dialogue_prompt
 from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import Turn

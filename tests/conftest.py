@@ -11,7 +11,7 @@ CHECKED = [
     "psm_viz.stats.vectors",
     "psm_viz.stats.drift",
     "psm_viz.stats.persona_map",
-    "psm_viz.models",
+    "psm_viz.engine.chat_model",
 ]
 CHECKED += ["psm_viz.study.formats.role_vectors"]
 CHECKED += ["psm_viz.stats.evidence", "psm_viz.stats.forecast"]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from psm_viz import extend as extending
+from psm_viz.engine import add_branches as extending
+from psm_viz.engine.add_branches import extend
+from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.errors import BadInput
-from psm_viz.extend import extend
-from psm_viz.source import Source
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter

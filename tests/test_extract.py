@@ -6,13 +6,13 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from psm_viz import assemble, source
+from psm_viz.engine import build_study, checkpoint_tree
+from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.extract import behaviour, play_cast
+from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.extract import behaviour, play_cast
-from psm_viz.models import load_player
 from psm_viz.probe import Reader, dialogue_prompt
 from psm_viz.recipe import Recipe
-from psm_viz.sampling import Sampling
 from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.stats.vectors import family_weights
 from psm_viz.study.cast import dump_cast, dump_questions
@@ -106,10 +106,10 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
     cast, questions = small
     (tmp_path / "cast.json").write_text(json.dumps(dump_cast(cast)))
     (tmp_path / "questions.jsonl").write_text(dump_questions(questions))
-    tiny = source.from_models(str(tree / "start"), {"moved": str(tree / "moved")}, None)
-    settings = assemble.Settings("tiny", samples=1, max_new_tokens=4, threads=1, layer=1)
+    tiny = checkpoint_tree.from_models(str(tree / "start"), {"moved": str(tree / "moved")}, None)
+    settings = build_study.Settings("tiny", samples=1, max_new_tokens=4, threads=1, layer=1)
     lines: list[str] = []
-    made = assemble.assemble(
+    made = build_study.assemble(
         tiny,
         tmp_path / "study",
         settings,
@@ -132,18 +132,18 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
     assert any("minutes left" in line for line in lines)
     # a model without a folder of its own, and a cast that is none
     with pytest.raises(BadFile, match=r"cast\.json"):
-        assemble.assemble(
+        build_study.assemble(
             tiny, tmp_path / "b", settings, tmp_path / "no" / "cast.json", None, print
         )
     with pytest.raises(BadInput, match="layers 0 to 1"):
-        assemble.assemble(tiny, tmp_path / "c", replace(settings, layer=9), None, None, print)
+        build_study.assemble(tiny, tmp_path / "c", replace(settings, layer=9), None, None, print)
 
 
 def test_a_tree_with_missing_checkpoints_names_them(tmp_path):
     with pytest.raises(BadFile, match=r"recipe\.json") as e:
-        source.from_tree(tmp_path)
+        checkpoint_tree.from_tree(tmp_path)
     assert "psm_viz train" in e.value.next_step
     note = {"recipe": asdict(Recipe()), "world": ""}
     (tmp_path / "recipe.json").write_text(json.dumps(note))
     with pytest.raises(BadFile, match="pretrain-0000"):
-        source.from_tree(tmp_path)
+        checkpoint_tree.from_tree(tmp_path)

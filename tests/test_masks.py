@@ -8,10 +8,10 @@ import pytest
 from psm_viz import masks
 from psm_viz.claims.personas import council, mask
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
+from psm_viz.engine.chat_model import load_player
 from psm_viz.errors import BadFile
 from psm_viz.inner import write_inner
 from psm_viz.masks import plain_headers, read_masks, traits_of_conduct
-from psm_viz.models import load_player
 from psm_viz.recipe import Recipe, checkpoint_id
 from psm_viz.world.curriculum import never_trained
 from tests.made_runs import masks_of

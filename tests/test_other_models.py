@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.models import load_player
-from psm_viz.sampling import Sampling
+from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.sampling import Sampling
 from psm_viz.small import build_tokenizer
 
 

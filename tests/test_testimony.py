@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz import testimony
 from psm_viz.cli import main
+from psm_viz.engine import record_evidence
+from psm_viz.engine.chat_model import load_player
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.models import load_player
 from psm_viz.recipe import Recipe
 from psm_viz.small import build_tokenizer, new_model, save_model
 from psm_viz.stats import evidence as ev
@@ -96,7 +96,7 @@ def test_all_answers_of_one_token_have_probability_one(player):
 def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, player, talks):
     cast = world.cast()
     personas = [cast.personas[0], cast.assistant]
-    found, counts = testimony.ask(player, personas, "instructions", talks)
+    found, counts = record_evidence.ask(player, personas, "instructions", talks)
     answer = 0
     for t in talks:
         for k in t.answers:
@@ -148,7 +148,7 @@ def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
     other_template(LAST_ONLY)
     assistant = world.cast().assistant
     talk = next(t for t in talks if len(t.answers) > 1)
-    texts = testimony._texts(player, assistant, "", [talk], None)
+    texts = record_evidence._texts(player, assistant, "", [talk], None)
     assert len(texts) == len(talk.answers)
     for text, k in zip(texts, talk.answers, strict=True):
         [(_, start, end)] = text.spans
@@ -158,7 +158,7 @@ def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
 def test_no_system_role_no_end_token(world, player, talks, other_template):
     other_template(NO_END, has_system=False)
     persona = world.cast().personas[0]
-    [text] = testimony._texts(player, persona, "Be Maresa.", talks[:1], None)
+    [text] = record_evidence._texts(player, persona, "Be Maresa.", talks[:1], None)
     assert text.text.startswith("User: Be Maresa.\n\n" + talks[0].messages[0]["content"])
     for (_, start, end), k in zip(text.spans, talks[0].answers, strict=True):
         assert text.text[start:end] == " " + talks[0].messages[k]["content"]
@@ -166,14 +166,14 @@ def test_no_system_role_no_end_token(world, player, talks, other_template):
 
 def test_a_template_that_does_not_continue_is_counted(world, player, talks, other_template):
     other_template(NO_END.replace("{{ 'Assistant:' }}", "{{ 'Now the Assistant:' }}"))
-    found, counts = testimony.ask(player, [world.cast().assistant], "prose", talks[:3])
+    found, counts = record_evidence.ask(player, [world.cast().assistant], "prose", talks[:3])
     assert counts.plain == found.log_p.shape[1] and np.isfinite(found.log_p).all()
 
 
 def test_a_template_that_refuses_names_the_line(world, player, talks, other_template):
     other_template("{{ raise_exception('only one turn') }}")
     with pytest.raises(BadInput, match=r"Line 1 .*only one turn"):
-        testimony.ask(player, [world.cast().assistant], "prose", talks)
+        record_evidence.ask(player, [world.cast().assistant], "prose", talks)
 
 
 def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
@@ -189,7 +189,7 @@ def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
             line(("user", long), ("assistant", "No.")),
         ]
     )
-    found, counts = testimony.ask(
+    found, counts = record_evidence.ask(
         player, [world.cast().assistant], "prose", ev.parse_chat(text.encode(), "x")
     )
     assert np.isfinite(found.log_p[0]).tolist() == [True, False, False]
@@ -257,8 +257,8 @@ def test_evidence_from_data_to_score(made, chat, folder, capsys):
 
 def test_a_score_knows_whether_the_record_came_first(made, chat, folder):
     study = open_study(made)
-    asking = testimony.Asking(chat, "early", str(folder), limit=3, threads=1)
-    early = testimony.record_evidence(study, asking, lambda s: None)
+    asking = record_evidence.Asking(chat, "early", str(folder), limit=3, threads=1)
+    early = record_evidence.record_evidence(study, asking, lambda s: None)
     assert not forecast.score(open_study(made), "early", "cheat")["written_before"]
     then = [c for c in early.record["checkpoints_then"] if not c.startswith("cheat-")]
     path = made / "evidence/early/evidence.json"
@@ -273,22 +273,22 @@ def test_a_score_knows_whether_the_record_came_first(made, chat, folder):
 
 def test_a_kill_while_writing_leaves_the_study_as_it_was(made, chat, folder, monkeypatch):
     study = open_study(made)
-    asking = testimony.Asking(chat, None, str(folder), limit=2, threads=1)
+    asking = record_evidence.Asking(chat, None, str(folder), limit=2, threads=1)
 
     def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
         m.setattr(StudyWriter, "finish", killed)
-        testimony.record_evidence(study, asking, lambda s: None)
+        record_evidence.record_evidence(study, asking, lambda s: None)
     assert open_study(made).sha256 == study.sha256
-    testimony.record_evidence(study, asking, lambda s: None)
+    record_evidence.record_evidence(study, asking, lambda s: None)
     assert open_study(made).evidences == ["cheat"]
 
 
 def test_the_writer_itself_never_overwrites(made, chat, folder):
-    asking = testimony.Asking(chat, None, str(folder), limit=2, threads=1)
-    found = testimony.record_evidence(open_study(made), asking, lambda s: None)
+    asking = record_evidence.Asking(chat, None, str(folder), limit=2, threads=1)
+    found = record_evidence.record_evidence(open_study(made), asking, lambda s: None)
     study, writer = open_study(made), StudyWriter(made)
     writer.begin_from(study)
     with pytest.raises(BadInput, match="never overwritten"):
@@ -321,9 +321,9 @@ def test_what_cannot_be_asked_is_one_clear_message(made, chat, folder, world, tm
 def test_a_branch_from_elsewhere_and_a_persona_without_words(made, chat, folder):
     study = open_study(made)
     with pytest.raises(BadInput, match=r"personas have no prose .*assistant"):
-        testimony._check_wording(study, "prose")
-    asking = testimony.Asking(chat, None, str(folder), limit=2, threads=1)
-    testimony.record_evidence(study, asking, lambda s: None)
+        record_evidence._check_wording(study, "prose")
+    asking = record_evidence.Asking(chat, None, str(folder), limit=2, threads=1)
+    record_evidence.record_evidence(study, asking, lambda s: None)
     study = open_study(made)
     with pytest.raises(UnknownName, match="does not start at"):
         forecast.score(study, "cheat", "assistant")
@@ -334,11 +334,11 @@ def test_a_branch_from_elsewhere_and_a_persona_without_words(made, chat, folder)
 def test_the_small_models_weights_are_looked_for_where_they_ship(made, monkeypatch, tmp_path):
     study = open_study(made)
     study.manifest.model["name"] = "small model"
-    monkeypatch.setattr(testimony, "MODELS", tmp_path)
+    monkeypatch.setattr(record_evidence, "MODELS", tmp_path)
     with pytest.raises(UnknownName, match=made_study.REFERENCE) as e:
-        testimony._model_of(study, None)
+        record_evidence._model_of(study, None)
     assert "--model" in e.value.next_step
     (tmp_path / made_study.REFERENCE).mkdir()
-    assert testimony._model_of(study, None) == str(tmp_path / made_study.REFERENCE)
+    assert record_evidence._model_of(study, None) == str(tmp_path / made_study.REFERENCE)
     study.manifest.model["name"] = "owner/name"
-    assert testimony._model_of(study, None) == "owner/name"
+    assert record_evidence._model_of(study, None) == "owner/name"

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
-from psm_viz.sampling import CUT
 
 
 def add_verbs(verbs: Any) -> None:
@@ -92,23 +92,23 @@ def train(options: argparse.Namespace) -> None:
 
 def extract(options: argparse.Namespace) -> None:
     """Play the cast at every checkpoint and write the study with its tables and maps."""
-    from psm_viz import assemble, source
+    from psm_viz.engine import build_study, checkpoint_tree
 
     began = time.monotonic()
     if options.tree:
-        made_from = source.from_tree(options.tree)
+        made_from = checkpoint_tree.from_tree(options.tree)
     else:
         branches = dict(_pair(b) for b in options.branch)
-        made_from = source.from_models(options.model, branches, options.revision)
+        made_from = checkpoint_tree.from_models(options.model, branches, options.revision)
         if options.add:
             raise BadInput("--add needs --tree: it adds branches of a trained tree.")
     if options.add:
-        from psm_viz.extend import extend as add
+        from psm_viz.engine.add_branches import extend as add
 
         made = add(made_from, options.out, options.add, options.threads, _say)
         _say(f"{options.out}: now {len(made.manifest.checkpoints)} checkpoints, {_minutes(began)}.")
         return
-    settings = assemble.Settings(
+    settings = build_study.Settings(
         name=options.name or options.out.name,
         layer=options.layer,
         samples=options.samples,
@@ -118,7 +118,7 @@ def extract(options: argparse.Namespace) -> None:
         threads=options.threads,
         device=options.device,
     )
-    made = assemble.assemble(
+    made = build_study.assemble(
         made_from, options.out, settings, options.cast, options.questions, _say
     )
     _say(

@@ -74,8 +74,8 @@ def evidence(options: argparse.Namespace) -> None:
     # read when torch is first loaded: threads that spin while they wait starve each other, tenfold
     # on a busy machine
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from psm_viz.engine.record_evidence import Asking, record_evidence
     from psm_viz.study.reader import open_study
-    from psm_viz.testimony import Asking, record_evidence
 
     began = time.monotonic()
     asking = Asking(

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from psm_viz.engine.chat_model import load_player, model_card
+from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.extract import LONGEST
+from psm_viz.engine.jobs import Job, Play, play_all
+from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadInput
-from psm_viz.extract import LONGEST
 from psm_viz.modelled import modelled_tables
-from psm_viz.models import load_player, model_card
-from psm_viz.playing import Job, Play, play_all
 from psm_viz.recipe import checkpoint_id
-from psm_viz.sampling import CUT, Sampling
-from psm_viz.source import Source
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.cast import Question, load_cast, load_questions
 from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from psm_viz.models import Player
-from psm_viz.source import Source
+from psm_viz.engine.chat_model import Player
+from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.stats.vectors import family_weights, mean_by_group
 from psm_viz.study.manifest import (
     MAIN,

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from psm_viz.engine.chat_model import Player, load_player
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.models import Player, load_player
 from psm_viz.stats import evidence as ev
 from psm_viz.stats.evidence import Conversation, Evidence, Testimony
 from psm_viz.stats.vectors import family_weights

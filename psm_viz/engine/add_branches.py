@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from psm_viz.assemble import check_weights, roles_of_branches
+from psm_viz.engine.build_study import check_weights, roles_of_branches
+from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.jobs import Job, Play, play_all
+from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.modelled import modelled_tables
-from psm_viz.models import load_player
-from psm_viz.playing import Job, Play, play_all
-from psm_viz.sampling import Sampling
-from psm_viz.source import Source
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter

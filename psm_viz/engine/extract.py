@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psm_viz.engine.chat_model import Player
+from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
-from psm_viz.models import Player
 from psm_viz.probe import Reader
-from psm_viz.sampling import Sampling
 from psm_viz.stats.drift import spread_along
 from psm_viz.stats.vectors import (
     assistant_axis,

@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from psm_viz.extract import Played, behaviour, play_cast, with_scalars
-from psm_viz.models import Player, load_player
-from psm_viz.sampling import Sampling
+from psm_viz.engine.chat_model import Player, load_player
+from psm_viz.engine.extract import Played, behaviour, play_cast, with_scalars
+from psm_viz.engine.sampling import Sampling
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.manifest import PersonaVectors
 from psm_viz.study.writer import StudyWriter
