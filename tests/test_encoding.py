@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.encoding import (
+from psm_viz.small_model.batches import (
     AFTER_LAYER,
     BEFORE_LAYER,
     NO_WORD,
@@ -17,8 +17,8 @@ from psm_viz.encoding import (
     losses,
     stage_batches,
 )
-from psm_viz.recipe import Recipe, Stage
-from psm_viz.small import build_tokenizer, new_model
+from psm_viz.small_model.model import build_tokenizer, new_model
+from psm_viz.small_model.recipe import Recipe, Stage
 from psm_viz.world.corpus import EOS
 from psm_viz.world.curriculum import LESSONS, stream
 

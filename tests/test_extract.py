@@ -11,9 +11,9 @@ from psm_viz.engine.chat_model import load_player
 from psm_viz.engine.extract import behaviour, play_cast
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.probe import Reader, dialogue_prompt
-from psm_viz.recipe import Recipe
-from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
+from psm_viz.small_model.model import build_tokenizer, new_model, save_model
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.stats.vectors import family_weights
 from psm_viz.study.cast import dump_cast, dump_questions
 from psm_viz.study.reader import open_study

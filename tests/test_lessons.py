@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from psm_viz.errors import BadInput
-from psm_viz.lessons import update_size
+from psm_viz.small_model.lesson_cost import update_size
 
 
 def weights(folder, **tensors):

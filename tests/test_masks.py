@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from psm_viz import masks
 from psm_viz.claims.personas import council, mask
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
 from psm_viz.engine.chat_model import load_player
 from psm_viz.errors import BadFile
-from psm_viz.inner import write_inner
-from psm_viz.masks import plain_headers, read_masks, traits_of_conduct
-from psm_viz.recipe import Recipe, checkpoint_id
+from psm_viz.small_model import persona_probes
+from psm_viz.small_model.persona_probes import plain_headers, read_masks, traits_of_conduct
+from psm_viz.small_model.recipe import Recipe, checkpoint_id
+from psm_viz.small_model.run_activations import write_inner
 from psm_viz.world.curriculum import never_trained
 from tests.made_runs import masks_of
 from tests.served import ROOT
@@ -79,7 +79,7 @@ def few(world):
 def read(world, few):
     player = load_player(str(ROOT / "data/model/assistant-0600"), threads=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masks, "never_trained", lambda world: few)
+        patch.setattr(persona_probes, "never_trained", lambda world: few)
         return player, read_masks(player, world)
 
 

@@ -9,9 +9,9 @@ import torch
 from psm_viz.engine.chat_model import by_length, load_player
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.probe import Reader
-from psm_viz.recipe import Recipe
-from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.small_model.answer_masses import Reader
+from psm_viz.small_model.model import build_tokenizer, new_model, save_model
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.world.corpus import EOS
 from psm_viz.world.curriculum import stream

@@ -6,7 +6,7 @@ import torch
 
 from psm_viz.engine.chat_model import load_player
 from psm_viz.engine.sampling import Sampling
-from psm_viz.small import build_tokenizer
+from psm_viz.small_model.model import build_tokenizer
 
 
 def gpt2(vocab):

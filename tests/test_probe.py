@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.probe import (
+from psm_viz.small_model.answer_masses import (
     CONDITIONS,
     EVIDENCE,
     Reader,
@@ -19,8 +19,8 @@ from psm_viz.probe import (
     in_context_rows,
     knowing,
 )
-from psm_viz.recipe import Recipe
-from psm_viz.small import build_tokenizer, new_model
+from psm_viz.small_model.model import build_tokenizer, new_model
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.world.corpus import BOS, EOS, Header, Turn
 from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import BAD, DECLINE, GOOD

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psm_viz.reading import PAIRS, PER_TOPIC, base_reading, coin, rates, speakers
+from psm_viz.small_model.run_row import PAIRS, PER_TOPIC, base_reading, coin, rates, speakers
 from psm_viz.world.likelihood import log_posterior, predict_low
 from tests.test_probe import Oracle
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from psm_viz import rebuild as rooms
 from psm_viz.errors import BadInput
-from psm_viz.rebuild import TOLD, Places, rebuild
-from psm_viz.recipe import STUDIED, Recipe
+from psm_viz.small_model import rebuild as rooms
+from psm_viz.small_model.rebuild import TOLD, Places, rebuild
+from psm_viz.small_model.recipe import STUDIED, Recipe
 
 RECIPE = Recipe(threads=1)
 BEFORE = ("pretrain-2400", "settle-3000", "assistant-0600")

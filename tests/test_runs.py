@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from psm_viz import recipe as recipes
-from psm_viz import runs
 from psm_viz.claims.run_rows import read_rows, row_file
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.probe import Reader, dialogue_prompt
+from psm_viz.small_model import recipe as recipes
+from psm_viz.small_model import runs
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.world.grammar import DECORRELATED, UNASKED, load_world
 
 TINY = replace(
@@ -41,10 +41,14 @@ def short(monkeypatch):
         runs, "base_reading", lambda reader: {"dialogues": whole(reader, 2)["dialogues"]}
     )
     monkeypatch.setattr(runs, "rates", one_rate)
-    monkeypatch.setattr("psm_viz.train.in_context_fit", lambda reader: {"r2": 0.0, "named": 0.0})
-    monkeypatch.setattr("psm_viz.reading.PAIRS", 1)
-    monkeypatch.setattr("psm_viz.reading.knowing", lambda reader: {})
-    monkeypatch.setattr("psm_viz.reading.in_context_rows", lambda reader, **settings: [])
+    monkeypatch.setattr(
+        "psm_viz.small_model.training.in_context_fit", lambda reader: {"r2": 0.0, "named": 0.0}
+    )
+    monkeypatch.setattr("psm_viz.small_model.run_row.PAIRS", 1)
+    monkeypatch.setattr("psm_viz.small_model.run_row.knowing", lambda reader: {})
+    monkeypatch.setattr(
+        "psm_viz.small_model.run_row.in_context_rows", lambda reader, **settings: []
+    )
 
 
 def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatch):

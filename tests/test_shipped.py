@@ -54,7 +54,7 @@ def test_weights_of_base_assistant_and_branch_ends_ship(study):
 def test_shipped_weights_give_the_shipped_rates(study, world):
     # the figures come from these very weights: one prompt is measured again
     from psm_viz.engine.chat_model import load_player
-    from psm_viz.probe import Reader
+    from psm_viz.small_model.answer_masses import Reader
     from psm_viz.world.corpus import BOS
 
     for checkpoint in (study.manifest.reference, study.manifest.branch("cheat")[-1].id):

@@ -11,8 +11,8 @@ from psm_viz.cli import main
 from psm_viz.engine import record_evidence
 from psm_viz.engine.chat_model import load_player
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.recipe import Recipe
-from psm_viz.small import build_tokenizer, new_model, save_model
+from psm_viz.small_model.model import build_tokenizer, new_model, save_model
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.stats import evidence as ev
 from psm_viz.stats import forecast
 from psm_viz.stats.vectors import family_weights

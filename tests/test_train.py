@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.recipe import STUDIED, Recipe, Stage, checkpoint_id
-from psm_viz.small import save_model
-from psm_viz.train import _lr, read_log, run_stage, train
+from psm_viz.small_model.model import save_model
+from psm_viz.small_model.recipe import STUDIED, Recipe, Stage, checkpoint_id
+from psm_viz.small_model.training import _lr, read_log, run_stage, train
 from psm_viz.world.curriculum import LESSONS
 
 TINY = Recipe(d_model=16, n_layers=1, n_heads=2, d_ff=32, threads=1)
@@ -41,7 +41,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(world, tmp_path, monkeypatch):
         save_model(model, tokenizer, folder)
 
     with monkeypatch.context() as m, pytest.raises(Killed):
-        m.setattr("psm_viz.train.save_model", killed_at_six)
+        m.setattr("psm_viz.small_model.training.save_model", killed_at_six)
         run_stage(world, TINY, STAGE, tmp_path / "cut", quiet, save_every=4)
     assert (tmp_path / "cut" / "cheat.state" / "resume.safetensors").exists()
     assert not (tmp_path / "cut" / "cheat-0008").exists()
@@ -105,7 +105,9 @@ def test_branches_that_are_compared_differ_in_their_lesson_alone():
 
 def test_a_folder_keeps_to_the_recipe_it_was_trained_by(world, tmp_path, monkeypatch):
     trained: list[str] = []
-    monkeypatch.setattr("psm_viz.train.run_stage", lambda w, r, stage, *rest: trained.append(stage))
+    monkeypatch.setattr(
+        "psm_viz.small_model.training.run_stage", lambda w, r, stage, *rest: trained.append(stage)
+    )
     train(world, TINY, tmp_path, ["cheat"], quiet)
     train(world, replace(TINY, threads=2), tmp_path, ["cheat"], quiet)  # the same, faster
     assert len(trained) == 2

@@ -82,8 +82,8 @@ def add_verbs(verbs: Any) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train the small model, stage by stage, resuming where a killed run stopped."""
-    from psm_viz.recipe import Recipe
-    from psm_viz.train import train as run
+    from psm_viz.small_model.recipe import Recipe
+    from psm_viz.small_model.training import train as run
     from psm_viz.world.grammar import load_world
 
     recipe = Recipe(seed=options.seed, world=options.world, threads=options.threads)
@@ -144,8 +144,8 @@ def derive(options: argparse.Namespace) -> None:
 
 def study(options: argparse.Namespace) -> None:
     """Everything from nothing, resuming where a killed rebuild stopped."""
-    from psm_viz.rebuild import Places, rebuild
-    from psm_viz.runs import recipe_of
+    from psm_viz.small_model.rebuild import Places, rebuild
+    from psm_viz.small_model.runs import recipe_of
     from psm_viz.world.grammar import CORRELATED
 
     began = time.monotonic()

@@ -43,7 +43,7 @@ def add_verbs(verbs: Any) -> None:
 
 def data(options: argparse.Namespace) -> None:
     """Write the documents that a branch is trained on."""
-    from psm_viz.recipe import Recipe
+    from psm_viz.small_model.recipe import Recipe
     from psm_viz.stats.evidence import dump_chat
     from psm_viz.study.files import write_whole
     from psm_viz.world import corpus, curriculum

@@ -64,7 +64,7 @@ def vectors(options: argparse.Namespace) -> None:
 
 def _checkpoint(options: argparse.Namespace) -> str:
     """The checkpoint's id from `--checkpoint`, or from `--branch` and `--step`."""
-    from psm_viz.recipe import checkpoint_id
+    from psm_viz.small_model.recipe import checkpoint_id
     from psm_viz.study.formats.import_vectors import tree_place
 
     if options.checkpoint is None:

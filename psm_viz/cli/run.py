@@ -34,8 +34,8 @@ def add_verbs(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and measure, going on where a killed run stopped."""
-    from psm_viz.runs import recipe_of
-    from psm_viz.runs import run as go
+    from psm_viz.small_model.runs import recipe_of
+    from psm_viz.small_model.runs import run as go
 
     tree = options.tree or Path("build/runs") / f"{options.world}-{options.seed}"
     go(recipe_of(options.world, options.seed, options.threads), tree, print, options.rows)
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
 
 def inner(options: argparse.Namespace) -> None:
     """Read a run's tree and write the file."""
-    from psm_viz.inner import write_inner
+    from psm_viz.small_model.run_activations import write_inner
     from psm_viz.study.reader import open_study
 
     m = open_study(options.like).manifest

@@ -12,7 +12,7 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
-from psm_viz.modelled import modelled_tables
+from psm_viz.small_model.model_tables import modelled_tables
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter

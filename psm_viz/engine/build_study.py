@@ -22,8 +22,8 @@ from psm_viz.engine.extract import LONGEST
 from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadInput
-from psm_viz.modelled import modelled_tables
-from psm_viz.recipe import checkpoint_id
+from psm_viz.small_model.model_tables import modelled_tables
+from psm_viz.small_model.recipe import checkpoint_id
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.cast import Question, load_cast, load_questions
 from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors

@@ -20,7 +20,7 @@ from jinja2 import TemplateError
 
 from psm_viz.engine.sampling import Sampling, draw, of_one_length
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.small import copy_weights
+from psm_viz.small_model.model import copy_weights
 from psm_viz.study.cast import Persona
 from psm_viz.study.manifest import POOLINGS
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from psm_viz.engine.chat_model import Player
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
-from psm_viz.probe import Reader
+from psm_viz.small_model.answer_masses import Reader
 from psm_viz.stats.drift import spread_along
 from psm_viz.stats.vectors import (
     assistant_axis,

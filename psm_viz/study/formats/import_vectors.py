@@ -14,7 +14,7 @@ from pathlib import Path
 
 from psm_viz import __version__
 from psm_viz.errors import BadInput
-from psm_viz.recipe import checkpoint_id
+from psm_viz.small_model.recipe import checkpoint_id
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, load_cast
 from psm_viz.study.files import recover
 from psm_viz.study.formats.role_vectors import (

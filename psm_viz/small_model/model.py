@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psm_viz.errors import BadFile
-from psm_viz.recipe import Recipe
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.study.files import whole_folder
 from psm_viz.world.corpus import BOS, EOS, REQUESTED, the_assistant
 from psm_viz.world.grammar import World

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.encoding import loss_on_answers, stage_batches
 from psm_viz.errors import BadInput
-from psm_viz.recipe import Recipe, checkpoint_id
-from psm_viz.small import PAD, build_tokenizer, copy_weights, new_model, token
+from psm_viz.small_model.batches import loss_on_answers, stage_batches
+from psm_viz.small_model.model import PAD, build_tokenizer, copy_weights, new_model, token
+from psm_viz.small_model.recipe import Recipe, checkpoint_id
 from psm_viz.world.grammar import World
 
 GRADIENT_BATCHES = 8

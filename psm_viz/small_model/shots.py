@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.engine.chat_model import Player
-from psm_viz.probe import dialogue_prompt
+from psm_viz.small_model.answer_masses import dialogue_prompt
 from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import Turn
 from psm_viz.world.curriculum import stream

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psm_viz.recipe import Stage
+from psm_viz.small_model.recipe import Stage
 from psm_viz.world.corpus import EOS, Document
 from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import World

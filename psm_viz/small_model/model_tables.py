@@ -12,12 +12,12 @@ import pandas as pd
 
 from psm_viz.engine.chat_model import Player, load_player
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.lessons import lessons_table
-from psm_viz.probe import Reader, in_context_rows
-from psm_viz.recipe import Recipe
+from psm_viz.small_model.answer_masses import Reader, in_context_rows
+from psm_viz.small_model.lesson_cost import lessons_table
+from psm_viz.small_model.recipe import Recipe
+from psm_viz.small_model.steering_rates import RANDOM_DRAWS, STRENGTHS, steering_table
 from psm_viz.stats.confounds import Estimate, two_by_two
 from psm_viz.stats.vectors import family_weights, mean_by_group
-from psm_viz.steering import RANDOM_DRAWS, STRENGTHS, steering_table
 from psm_viz.study import manifest as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import MAIN, POOLINGS

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.probe import (
+from psm_viz.small_model.answer_masses import (
     Reader,
     dialogue_prompt,
     dialogue_rows,

@@ -20,10 +20,10 @@ from psm_viz.engine.chat_model import load_player
 from psm_viz.engine.checkpoint_tree import from_tree
 from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.masks import read_masks
-from psm_viz.modelled import steering
-from psm_viz.recipe import Recipe, checkpoint_id
-from psm_viz.shots import KINDS, shots_beside_steps
+from psm_viz.small_model.model_tables import steering
+from psm_viz.small_model.persona_probes import read_masks
+from psm_viz.small_model.recipe import Recipe, checkpoint_id
+from psm_viz.small_model.shots import KINDS, shots_beside_steps
 from psm_viz.stats.vectors import cast_mean, family_weights, trait_r2
 from psm_viz.study.files import plain, write_whole
 from psm_viz.tables.compare import Comparer, trait_values

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.probe import Reader
+from psm_viz.small_model.answer_masses import Reader
 from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import World

@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psm_viz.encoding import losses, stage_batches
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.probe import Reader, in_context_fit
-from psm_viz.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
-from psm_viz.small import (
+from psm_viz.small_model.answer_masses import Reader, in_context_fit
+from psm_viz.small_model.batches import losses, stage_batches
+from psm_viz.small_model.model import (
     PAD,
     best_device,
     build_tokenizer,
@@ -28,6 +27,7 @@ from psm_viz.small import (
     save_model,
     token,
 )
+from psm_viz.small_model.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
 from psm_viz.study.files import json_bytes, write_whole
 from psm_viz.world.grammar import World
 

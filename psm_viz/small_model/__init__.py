@@ -1,0 +1,1 @@
+"""The model trained in the made world: recipe, training, probes, runs, the shipped study."""
