@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from psm_viz.charts import (
-    cards,
-    cast_map,
-    dots,
+    card_charts,
+    dot_chart,
+    drift_details,
+    evidence_colour,
+    export,
     findings,
-    lines,
-    makeup,
-    overlay,
-    prints,
-    steps,
+    line_chart,
+    method_details,
+    persona_map,
+    step_chart,
     trails,
-    trust,
 )
 from psm_viz.charts.findings import End
-from psm_viz.charts.ground import ground
-from psm_viz.charts.lettering import beside, frame, nudged, overlaps, spread, text_box
+from psm_viz.charts.label_placement import beside, frame, nudged, overlaps, spread, text_box
+from psm_viz.charts.map_ground import ground
 from psm_viz.charts.palette import DARK, LIGHT, PRINT, branch_marks, family_shapes, palette
 from psm_viz.study.cast import ASSISTANT
 from tests import made_study as made
@@ -165,26 +165,28 @@ def test_labels_spread_apart_and_keep_their_order(wanted):
 @pytest.mark.parametrize("p", [LIGHT, DARK, PRINT], ids=lambda p: p.name)
 @pytest.mark.parametrize("projection", ["UMAP", "PCA"])
 def test_map_has_no_axes_and_a_named_click(p, projection):
-    out = spec(cast_map.cast_map(POINTS, CAST, "cheat-0064", p, projection, size=(700, 400)))
+    out = spec(persona_map.cast_map(POINTS, CAST, "cheat-0064", p, projection, size=(700, 400)))
     assert out["background"] == p.paper
     for layer in out["layer"]:
         for channel in ("x", "y"):
             if channel in layer["encoding"]:
                 assert layer["encoding"][channel]["axis"] is None
                 assert "expr" in layer["encoding"][channel]["scale"]["domain"][0]
-    clicks = [q for q in out["params"] if q["name"] == cast_map.CLICK]
+    clicks = [q for q in out["params"] if q["name"] == persona_map.CLICK]
     assert clicks[0]["select"]["fields"] == ["id"]
-    assert "Assistant" in texts(cast_map.cast_map(POINTS, CAST, "cheat-0064", p, projection))
+    assert "Assistant" in texts(persona_map.cast_map(POINTS, CAST, "cheat-0064", p, projection))
 
 
 def test_accent_is_the_assistants_alone():
     drawn = json.dumps(spec(alt.layer(*ground(POINTS, CAST, "UMAP", LIGHT, blocks=True).layers)))
     assert LIGHT.accent not in drawn
-    assert LIGHT.accent in json.dumps(spec(cast_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT)))
+    assert LIGHT.accent in json.dumps(
+        spec(persona_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT))
+    )
 
 
 def test_off_map_is_hollow_and_said_in_words():
-    chart = cast_map.cast_map(POINTS, CAST, "cheat-0064", LIGHT, space="reference")
+    chart = persona_map.cast_map(POINTS, CAST, "cheat-0064", LIGHT, space="reference")
     assert "Assistant, off the map" in texts(chart)
     hollow = [
         layer["mark"]
@@ -195,23 +197,23 @@ def test_off_map_is_hollow_and_said_in_words():
 
 
 def test_a_checkpoint_without_a_place_draws_the_cast_alone():
-    chart = cast_map.cast_map(POINTS[POINTS.id != "cheat-0008"], CAST, "cheat-0008", LIGHT)
+    chart = persona_map.cast_map(POINTS[POINTS.id != "cheat-0008"], CAST, "cheat-0008", LIGHT)
     assert "Assistant" not in texts(chart)
     assert "Healers" in texts(chart)
 
 
 def test_selected_persona_is_named_and_joined_to_its_five_nearest():
-    chart = cast_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT, selected="maresa")
+    chart = persona_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT, selected="maresa")
     assert "Maresa" in texts(chart)
     rules = [v for v in spec(chart)["datasets"].values() if v and "qx" in v[0]]
-    near = cast_map.neighbours_of(POINTS, "maresa", "", "")
+    near = persona_map.neighbours_of(POINTS, "maresa", "", "")
     assert len(near) == 5 and "maresa" not in near and len(rules[0]) == 5
-    assert cast_map.neighbours_of(POINTS, ASSISTANT, "cheat-0064", "own")[0] == "malvek"
-    assert cast_map.neighbours_of(POINTS, ASSISTANT, "nowhere", "own") == []
+    assert persona_map.neighbours_of(POINTS, ASSISTANT, "cheat-0064", "own")[0] == "malvek"
+    assert persona_map.neighbours_of(POINTS, ASSISTANT, "nowhere", "own") == []
 
 
 def test_map_table_holds_everyone_and_the_assistant_first():
-    out = cast_map.map_table(POINTS, CAST, "cheat-0064", "UMAP", "own")
+    out = persona_map.map_table(POINTS, CAST, "cheat-0064", "UMAP", "own")
     assert out.who.iloc[0] == "Assistant" and len(out) == 26
     assert "Malvek" in out["five nearest by cosine"].iloc[0]
 
@@ -242,25 +244,25 @@ def test_trails_stop_at_the_chosen_step():
 
 def test_the_null_stands_behind_by_step_and_is_named():
     rows = findings.figure_rows(DRIFT, findings.ALONG, "prompt_last")
-    band = steps.null_envelope(rows, ["cheat", "honest"])
+    band = step_chart.null_envelope(rows, ["cheat", "honest"])
     assert list(band.step) == [0, 8, 64]
     assert band.high.iloc[0] == band.low.iloc[0] == 0 and (band.high.iloc[1:] == 0.35).all()
     wider = rows.assign(null_high=rows.null_high.where(rows.branch != "honest", 0.9))
-    assert steps.null_envelope(wider, ["cheat", "honest"]).high.iloc[-1] == 0.9
-    assert steps.null_envelope(wider, ["cheat"]).high.iloc[-1] == 0.35
-    assert steps.null_envelope(rows.drop(columns="null_high"), ["cheat"]) is None
-    name = steps.null_name(rows, ["cheat"])
-    chart = steps.step_chart(rows, ["cheat", "honest"], EVERY, LIGHT, band, name, now=8)
+    assert step_chart.null_envelope(wider, ["cheat", "honest"]).high.iloc[-1] == 0.9
+    assert step_chart.null_envelope(wider, ["cheat"]).high.iloc[-1] == 0.35
+    assert step_chart.null_envelope(rows.drop(columns="null_high"), ["cheat"]) is None
+    name = step_chart.null_name(rows, ["cheat"])
+    chart = step_chart.step_chart(rows, ["cheat", "honest"], EVERY, LIGHT, band, name, now=8)
     first = spec(chart)["layer"][0]
     assert first["mark"]["type"] == "area" and first["mark"]["color"] == LIGHT.band
     assert {"null: sign flips", "cheat", "honest"} <= texts(chart)
-    assert spec(chart)["layer"][1]["encoding"]["y"]["axis"]["minExtent"] == steps.AXIS_WIDTH
+    assert spec(chart)["layer"][1]["encoding"]["y"]["axis"]["minExtent"] == step_chart.AXIS_WIDTH
 
 
 def test_words_of_five_branches_do_not_collide():
     rows = findings.figure_rows(DRIFT, findings.HEADLINE, "prompt_last")
     five = EVERY[:5]
-    chart = spec(steps.step_chart(rows, five, EVERY, LIGHT, now=64, size=(520, 112)))
+    chart = spec(step_chart.step_chart(rows, five, EVERY, LIGHT, now=64, size=(520, 112)))
     words = next(v for v in chart["datasets"].values() if v and "text" in v[0])
     domain = next(
         layer["encoding"]["y"]["scale"]["domain"]
@@ -276,21 +278,21 @@ def test_words_of_five_branches_do_not_collide():
 def test_branches_begin_where_they_start():
     rates = made.made_rates().rename(columns={"mean": "value"})
     held = rates[rates.set == "heldout"]
-    out = steps.from_start(held, {"cheat": made.REFERENCE})
+    out = step_chart.from_start(held, {"cheat": made.REFERENCE})
     cheat = out[out.branch == "cheat"].sort_values("step")
     assert list(cheat.step) == [0, 8, 64] and cheat.checkpoint.iloc[0] == made.REFERENCE
-    assert len(steps.from_start(out, {"cheat": made.REFERENCE})) == len(out)
+    assert len(step_chart.from_start(out, {"cheat": made.REFERENCE})) == len(out)
 
 
 def test_cards_show_the_track_and_the_cast():
     positions = made.made_positions(CAST)
     path = [c.id for c in saved("cheat")]
-    track = cards.axis_track(positions, path, "prompt_last", ASSISTANT)
+    track = card_charts.axis_track(positions, path, "prompt_last", ASSISTANT)
     assert list(track.checkpoint) == path and (track.low < track.high).all()
-    assert "+0.5 SD" in texts(cards.sparkline(track, "cheat-0064", LIGHT, True))
-    strip = cards.cast_on_axis(positions, CAST, "cheat-0064", "prompt_last", "maresa", LIGHT)
+    assert "+0.5 SD" in texts(card_charts.sparkline(track, "cheat-0064", LIGHT, True))
+    strip = card_charts.cast_on_axis(positions, CAST, "cheat-0064", "prompt_last", "maresa", LIGHT)
     assert LIGHT.accent in json.dumps(spec(strip))
-    assert cards.axis_track(positions, ["nowhere"], "prompt_last", "maresa").empty
+    assert card_charts.axis_track(positions, ["nowhere"], "prompt_last", "maresa").empty
 
 
 # -- findings say what the intervals allow -----------------------------------------------------
@@ -365,8 +367,8 @@ def test_shares_percentiles_and_numbers_in_words():
     assert findings.percentile_words(0.0, 9) == "10% of the cast moved less"
     assert findings.number(-1.234) == "\N{MINUS SIGN}1.2"
     assert findings.listed(["a", "b", "c"]) == "a, b and c"
-    assert makeup.p_words(0.0004) == "p < .001" and makeup.p_words(0.03) == "p .03"
-    assert makeup.p_words(float("nan")) == "" and makeup.p_words(1.0) == "p 1"
+    assert drift_details.p_words(0.0004) == "p < .001" and drift_details.p_words(0.03) == "p .03"
+    assert drift_details.p_words(float("nan")) == "" and drift_details.p_words(1.0) == "p 1"
 
 
 def test_place_is_one_family_a_mixture_or_off_the_map():
@@ -397,7 +399,7 @@ def test_no_sentence_claims_proof():
 
 
 def ends(branches=("cheat", "honest"), **more):
-    return makeup.ends_rows(
+    return drift_details.ends_rows(
         DRIFT if not more else DRIFT.assign(**more),
         *(findings.HEADLINE, "given_cast_percentile", "prompt_last"),
         *(list(branches), EVERY, made.NOTES, made.AGAIN, 25),
@@ -412,8 +414,8 @@ def test_ends_have_their_own_nulls_and_the_controls_come_last():
     assert rows.null_high.notna().all()
     # chosen or not, the benign branch is the same control
     assert list(ends(["playful", "cheat"]).label) == ["cheat", "benign (playful)", "noise floor"]
-    assert [e.branch for e in makeup.ends_of(rows)] == ["cheat", "honest"]
-    drawn = spec(dots.dot_chart(rows, LIGHT))
+    assert [e.branch for e in drift_details.ends_of(rows)] == ["cheat", "honest"]
+    drawn = spec(dot_chart.dot_chart(rows, LIGHT))
     marks = [layer["mark"] for layer in drawn["layer"] if layer["mark"]["type"] == "point"]
     assert {(m["stroke"], m["fill"] == LIGHT.paper) for m in marks} == {
         (LIGHT.accent, False),
@@ -422,160 +424,170 @@ def test_ends_have_their_own_nulls_and_the_controls_come_last():
     }
     bare = ends(low=np.nan, high=np.nan, p=np.nan, p_steps=np.nan)
     assert not bare.filled.any() and all("not tested" in n for n in bare.note)
-    assert spec(dots.dot_chart(bare, LIGHT))
+    assert spec(dot_chart.dot_chart(bare, LIGHT))
 
 
 def test_words_of_a_row_stay_on_the_drawing():
     rows = ends()
     for width in (300, 520, 900):
-        chart = spec(dots.dot_chart(rows, LIGHT, size=(width, 160)))
+        chart = spec(dot_chart.dot_chart(rows, LIGHT, size=(width, 160)))
         x = next(
             layer["encoding"]["x"]["scale"]["domain"]
             for layer in chart["layer"]
             if layer["mark"]["type"] == "text"
         )
-        label = 10 + dots.LETTER * len("benign (playful)")
+        label = 10 + dot_chart.LETTER * len("benign (playful)")
         per_unit = (width - label) / (x[1] - x[0])
         for _, r in rows.iterrows():
             edge = max(r.high, r.null_high)
             if width > 300:
-                assert (edge - x[0]) * per_unit + dots.LETTER * len(r.note) <= width - label
+                assert (edge - x[0]) * per_unit + dot_chart.LETTER * len(r.note) <= width - label
 
 
 def test_traits_families_arrow_and_effects_say_what_their_tests_say():
-    traits = makeup.trait_rows(TABLES["traits"], "cheat-0064", "prompt_last")
+    traits = drift_details.trait_rows(TABLES["traits"], "cheat-0064", "prompt_last")
     assert list(traits.label[:2]) == ["honesty", "care"] and list(traits.filled[:2]) == [True] * 2
-    assert makeup.trait_finding(traits, "cheat") == (
+    assert drift_details.trait_finding(traits, "cheat") == (
         "Cheat: consistent with less honesty and care, more boldness"
     )
-    still = makeup.trait_rows(TABLES["traits"], "honest-0064", "prompt_last")
-    assert not still.filled.any() and findings.NOTHING in makeup.trait_finding(still, "honest")
-    assert "not tested" in makeup.trait_finding(traits.assign(p=np.nan), "cheat")
+    still = drift_details.trait_rows(TABLES["traits"], "honest-0064", "prompt_last")
+    assert not still.filled.any() and findings.NOTHING in drift_details.trait_finding(
+        still, "honest"
+    )
+    assert "not tested" in drift_details.trait_finding(traits.assign(p=np.nan), "cheat")
 
     names = {f.id: f.name for f in CAST.families}
-    families = makeup.posterior_rows(TABLES["posterior"], "cheat-0064", "prompt_last", names)
-    assert families.label.iloc[0] == "Saboteurs" and families.label.iloc[-1] == makeup.NONE
+    families = drift_details.posterior_rows(TABLES["posterior"], "cheat-0064", "prompt_last", names)
+    assert families.label.iloc[0] == "Saboteurs" and families.label.iloc[-1] == drift_details.NONE
     assert len(families) <= 7 and families.quiet.sum() == 1
-    assert "consistent with the saboteurs" in makeup.posterior_finding(families, "cheat")
-    calm = makeup.posterior_rows(TABLES["posterior"], "honest-0064", "prompt_last", names)
-    assert "no family holds most" in makeup.posterior_finding(calm, "honest")
+    assert "consistent with the saboteurs" in drift_details.posterior_finding(families, "cheat")
+    calm = drift_details.posterior_rows(TABLES["posterior"], "honest-0064", "prompt_last", names)
+    assert "no family holds most" in drift_details.posterior_finding(calm, "honest")
 
     every = ["cheat", "honest"]
-    arrow = makeup.arrow_rows(TABLES["evidence_scores"], "cheat", "prompt_last", every, EVERY)
+    arrow = drift_details.arrow_rows(
+        TABLES["evidence_scores"], "cheat", "prompt_last", every, EVERY
+    )
     assert list(arrow.label) == every and list(arrow.filled) == [True, False]
-    said = makeup.arrow_finding(arrow, "cheat")
+    said = drift_details.arrow_finding(arrow, "cheat")
     assert "written before training" in said and "honest: not told from chance" in said
     late = arrow.assign(written_before=False)
-    assert "written before" not in makeup.arrow_finding(late, "cheat")
+    assert "written before" not in drift_details.arrow_finding(late, "cheat")
 
-    effects = makeup.effect_rows(TABLES["words_or_weights"], "cheat")
+    effects = drift_details.effect_rows(TABLES["words_or_weights"], "cheat")
     assert list(effects.label) == ["the weights", "the words", "both together"]
-    assert "mostly in the weights (70%)" in makeup.effect_finding(effects, "cheat")
+    assert "mostly in the weights (70%)" in drift_details.effect_finding(effects, "cheat")
     wide = effects.assign(low=0.1)
-    assert "neither" in makeup.effect_finding(wide, "cheat")
+    assert "neither" in drift_details.effect_finding(wide, "cheat")
     for rows in (traits, families, arrow, effects):
-        assert spec(dots.dot_chart(rows, DARK)) and dots.spoken(rows)
+        assert spec(dot_chart.dot_chart(rows, DARK)) and dot_chart.spoken(rows)
 
 
 # -- the Method page ---------------------------------------------------------------------------
 
 
 def test_false_alarms_are_named_and_none_is_hidden():
-    rows = trust.alarm_rows(TABLES["validation"])
+    rows = method_details.alarm_rows(TABLES["validation"])
     assert len(rows) == TABLES["validation"].fires.eq(False).sum()
     assert set(rows[~rows.filled].statistic) == {"cloud_energy"}
-    said = trust.alarm_finding(rows)
+    said = method_details.alarm_finding(rows)
     loud, n = int((~rows.filled).sum()), len(rows)
     assert f"{n - loud} of {n} false-alarm rates" in said
     assert f"Energy distance ({loud} of {4 * loud}, up to 14%)" in said
-    quiet = trust.alarm_finding(rows[rows.filled])
+    quiet = method_details.alarm_finding(rows[rows.filled])
     assert quiet.startswith(f"No statistic cries wolf: {n - loud} of {n - loud}")
-    assert "No false alarms were counted" in trust.alarm_finding(rows.head(0))
+    assert "No false alarms were counted" in method_details.alarm_finding(rows.head(0))
     # an interval that only touches the rule is no alarm
     edge = TABLES["validation"].assign(low=0.05)
-    assert trust.alarm_rows(edge).filled.all()
+    assert method_details.alarm_rows(edge).filled.all()
     # one in forty lies above by chance, and a little above: that is not crying wolf
     one = edge.assign(low=[0.06 if k == 0 else 0.04 for k in range(len(edge))])
     one = one.assign(statistic="specific_norm", rate=0.07)
-    assert trust.alarm_finding(trust.alarm_rows(one)).startswith("No statistic cries wolf")
-    chart = spec(dots.dot_chart(rows, LIGHT, (dots.Rule(0.05, "5 %"),), lanes="lane"))
+    assert method_details.alarm_finding(method_details.alarm_rows(one)).startswith(
+        "No statistic cries wolf"
+    )
+    chart = spec(dot_chart.dot_chart(rows, LIGHT, (dot_chart.Rule(0.05, "5 %"),), lanes="lane"))
     assert "5 %" in json.dumps(chart)
 
 
 def test_power_is_by_plant_and_size():
-    rows = trust.power_rows(TABLES["validation"], made_tables.KINDS[0])
+    rows = method_details.power_rows(TABLES["validation"], made_tables.KINDS[0])
     assert set(rows.series) >= {"shift", "mixture", "off-space"} and "zero" not in set(rows.series)
     own = rows[rows.statistic == "specific_norm"]
-    drawn = texts(lines.line_chart(own, list(dict.fromkeys(own.series)), LIGHT))
+    drawn = texts(line_chart.line_chart(own, list(dict.fromkeys(own.series)), LIGHT))
     assert {"shift", "mixture", "off-space"} <= drawn
-    assert "movement of its own from 0.8 (shift)" in trust.power_finding(rows)
+    assert "movement of its own from 0.8 (shift)" in method_details.power_finding(rows)
     assert "cloud_trace" not in set(rows.statistic)
-    assert trust.title_of("in_space_share_70") == "Share inside the persona space, 70 %"
-    assert "No planted movement" in trust.power_finding(rows.assign(value=0.1))
+    assert method_details.title_of("in_space_share_70") == "Share inside the persona space, 70 %"
+    assert "No planted movement" in method_details.power_finding(rows.assign(value=0.1))
 
 
 def test_the_map_stands_beside_a_map_of_noise_at_the_same_size():
     noise = TABLES["gaussian_map"]
-    twins = trust.twin_points(POINTS, noise[noise.pooling == "prompt_last"])
+    twins = method_details.twin_points(POINTS, noise[noise.pooling == "prompt_last"])
     spans = {
         k: max(g.px.max() - g.px.min(), g.py.max() - g.py.min()) for k, g in twins.groupby("data")
     }
     assert list(spans.values()) == pytest.approx([1.0, 1.0])
-    left, right = (twins[twins.data == d].px for d in ("cast", trust.NOISE))
+    left, right = (twins[twins.data == d].px for d in ("cast", method_details.NOISE))
     assert left.max() < right.min()
     trials = TABLES["map_trials"]
-    chart = trust.twin_map(twins, {"cast": "The cast", trust.NOISE: "Noise"}, CAST, LIGHT)
+    chart = method_details.twin_map(
+        twins, {"cast": "The cast", method_details.NOISE: "Noise"}, CAST, LIGHT
+    )
     for layer in spec(chart)["layer"]:
         assert layer["encoding"]["x"]["axis"] is None
-    of_noise = trials[(trials.data == trust.NOISE) & (trials.pooling == "prompt_last")]
-    assert trust.map_finding(INFO, of_noise) == (
+    of_noise = trials[(trials.data == method_details.NOISE) & (trials.pooling == "prompt_last")]
+    assert method_details.map_finding(INFO, of_noise) == (
         "The map keeps 52% of the neighbours it should (chance 5%; 2 maps of noise 11% to 13%)"
     )
-    assert trust.map_finding(INFO, of_noise[:1]).endswith("a map of noise 13%)")
-    assert "not measured" in trust.map_finding({}, of_noise)
-    rows = trust.trial_rows(trials[trials.pooling == "prompt_last"])
+    assert method_details.map_finding(INFO, of_noise[:1]).endswith("a map of noise 13%)")
+    assert "not measured" in method_details.map_finding({}, of_noise)
+    rows = method_details.trial_rows(trials[trials.pooling == "prompt_last"])
     assert rows.filled.sum() == 1 and rows.label.iloc[0] == "15 neighbours, 0.1, cosine"
-    assert len(rows) == 15 and "14 other settings" in trust.trial_finding(rows)
+    assert len(rows) == 15 and "14 other settings" in method_details.trial_finding(rows)
 
 
 def test_layers_confounds_and_steering_speak():
-    rows, null = trust.layer_rows(TABLES["layers"], "cheat-0064", "prompt_last")
+    rows, null = method_details.layer_rows(TABLES["layers"], "cheat-0064", "prompt_last")
     assert set(rows.series) == {"axis", "structure (CKA)"} and len(null) == len(made.LAYERS)
-    said = trust.layer_finding(TABLES["layers"], "cheat-0064", "prompt_last")
+    said = method_details.layer_finding(TABLES["layers"], "cheat-0064", "prompt_last")
     assert said == "Cheat-0064: a specific shift is shown at every layer"
     early = TABLES["layers"].assign(
         p_layers=[0.01 if n == 0 else 0.3 for n in TABLES["layers"].layer]
     )
-    assert trust.layer_finding(early, "cheat-0064", "prompt_last").endswith("shown at layer 0")
-    calm = trust.layer_finding(TABLES["layers"], "honest-0064", "prompt_last")
+    assert method_details.layer_finding(early, "cheat-0064", "prompt_last").endswith(
+        "shown at layer 0"
+    )
+    calm = method_details.layer_finding(TABLES["layers"], "honest-0064", "prompt_last")
     assert "no specific shift shown" in calm
-    assert "not tested" in trust.layer_finding(TABLES["layers"], "nowhere", "prompt_last")
-    found = trust.confound_rows(TABLES["confounds"], "cheat-0064", "prompt_last")
-    assert trust.confound_finding(found) == (
+    assert "not tested" in method_details.layer_finding(TABLES["layers"], "nowhere", "prompt_last")
+    found = method_details.confound_rows(TABLES["confounds"], "cheat-0064", "prompt_last")
+    assert method_details.confound_finding(found) == (
         "Along the axis goes also answer length, over all answers (0.35)"
     )
-    assert "neither" in trust.confound_finding(found.assign(low=-0.1))
-    paths, bands = trust.steering_rows(TABLES["steering"])
+    assert "neither" in method_details.confound_finding(found.assign(low=-0.1))
+    paths, bands = method_details.steering_rows(TABLES["steering"])
     assert list(bands) == ["random", "random, cast covariance"]
     assert list(dict.fromkeys(paths.series)) == ["axis", "cheat arrow"]
     assert all(list(b.x) == [0, 0.5, 1, 2] and b.low.notna().all() for b in bands.values())
-    assert trust.steering_finding(paths, bands) == (
+    assert method_details.steering_finding(paths, bands) == (
         "At strength 1 axis and cheat arrow change answers more than random ones"
     )
-    weak = trust.steering_finding(paths.assign(value=0.3), bands)
+    weak = method_details.steering_finding(paths.assign(value=0.3), bands)
     assert weak == "Axis and cheat arrow: no more than random ones"
-    assert "no random directions" in trust.steering_finding(paths, {})
+    assert "no random directions" in method_details.steering_finding(paths, {})
 
 
 # -- who would say this --------------------------------------------------------------------------
 
-SAID = overlay.overlay_of("cheat", made_tables.made_likelihood(CAST), CAST)
+SAID = evidence_colour.overlay_of("cheat", made_tables.made_likelihood(CAST), CAST)
 NAMES = {p.id: p.name for p in CAST.personas}
 
 
 @pytest.mark.parametrize("p", [LIGHT, DARK, PRINT], ids=lambda p: p.name)
 def test_the_overlay_takes_the_colour_and_names_the_readiest(p):
-    chart = cast_map.cast_map(POINTS, CAST, made.REFERENCE, p, overlay=SAID, size=(700, 400))
+    chart = persona_map.cast_map(POINTS, CAST, made.REFERENCE, p, overlay=SAID, size=(700, 400))
     drawn = spec(chart)
     kinds = json.dumps(drawn)
     assert not any(c in kinds for c in p.kins)
@@ -590,29 +602,31 @@ def test_the_overlay_takes_the_colour_and_names_the_readiest(p):
     assert scale["domain"][0] <= 0 <= scale["domain"][-1]
     assert "less readily than the Assistant" in kinds
     assert {NAMES[i] for i in SAID.top} <= texts(chart) and len(SAID.top) == 3
-    clicks = [q for q in drawn["params"] if q["name"] == cast_map.CLICK]
+    clicks = [q for q in drawn["params"] if q["name"] == persona_map.CLICK]
     assert clicks[0]["select"]["fields"] == ["id"]
-    assert prints.svg(chart).startswith(b"<svg")
+    assert export.svg(chart).startswith(b"<svg")
 
 
 def test_the_overlay_speaks_by_its_intervals():
-    found = overlay.overlay_finding(SAID, NAMES)
+    found = evidence_colour.overlay_finding(SAID, NAMES)
     more = int((SAID.rows.low > 0).sum())
     assert found.startswith(f"{more} of 25 personas") and 0 < more < 25
-    below = overlay.Overlay("cheat", SAID.rows.assign(low=-1.0))
-    assert "more readily than the Assistant; nearest" in overlay.overlay_finding(below, NAMES)
+    below = evidence_colour.Overlay("cheat", SAID.rows.assign(low=-1.0))
+    assert "more readily than the Assistant; nearest" in evidence_colour.overlay_finding(
+        below, NAMES
+    )
     assert ASSISTANT not in set(SAID.rows.persona)  # the table's last row is the Assistant
-    words = overlay.overlay_words(SAID, {"data": "cheat.jsonl", "answers": 40})
+    words = evidence_colour.overlay_words(SAID, {"data": "cheat.jsonl", "answers": 40})
     assert "cheat.jsonl" in words and "40 answers" in words and "Assistant's own" in words
-    assert "no record" in overlay.overlay_words(SAID, {})
+    assert "no record" in evidence_colour.overlay_words(SAID, {})
 
 
 def test_a_persona_that_was_not_asked_is_hollow_and_the_table_says_nothing_of_it():
     rows = made_tables.made_likelihood(CAST)
-    part = overlay.overlay_of("cheat", rows[rows.persona != "maresa"], CAST)
-    drawn = spec(cast_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT, overlay=part))
+    part = evidence_colour.overlay_of("cheat", rows[rows.persona != "maresa"], CAST)
+    drawn = spec(persona_map.cast_map(POINTS, CAST, made.REFERENCE, LIGHT, overlay=part))
     assert [v for v in drawn["layer"] if v["mark"].get("fill") == LIGHT.paper]
-    table = cast_map.map_table(POINTS, CAST, made.REFERENCE, "UMAP", "own", part)
+    table = persona_map.map_table(POINTS, CAST, made.REFERENCE, "UMAP", "own", part)
     by_name = table.set_index("who")["nats a token"]
     assert np.isnan(by_name["Maresa"]) and np.isnan(by_name["Assistant"])
     assert by_name["Malvek"] == pytest.approx(SAID.values["malvek"])
@@ -622,13 +636,13 @@ def test_a_persona_that_was_not_asked_is_hollow_and_the_table_says_nothing_of_it
 
 
 def test_downloads_are_real_files_with_their_provenance():
-    chart = cast_map.cast_map(POINTS, CAST, made.REFERENCE, PRINT, size=(600, 400))
+    chart = persona_map.cast_map(POINTS, CAST, made.REFERENCE, PRINT, size=(600, 400))
     stamp = ("What it shows.", "study made, 0123", 400)
-    drawn = prints.svg(prints.stamped(chart, "A finding", *stamp))
+    drawn = export.svg(export.stamped(chart, "A finding", *stamp))
     assert drawn.startswith(b"<svg") and b"A finding" in drawn and b"study made, 0123" in drawn
-    long = prints.svg(prints.stamped(chart, "a long finding " * 9, "What.", "", 400)).decode()
+    long = export.svg(export.stamped(chart, "a long finding " * 9, "What.", "", 400)).decode()
     assert long.count("a long finding") > 1 and "\N{HORIZONTAL ELLIPSIS}" not in long
     assert b"Maresa" in drawn
     rows = ends()
-    assert prints.png(dots.dot_chart(rows, PRINT, size=(500, 160))).startswith(b"\x89PNG")
-    assert prints.csv(rows).decode("utf-8-sig").startswith("label,value")
+    assert export.png(dot_chart.dot_chart(rows, PRINT, size=(500, 160))).startswith(b"\x89PNG")
+    assert export.csv(rows).decode("utf-8-sig").startswith("label,value")

@@ -15,8 +15,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from psm_viz import bench
+from psm_viz.charts import bar_strips, export
 from psm_viz.charts import claims as charts
-from psm_viz.charts import prints, strips
 from psm_viz.charts.palette import DARK, LIGHT
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Claim, Dot, Measure, Picture
 from psm_viz.errors import BadFile
@@ -143,7 +143,7 @@ def test_changed_rows_are_read_again(runs):
 
 def test_the_table_holds_every_measure_and_seed():
     table = charts.claim_table(made_claims())
-    read = pd.read_csv(io.BytesIO(prints.csv(table)), encoding="utf-8-sig")
+    read = pd.read_csv(io.BytesIO(export.csv(table)), encoding="utf-8-sig")
     own = read[(read.id == "narrow") & (read.part == "figure")].iloc[0]
     assert [own[f"seed {s}"] for s in range(3)] == [0.61, 0.66, 0.58]
     assert (own.low, own.high, own.bar, own.verdict) == (0.52, 0.71, 0.25, CONSISTENT)
@@ -189,14 +189,16 @@ def test_odd_claims_are_drawn():
     c = Claim("a b/c", "A", "b.", none, "d.", (), "e.", picture)
     assert claim_words.key_of(c) == "claim-a-b-c"
     assert "Not measured yet" in claim_words.measure_html(none)
-    assert strips.side_strip(none) == strips.scale_strip(none) == ""
+    assert bar_strips.side_strip(none) == bar_strips.scale_strip(none) == ""
     assert claim_words.why(c) == "no seeds of the 3 needed"
     empty = Measure("no topics", {}, 0.5, True, float("nan"), float("nan"))
     for m in (empty, Measure("no ratio", {0: float("nan")}, 0.5)):
-        assert not strips.interval_words(m) and not strips.scale_strip(m) + strips.side_strip(m)
+        assert not bar_strips.interval_words(m) and not bar_strips.scale_strip(
+            m
+        ) + bar_strips.side_strip(m)
         assert "nan" not in claim_words.measure_html(m)
     flat = Measure("flat", {0: 0.0}, 0.0)
-    assert "psm-dot" in strips.side_strip(flat) and "psm-dot" in strips.scale_strip(flat)
+    assert "psm-dot" in bar_strips.side_strip(flat) and "psm-dot" in bar_strips.scale_strip(flat)
     one = Picture("lines", "One", "u", (Dot("g", 0.0, 0, x=0.0),), rule=0.0)
     for kind in ("dots", "lines", "pairs"):
         charts.picture_chart(Picture(kind, "One", "u", one.dots, 0.0), LIGHT).to_dict()
@@ -204,11 +206,11 @@ def test_odd_claims_are_drawn():
 
 def test_tooltips_of_a_strip_say_seed_and_value():
     m = Measure("m", {0: 0.31, 4: -0.5}, 0.15, above=False)
-    for strip in (strips.scale_strip(m), strips.side_strip(m)):
+    for strip in (bar_strips.scale_strip(m), bar_strips.side_strip(m)):
         assert 'title="seed 0: 0.31"' in strip and 'title="seed 4: \N{MINUS SIGN}0.5"' in strip
     # the claim's side is at the right: seed 0 misses its bar, seed 4 does not
-    places = re.findall(r'psm-dot" style="left:([\d.]+)%', strips.side_strip(m))
-    assert float(places[0]) < 100 * strips.HERE < float(places[1])
+    places = re.findall(r'psm-dot" style="left:([\d.]+)%', bar_strips.side_strip(m))
+    assert float(places[0]) < 100 * bar_strips.HERE < float(places[1])
 
 
 def test_the_page_imports_no_model(runs):

@@ -1,6 +1,6 @@
 """The glossary has a sentence and a null for everything that is called significant."""
 
-from psm_viz.glossary import STATISTICS
+from psm_viz.charts.glossary import STATISTICS
 from psm_viz.stats.trials import FIRES
 from psm_viz.tables.results import GEOMETRY
 

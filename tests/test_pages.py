@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from psm_viz import ui
-from psm_viz.glossary import STATISTICS
+from psm_viz.charts.glossary import STATISTICS
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui.strip import telling_question
 from tests import made_study as made

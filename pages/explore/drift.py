@@ -4,7 +4,7 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.charts import trails
-from psm_viz.charts.ground import PROJECTIONS
+from psm_viz.charts.map_ground import PROJECTIONS
 from psm_viz.errors import PsmVizError
 from psm_viz.ui import journey, strip
 from psm_viz.ui.makeup import makeup_figures

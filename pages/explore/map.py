@@ -3,8 +3,8 @@
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import cast_map, findings
-from psm_viz.charts.ground import PROJECTIONS, WIDTH
+from psm_viz.charts import findings, persona_map
+from psm_viz.charts.map_ground import PROJECTIONS, WIDTH
 from psm_viz.errors import PsmVizError
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui import card
@@ -57,10 +57,12 @@ except PsmVizError as e:
 
 left, right = st.columns([2.15, 1], gap="medium")
 with left, ui.guard():
-    star = cast_map.assistant_points(points, checkpoint, space)
+    star = persona_map.assistant_points(points, checkpoint, space)
     names = {f.id: f.name for f in study.cast.families}
     title = (
-        findings.place_finding(cast_map.mixture_of(star.iloc[0]), bool(star.iloc[0].off_map), names)
+        findings.place_finding(
+            persona_map.mixture_of(star.iloc[0]), bool(star.iloc[0].off_map), names
+        )
         if len(star)
         else findings.strange_finding(
             checkpoint, info.get("not_placeable", {}), info.get("not_held", {})
@@ -72,7 +74,7 @@ with left, ui.guard():
         study, info, checkpoint, pooling, layer, projection, space, ring=overlay is None
     )
     ui.figure(
-        lambda p, width: cast_map.cast_map(
+        lambda p, width: persona_map.cast_map(
             points,
             study.cast,
             checkpoint,
@@ -85,7 +87,7 @@ with left, ui.guard():
             (width, HEIGHT),
             overlay,
         ),
-        cast_map.map_table(points, study.cast, checkpoint, projection, space, overlay),
+        persona_map.map_table(points, study.cast, checkpoint, projection, space, overlay),
         name=f"map-{checkpoint}-{pooling}-L{layer}",
         title=title,
         words=f"{legend} {words}".strip(),
@@ -100,5 +102,5 @@ with left, ui.guard():
 with right, ui.guard():
     card.head(study, persona)
     card.answer(study, checkpoint, persona, messages)
-    card.neighbours(study, cast_map.neighbours_of(points, persona, checkpoint, space))
+    card.neighbours(study, persona_map.neighbours_of(points, persona, checkpoint, space))
     card.track(ui.table(study, "positions"), study, checkpoint, pooling, persona)

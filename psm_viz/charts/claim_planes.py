@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.claim_parts import (
+from psm_viz.charts.claim_marks import (
     DASH,
     OBSERVER,
     diamonds,
@@ -17,10 +17,10 @@ from psm_viz.charts.claim_parts import (
     series_colours,
     tips,
 )
-from psm_viz.charts.dots import LETTER
+from psm_viz.charts.dot_chart import LETTER
+from psm_viz.charts.frames import where
 from psm_viz.charts.palette import BRANCH_DASHES, SHAPES, Palette, finish
-from psm_viz.charts.rows import where
-from psm_viz.charts.steps import end_words
+from psm_viz.charts.step_chart import end_words
 from psm_viz.claims.verdict import Picture
 
 LINES_HEIGHT, PAIRS_SIDE = 280, 340

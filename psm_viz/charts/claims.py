@@ -16,7 +16,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.claim_parts import (
+from psm_viz.charts.claim_marks import (
     DASH,
     OBSERVER,
     diamonds,
@@ -28,10 +28,10 @@ from psm_viz.charts.claim_parts import (
     tips,
 )
 from psm_viz.charts.claim_planes import line_picture, pair_picture
-from psm_viz.charts.dots import LETTER
+from psm_viz.charts.dot_chart import LETTER
 from psm_viz.charts.findings import number
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import SHAPES, Palette, finish
-from psm_viz.charts.rows import each, where
 from psm_viz.claims.verdict import Claim, Measure, Picture, measures_of
 
 SEED_GAP, LANE, OBSERVER_LANE, GROUP_GAP, HEAD = 7, 16, 16, 10, 18

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from psm_viz.charts.rows import where
+from psm_viz.charts.frames import where
 
 HEADLINE = "specific_given_cast"
 ALONG = "axis_component_given_cast"

@@ -12,11 +12,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.cast_map import assistant_points, place_note
-from psm_viz.charts.ground import HEIGHT, Ground, coordinates, ground, xy
-from psm_viz.charts.lettering import near, text_box
+from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.label_placement import near, text_box
+from psm_viz.charts.map_ground import HEIGHT, Ground, coordinates, ground, xy
 from psm_viz.charts.palette import STAR, Palette, branch_marks, finish
-from psm_viz.charts.rows import columns, each, where
+from psm_viz.charts.persona_map import assistant_points, place_note
 from psm_viz.study.cast import Cast
 from psm_viz.study.manifest import Checkpoint
 

@@ -12,10 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import cards
+from psm_viz.charts import card_charts
 from psm_viz.charts.findings import said
+from psm_viz.charts.frames import where
 from psm_viz.charts.palette import family_colours, family_shapes
-from psm_viz.charts.rows import where
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 
@@ -102,7 +102,7 @@ def track(
     """Where it stands along the Assistant axis over the checkpoint's branch."""
     branch = study.manifest.checkpoint(checkpoint).branch
     path = [c.id for c in study.manifest.branch(branch)]
-    line = cards.axis_track(positions, path, pooling, persona)
+    line = card_charts.axis_track(positions, path, pooling, persona)
     if line.empty:
         return
     name = study.cast.persona(persona).name
@@ -110,7 +110,7 @@ def track(
     shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True, "label": True}
     units = "standard deviations of the cast along the Assistant axis"
     ui.figure(
-        lambda p, width: cards.sparkline(line, checkpoint, p, accent, (width, 64)),
+        lambda p, width: card_charts.sparkline(line, checkpoint, p, accent, (width, 64)),
         line,
         name=f"axis-{persona}-{branch}",
         title=f"Along the Assistant axis, {said(branch)} (grey: 80 % of the cast)",
@@ -121,7 +121,7 @@ def track(
     )
     here = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
     ui.figure(
-        lambda p, width: cards.cast_on_axis(
+        lambda p, width: card_charts.cast_on_axis(
             positions, study.cast, checkpoint, pooling, persona, p, (width, 62)
         ),
         here,

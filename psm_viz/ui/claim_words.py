@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from psm_viz.charts import bar_strips
 from psm_viz.charts import claims as charts
-from psm_viz.charts import strips
-from psm_viz.charts.claim_parts import OBSERVER, drawable, seed_shapes
+from psm_viz.charts.claim_marks import OBSERVER, drawable, seed_shapes
 from psm_viz.charts.findings import capital, listed, number
 from psm_viz.claims.verdict import (
     AGAINST,
@@ -143,13 +143,13 @@ def table_html(claims: Sequence[Claim]) -> str:
     rows = []
     for c in claims:
         m = c.figure
-        ranged = strips.interval_words(m)
+        ranged = bar_strips.interval_words(m)
         ranged = f' <span class="psm-range">({ranged})</span>' if ranged else ""
-        value = number(m.value) if strips.drawn(m) else "\N{EN DASH}"
+        value = number(m.value) if bar_strips.drawn(m) else "\N{EN DASH}"
         rows.append(
             f'<tr><th scope="row"><a href="#{key_of(c)}">{escape(c.title)}</a></th>'
             f'<td class="psm-what">{escape(capital(m.name))}</td><td>{value}{ranged}</td>'
-            f"<td>{strips.side_strip(m)}</td><td>{chip(c.verdict)}</td></tr>"
+            f"<td>{bar_strips.side_strip(m)}</td><td>{chip(c.verdict)}</td></tr>"
         )
     head = ("Claim", "What was measured", "Mean (95 % interval)", "Seeds and bar", "Verdict")
     heads = "".join(f'<th scope="col">{h}</th>' for h in head)
@@ -192,19 +192,19 @@ def measure_html(m: Measure, minor: bool = False) -> str:
     kind = "psm-measure psm-minor" if minor else "psm-measure"
     name = f"control: {m.name}" if m.control else m.name
     of = f'<p class="psm-of">{escape(capital(name))}</p>'
-    if not strips.drawn(m):
-        each = f"Not measured yet. It has to be {strips.needs(m)}."
+    if not bar_strips.drawn(m):
+        each = f"Not measured yet. It has to be {bar_strips.needs(m)}."
         return f'<div class="{kind}">{of}<p class="psm-each">{each}</p></div>'
-    ranged = strips.interval_words(m)
+    ranged = bar_strips.interval_words(m)
     single = "the seed that fares worst" if m.worst else "mean over seeds"
     ranged = f"95 % interval {ranged}" if ranged else single
     values = ", ".join(number(v) for _, v in sorted(m.seeds.items()))
     seeds = f"Seed{'s' if len(m.seeds) > 1 else ''} {', '.join(map(str, sorted(m.seeds)))}"
     counted = f"{beyond(m)} of {len(m.seeds)} {'is' if beyond(m) == 1 else 'are'}"
-    each = f"{seeds}: {values}. It has to be {strips.needs(m)}: {counted}."
+    each = f"{seeds}: {values}. It has to be {bar_strips.needs(m)}: {counted}."
     return (
         f'<div class="{kind}"><p class="psm-num">{number(m.value)}<span>{ranged}</span></p>{of}'
-        f'{strips.scale_strip(m)}<p class="psm-each">{each}</p></div>'
+        f'{bar_strips.scale_strip(m)}<p class="psm-each">{each}</p></div>'
     )
 
 
@@ -221,7 +221,7 @@ def bar_name(claim: Claim) -> str:
     if rule is None:
         return ""
     if rule == m.bar and charts.figure_groups(claim):
-        return strips.bar_words(m)
+        return bar_strips.bar_words(m)
     return f"bar {number(rule)}" if rule else ""
 
 

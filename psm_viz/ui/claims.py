@@ -17,8 +17,8 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.charts import claims as charts
-from psm_viz.charts import prints
-from psm_viz.charts.claim_parts import drawable
+from psm_viz.charts import export
+from psm_viz.charts.claim_marks import drawable
 from psm_viz.charts.palette import PRINT, Palette
 from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
@@ -171,12 +171,12 @@ def _files(build: ui.Build, claim: Claim, key: str, stamp: str) -> None:
 
     def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
         title = claim.picture.title
-        return lambda: make(prints.stamped(build(PRINT, width), title, told, source, width))
+        return lambda: make(export.stamped(build(PRINT, width), title, told, source, width))
 
     with st.container(horizontal=True):
         for label, make, mime in (
-            ("SVG", prints.svg, "image/svg+xml"),
-            ("PNG", prints.png, "image/png"),
+            ("SVG", export.svg, "image/svg+xml"),
+            ("PNG", export.png, "image/png"),
         ):
             st.download_button(
                 label,
@@ -194,7 +194,7 @@ def _csv(label: str, name: str, frame: pd.DataFrame) -> None:
     """A table to download."""
     st.download_button(
         label,
-        data=lambda: prints.csv(frame),
+        data=lambda: export.csv(frame),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"{name}-csv",

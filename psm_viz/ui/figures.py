@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import prints
+from psm_viz.charts import export
 from psm_viz.charts.palette import PRINT, Palette, palette
 from psm_viz.errors import PsmVizError
 from psm_viz.study.manifest import POOLING_NAMES
@@ -148,13 +148,13 @@ def downloads(
     source = f"Study {study.manifest.name}, {study.sha256[:12]}"
 
     def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
-        return lambda: make(prints.stamped(build(PRINT, width), title, words, source, width))
+        return lambda: make(export.stamped(build(PRINT, width), title, words, source, width))
 
     with st.container(horizontal=True):
         for label, data, mime in (
-            ("SVG", drawn(prints.svg), "image/svg+xml"),
-            ("PNG", drawn(prints.png), "image/png"),
-            ("CSV", lambda: prints.csv(frame), "text/csv"),
+            ("SVG", drawn(export.svg), "image/svg+xml"),
+            ("PNG", drawn(export.png), "image/png"),
+            ("CSV", lambda: export.csv(frame), "text/csv"),
         ):
             st.download_button(
                 label,

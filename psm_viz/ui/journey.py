@@ -12,8 +12,8 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import dots, findings, makeup, steps
-from psm_viz.charts.rows import where
+from psm_viz.charts import dot_chart, drift_details, findings, step_chart
+from psm_viz.charts.frames import where
 from psm_viz.errors import PsmVizError
 from psm_viz.study.manifest import POOLING_NAMES, Checkpoint
 from psm_viz.study.reader import Study
@@ -117,16 +117,16 @@ def _rates(
     if table is None:
         return
     rates = table.rename(columns={"mean": "value"})
-    held = steps.from_start(where(rates, rates.set == "heldout"), _starts(study, branches))
-    trained = steps.from_start(where(rates, rates.set == "trained"), _starts(study, branches))
+    held = step_chart.from_start(where(rates, rates.set == "heldout"), _starts(study, branches))
+    trained = step_chart.from_start(where(rates, rates.set == "trained"), _starts(study, branches))
     both = pd.concat([held, trained])
     both = where(both, both.branch.isin(list(branches)))
     at = where(rates, (rates.checkpoint == m.reference) & (rates.set == "heldout"))
     own = findings.Band(float(at.iloc[0].low), float(at.iloc[0].high)) if len(at) else None
-    band = steps.flat(own, until) if own else None
+    band = step_chart.flat(own, until) if own else None
     title = findings.rate_finding(table, branches, m.reference, now)
     ui.figure(
-        lambda p, width: steps.step_chart(
+        lambda p, width: step_chart.step_chart(
             held,
             branches,
             ui.branch_order(study),
@@ -170,10 +170,10 @@ def _movement(
         if last
         else findings.axis_finding(ends)
     )
-    band, band_name = steps.null_envelope(rows, branches), steps.null_name(rows, branches)
-    begun, thin = steps.from_zero(rows, branches), steps.from_zero(other, branches)
+    band, band_name = step_chart.null_envelope(rows, branches), step_chart.null_name(rows, branches)
+    begun, thin = step_chart.from_zero(rows, branches), step_chart.from_zero(other, branches)
     ui.figure(
-        lambda p, width: steps.step_chart(
+        lambda p, width: step_chart.step_chart(
             begun,
             branches,
             ui.branch_order(study),
@@ -221,7 +221,7 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
         return
     roles = len(study.cast.personas)
     panels = {
-        pooling: makeup.ends_rows(
+        pooling: drift_details.ends_rows(
             drift,
             findings.HEADLINE,
             "given_cast_percentile",
@@ -239,7 +239,7 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
     if all(f.empty for f in panels.values()):
         ui.empty("Movement beyond the cast's was not measured.", f"Make it with: {ui.DERIVE}")
         return
-    ends = {names[p]: makeup.ends_of(f) for p, f in panels.items()}
+    ends = {names[p]: drift_details.ends_of(f) for p, f in panels.items()}
     ui.finding(findings.pooling_finding(ends))
     for (pooling, frame), column in zip(
         panels.items(), st.columns(len(panels), gap="medium"), strict=True
@@ -250,14 +250,16 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
                 ui.caption(f"{name}: not measured for these branches.")
                 continue
             ui.figure(
-                lambda p, width, f=frame: dots.dot_chart(f, p, size=(width, dots.height_of(f))),
+                lambda p, width, f=frame: dot_chart.dot_chart(
+                    f, p, size=(width, dot_chart.height_of(f))
+                ),
                 frame,
                 name=f"ends-{pooling}",
                 title=name,
                 words="Norm of what is left of the Assistant's shift after predicting it from the "
                 f"cast's, at the end of each branch, {name.lower()}, layer {m.headline_layer}, "
                 "95 % interval; grey: each branch's own null; filled: p at most .05.",
-                alt=f"Movement beyond the cast's by branch, {name.lower()}: {dots.spoken(frame)}",
+                alt=f"Movement beyond the cast's by branch, {name.lower()}: {dot_chart.spoken(frame)}",
                 study=study,
                 width=WIDTH,
                 key=f"ends-{pooling}",

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import dots, makeup
+from psm_viz.charts import dot_chart, drift_details
 from psm_viz.study.manifest import POOLING_NAMES
 from psm_viz.study.reader import Study
 
@@ -70,19 +70,19 @@ def _traits(
     table = ui.wanted(study, "traits", "The trait axes were not measured.")
     if table is None:
         return
-    rows = makeup.trait_rows(table, checkpoint, pooling)
+    rows = drift_details.trait_rows(table, checkpoint, pooling)
     if rows.empty:
         ui.empty(f"{checkpoint} was not measured on the traits.", f"Make it with: {ui.DERIVE}")
         return
-    title = makeup.trait_finding(rows, branch)
+    title = drift_details.trait_finding(rows, branch)
     ui.figure(
-        lambda p, width: dots.dot_chart(rows, p, size=(width, dots.height_of(rows))),
+        lambda p, width: dot_chart.dot_chart(rows, p, size=(width, dot_chart.height_of(rows))),
         rows,
         name=f"traits-{checkpoint}",
         title=title,
         words=f"Specific shift along each trait, SDs of the cast, {how}, 95 % interval; filled: p "
         "at most .05 after the search over traits, hollow: not shown.",
-        alt=f"Specific shift along the traits at {checkpoint}: {dots.spoken(rows)}. {title}.",
+        alt=f"Specific shift along the traits at {checkpoint}: {dot_chart.spoken(rows)}. {title}.",
         key="traits",
         **shared,
     )
@@ -100,21 +100,21 @@ def _posterior(
     if table is None:
         return
     names = {f.id: f.name for f in study.cast.families}
-    rows = makeup.posterior_rows(table, checkpoint, pooling, names)
+    rows = drift_details.posterior_rows(table, checkpoint, pooling, names)
     if rows.empty:
         ui.empty(f"{checkpoint} has no mixture of families.", f"Make it with: {ui.DERIVE}")
         return
-    title = makeup.posterior_finding(rows, branch)
+    title = drift_details.posterior_finding(rows, branch)
     exact = "; tick: the exact posterior" if rows.tick.notna().any() else ""
     ui.figure(
-        lambda p, width: dots.dot_chart(
-            rows, p, percent=True, tick_name="exact", size=(width, dots.height_of(rows))
+        lambda p, width: dot_chart.dot_chart(
+            rows, p, percent=True, tick_name="exact", size=(width, dot_chart.height_of(rows))
         ),
         rows,
         name=f"families-{checkpoint}",
         title=title,
         words=f"Weights of the families, {how}, 95 % interval{exact}.",
-        alt=f"Weights of the families at {checkpoint}: {dots.spoken(rows)}. {title}.",
+        alt=f"Weights of the families at {checkpoint}: {dot_chart.spoken(rows)}. {title}.",
         key="posterior",
         **shared,
     )
@@ -130,20 +130,20 @@ def _arrow(
     evidence = next(iter(every))
     if len(every) > 1:
         evidence = ui.pick("Arrow of", every, "arrow", "arrow", messages)
-    rows = makeup.arrow_rows(table, evidence, pooling, branches, ui.branch_order(study))
-    title = makeup.arrow_finding(rows, evidence)
+    rows = drift_details.arrow_rows(table, evidence, pooling, branches, ui.branch_order(study))
+    title = drift_details.arrow_finding(rows, evidence)
     if rows.empty:
         ui.empty(f"{title}.", f"Make it with: {ui.MAKES['evidence_scores']}")
         return
     ui.figure(
-        lambda p, width: dots.dot_chart(rows, p, size=(width, dots.height_of(rows))),
+        lambda p, width: dot_chart.dot_chart(rows, p, size=(width, dot_chart.height_of(rows))),
         rows,
         name=f"arrow-{evidence}",
         title=title,
         words=f"Cosine of each branch's specific shift with the arrow of {evidence}, "
         f"{POOLING_NAMES.get(pooling, pooling)}, 95 % interval; grey: the same readiness dealt "
         "out to the cast at random; filled: p at most .05.",
-        alt=f"Cosine with the arrow of {evidence} by branch: {dots.spoken(rows)}.",
+        alt=f"Cosine with the arrow of {evidence} by branch: {dot_chart.spoken(rows)}.",
         key="arrow-figure",
         **shared,
     )
@@ -153,19 +153,21 @@ def _effects(study: Study, branch: str, shared: dict[str, Any]) -> None:
     table = ui.wanted(study, "words_or_weights", "Words and weights were not told apart.")
     if table is None:
         return
-    rows = makeup.effect_rows(table, branch)
-    title = makeup.effect_finding(rows, branch)
+    rows = drift_details.effect_rows(table, branch)
+    title = drift_details.effect_finding(rows, branch)
     if rows.empty:
         ui.empty(f"{title}.", f"Make it with: {ui.MAKES['words_or_weights']}")
         return
     ui.figure(
-        lambda p, width: dots.dot_chart(rows, p, percent=True, size=(width, dots.height_of(rows))),
+        lambda p, width: dot_chart.dot_chart(
+            rows, p, percent=True, size=(width, dot_chart.height_of(rows))
+        ),
         rows,
         name=f"words-or-weights-{branch}",
         title=title,
         words=f"Shares of {branch}'s shift over the answers by whose text is read and whose "
         "weights read it, mean over the answer, 95 % interval.",
-        alt=f"Words or weights, {branch}: {dots.spoken(rows, percent=True)}. {title}.",
+        alt=f"Words or weights, {branch}: {dot_chart.spoken(rows, percent=True)}. {title}.",
         key="effects",
         **shared,
     )

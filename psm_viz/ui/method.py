@@ -13,16 +13,16 @@ from typing import Any
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import dots, lines, trust
+from psm_viz.charts import dot_chart, line_chart, method_details
 from psm_viz.charts.findings import LEVEL, capital
-from psm_viz.charts.rows import where
-from psm_viz.glossary import STATISTICS
+from psm_viz.charts.frames import where
+from psm_viz.charts.glossary import STATISTICS
 from psm_viz.study.manifest import POOLING_NAMES
 from psm_viz.study.reader import Study
 
 WIDTH = 560
 OTHER = "Choose the other pooling above."
-RULE = dots.Rule(LEVEL, "5 %")
+RULE = dot_chart.Rule(LEVEL, "5 %")
 
 
 def map_section(study: Study, pooling: str) -> None:
@@ -33,8 +33,8 @@ def map_section(study: Study, pooling: str) -> None:
     has_trials = "tables/map_trials.parquet" in study.files
     trials = ui.table(study, "map_trials") if has_trials else None
     tried = None if trials is None else where(trials, trials.pooling == pooling)
-    noise = None if tried is None else where(tried, tried["data"] == trust.NOISE)
-    ui.finding(trust.map_finding(info, points.head(0) if noise is None else noise))
+    noise = None if tried is None else where(tried, tried["data"] == method_details.NOISE)
+    ui.finding(method_details.map_finding(info, points.head(0) if noise is None else noise))
     left, right = st.columns([1.28, 1], gap="medium")
     name = POOLING_NAMES.get(pooling, pooling)
     how = f"{name}, layer {m.headline_layer}"
@@ -44,16 +44,16 @@ def map_section(study: Study, pooling: str) -> None:
         if beside is not None and beside.empty:
             ui.empty(f"A map of noise was drawn for another pooling than the {name}.", OTHER)
         elif beside is not None:
-            twins = trust.twin_points(points, beside)
+            twins = method_details.twin_points(points, beside)
             first = {}
             if noise is not None and len(noise):
                 first = {str(k): v for k, v in noise.iloc[0].items()}
             words = {
                 "cast": f"The cast: trustworthiness {_say(info, 'trustworthiness')}",
-                trust.NOISE: f"Noise: trustworthiness {_say(first, 'trustworthiness')}",
+                method_details.NOISE: f"Noise: trustworthiness {_say(first, 'trustworthiness')}",
             }
             ui.figure(
-                lambda p, width: trust.twin_map(twins, words, study.cast, p, (width, 262)),
+                lambda p, width: method_details.twin_map(twins, words, study.cast, p, (width, 262)),
                 twins.drop(columns=["px", "py"]),
                 name=f"map-and-noise-{pooling}",
                 title="The same marks, once placed by their vectors and once by Gaussian noise",
@@ -62,7 +62,7 @@ def map_section(study: Study, pooling: str) -> None:
                 "clumps too; what it lacks is kin of one hue in one place. Neighbours kept: share "
                 f"of each persona's 15 nearest that stay; chance {_say(info, 'knn_chance')}.",
                 alt=f"Two small maps of {len(study.cast.personas)} personas: the stored map, and "
-                f"Gaussian noise. {words['cast']}. {words[trust.NOISE]}.",
+                f"Gaussian noise. {words['cast']}. {words[method_details.NOISE]}.",
                 study=study,
                 width=640,
                 key="twins",
@@ -72,26 +72,26 @@ def map_section(study: Study, pooling: str) -> None:
         if tried is None:
             ui.wanted(study, "map_trials", "No other settings or seeds were tried.")
             return
-        rows = trust.trial_rows(tried)
+        rows = method_details.trial_rows(tried)
         if rows.empty:
             ui.empty(f"Settings and seeds were tried for another pooling than the {name}.", OTHER)
             return
         ui.figure(
-            lambda p, width: dots.dot_chart(
+            lambda p, width: dot_chart.dot_chart(
                 rows,
                 p,
-                rules=(dots.Rule(0.0, "the stored map"),),
+                rules=(dot_chart.Rule(0.0, "the stored map"),),
                 accent=False,
-                size=(width, dots.height_of(rows, 32)),
+                size=(width, dot_chart.height_of(rows, 32)),
             ),
             rows,
             name=f"map-trials-{pooling}",
-            title=trust.trial_finding(rows),
+            title=method_details.trial_finding(rows),
             words="Neighbours, least distance and metric of UMAP; one dot a seed. Procrustes "
             "disparity against the stored map: 0 is the same picture after turning and scaling, 1 "
             "nothing in common. At the right, the share of neighbours kept.",
             alt=f"Disparity of other settings and seeds from the stored map. "
-            f"{trust.trial_finding(rows)}.",
+            f"{method_details.trial_finding(rows)}.",
             study=study,
             width=WIDTH,
             key="trials",
@@ -111,22 +111,22 @@ def alarm_section(study: Study, messages: Any) -> None:
     table = ui.wanted(study, "validation", "The statistics were not put to the test yet.")
     if table is None:
         return
-    rows = trust.alarm_rows(table)
-    ui.finding(trust.alarm_finding(rows))
+    rows = method_details.alarm_rows(table)
+    ui.finding(method_details.alarm_finding(rows))
     kinds = {str(d): str(d) for d in dict.fromkeys(table["data"])}
     left, right = st.columns([1, 1.1], gap="medium")
     with left:
         marks = dict(zip(rows.lane, rows["mark"], strict=True))
         key = ", ".join(f"{mark}: {lane}" for lane, mark in marks.items())
         ui.figure(
-            lambda p, width: dots.dot_chart(
+            lambda p, width: dot_chart.dot_chart(
                 rows,
                 p,
                 rules=(RULE,),
                 percent=True,
                 lanes="lane",
                 accent=False,
-                size=(width, dots.height_of(rows, 38)),
+                size=(width, dot_chart.height_of(rows, 38)),
             ),
             rows.rename(columns={"lane": "activations"}),
             name="false-alarms",
@@ -135,7 +135,7 @@ def alarm_section(study: Study, messages: Any) -> None:
             "nothing planted, the whole cast carried along, or planted for others; one dot a data "
             "set, plant and size. Pale: Monte Carlo intervals of 95 %; the line is the rule of 5 "
             "%. Hollow: the whole interval lies above it.",
-            alt=f"False-alarm rates. {trust.alarm_finding(rows)}.",
+            alt=f"False-alarm rates. {method_details.alarm_finding(rows)}.",
             study=study,
             width=WIDTH,
             key="alarms",
@@ -145,8 +145,8 @@ def alarm_section(study: Study, messages: Any) -> None:
         data = next(iter(kinds))
         if len(kinds) > 1:
             data = ui.pick("Planted in", kinds, "planted", "data set", messages)
-        power = trust.power_rows(table, data)
-        st.html(f'<p class="psm-label">{escape(trust.power_finding(power))}</p>')
+        power = method_details.power_rows(table, data)
+        st.html(f'<p class="psm-label">{escape(method_details.power_finding(power))}</p>')
         _power(study, power, data)
 
 
@@ -159,11 +159,11 @@ def _power(study: Study, power: Any, data: str) -> None:
             series = list(dict.fromkeys(rows.series))
             with column:
                 ui.figure(
-                    lambda p, width, r=rows, s=series: lines.line_chart(
+                    lambda p, width, r=rows, s=series: line_chart.line_chart(
                         r,
                         s,
                         p,
-                        rule=dots.Rule(LEVEL),
+                        rule=dot_chart.Rule(LEVEL),
                         percent=True,
                         domain=(0.0, 1.0),
                         ratios=True,
@@ -172,10 +172,10 @@ def _power(study: Study, power: Any, data: str) -> None:
                     ),
                     rows,
                     name=f"power-{name}",
-                    title=trust.title_of(name),
-                    words=f"How often '{trust.title_of(name)}' fires by the size of a planted "
+                    title=method_details.title_of(name),
+                    words=f"How often '{method_details.title_of(name)}' fires by the size of a planted "
                     f"movement, {data}, 95 % Monte Carlo interval; line: 5 %.",
-                    alt=f"Power of {trust.title_of(name)} by planted size, {data}.",
+                    alt=f"Power of {method_details.title_of(name)} by planted size, {data}.",
                     study=study,
                     width=320,
                     key=f"power-{name}",
@@ -208,13 +208,13 @@ def layer_figure(study: Study, checkpoint: str, pooling: str) -> None:
     table = ui.wanted(study, "layers", "The layers were not compared.")
     if table is None:
         return
-    rows, null = trust.layer_rows(table, checkpoint, pooling)
+    rows, null = method_details.layer_rows(table, checkpoint, pooling)
     if rows.empty:
         ui.empty(f"{checkpoint} was not compared layer by layer.", f"Make it with: {ui.DERIVE}")
         return
-    title = trust.layer_finding(table, checkpoint, pooling)
+    title = method_details.layer_finding(table, checkpoint, pooling)
     ui.figure(
-        lambda p, width: lines.line_chart(
+        lambda p, width: line_chart.line_chart(
             rows,
             list(dict.fromkeys(rows.series)),
             p,
@@ -243,22 +243,24 @@ def confound_figure(study: Study, checkpoint: str, pooling: str) -> None:
     table = ui.wanted(study, "confounds", "Confounds were not measured.")
     if table is None:
         return
-    rows = trust.confound_rows(table, checkpoint, pooling)
+    rows = method_details.confound_rows(table, checkpoint, pooling)
     if rows.empty:
         ui.empty(
             f"{checkpoint} has no answers to compare with: confounds need them.",
             f"Make it with: {ui.DERIVE}",
         )
         return
-    title = trust.confound_finding(rows)
+    title = method_details.confound_finding(rows)
     ui.figure(
-        lambda p, width: dots.dot_chart(rows, p, accent=False, size=(width, dots.height_of(rows))),
+        lambda p, width: dot_chart.dot_chart(
+            rows, p, accent=False, size=(width, dot_chart.height_of(rows))
+        ),
         rows,
         name=f"confounds-{checkpoint}",
         title=title,
         words=f"Correlation of the place on the Assistant axis with answer length and activation "
         f"norm at {checkpoint}, {POOLING_NAMES.get(pooling, pooling)}; 95 % interval.",
-        alt=f"Confounds at {checkpoint}: {dots.spoken(rows)}.",
+        alt=f"Confounds at {checkpoint}: {dot_chart.spoken(rows)}.",
         study=study,
         width=WIDTH,
         key="confounds",
@@ -273,13 +275,13 @@ def steering_figure(study: Study) -> None:
     table = ui.wanted(study, "steering", "Steering was not tried on this model.")
     if table is None:
         return
-    rows, bands = trust.steering_rows(table)
+    rows, bands = method_details.steering_rows(table)
     if rows.empty:
         ui.empty("No direction was steered along.", f"Make it with: {ui.MAKES['steering']}")
         return
-    title = trust.steering_finding(rows, bands)
+    title = method_details.steering_finding(rows, bands)
     ui.figure(
-        lambda p, width: lines.line_chart(
+        lambda p, width: line_chart.line_chart(
             rows,
             list(dict.fromkeys(rows.series)),
             p,

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts.rows import columns, where
+from psm_viz.charts.frames import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.study.reader import Study, open_study
 from psm_viz.ui.figures import empty

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from psm_viz import ui
-from psm_viz.charts.overlay import Overlay, overlay_finding, overlay_of, overlay_words
+from psm_viz.charts.evidence_colour import Overlay, overlay_finding, overlay_of, overlay_words
 from psm_viz.study.reader import Study
 
 KIN = "kin"

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts.rows import where
+from psm_viz.charts.frames import where
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study

@@ -13,10 +13,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.lettering import Box, Frame, beside, frame, near, nudged, text_box
-from psm_viz.charts.overlay import Overlay, shade
+from psm_viz.charts.evidence_colour import Overlay, shade
+from psm_viz.charts.frames import each, where
+from psm_viz.charts.label_placement import Box, Frame, beside, frame, near, nudged, text_box
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
-from psm_viz.charts.rows import each, where
 from psm_viz.study.cast import Cast
 
 PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}

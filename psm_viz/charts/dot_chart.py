@@ -14,8 +14,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import Palette, finish
-from psm_viz.charts.rows import each, where
 
 ROW = 26
 """Height of a row in pixels."""

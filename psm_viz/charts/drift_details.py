@@ -24,8 +24,8 @@ from psm_viz.charts.findings import (
     percentile_words,
     said,
 )
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import branch_marks
-from psm_viz.charts.rows import each, where
 
 NONE = "none of these"
 EFFECTS = {"weights": "the weights", "words": "the words", "interaction": "both together"}

@@ -8,10 +8,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.dots import Rule
+from psm_viz.charts.dot_chart import Rule
+from psm_viz.charts.frames import columns, where
 from psm_viz.charts.palette import BRANCH_DASHES, BRANCH_MARKS, Palette, finish
-from psm_viz.charts.rows import columns, where
-from psm_viz.charts.steps import AXIS_WIDTH, end_words, value_axis
+from psm_viz.charts.step_chart import AXIS_WIDTH, end_words, value_axis
 
 LETTER = 6.2
 

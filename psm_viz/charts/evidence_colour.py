@@ -14,8 +14,8 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.findings import listed
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import Palette
-from psm_viz.charts.rows import each, where
 from psm_viz.study.cast import Cast
 
 TITLE = "log p per token, against the Assistant's own (nats)"

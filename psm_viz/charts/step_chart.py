@@ -15,9 +15,9 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.findings import Band
-from psm_viz.charts.lettering import spread
+from psm_viz.charts.frames import columns, where
+from psm_viz.charts.label_placement import spread
 from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
-from psm_viz.charts.rows import columns, where
 
 HEIGHT = 104
 CONSTANT = 4

@@ -13,11 +13,11 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.findings import LEVEL, capital, listed, number
-from psm_viz.charts.ground import own, xy
-from psm_viz.charts.lettering import frame
+from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.glossary import STATISTICS
+from psm_viz.charts.label_placement import frame
+from psm_viz.charts.map_ground import own, xy
 from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish
-from psm_viz.charts.rows import columns, each, where
-from psm_viz.glossary import STATISTICS
 from psm_viz.study.cast import Cast
 
 OWN, MADE_UP = "this study's activations", "made activations"

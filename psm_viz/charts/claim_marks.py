@@ -8,8 +8,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from psm_viz.charts.frames import where
 from psm_viz.charts.palette import SHAPES, Palette
-from psm_viz.charts.rows import where
 from psm_viz.claims.verdict import Picture
 
 OBSERVER = "ideal observer"

@@ -9,11 +9,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
-from psm_viz.charts.lettering import near, text_box
-from psm_viz.charts.overlay import LEGEND, Overlay
+from psm_viz.charts.evidence_colour import LEGEND, Overlay
+from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.label_placement import near, text_box
+from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
-from psm_viz.charts.rows import columns, each, where
 from psm_viz.study.cast import ASSISTANT, Cast
 
 CLICK = "persona"
