@@ -20,8 +20,8 @@ from psm_viz.charts import claims as charts
 from psm_viz.charts.palette import DARK, LIGHT
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Claim, Dot, Measure, Picture
 from psm_viz.errors import BadFile
-from psm_viz.ui import claim_words
-from psm_viz.ui import claims as page_of
+from psm_viz.ui import claims_cards as page_of
+from psm_viz.ui import claims_html
 from tests.made_claims import made_claims
 from tests.served import assert_no_model_imported, wait_for_server
 
@@ -77,7 +77,7 @@ def test_every_claim_has_its_card_and_its_line(monkeypatch, runs):
     assert "Of 5 claims about personas, 2 fit what was measured, 1 does not and 2 are" in text
     assert "no evidence about frontier models" in text
     for c in made_claims():
-        key = claim_words.key_of(c)
+        key = claims_html.key_of(c)
         assert text.count(f'href="#{key}"') == 1 and text.count(f'id="{key}"') == 1
         assert c.title in unescape(text) and c.figure.name in unescape(text)
     assert text.count("Consistent with the claim</span>") == 4
@@ -91,10 +91,10 @@ def test_every_claim_has_its_card_and_its_line(monkeypatch, runs):
 
 
 def test_reasons_are_given_in_words():
-    assert claim_words.why(by_id("updating")) == "2 seeds of the 3 needed"
-    assert claim_words.why(by_id("cast")) == "2 of 3 seeds beyond the bar; the rival lacks seeds"
-    assert claim_words.why(by_id("narrow")) == "every seed is beyond every bar"
-    assert claim_words.why(by_id("requested")) == "no seed is beyond the bar"
+    assert claims_html.why(by_id("updating")) == "2 seeds of the 3 needed"
+    assert claims_html.why(by_id("cast")) == "2 of 3 seeds beyond the bar; the rival lacks seeds"
+    assert claims_html.why(by_id("narrow")) == "every seed is beyond every bar"
+    assert claims_html.why(by_id("requested")) == "no seed is beyond the bar"
 
 
 def test_a_control_is_called_one_and_missing_it_is_the_reason():
@@ -105,8 +105,8 @@ def test_a_control_is_called_one_and_missing_it_is_the_reason():
     ):
         control = Measure("the planted branch", dict.fromkeys(seeds, 0.1), 0.5, control=True)
         claim = replace(narrow, rivals=(control,))
-        assert claim.verdict == UNDECIDED and claim_words.why(claim) == said
-        assert "Control: the planted branch" in claim_words.rival_html(claim)[1]
+        assert claim.verdict == UNDECIDED and claims_html.why(claim) == said
+        assert "Control: the planted branch" in claims_html.rival_html(claim)[1]
         parts = charts.claim_table([claim])
         assert list(parts[parts.figure == "the planted branch"].part) == ["control"]
     passed = replace(narrow, rivals=(Measure("x", {0: 0.9, 1: 0.9, 2: 0.9}, 0.5, control=True),))
@@ -187,16 +187,16 @@ def test_odd_claims_are_drawn():
     none = Measure("nothing", {}, 0.5)
     picture = Picture("dots", "Nothing yet", "", ())
     c = Claim("a b/c", "A", "b.", none, "d.", (), "e.", picture)
-    assert claim_words.key_of(c) == "claim-a-b-c"
-    assert "Not measured yet" in claim_words.measure_html(none)
+    assert claims_html.key_of(c) == "claim-a-b-c"
+    assert "Not measured yet" in claims_html.measure_html(none)
     assert bar_strips.side_strip(none) == bar_strips.scale_strip(none) == ""
-    assert claim_words.why(c) == "no seeds of the 3 needed"
+    assert claims_html.why(c) == "no seeds of the 3 needed"
     empty = Measure("no topics", {}, 0.5, True, float("nan"), float("nan"))
     for m in (empty, Measure("no ratio", {0: float("nan")}, 0.5)):
         assert not bar_strips.interval_words(m) and not bar_strips.scale_strip(
             m
         ) + bar_strips.side_strip(m)
-        assert "nan" not in claim_words.measure_html(m)
+        assert "nan" not in claims_html.measure_html(m)
     flat = Measure("flat", {0: 0.0}, 0.0)
     assert "psm-dot" in bar_strips.side_strip(flat) and "psm-dot" in bar_strips.scale_strip(flat)
     one = Picture("lines", "One", "u", (Dot("g", 0.0, 0, x=0.0),), rule=0.0)

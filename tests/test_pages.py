@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from psm_viz import ui
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.ui.strip import telling_question
+from psm_viz.ui.drift_answers import telling_question
 from tests import made_study as made
 from tests import made_tables
 from tests.served import assert_no_model_imported

@@ -1,5 +1,5 @@
 """Claims: what the theory says, what was found, what else might explain it, and the verdict."""
 
-from psm_viz.ui import claims
+from psm_viz.ui import claims_cards
 
-claims.page()
+claims_cards.page()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.errors import PsmVizError
-from psm_viz.ui import method
+from psm_viz.ui import method_figures
 
 messages = st.container()
 controls = st.columns([2.2, 2.2, 2.6, 1], vertical_alignment="bottom")
@@ -26,17 +26,17 @@ except PsmVizError as e:
     st.stop()
 
 with ui.guard():
-    method.map_section(study, pooling)
+    method_figures.map_section(study, pooling)
 st.divider()
 with ui.guard():
-    method.alarm_section(study, messages)
+    method_figures.alarm_section(study, messages)
 st.divider()
-method.glossary_section()
+method_figures.glossary_section()
 st.divider()
 left, middle, right = st.columns(3, gap="medium")
 with left, ui.guard():
-    method.layer_figure(study, checkpoint, pooling)
+    method_figures.layer_figure(study, checkpoint, pooling)
 with middle, ui.guard():
-    method.confound_figure(study, checkpoint, pooling)
+    method_figures.confound_figure(study, checkpoint, pooling)
 with right, ui.guard():
-    method.steering_figure(study)
+    method_figures.steering_figure(study)

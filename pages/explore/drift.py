@@ -6,8 +6,8 @@ from psm_viz import ui
 from psm_viz.charts import trails
 from psm_viz.charts.map_ground import PROJECTIONS
 from psm_viz.errors import PsmVizError
-from psm_viz.ui import journey, strip
-from psm_viz.ui.makeup import makeup_figures
+from psm_viz.ui import drift_answers, drift_figures
+from psm_viz.ui.drift_details import makeup_figures
 
 HEIGHT = 452
 
@@ -31,7 +31,9 @@ try:
         poolings = ui.pooling_options(m.poolings)
         pooling = ui.pick("Pooling", poolings, "pooling", "pooling", messages, m.headline_pooling)
     branches = {b: m.branch(b) for b in chosen}
-    now = ui.pick_step(journey.steps_of(branches), controls[2], controls[3], controls[4], messages)
+    now = ui.pick_step(
+        drift_figures.steps_of(branches), controls[2], controls[3], controls[4], messages
+    )
 except PsmVizError as e:
     with messages:
         ui.notice(e)
@@ -44,7 +46,7 @@ left, right = st.columns([1.28, 1], gap="medium")
 with left, ui.guard():
     points, info = ui.map_of(study, pooling, m.headline_layer)
     path = trails.trail_points(points, branches, projection, space)
-    title = journey.movement_title(study, pooling, chosen, now)
+    title = drift_figures.movement_title(study, pooling, chosen, now)
     ui.figure(
         lambda p, width: trails.trail_map(
             points,
@@ -61,7 +63,7 @@ with left, ui.guard():
         trails.trail_table(path),
         name=f"trails-{pooling}",
         title=title,
-        words=journey.trail_words(study, info, pooling, projection, space),
+        words=drift_figures.trail_words(study, info, pooling, projection, space),
         alt=f"The Assistant's way over the map on {', '.join(chosen)} up to step {now}. {title}.",
         study=study,
         width=trails.WIDTH,
@@ -69,15 +71,15 @@ with left, ui.guard():
         hero="hero-drift",
     )
 with right, ui.guard():
-    journey.step_figures(study, pooling, chosen, now)
+    drift_figures.step_figures(study, pooling, chosen, now)
 
 st.divider()
 with ui.guard():
-    journey.pooling_figures(study, chosen)
+    drift_figures.pooling_figures(study, chosen)
 st.divider()
 with ui.guard():
     makeup_figures(study, pooling, chosen, now, messages)
 st.divider()
 with ui.guard():
     ui.section("What it says", "says")
-    strip.asked_strip(study, branches, now, messages)
+    drift_answers.asked_strip(study, branches, now, messages)

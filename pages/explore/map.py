@@ -7,8 +7,8 @@ from psm_viz.charts import findings, persona_map
 from psm_viz.charts.map_ground import PROJECTIONS, WIDTH
 from psm_viz.errors import PsmVizError
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.ui import card
-from psm_viz.ui.overlay import overlay_at, pick_colour
+from psm_viz.ui import map_card
+from psm_viz.ui.map_colour import overlay_at, pick_colour
 
 HEIGHT = 470
 
@@ -100,7 +100,7 @@ with left, ui.guard():
     )
 
 with right, ui.guard():
-    card.head(study, persona)
-    card.answer(study, checkpoint, persona, messages)
-    card.neighbours(study, persona_map.neighbours_of(points, persona, checkpoint, space))
-    card.track(ui.table(study, "positions"), study, checkpoint, pooling, persona)
+    map_card.head(study, persona)
+    map_card.answer(study, checkpoint, persona, messages)
+    map_card.neighbours(study, persona_map.neighbours_of(points, persona, checkpoint, space))
+    map_card.track(ui.table(study, "positions"), study, checkpoint, pooling, persona)

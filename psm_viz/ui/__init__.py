@@ -4,7 +4,23 @@ The only part of the package that imports Streamlit. Nothing here imports a mode
 opened through `psm_viz.store`, figures come from `psm_viz.charts`.
 """
 
-from psm_viz.ui.figures import (
+from psm_viz.ui.controls import (
+    branch_order,
+    check_link,
+    forget_click,
+    persona_options,
+    pick,
+    pick_branches,
+    pick_segment,
+    pick_step,
+    pick_study,
+    picked,
+    pooling_options,
+    select_persona,
+    stepped,
+    take_click,
+)
+from psm_viz.ui.figure import (
     BRAND,
     VALENCES,
     Build,
@@ -23,7 +39,7 @@ from psm_viz.ui.figures import (
     section,
     style,
 )
-from psm_viz.ui.opening import (
+from psm_viz.ui.studies import (
     DERIVE,
     MAKES,
     STUDY_NAME,
@@ -39,22 +55,6 @@ from psm_viz.ui.opening import (
     study_names,
     table,
     wanted,
-)
-from psm_viz.ui.pickers import (
-    branch_order,
-    check_link,
-    forget_click,
-    persona_options,
-    pick,
-    pick_branches,
-    pick_segment,
-    pick_step,
-    pick_study,
-    picked,
-    pooling_options,
-    select_persona,
-    stepped,
-    take_click,
 )
 
 __all__ = [

@@ -11,8 +11,8 @@ from psm_viz.errors import UnknownName
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.manifest import POOLING_NAMES
 from psm_viz.study.reader import Study
-from psm_viz.ui.figures import notice
-from psm_viz.ui.opening import opened, study_names
+from psm_viz.ui.figure import notice
+from psm_viz.ui.studies import opened, study_names
 
 
 def pick_study(where: Any) -> Study:

@@ -13,7 +13,7 @@ import streamlit as st
 from psm_viz.charts.frames import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.study.reader import Study, open_study
-from psm_viz.ui.figures import empty
+from psm_viz.ui.figure import empty
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -23,8 +23,8 @@ from psm_viz.charts.palette import PRINT, Palette
 from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
-from psm_viz.ui import claim_words as words
-from psm_viz.ui.opening import DATA
+from psm_viz.ui import claims_html as words
+from psm_viz.ui.studies import DATA
 
 COMMAND = "python -m psm_viz run --world correlated --seed 0"
 NONE = (
