@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from psm_viz import bench
+from psm_viz.cli import bench_startup
 from tests.made_study import write_made_study
 from tests.served import wait_for_server
 
@@ -31,8 +31,8 @@ HARMLESS = re.compile(r"_stcore/(host-config|health)")
 @contextmanager
 def started(study: Path) -> Iterator[tuple[str, int]]:
     """(address, process id) of a new dashboard on a free port."""
-    port = bench.free_port()
-    with bench.server("app.py", port, ROOT, study) as process:
+    port = bench_startup.free_port()
+    with bench_startup.server("app.py", port, ROOT, study) as process:
         url = f"http://127.0.0.1:{port}"
         wait_for_server(url, process)
         yield url, process.pid
@@ -56,9 +56,11 @@ def wide(tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # raises, naming the command, where no Chromium is installed
-    path = bench.chromium()
+    path = bench_startup.chromium()
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=bench.CHROMIUM_FLAGS)
+        running = playwright.chromium.launch(
+            executable_path=path, args=bench_startup.CHROMIUM_FLAGS
+        )
         yield running
         running.close()
 

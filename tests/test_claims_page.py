@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from psm_viz import bench
 from psm_viz.charts import bar_strips, export
 from psm_viz.charts import claims as charts
 from psm_viz.charts.palette import DARK, LIGHT
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Claim, Dot, Measure, Picture
+from psm_viz.cli import bench_startup
 from psm_viz.errors import BadFile
 from psm_viz.ui import claims_cards as page_of
 from psm_viz.ui import claims_html
@@ -223,7 +223,7 @@ def test_the_page_in_a_browser(runs, tmp_path):
     """Both themes, a cold deep link, a jump to a card, files."""
     from playwright.sync_api import expect, sync_playwright
 
-    port = bench.free_port()
+    port = bench_startup.free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "tests.made_claims", "run", "app.py"]
     server = subprocess.Popen(
@@ -237,7 +237,7 @@ def test_the_page_in_a_browser(runs, tmp_path):
         wait_for_server(url, server)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=bench.chromium(), args=bench.CHROMIUM_FLAGS
+                executable_path=bench_startup.chromium(), args=bench_startup.CHROMIUM_FLAGS
             )
             for theme in ("light", "dark"):
                 tab = browser.new_page(

@@ -16,7 +16,7 @@ HEAVY = ("torch", "umap", "transformer_lens", "transformers", "numba")
             "psm_viz.ui",
             "psm_viz.charts",
             "psm_viz.tables.results",
-            "psm_viz.answers",
+            "psm_viz.cli.answers",
         ),
         *(
             "psm_viz.cli",

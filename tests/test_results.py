@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from psm_viz.answers import answers_table
+from psm_viz.cli.answers import answers_table
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study.manifest import POOLINGS

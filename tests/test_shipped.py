@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from psm_viz.answers import answers_table
 from psm_viz.claims.model_card import blocks
 from psm_viz.claims.report import claim_lines
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
+from psm_viz.cli.answers import answers_table
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.derive import stale

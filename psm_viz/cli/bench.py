@@ -21,12 +21,12 @@ def add_verbs(verbs: Any) -> None:
 def bench(options: argparse.Namespace) -> None:
     """Start the real server and a real browser, several times, and print medians and ratios."""
     if options.tables:
-        from psm_viz import bench_tables
+        from psm_viz.cli import bench_tables
 
         timed = bench_tables.tables(options.study)
         print(json.dumps(timed, indent=2) if options.json else bench_tables.as_text(timed))
         return
-    from psm_viz.bench import as_text, first_map
+    from psm_viz.cli.bench_startup import as_text, first_map
 
     found = first_map(options.study, options.repeats)
     print(json.dumps(found, indent=2) if options.json else as_text(found))

@@ -49,17 +49,17 @@ def results(options: argparse.Namespace) -> None:
 
 def answers(options: argparse.Namespace) -> None:
     """Print the table of answers that the README shows."""
-    from psm_viz.answers import answers_table
+    from psm_viz.cli.answers import answers_table
 
     print(answers_table(open_study(options.study), options.question))
 
 
 def readme(options: argparse.Namespace) -> None:
     """Fill the generated blocks of README and model card, so that both quote the commands."""
-    from psm_viz.answers import answers_table
     from psm_viz.claims.model_card import blocks
     from psm_viz.claims.report import claim_lines
     from psm_viz.claims.run_rows import load_runs
+    from psm_viz.cli.answers import answers_table
     from psm_viz.tables.results import as_text, results_of
 
     study = open_study(options.study)
