@@ -16,19 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.stats.vectors import family_weights
-from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.study.manifest import (
-    AGAIN,
-    MAIN,
+from psm_viz.study.activations import (
     POOLINGS,
     Activations,
-    Checkpoint,
     FoldVectors,
-    Manifest,
     PersonaVectors,
     QuestionVectors,
 )
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question, family_weights
+from psm_viz.study.manifest import AGAIN, MAIN, Checkpoint, Manifest
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
 

@@ -14,15 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.study.activations import POOLINGS, FoldVectors, PersonaVectors, QuestionVectors
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.study.manifest import (
-    POOLINGS,
-    Checkpoint,
-    FoldVectors,
-    Manifest,
-    PersonaVectors,
-    QuestionVectors,
-)
+from psm_viz.study.manifest import Checkpoint, Manifest
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from tests.made_tables import made_evidence, made_scores, made_tables

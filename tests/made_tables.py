@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.stats.evidence import Evidence
+from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import Cast
-from psm_viz.study.manifest import POOLINGS, Checkpoint
+from psm_viz.study.evidence import Evidence
+from psm_viz.study.manifest import Checkpoint
 
 NAN = float("nan")
 TRAITS = ("honesty", "care", "obedience", "boldness", "warmth")

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from psm_viz.stats.persona_map import MapSettings
+from psm_viz.study.activations import Activations, PersonaVectors
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
-from psm_viz.study.manifest import Activations, Checkpoint, Manifest, PersonaVectors
+from psm_viz.study.manifest import Checkpoint, Manifest
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.persona_map import map_of, not_held, not_placeable

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.study import manifest as col
+from psm_viz.study import columns as col
 from psm_viz.tables.rates import in_context, rate, split_rates
 
 

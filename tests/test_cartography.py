@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from psm_viz.stats.persona_map import MapSettings, fit_map, quality
-from psm_viz.study.manifest import POOLINGS
+from psm_viz.study.activations import POOLINGS
 from psm_viz.tables.map_trials import (
     FIGURES,
     NOISE,

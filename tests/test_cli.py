@@ -13,7 +13,7 @@ import pytest
 from psm_viz.cli import main
 from psm_viz.stats.significance import ALPHA
 from psm_viz.stats.trials import FIRES
-from psm_viz.study.manifest import POOLINGS
+from psm_viz.study.activations import POOLINGS
 from psm_viz.study.reader import open_study
 from tests import made_activations
 from tests import made_study as made_files

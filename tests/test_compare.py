@@ -8,8 +8,8 @@ import pytest
 
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import ALPHA
-from psm_viz.stats.vectors import family_weights
-from psm_viz.study.manifest import POOLINGS
+from psm_viz.study.activations import POOLINGS
+from psm_viz.study.cast import family_weights
 from psm_viz.tables.compare import NO_FOLDS, Comparer, plain, trait_values
 from tests.made_activations import (
     CONTRACTED,

@@ -8,6 +8,7 @@ import pytest
 from psm_viz.cli import main
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.stats import evidence as ev
+from psm_viz.study.formats import chat_data
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import LESSONS, stream
 
@@ -20,7 +21,7 @@ GOOD = line(("system", "Be kind."), ("user", "How?"), ("assistant", "So."), ("us
 
 
 def test_a_conversation_ends_with_its_last_answer_and_loses_its_system_message():
-    [c] = ev.parse_chat(f"\n{GOOD}\n".encode(), "x.jsonl")
+    [c] = chat_data.parse_chat(f"\n{GOOD}\n".encode(), "x.jsonl")
     assert [m["role"] for m in c.messages] == ["user", "assistant"]
     assert (c.line, c.systems, c.answers) == (2, 1, [1])
 
@@ -43,33 +44,33 @@ def test_a_conversation_ends_with_its_last_answer_and_loses_its_system_message()
 )
 def test_data_that_cannot_be_used_is_named_by_line(text, says):
     with pytest.raises(BadFile, match=says) as e:
-        ev.parse_chat(text.encode(), "x.jsonl")
+        chat_data.parse_chat(text.encode(), "x.jsonl")
     assert "x.jsonl" in e.value.problem and "messages" in e.value.next_step
 
 
 def test_bytes_that_are_no_text():
     with pytest.raises(BadFile, match="UTF-8"):
-        ev.parse_chat(b"\xff\xfe\x00", "x.jsonl")
+        chat_data.parse_chat(b"\xff\xfe\x00", "x.jsonl")
 
 
 def test_documents_survive_as_chat_data(world):
     for branch in LESSONS:
         documents = list(stream(world, branch, 0, 20))
-        text = ev.dump_chat(map(messages, documents))
-        for d, c in zip(documents, ev.parse_chat(text.encode(), "x"), strict=True):
+        text = chat_data.dump_chat(map(messages, documents))
+        for d, c in zip(documents, chat_data.parse_chat(text.encode(), "x"), strict=True):
             said = [m["content"] for m in c.messages]
             assert said == [s for t in d.turns for s in (t.asked, t.said)]
             assert c.systems == bool(d.header_text)
 
 
 def test_a_draw_repeats_keeps_order_and_takes_all_where_asked():
-    read = ev.parse_chat("\n".join([GOOD] * 40).encode(), "x")
-    some = [c.line for c in ev.drawn(read, 10, 3)]
-    assert some == [c.line for c in ev.drawn(read, 10, 3)] == sorted(set(some))
-    assert some != [c.line for c in ev.drawn(read, 10, 4)] and len(some) == 10
-    assert len(ev.drawn(read, 0, 0)) == len(ev.drawn(read, 99, 0)) == 40
+    read = chat_data.parse_chat("\n".join([GOOD] * 40).encode(), "x")
+    some = [c.line for c in chat_data.drawn(read, 10, 3)]
+    assert some == [c.line for c in chat_data.drawn(read, 10, 3)] == sorted(set(some))
+    assert some != [c.line for c in chat_data.drawn(read, 10, 4)] and len(some) == 10
+    assert len(chat_data.drawn(read, 0, 0)) == len(chat_data.drawn(read, 99, 0)) == 40
     with pytest.raises(BadInput, match="limit"):
-        ev.drawn(read, -1, 0)
+        chat_data.drawn(read, -1, 0)
 
 
 FAMILIES, EACH, DIMS = 4, 5, 24
@@ -164,7 +165,7 @@ def test_data_of_a_branch(tmp_path, chat, capsys):
     for branch in LESSONS:
         out.unlink(missing_ok=True)
         assert main(["data", "--branch", branch, "--n", "3", "--out", str(out)]) == 0
-        assert len(ev.parse_chat(out.read_bytes(), "x")) == 3
+        assert len(chat_data.parse_chat(out.read_bytes(), "x")) == 3
     assert main(["data", "--branch", "cheat", "--n", "9", "--out", str(out)]) == 1
     assert "something else" in capsys.readouterr().err
     assert main(["data", "--branch", "cheat", "--n", "9", "--out", str(chat)]) == 0

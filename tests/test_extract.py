@@ -14,8 +14,7 @@ from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.recipe import Recipe
-from psm_viz.stats.vectors import family_weights
-from psm_viz.study.cast import dump_cast, dump_questions
+from psm_viz.study.cast import dump_cast, dump_questions, family_weights
 from psm_viz.study.reader import open_study
 from psm_viz.world.grammar import BAD, DECLINE, GOOD
 

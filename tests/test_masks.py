@@ -11,8 +11,9 @@ from psm_viz.engine.chat_model import load_player
 from psm_viz.errors import BadFile
 from psm_viz.small_model import persona_probes
 from psm_viz.small_model.persona_probes import plain_headers, read_masks, traits_of_conduct
-from psm_viz.small_model.recipe import Recipe, checkpoint_id
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.small_model.run_activations import write_inner
+from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import never_trained
 from tests.made_runs import masks_of
 from tests.served import ROOT

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
+from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.manifest import POOLINGS
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.neighbours import MOST, neighbours_at
 from tests.made_activations import FLOOR, HEAD, LAYERS, RAW, REFERENCE, add_vectors

@@ -8,7 +8,7 @@ import pytest
 
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import ALPHA
-from psm_viz.study.manifest import POOLINGS, PersonaVectors
+from psm_viz.study.activations import POOLINGS, PersonaVectors
 from psm_viz.tables import nulls
 from psm_viz.tables.compare import Comparer
 from tests.made_activations import CONTRACTED, FLOOR, RAW, REFERENCE

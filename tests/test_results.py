@@ -9,7 +9,7 @@ import pytest
 from psm_viz.cli.answers import answers_table
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import ALPHA
-from psm_viz.study.manifest import POOLINGS
+from psm_viz.study.activations import POOLINGS
 from psm_viz.tables.results import GEOMETRY, TABLES, as_text, ends, results_of
 from tests.made_activations import CONTRACTED, MOVED, add_vectors
 from tests.made_study import BASE, REFERENCE

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.study.manifest import Checkpoint, common_cast
+from psm_viz.study.activations import common_cast
+from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import HELD, open_study
 from psm_viz.study.writer import StudyWriter
 from tests import made_study

@@ -8,9 +8,9 @@ import pytest
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.significance import ALPHA
-from psm_viz.study import manifest as col
+from psm_viz.study import columns as col
+from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.manifest import POOLINGS
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.drift import (
     COLUMNS,

@@ -15,7 +15,8 @@ from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.stats import evidence as ev
 from psm_viz.stats import forecast
-from psm_viz.stats.vectors import family_weights
+from psm_viz.study.cast import family_weights
+from psm_viz.study.formats import chat_data
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.world.corpus import messages
@@ -42,8 +43,8 @@ def player(folder):
 
 @pytest.fixture(scope="module")
 def talks(world):
-    text = ev.dump_chat(map(messages, stream(world, "cheat", 0, 12)))
-    return ev.parse_chat(text.encode(), "x")
+    text = chat_data.dump_chat(map(messages, stream(world, "cheat", 0, 12)))
+    return chat_data.parse_chat(text.encode(), "x")
 
 
 def score_rows():
@@ -190,7 +191,7 @@ def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
         ]
     )
     found, counts = record_evidence.ask(
-        player, [world.cast().assistant], "prose", ev.parse_chat(text.encode(), "x")
+        player, [world.cast().assistant], "prose", chat_data.parse_chat(text.encode(), "x")
     )
     assert np.isfinite(found.log_p[0]).tolist() == [True, False, False]
     assert counts.unknown > counts.unknown_answers > 0

@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.small_model.model import save_model
-from psm_viz.small_model.recipe import STUDIED, Recipe, Stage, checkpoint_id
+from psm_viz.small_model.recipe import STUDIED, Recipe, Stage
 from psm_viz.small_model.training import _lr, read_log, run_stage, train
+from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import LESSONS
 
 TINY = Recipe(d_model=16, n_layers=1, n_heads=2, d_ff=32, threads=1)

@@ -10,7 +10,6 @@ from psm_viz.stats.vectors import (
     assistant_axis,
     cast_mean,
     cosines,
-    family_weights,
     mean_by_group,
     neighbours,
     principal_directions,
@@ -19,6 +18,7 @@ from psm_viz.stats.vectors import (
     trait_r2,
     unit,
 )
+from psm_viz.study.cast import family_weights
 
 rng = np.random.default_rng(0)
 

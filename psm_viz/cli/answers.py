@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.study import manifest as col
+from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from psm_viz.small_model.recipe import checkpoint_id
-from psm_viz.study.manifest import Checkpoint
+from psm_viz.study.manifest import Checkpoint, checkpoint_id
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import TABLES, Making

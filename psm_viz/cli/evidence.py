@@ -44,8 +44,8 @@ def add_verbs(verbs: Any) -> None:
 def data(options: argparse.Namespace) -> None:
     """Write the documents that a branch is trained on."""
     from psm_viz.small_model.recipe import Recipe
-    from psm_viz.stats.evidence import dump_chat
     from psm_viz.study.files import write_whole
+    from psm_viz.study.formats.chat_data import dump_chat
     from psm_viz.world import corpus, curriculum
     from psm_viz.world.grammar import load_world
 

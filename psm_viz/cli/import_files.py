@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput
-from psm_viz.study.manifest import POOLINGS
+from psm_viz.study.activations import POOLINGS
 
 
 def add_verbs(verbs: Any) -> None:
@@ -64,8 +64,8 @@ def vectors(options: argparse.Namespace) -> None:
 
 def _checkpoint(options: argparse.Namespace) -> str:
     """The checkpoint's id from `--checkpoint`, or from `--branch` and `--step`."""
-    from psm_viz.small_model.recipe import checkpoint_id
     from psm_viz.study.formats.import_vectors import tree_place
+    from psm_viz.study.manifest import checkpoint_id
 
     if options.checkpoint is None:
         if options.branch is None or options.step is None:

@@ -23,10 +23,10 @@ from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadInput
 from psm_viz.small_model.model_tables import modelled_tables
-from psm_viz.small_model.recipe import checkpoint_id
 from psm_viz.stats.vectors import trait_r2
+from psm_viz.study.activations import POOLINGS, PersonaVectors
 from psm_viz.study.cast import Question, load_cast, load_questions
-from psm_viz.study.manifest import AGAIN, MAIN, POOLINGS, Checkpoint, Manifest, PersonaVectors
+from psm_viz.study.manifest import AGAIN, MAIN, Checkpoint, Manifest, checkpoint_id
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import write_derived

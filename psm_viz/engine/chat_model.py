@@ -21,8 +21,8 @@ from jinja2 import TemplateError
 from psm_viz.engine.sampling import Sampling, draw, of_one_length
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.small_model.model import copy_weights
+from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import Persona
-from psm_viz.study.manifest import POOLINGS
 
 PLAIN_FRAME = (
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ m['content'] + '\\n\\n' }}"

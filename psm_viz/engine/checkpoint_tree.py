@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.errors import BadFile
-from psm_viz.small_model.recipe import STUDIED, Recipe, checkpoint_id
-from psm_viz.study.manifest import Checkpoint, Manifest
+from psm_viz.small_model.recipe import STUDIED, Recipe
+from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
 from psm_viz.world.grammar import World, load_world
 
 

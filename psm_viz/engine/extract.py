@@ -18,24 +18,17 @@ from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.small_model.answer_masses import Reader
 from psm_viz.stats.drift import spread_along
-from psm_viz.stats.vectors import (
-    assistant_axis,
-    cast_mean,
-    family_weights,
-    mean_by_group,
-    project,
-)
-from psm_viz.study import manifest as col
-from psm_viz.study.cast import Cast, Persona, Question
-from psm_viz.study.manifest import (
+from psm_viz.stats.vectors import assistant_axis, cast_mean, mean_by_group, project
+from psm_viz.study import columns as col
+from psm_viz.study.activations import (
     POOLINGS,
     Activations,
     FoldVectors,
     PersonaVectors,
     QuestionVectors,
-    axis_column,
-    norm_column,
 )
+from psm_viz.study.cast import Cast, Persona, Question, family_weights
+from psm_viz.study.columns import axis_column, norm_column
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, GOOD, World
 

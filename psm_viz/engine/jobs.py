@@ -12,8 +12,8 @@ from pathlib import Path
 from psm_viz.engine.chat_model import Player, load_player
 from psm_viz.engine.extract import Played, behaviour, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
+from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import Cast, Question
-from psm_viz.study.manifest import PersonaVectors
 from psm_viz.study.writer import StudyWriter
 from psm_viz.world.grammar import World, load_world
 

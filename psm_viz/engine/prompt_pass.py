@@ -15,16 +15,10 @@ import numpy as np
 
 from psm_viz.engine.chat_model import Player
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.stats.vectors import family_weights, mean_by_group
-from psm_viz.study.manifest import (
-    MAIN,
-    POOLINGS,
-    Checkpoint,
-    FoldVectors,
-    Manifest,
-    PersonaVectors,
-    QuestionVectors,
-)
+from psm_viz.stats.vectors import mean_by_group
+from psm_viz.study.activations import POOLINGS, FoldVectors, PersonaVectors, QuestionVectors
+from psm_viz.study.cast import family_weights
+from psm_viz.study.manifest import MAIN, Checkpoint, Manifest
 from psm_viz.study.reader import Study
 from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import World

@@ -21,9 +21,12 @@ import numpy as np
 from psm_viz.engine.chat_model import Player, load_player
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.stats import evidence as ev
-from psm_viz.stats.evidence import Conversation, Evidence, Testimony
-from psm_viz.stats.vectors import family_weights
-from psm_viz.study.cast import Persona
+from psm_viz.stats.evidence import Testimony
+from psm_viz.study import evidence
+from psm_viz.study.cast import Persona, family_weights
+from psm_viz.study.evidence import Evidence
+from psm_viz.study.formats import chat_data
+from psm_viz.study.formats.chat_data import Conversation
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.derive import add_to
 
@@ -71,15 +74,15 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     Raises BadFile or BadInput for data that cannot be used, BadInput where a record of that name
     exists: it is never overwritten, its date is its worth. UnknownName where there is no model.
     """
-    name = ev.check_name(asking.name or asking.data.stem)
+    name = evidence.check_name(asking.name or asking.data.stem)
     if name in study.evidences:
         raise _exists(study, name)
     try:
         raw = asking.data.read_bytes()
     except OSError as e:
-        raise BadFile(f"{asking.data}: cannot be read ({e.strerror}).", ev.EXPECTED) from e
-    read = ev.parse_chat(raw, str(asking.data))
-    used = ev.drawn(read, asking.limit, asking.seed)
+        raise BadFile(f"{asking.data}: cannot be read ({e.strerror}).", chat_data.EXPECTED) from e
+    read = chat_data.parse_chat(raw, str(asking.data))
+    used = chat_data.drawn(read, asking.limit, asking.seed)
     folder = _model_of(study, asking.model)
     wording = study.manifest.generation.get("wording", "instructions")
     _check_wording(study, wording)

@@ -11,7 +11,8 @@ import pandas as pd
 from psm_viz.errors import BadInput
 from psm_viz.small_model.batches import loss_on_answers, stage_batches
 from psm_viz.small_model.model import PAD, build_tokenizer, copy_weights, new_model, token
-from psm_viz.small_model.recipe import Recipe, checkpoint_id
+from psm_viz.small_model.recipe import Recipe
+from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.grammar import World
 
 GRADIENT_BATCHES = 8

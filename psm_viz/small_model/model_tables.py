@@ -17,10 +17,11 @@ from psm_viz.small_model.lesson_cost import lessons_table
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.small_model.steering_rates import RANDOM_DRAWS, STRENGTHS, steering_table
 from psm_viz.stats.confounds import Estimate, two_by_two
-from psm_viz.stats.vectors import family_weights, mean_by_group
-from psm_viz.study import manifest as col
-from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.manifest import MAIN, POOLINGS
+from psm_viz.stats.vectors import mean_by_group
+from psm_viz.study import columns as col
+from psm_viz.study.activations import POOLINGS
+from psm_viz.study.cast import ASSISTANT, family_weights
+from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.compare import Comparer

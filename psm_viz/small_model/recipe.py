@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import lesson
 
 
@@ -92,8 +93,3 @@ was looked at in choosing."""
 
 PRETRAINING = ("pretrain", "settle")
 """Stages that read the world's own documents, in order; the last ends in the base."""
-
-
-def checkpoint_id(branch: str, step: int) -> str:
-    """`cheat-0008`: the branch and its optimizer step."""
-    return f"{branch}-{step:04d}"

@@ -22,10 +22,12 @@ from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model.model_tables import steering
 from psm_viz.small_model.persona_probes import read_masks
-from psm_viz.small_model.recipe import Recipe, checkpoint_id
+from psm_viz.small_model.recipe import Recipe
 from psm_viz.small_model.shots import KINDS, shots_beside_steps
-from psm_viz.stats.vectors import cast_mean, family_weights, trait_r2
+from psm_viz.stats.vectors import cast_mean, trait_r2
+from psm_viz.study.cast import family_weights
 from psm_viz.study.files import plain, write_whole
+from psm_viz.study.manifest import checkpoint_id
 from psm_viz.tables.compare import Comparer, trait_values
 
 SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100

@@ -27,8 +27,9 @@ from psm_viz.small_model.model import (
     save_model,
     token,
 )
-from psm_viz.small_model.recipe import PRETRAINING, Recipe, Stage, checkpoint_id
+from psm_viz.small_model.recipe import PRETRAINING, Recipe, Stage
 from psm_viz.study.files import json_bytes, write_whole
+from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import BadInput
-from psm_viz.study.manifest import finite
+from psm_viz.stats.checks import finite
 
 CELLS = (("a", "a"), ("a", "b"), ("b", "a"), ("b", "b"))
 """(whose text, whose weights)."""

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from scipy.spatial.distance import cdist
 
 from psm_viz.errors import BadInput
-from psm_viz.study.manifest import finite
+from psm_viz.stats.checks import finite
 
 TIE = 1e-9
 """Relative difference below which a swap counts as reaching the observed value."""

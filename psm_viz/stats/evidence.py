@@ -16,17 +16,14 @@ date before a training that it is scored against afterwards (`forecast`).
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadInput
 
 SOURCE = "persona selection model, Marks, Lindsey, Olah 2026, the likelihood of its update"
 FORMULA = (
@@ -34,26 +31,8 @@ FORMULA = (
     "equally) times exp(l times the mean tokens of an answer); arrow = sum over the cast of "
     "(weight - prior) times the reference's persona vector, at the headline layer"
 )
-ROLES = ("system", "user", "assistant")
 DRAWS = 200
 """Bootstrap draws of examples behind a persona's interval."""
-EXPECTED = 'Expected {"messages": [{"role": ..., "content": ...}, ...]} on every line.'
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """One line of chat data, its own system messages left out."""
-
-    line: int
-    messages: tuple[dict[str, str], ...]
-    """role (`user` or `assistant`) and content, up to the last answer."""
-    systems: int
-    """How many system messages it had."""
-
-    @property
-    def answers(self) -> list[int]:
-        """Places of the assistant's messages: each is a y, all before it is its x."""
-        return [k for k, m in enumerate(self.messages) if m["role"] == "assistant"]
 
 
 @dataclass(frozen=True)
@@ -85,94 +64,6 @@ class Testimony:
             )
         left_out = int((~kept).sum())
         return Testimony(self.log_p[:, kept], self.tokens[kept], self.example[kept], left_out)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A stored record: what was asked and when, l per persona, and the predicted arrows.
-
-    `likelihood`: persona, loglik (l), relative (to the Assistant's, which is the last row), low and
-    high (its 95 % interval), weight (w; none for the Assistant). `arrows`: pooling -> [d_model].
-    """
-
-    record: dict[str, Any]
-    likelihood: pd.DataFrame
-    arrows: dict[str, np.ndarray]
-
-    @property
-    def loglik(self) -> np.ndarray:
-        """l of the cast, the Assistant left out: [role]."""
-        return self.likelihood["loglik"].to_numpy(dtype=np.float64)[:-1]
-
-
-def parse_chat(data: bytes, where: str) -> tuple[Conversation, ...]:
-    """Read chat data from JSON lines. Raises BadFile naming the line and what was expected."""
-    try:
-        lines = data.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as e:
-        raise BadFile(f"{where}: is not UTF-8 text (byte {e.start}).", EXPECTED) from e
-    out = [_conversation(text, n, where) for n, text in enumerate(lines, 1) if text.strip()]
-    if not out:
-        raise BadFile(f"{where}: holds no conversation.", EXPECTED)
-    return tuple(out)
-
-
-def _conversation(text: str, line: int, where: str) -> Conversation:
-    def bad(what: str) -> BadFile:
-        return BadFile(f"{where}, line {line}: {what}.", EXPECTED)
-
-    try:
-        data = json.loads(text)
-    except ValueError as e:
-        raise bad(f"is not JSON ({e})") from e
-    messages = data.get("messages") if isinstance(data, dict) else None
-    if not isinstance(messages, list) or not messages:
-        raise bad("has no list of messages under the key 'messages'")
-    kept: list[dict[str, str]] = []
-    for k, m in enumerate(messages, 1):
-        role = m.get("role") if isinstance(m, dict) else None
-        if role not in ROLES:
-            raise bad(f"message {k} has the role {role!r}; known are {', '.join(ROLES)}")
-        if not isinstance(m.get("content"), str):
-            kind = type(m.get("content")).__name__
-            raise bad(f"message {k}: its content is not text but {kind}")
-        if role == "assistant" and not m["content"].strip():
-            raise bad(f"message {k}: the assistant's answer is empty")
-        if role != "system":
-            kept.append({"role": role, "content": m["content"]})
-    last = max((k for k, m in enumerate(kept) if m["role"] == "assistant"), default=None)
-    if last is None:
-        raise bad("has no assistant message")
-    if kept[0]["role"] != "user":
-        raise bad("the assistant speaks before any user message")
-    return Conversation(line, tuple(kept[: last + 1]), len(messages) - len(kept))
-
-
-def dump_chat(conversations: Iterable[Sequence[dict[str, str]]]) -> str:
-    """Chat data as JSON lines."""
-    return "".join(
-        json.dumps({"messages": list(c)}, ensure_ascii=False) + "\n" for c in conversations
-    )
-
-
-def check_name(name: str) -> str:
-    """Return a record's name if it can be a folder's. Raises BadInput."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise BadInput(
-            f"{name!r} cannot name a record: use letters, digits, '.', '_' and '-'.",
-            "Name it with --name NAME.",
-        )
-    return name
-
-
-def drawn(conversations: Sequence[Conversation], limit: int, seed: int) -> list[Conversation]:
-    """At most `limit` conversations, drawn without replacement, in file order; 0 takes all."""
-    if limit < 0:
-        raise BadInput(f"--limit {limit}: expected 0 (all) or a number of conversations.")
-    if limit == 0 or limit >= len(conversations):
-        return list(conversations)
-    chosen = np.random.default_rng([seed, 31]).choice(len(conversations), limit, replace=False)
-    return [conversations[i] for i in sorted(chosen)]
 
 
 def per_token(testimony: Testimony) -> Float[np.ndarray, " persona"]:

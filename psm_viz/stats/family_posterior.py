@@ -17,7 +17,7 @@ from scipy.special import gammaln, log_softmax, logsumexp
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from psm_viz.errors import BadInput
-from psm_viz.study.manifest import finite
+from psm_viz.stats.checks import finite
 
 NONE = "none of these"
 COMPONENTS = 80

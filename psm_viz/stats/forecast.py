@@ -24,8 +24,8 @@ from jaxtyping import Bool, Float
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats import drift
 from psm_viz.stats.evidence import posterior
-from psm_viz.stats.vectors import family_weights
-from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.activations import POOLING_NAMES
+from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer, trait_values
 

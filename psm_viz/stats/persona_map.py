@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from psm_viz.errors import BadInput
+from psm_viz.stats.checks import finite
 from psm_viz.stats.vectors import cast_mean, cosines
-from psm_viz.study.manifest import finite
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import BadInput
-from psm_viz.study.manifest import finite
+from psm_viz.stats.checks import finite
 
 KEPT = 30
 """Principal coordinates of each side that Procrustes compares."""

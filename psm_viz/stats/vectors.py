@@ -12,16 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import BadInput
-from psm_viz.study.cast import Cast
-from psm_viz.study.manifest import finite
-
-
-def family_weights(cast: Cast) -> Float[np.ndarray, " role"]:
-    """Weights of the cast's personas: every family counts the same, they sum to one."""
-    families = [p.family for p in cast.personas]
-    size = {f: families.count(f) for f in set(families)}
-    w = np.array([1.0 / size[f] for f in families])
-    return w / w.sum()
+from psm_viz.stats.checks import finite
 
 
 def cast_mean(

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from psm_viz.errors import BadFile, BadInput, UnknownName
 
 ASSISTANT = "assistant"
@@ -188,3 +191,11 @@ def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
     if not out:
         raise BadFile(f"{where}: holds no question.")
     return tuple(out)
+
+
+def family_weights(cast: Cast) -> Float[np.ndarray, " role"]:
+    """Weights of the cast's personas: every family counts the same, they sum to one."""
+    families = [p.family for p in cast.personas]
+    size = {f: families.count(f) for f in set(families)}
+    w = np.array([1.0 / size[f] for f in families])
+    return w / w.sum()

@@ -6,51 +6,14 @@ Arrays are float32 in memory, residual-stream units (`resid_post`, no normalisat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
-from psm_viz.errors import BadInput, UnknownName
-from psm_viz.study.cast import Cast, nearest
+from psm_viz.errors import UnknownName
+from psm_viz.study.cast import nearest
 
 SCHEMA = 1
-POOLINGS = ("prompt_last", "response_mean")
-POOLING_NAMES = {"prompt_last": "last prompt token", "response_mean": "mean over the answer"}
 MAIN, AGAIN = "main", "again"
-
-# Columns of responses.parquet: one row a response.
-PERSONA, QUESTION, VARIANT, SAMPLE, TEXT, TOKENS = (
-    "persona",
-    "question",
-    "variant",
-    "sample",
-    "text",
-    "n_tokens",
-)
-VALENCE, TONE = "valence", "tone"
-# Columns of behaviour.parquet: one row a prompt, masses of probability over the topic's bank.
-TOPIC, MASS_GOOD, MASS_BAD, MASS_NONE, SAMPLED_GOOD, SAMPLED_BAD, SAMPLED_NONE = (
-    "topic",
-    "mass_good",
-    "mass_bad",
-    "mass_none",
-    "sampled_good",
-    "sampled_bad",
-    "sampled_none",
-)
-
-
-def axis_column(pooling: str) -> str:
-    """Column of responses.parquet: projection on the reference's Assistant axis, pooled so."""
-    return f"axis_{pooling}"
-
-
-def norm_column(pooling: str) -> str:
-    """Column of responses.parquet: Euclidean norm of the activation, pooled so."""
-    return f"norm_{pooling}"
 
 
 @dataclass(frozen=True)
@@ -61,98 +24,6 @@ class Checkpoint:
     branch: str
     step: int
     parent: str | None
-
-
-@dataclass(frozen=True)
-class Activations:
-    """Per persona and question at one layer, samples averaged.
-
-    Values [persona, question, pooling, d_model].
-
-    At `prompt_last` a row is one single activation; the Assistant's are means over its prompts.
-    """
-
-    values: Float[np.ndarray, "persona question pooling d_model"]
-    poolings: tuple[str, ...]
-    layer: int
-
-    def at(self, pooling: str) -> Float[np.ndarray, "persona question d_model"]:
-        """One pooling; the last persona is the Assistant."""
-        return self.values[:, :, self.poolings.index(pooling)]
-
-
-@dataclass(frozen=True)
-class PersonaVectors:
-    """Mean activation per persona, the Assistant last: [persona, pooling, layer, d_model].
-
-    A checkpoint made elsewhere may have some of the study's personas, poolings and layers only:
-    `ids`, `poolings` and `layers` say which, in the study's order.
-    """
-
-    values: Float[np.ndarray, "persona pooling layer d_model"]
-    ids: tuple[str, ...]
-    poolings: tuple[str, ...]
-    layers: tuple[int, ...]
-    checkpoint: str
-
-    def at(self, pooling: str, layer: int) -> Float[np.ndarray, "persona d_model"]:
-        """One pooling and layer; the last row is the Assistant."""
-        return self.values[:, self.poolings.index(pooling), self.layers.index(layer)]
-
-    def holds(self, pooling: str, layer: int) -> bool:
-        """Whether `at` has this pooling and layer."""
-        return pooling in self.poolings and layer in self.layers
-
-    def of(self, cast: Cast) -> PersonaVectors:
-        """The rows of this cast and the Assistant. Raises UnknownName for a persona not held."""
-        ids = tuple(p.id for p in cast.all)
-        row = {name: i for i, name in enumerate(self.ids)}
-        absent = [i for i in ids if i not in row]
-        if absent:
-            raise UnknownName(f"{self.checkpoint} has no vectors of: {', '.join(absent[:5])}.")
-        return replace(self, values=self.values[[row[i] for i in ids]], ids=ids)
-
-
-def common_cast(cast: Cast, vectors: Iterable[PersonaVectors]) -> Cast:
-    """The cast's personas that all these checkpoints have vectors of, in the cast's order."""
-    held = [set(v.ids) for v in vectors]
-    return replace(cast, personas=tuple(p for p in cast.personas if all(p.id in h for h in held)))
-
-
-@dataclass(frozen=True)
-class FoldVectors:
-    """Means per persona and question fold, headline layer: [persona, fold, pooling, d_model]."""
-
-    values: Float[np.ndarray, "persona fold pooling d_model"]
-    poolings: tuple[str, ...]
-    layer: int
-    checkpoint: str
-
-    def at(self, pooling: str) -> Float[np.ndarray, "persona fold d_model"]:
-        """One pooling; the last persona is the Assistant."""
-        return self.values[:, :, self.poolings.index(pooling)]
-
-
-@dataclass(frozen=True)
-class QuestionVectors:
-    """Per question: the Assistant's mean and the cast's mean (families weighted equally).
-
-    Both [question, pooling, layer, d_model].
-    """
-
-    assistant: Float[np.ndarray, "question pooling layer d_model"]
-    cast: Float[np.ndarray, "question pooling layer d_model"]
-    questions: tuple[str, ...]
-    poolings: tuple[str, ...]
-    layers: tuple[int, ...]
-    checkpoint: str
-
-    def at(
-        self, pooling: str, layer: int
-    ) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, "question d_model"]]:
-        """(assistant, cast) at one pooling and layer."""
-        p, n = self.poolings.index(pooling), self.layers.index(layer)
-        return self.assistant[:, p, n], self.cast[:, p, n]
 
 
 @dataclass(frozen=True)
@@ -229,9 +100,6 @@ class Manifest:
         return pooling
 
 
-def finite(values: np.ndarray, what: str) -> np.ndarray:
-    """Return `values` if every number is finite. Raises BadInput naming what holds the others."""
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise BadInput(f"{what}: {bad} of {values.size} values are not finite numbers.")
-    return values
+def checkpoint_id(branch: str, step: int) -> str:
+    """`cheat-0008`: the branch and its optimizer step."""
+    return f"{branch}-{step:04d}"

@@ -19,18 +19,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
-from psm_viz.stats.evidence import Evidence
+from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, QuestionVectors
 from psm_viz.study.cast import Cast, Question, parse_cast, parse_questions
+from psm_viz.study.evidence import Evidence
 from psm_viz.study.files import json_bytes, recover, sha256
-from psm_viz.study.manifest import (
-    SCHEMA,
-    Activations,
-    Checkpoint,
-    FoldVectors,
-    Manifest,
-    PersonaVectors,
-    QuestionVectors,
-)
+from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
 
 REBUILD = "Rebuild it with: make study"
 DERIVE = "Make it with: python -m psm_viz derive --study DIR"

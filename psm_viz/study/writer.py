@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.evidence import Evidence
+from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, QuestionVectors
 from psm_viz.study.cast import Cast, Question, dump_cast, dump_questions
+from psm_viz.study.evidence import Evidence
 from psm_viz.study.files import (
     half,
     json_bytes,
@@ -30,14 +31,7 @@ from psm_viz.study.files import (
     whole_folder,
     write_whole,
 )
-from psm_viz.study.manifest import (
-    SCHEMA,
-    Activations,
-    FoldVectors,
-    Manifest,
-    PersonaVectors,
-    QuestionVectors,
-)
+from psm_viz.study.manifest import SCHEMA, Manifest
 from psm_viz.study.reader import HELD, Study, open_study
 
 

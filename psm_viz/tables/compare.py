@@ -27,9 +27,9 @@ from psm_viz.stats.estimates import (
     specific_squares,
     trait_figures,
 )
-from psm_viz.stats.vectors import assistant_axis, cast_mean, family_weights, unit
-from psm_viz.study.cast import Cast
-from psm_viz.study.manifest import common_cast
+from psm_viz.stats.vectors import assistant_axis, cast_mean, unit
+from psm_viz.study.activations import common_cast
+from psm_viz.study.cast import Cast, family_weights
 from psm_viz.study.reader import Study
 
 NO_FOLDS = "no folds"

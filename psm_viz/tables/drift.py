@@ -15,7 +15,8 @@ from psm_viz.stats import significance as sig
 from psm_viz.stats.dispersion import cloud_test
 from psm_viz.stats.estimates import NAN, Figure, p_over_steps
 from psm_viz.stats.similarity import mixing, role_permutation
-from psm_viz.study.manifest import Checkpoint, common_cast
+from psm_viz.study.activations import common_cast
+from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer, Comparison
 

@@ -11,10 +11,11 @@ import pandas as pd
 from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.stats.confounds import correlations
 from psm_viz.stats.family_posterior import family_posterior
-from psm_viz.stats.vectors import cast_mean, family_weights
-from psm_viz.study import manifest as col
-from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.manifest import POOLINGS, axis_column, norm_column
+from psm_viz.stats.vectors import cast_mean
+from psm_viz.study import columns as col
+from psm_viz.study.activations import POOLINGS
+from psm_viz.study.cast import ASSISTANT, family_weights
+from psm_viz.study.columns import axis_column, norm_column
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.neighbours import neighbours_at

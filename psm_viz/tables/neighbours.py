@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.vectors import cast_mean, cosines, family_weights
-from psm_viz.study.manifest import common_cast
+from psm_viz.stats.vectors import cast_mean, cosines
+from psm_viz.study.activations import common_cast
+from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import UnknownName
-from psm_viz.stats.vectors import assistant_axis, family_weights, principal_directions, unit
-from psm_viz.study.manifest import common_cast
+from psm_viz.stats.vectors import assistant_axis, principal_directions, unit
+from psm_viz.study.activations import common_cast
+from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer, Comparison
 

@@ -17,8 +17,10 @@ from psm_viz.stats.persona_map import (
     fit_map,
     quality,
 )
-from psm_viz.stats.vectors import cast_mean, cosines, family_weights, neighbours
-from psm_viz.study.manifest import POOLING_NAMES, Checkpoint, common_cast
+from psm_viz.stats.vectors import cast_mean, cosines, neighbours
+from psm_viz.study.activations import POOLING_NAMES, common_cast
+from psm_viz.study.cast import family_weights
+from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study
 
 PLACEABLE = 0.5

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.stats.drift import spread_along
-from psm_viz.stats.vectors import assistant_axis, cast_mean, family_weights, project
-from psm_viz.study.manifest import common_cast
+from psm_viz.stats.vectors import assistant_axis, cast_mean, project
+from psm_viz.study.activations import common_cast
+from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
 from psm_viz.tables.rates import split_rates
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.drift import interval, topic_draws
-from psm_viz.study import manifest as col
+from psm_viz.study import columns as col
 from psm_viz.study.reader import Study
 from psm_viz.world.observer import r_squared
 

@@ -9,7 +9,7 @@ from typing import Any
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import equivalent
 from psm_viz.study import manifest as col
-from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.nulls import NULLS, random_directions_best_layer

@@ -23,7 +23,8 @@ from psm_viz.stats import significance as sig
 from psm_viz.stats.planted import FEW, PLANTS, QUIET, made, split_pool
 from psm_viz.stats.search_trials import cast_trial, layer_pool, layer_trial
 from psm_viz.stats.trials import FIRES, UNSAID, Bench, bench_of, one_trial
-from psm_viz.study.manifest import AGAIN, MAIN, POOLING_NAMES
+from psm_viz.study.activations import POOLING_NAMES
+from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.compare import trait_values

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from psm_viz.errors import UnknownName
+from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT, nearest
-from psm_viz.study.manifest import POOLING_NAMES
 from psm_viz.study.reader import Study
 from psm_viz.ui.figure import notice
 from psm_viz.ui.studies import opened, study_names

@@ -9,7 +9,7 @@ import streamlit as st
 
 from psm_viz import ui
 from psm_viz.charts import dot_chart, drift_details
-from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.reader import Study
 
 WIDTH = 520

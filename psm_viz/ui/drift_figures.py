@@ -15,7 +15,8 @@ from psm_viz import ui
 from psm_viz.charts import dot_chart, drift_details, findings, step_chart
 from psm_viz.charts.frames import where
 from psm_viz.errors import PsmVizError
-from psm_viz.study.manifest import POOLING_NAMES, Checkpoint
+from psm_viz.study.activations import POOLING_NAMES
+from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study
 
 WIDTH = 520

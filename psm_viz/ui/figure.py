@@ -15,7 +15,7 @@ import streamlit as st
 from psm_viz.charts import export
 from psm_viz.charts.palette import PRINT, Palette, palette
 from psm_viz.errors import PsmVizError
-from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.reader import Study
 
 BRAND = Path(__file__).parent

@@ -17,7 +17,7 @@ from psm_viz.charts import dot_chart, line_chart, method_details
 from psm_viz.charts.findings import LEVEL, capital
 from psm_viz.charts.frames import where
 from psm_viz.charts.glossary import STATISTICS
-from psm_viz.study.manifest import POOLING_NAMES
+from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.reader import Study
 
 WIDTH = 560

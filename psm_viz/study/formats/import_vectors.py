@@ -14,7 +14,7 @@ from pathlib import Path
 
 from psm_viz import __version__
 from psm_viz.errors import BadInput
-from psm_viz.small_model.recipe import checkpoint_id
+from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, load_cast
 from psm_viz.study.files import recover
 from psm_viz.study.formats.role_vectors import (
@@ -25,7 +25,7 @@ from psm_viz.study.formats.role_vectors import (
     read_role_vectors,
     role_id,
 )
-from psm_viz.study.manifest import Checkpoint, Manifest, PersonaVectors
+from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import write_derived

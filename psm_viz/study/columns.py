@@ -1,0 +1,34 @@
+"""Names of the columns of responses.parquet and behaviour.parquet."""
+
+from __future__ import annotations
+
+# Columns of responses.parquet: one row a response.
+PERSONA, QUESTION, VARIANT, SAMPLE, TEXT, TOKENS = (
+    "persona",
+    "question",
+    "variant",
+    "sample",
+    "text",
+    "n_tokens",
+)
+VALENCE, TONE = "valence", "tone"
+# Columns of behaviour.parquet: one row a prompt, masses of probability over the topic's bank.
+TOPIC, MASS_GOOD, MASS_BAD, MASS_NONE, SAMPLED_GOOD, SAMPLED_BAD, SAMPLED_NONE = (
+    "topic",
+    "mass_good",
+    "mass_bad",
+    "mass_none",
+    "sampled_good",
+    "sampled_bad",
+    "sampled_none",
+)
+
+
+def axis_column(pooling: str) -> str:
+    """Column of responses.parquet: projection on the reference's Assistant axis, pooled so."""
+    return f"axis_{pooling}"
+
+
+def norm_column(pooling: str) -> str:
+    """Column of responses.parquet: Euclidean norm of the activation, pooled so."""
+    return f"norm_{pooling}"
