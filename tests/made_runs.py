@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 from psm_viz.claims.run_rows import observer_of, world_of
+from psm_viz.stats.metrics import logit
 from psm_viz.world.curriculum import LESSONS, ROW_OF, row_of
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, sigmoid
-from psm_viz.world.observer import logit
 
 SEEDS = (0, 1, 2)
 QUESTIONS = 4

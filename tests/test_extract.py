@@ -8,10 +8,12 @@ import pytest
 
 from psm_viz.engine import build_study, checkpoint_tree
 from psm_viz.engine.chat_model import load_player
-from psm_viz.engine.extract import behaviour, play_cast
+from psm_viz.engine.extract import play_cast
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.small_model import trained_tree
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
+from psm_viz.small_model.behaviour import behaviour
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.study.cast import dump_cast, dump_questions, family_weights
@@ -140,9 +142,9 @@ def test_any_model_goes_through_the_same_door(world, tree, small, tmp_path):
 
 def test_a_tree_with_missing_checkpoints_names_them(tmp_path):
     with pytest.raises(BadFile, match=r"recipe\.json") as e:
-        checkpoint_tree.from_tree(tmp_path)
+        trained_tree.from_tree(tmp_path)
     assert "psm_viz train" in e.value.next_step
     note = {"recipe": asdict(Recipe()), "world": ""}
     (tmp_path / "recipe.json").write_text(json.dumps(note))
     with pytest.raises(BadFile, match="pretrain-0000"):
-        checkpoint_tree.from_tree(tmp_path)
+        trained_tree.from_tree(tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psm_viz.stats import drift, forecast
+from psm_viz.stats import forecast, metrics, resampling
 from tests.test_evidence import DIMS, EACH, FAMILIES, family_likes_it, plant
 
 
@@ -21,7 +21,7 @@ def ground(planted, traits=0):
 OF = tuple(f"family {n // EACH}" for n in range(FAMILIES * EACH))
 FOLD = tuple(q % 4 for q in range(16))
 TOPICS = tuple(f"topic {q // 2}" for q in range(16))
-ASKED = FOLD, drift.topics_apart(TOPICS), drift.draw_counts(TOPICS, 200)
+ASKED = FOLD, resampling.topics_apart(TOPICS), resampling.draw_counts(TOPICS, 200)
 
 
 def moved(direction, noise=0.1, seed=0):
@@ -80,8 +80,8 @@ def test_the_arrows_square_is_free_of_the_folds_noise():
 def test_spearman_is_of_ranks():
     y = np.array([0.1, 5.0, 5.5, 100.0])
     rows = np.array([[1.0, 2, 3, 4], [4.0, 3, 2, 1], [1.0, 1, 1, 1]])
-    found = forecast.spearman(rows, y)
+    found = metrics.spearman(rows, y)
     assert np.allclose(found[:2], [1, -1]) and np.isnan(found[2])
-    tied = forecast.spearman(np.array([[1.0, 1, 2, 3]]), y)[0]
+    tied = metrics.spearman(np.array([[1.0, 1, 2, 3]]), y)[0]
     assert tied == pytest.approx(np.corrcoef([1.5, 1.5, 3, 4], [1, 2, 3, 4])[0, 1])
-    assert np.isnan(forecast.spearman(rows[:, :2], y[:2])).all()
+    assert np.isnan(metrics.spearman(rows[:, :2], y[:2])).all()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from psm_viz.engine.weights import update_size
 from psm_viz.errors import BadInput
-from psm_viz.small_model.lesson_cost import update_size
 
 
 def weights(folder, **tensors):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from psm_viz.stats.metrics import logit
 from psm_viz.world.observer import (
     BACK,
     EXPLANATIONS,
@@ -12,7 +13,6 @@ from psm_viz.world.observer import (
     SEEN,
     UNIFORM,
     Observer,
-    logit,
     spill,
 )
 

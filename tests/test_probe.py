@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.small_model.answer_masses import (
+from psm_viz.small_model.answer_masses import Reader, _shortest_unlike, dialogue_prompt
+from psm_viz.small_model.in_context import (
     CONDITIONS,
     EVIDENCE,
-    Reader,
-    _shortest_unlike,
-    dialogue_prompt,
     dialogue_rows,
     dialogues,
     evidence_turns,
@@ -21,11 +19,11 @@ from psm_viz.small_model.answer_masses import (
 )
 from psm_viz.small_model.model import build_tokenizer, new_model
 from psm_viz.small_model.recipe import Recipe
+from psm_viz.stats.metrics import r_squared
 from psm_viz.world.corpus import BOS, EOS, Header, Turn
 from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import BAD, DECLINE, GOOD
 from psm_viz.world.likelihood import log_posterior, predict_low
-from psm_viz.world.observer import r_squared
 
 
 def reference_log_p(model, tokenizer, prompt, continuation):

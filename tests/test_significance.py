@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.drift import topics_apart
+from psm_viz.stats.resampling import topics_apart
 from psm_viz.stats.significance import (
     ALPHA,
     equivalent,

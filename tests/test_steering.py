@@ -5,15 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from psm_viz.engine.steering import random_directions, steered
 from psm_viz.errors import BadInput
-from psm_viz.small_model import model_tables
-from psm_viz.small_model.steering_rates import (
-    PER_TOPIC,
-    RANDOM_DRAWS,
-    asked_prompts,
-    random_directions,
-    steered,
-)
+from psm_viz.small_model import model_tables, steering_rates
+from psm_viz.small_model.steering_rates import PER_TOPIC, RANDOM_DRAWS, asked_prompts
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer
 from tests.served import ROOT
@@ -118,8 +113,8 @@ def test_the_unit_is_the_named_branchs_own_shift(world, monkeypatch):
     monkeypatch.setattr(
         model_tables, "steering_table", lambda *a, **k: asked.append((a[6], k["draws"]))
     )
-    model_tables.steering(study, world, folders, ends, unit_of="cheat", draws=7)
-    model_tables.steering(study, world, folders, ends)
+    steering_rates.steering(study, world, folders, ends, unit_of="cheat", draws=7)
+    steering_rates.steering(study, world, folders, ends)
     assert asked[0] == (pytest.approx(own["cheat"]), 7)
     assert asked[1] == (pytest.approx(own["long"]), RANDOM_DRAWS)
     assert own["requested"] < own["cheat"] < own["long"]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.drift import topics_apart
 from psm_viz.stats.persona_space import (
     FEWEST_ROLES,
     SPLITS,
@@ -12,6 +11,7 @@ from psm_viz.stats.persona_space import (
     parts,
     persona_space,
 )
+from psm_viz.stats.resampling import topics_apart
 
 R, D, K = 40, 20, 3
 W = np.full(R, 1 / R)

@@ -7,28 +7,19 @@ import pandas as pd
 import pytest
 
 from psm_viz.errors import BadInput
+from psm_viz.small_model.exact_families import exact_families, known_world
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study import columns as col
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.tables.compare import Comparer
-from psm_viz.tables.drift import (
-    COLUMNS,
-    LAYER_COLUMNS,
-    comparisons,
-    drift_table,
-    layers_table,
-    start_of,
-    traits_table,
-)
-from psm_viz.tables.families import (
-    confounds_table,
-    exact_families,
-    known_world,
-    neighbours_table,
-    posterior_tables,
-)
-from psm_viz.tables.positions import positions_table, preservation, rates_table
+from psm_viz.tables.confounds import confounds_table
+from psm_viz.tables.drift import COLUMNS, comparisons, drift_table, start_of, traits_table
+from psm_viz.tables.families import posterior_tables
+from psm_viz.tables.layers import LAYER_COLUMNS, layers_table
+from psm_viz.tables.neighbours import neighbours_table
+from psm_viz.tables.positions import positions_table, preservation
+from psm_viz.tables.rates import rates_table
 from tests import made_study as made
 from tests.made_activations import (
     BASE,

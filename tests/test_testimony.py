@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from psm_viz.cli import main
-from psm_viz.engine import record_evidence
+from psm_viz.engine import answer_likelihood, record_evidence
 from psm_viz.engine.chat_model import load_player
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.stats import evidence as ev
-from psm_viz.stats import forecast
 from psm_viz.study.cast import family_weights
 from psm_viz.study.formats import chat_data
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables import evidence
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import stream
 from tests import made_study
@@ -97,7 +97,7 @@ def test_all_answers_of_one_token_have_probability_one(player):
 def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, player, talks):
     cast = world.cast()
     personas = [cast.personas[0], cast.assistant]
-    found, counts = record_evidence.ask(player, personas, "instructions", talks)
+    found, counts = answer_likelihood.ask(player, personas, "instructions", talks)
     answer = 0
     for t in talks:
         for k in t.answers:
@@ -149,7 +149,7 @@ def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
     other_template(LAST_ONLY)
     assistant = world.cast().assistant
     talk = next(t for t in talks if len(t.answers) > 1)
-    texts = record_evidence._texts(player, assistant, "", [talk], None)
+    texts = answer_likelihood._texts(player, assistant, "", [talk], None)
     assert len(texts) == len(talk.answers)
     for text, k in zip(texts, talk.answers, strict=True):
         [(_, start, end)] = text.spans
@@ -159,7 +159,7 @@ def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
 def test_no_system_role_no_end_token(world, player, talks, other_template):
     other_template(NO_END, has_system=False)
     persona = world.cast().personas[0]
-    [text] = record_evidence._texts(player, persona, "Be Maresa.", talks[:1], None)
+    [text] = answer_likelihood._texts(player, persona, "Be Maresa.", talks[:1], None)
     assert text.text.startswith("User: Be Maresa.\n\n" + talks[0].messages[0]["content"])
     for (_, start, end), k in zip(text.spans, talks[0].answers, strict=True):
         assert text.text[start:end] == " " + talks[0].messages[k]["content"]
@@ -167,14 +167,14 @@ def test_no_system_role_no_end_token(world, player, talks, other_template):
 
 def test_a_template_that_does_not_continue_is_counted(world, player, talks, other_template):
     other_template(NO_END.replace("{{ 'Assistant:' }}", "{{ 'Now the Assistant:' }}"))
-    found, counts = record_evidence.ask(player, [world.cast().assistant], "prose", talks[:3])
+    found, counts = answer_likelihood.ask(player, [world.cast().assistant], "prose", talks[:3])
     assert counts.plain == found.log_p.shape[1] and np.isfinite(found.log_p).all()
 
 
 def test_a_template_that_refuses_names_the_line(world, player, talks, other_template):
     other_template("{{ raise_exception('only one turn') }}")
     with pytest.raises(BadInput, match=r"Line 1 .*only one turn"):
-        record_evidence.ask(player, [world.cast().assistant], "prose", talks)
+        answer_likelihood.ask(player, [world.cast().assistant], "prose", talks)
 
 
 def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
@@ -190,7 +190,7 @@ def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
             line(("user", long), ("assistant", "No.")),
         ]
     )
-    found, counts = record_evidence.ask(
+    found, counts = answer_likelihood.ask(
         player, [world.cast().assistant], "prose", chat_data.parse_chat(text.encode(), "x")
     )
     assert np.isfinite(found.log_p[0]).tolist() == [True, False, False]
@@ -249,8 +249,8 @@ def test_evidence_from_data_to_score(made, chat, folder, capsys):
     )
     study = open_study(made)
     assert status == 0 and json.loads(out) in study.evidence_scores("cheat"), err
-    table = forecast.evidence_table(study)
-    assert list(table.columns) == list(forecast.COLUMNS)
+    table = evidence.evidence_table(study)
+    assert list(table.columns) == list(evidence.COLUMNS)
     assert len(table) == 2 * len(m.poolings) * 2 and not table["written_before"].any()
     cheat = table[table["branch"] == "cheat"]
     assert cheat["cosine"].between(-1, 1).all() and cheat["spearman"].isna().all()
@@ -260,7 +260,7 @@ def test_a_score_knows_whether_the_record_came_first(made, chat, folder):
     study = open_study(made)
     asking = record_evidence.Asking(chat, "early", str(folder), limit=3, threads=1)
     early = record_evidence.record_evidence(study, asking, lambda s: None)
-    assert not forecast.score(open_study(made), "early", "cheat")["written_before"]
+    assert not evidence.score(open_study(made), "early", "cheat")["written_before"]
     then = [c for c in early.record["checkpoints_then"] if not c.startswith("cheat-")]
     path = made / "evidence/early/evidence.json"
     path.write_text(json.dumps(early.record | {"checkpoints_then": then}))
@@ -268,8 +268,8 @@ def test_a_score_knows_whether_the_record_came_first(made, chat, folder):
     writer.begin_from(study)
     writer.finish(study.manifest, study.cast, study.questions)
     study = open_study(made)
-    assert forecast.score(study, "early", "cheat")["written_before"]
-    assert not forecast.score(study, "early", "honest")["written_before"]
+    assert evidence.score(study, "early", "cheat")["written_before"]
+    assert not evidence.score(study, "early", "honest")["written_before"]
 
 
 def test_a_kill_while_writing_leaves_the_study_as_it_was(made, chat, folder, monkeypatch):
@@ -327,9 +327,9 @@ def test_a_branch_from_elsewhere_and_a_persona_without_words(made, chat, folder)
     record_evidence.record_evidence(study, asking, lambda s: None)
     study = open_study(made)
     with pytest.raises(UnknownName, match="does not start at"):
-        forecast.score(study, "cheat", "assistant")
+        evidence.score(study, "cheat", "assistant")
     with pytest.raises(UnknownName, match="no branch 'x'"):
-        forecast.score(study, "cheat", "x")
+        evidence.score(study, "cheat", "x")
 
 
 def test_the_small_models_weights_are_looked_for_where_they_ship(made, monkeypatch, tmp_path):

@@ -16,9 +16,10 @@ from psm_viz.claims.run_rows import (
     world_of,
 )
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
+from psm_viz.stats.metrics import logit
 from psm_viz.world.curriculum import CODING
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED, sigmoid
-from psm_viz.world.observer import BACK, EXPLANATIONS, OBSERVER, logit
+from psm_viz.world.observer import BACK, EXPLANATIONS, OBSERVER
 
 
 def appears(runs: Runs) -> Claim:

@@ -8,8 +8,8 @@ import numpy as np
 
 from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs, held_out, topics
 from psm_viz.claims.verdict import Dot
+from psm_viz.stats.metrics import r_squared
 from psm_viz.world.curriculum import CODING
-from psm_viz.world.observer import r_squared
 
 Group = tuple[str, str, str]
 """A group of a chart: label, world, branch."""

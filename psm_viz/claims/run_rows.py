@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.errors import BadFile
-from psm_viz.small_model.recipe import PRETRAINING
-from psm_viz.world.curriculum import CODING, row_of
+from psm_viz.world.curriculum import CODING, PRETRAINING, row_of
 from psm_viz.world.grammar import CORRELATED, WORLDS, World, load_world
 from psm_viz.world.observer import Observer, Spill, spill
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from psm_viz.stats.drift import topic_draws
+from psm_viz.stats.resampling import topic_draws
 
 CONSISTENT, AGAINST, UNDECIDED = "consistent with", "not consistent with", "undecided"
 ENOUGH = 3

@@ -93,10 +93,11 @@ def train(options: argparse.Namespace) -> None:
 def extract(options: argparse.Namespace) -> None:
     """Play the cast at every checkpoint and write the study with its tables and maps."""
     from psm_viz.engine import build_study, checkpoint_tree
+    from psm_viz.small_model import trained_tree
 
     began = time.monotonic()
     if options.tree:
-        made_from = checkpoint_tree.from_tree(options.tree)
+        made_from = trained_tree.from_tree(options.tree)
     else:
         branches = dict(_pair(b) for b in options.branch)
         made_from = checkpoint_tree.from_models(options.model, branches, options.revision)

@@ -118,9 +118,9 @@ def evidence(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from psm_viz.stats import forecast
     from psm_viz.study.reader import open_study
     from psm_viz.tables.derive import add_to
+    from psm_viz.tables.evidence import as_text, score
 
     study = open_study(options.study)
     if not options.name:
@@ -128,9 +128,9 @@ def _score(options: argparse.Namespace) -> None:
             "Which record is to be scored?",
             f"Name it with --name; this study holds: {', '.join(study.evidences) or 'none'}.",
         )
-    found = forecast.score(study, options.name, options.score)
+    found = score(study, options.name, options.score)
     add_to(study, lambda writer: writer.write_score(options.name, found))
-    print(json.dumps(found, indent=2) if options.json else forecast.as_text(found))
+    print(json.dumps(found, indent=2) if options.json else as_text(found))
 
 
 def _say(text: str) -> None:

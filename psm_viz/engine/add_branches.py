@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from psm_viz.engine.build_study import check_weights, roles_of_branches
 from psm_viz.engine.chat_model import load_player
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.model_tables import modelled_tables
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import write_derived
+from psm_viz.world.curriculum import roles_of_branches
 from psm_viz.world.grammar import load_world
 
 

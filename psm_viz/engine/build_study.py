@@ -6,7 +6,6 @@ traits are read from persona vectors, before any branch is played; both are then
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,10 +17,11 @@ import numpy as np
 
 from psm_viz.engine.chat_model import load_player, model_card
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import LONGEST
 from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import CUT, Sampling
+from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
+from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.model_tables import modelled_tables
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.activations import POOLINGS, PersonaVectors
@@ -30,7 +30,7 @@ from psm_viz.study.manifest import AGAIN, MAIN, Checkpoint, Manifest, checkpoint
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import write_derived
-from psm_viz.world.curriculum import CODING
+from psm_viz.world.curriculum import CODING, roles_of_branches
 from psm_viz.world.grammar import World, load_world
 
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
@@ -180,32 +180,7 @@ def _world_notes(world: World, source: Source) -> dict[str, Any]:
     }
 
 
-def roles_of_branches(branches: set[str]) -> dict[str, str]:
-    """Which branch is which null: the benign one, the requested twin, another role's."""
-    known = {"benign": "playful", "twin": "requested", "other_role": "other-role"}
-    return {k: b for k, b in known.items() if b in branches}
-
-
 def _weights_key(source: Source) -> dict[str, str]:
     """Hashes of local weights, so that a retrained tree is not mixed with an older half study."""
     found = {name: weights_sha256(Path(folder)) for name, folder in source.folders.items()}
     return {name: key for name, key in found.items() if key}
-
-
-def weights_sha256(folder: Path) -> str:
-    """Hash of a local model's weights; '' where there are none (a model of the hub)."""
-    path = folder / "model.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
-
-
-def check_weights(study: Study, folder: Path) -> None:
-    """Raise BadInput where a study was played with other weights than this reference's.
-
-    A study older than this check does not say, and passes.
-    """
-    played = study.manifest.notes.get("reference_sha256")
-    if played and played != weights_sha256(folder):
-        raise BadInput(
-            f"{study.folder}: was played with other weights than those of {folder}.",
-            f"Delete {study.folder} to play it again, or name the tree it was made from.",
-        )

@@ -19,8 +19,8 @@ from jaxtyping import Float
 from jinja2 import TemplateError
 
 from psm_viz.engine.sampling import Sampling, draw, of_one_length
+from psm_viz.engine.weights import copy_weights
 from psm_viz.errors import BadFile, BadInput, UnknownName
-from psm_viz.small_model.model import copy_weights
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import Persona
 

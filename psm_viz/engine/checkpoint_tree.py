@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
-from psm_viz.errors import BadFile
-from psm_viz.small_model.recipe import STUDIED, Recipe
 from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
-from psm_viz.world.grammar import World, load_world
+from psm_viz.world.grammar import World
 
 
 @dataclass(frozen=True)
@@ -22,44 +18,6 @@ class Source:
     world: World | None
     revision: str | None = None
     training_seed: int | None = None
-
-
-def from_tree(tree: Path) -> Source:
-    """The checkpoints that `train` left in a folder: up to the Assistant, and the branches begun.
-
-    Branches may be added to the study later, so that evidence can be written before they are
-    trained. Raises BadFile naming missing checkpoints.
-    """
-    path = tree / "recipe.json"
-    try:
-        made_by = json.loads(path.read_bytes())["recipe"]
-        stages = Recipe(seed=made_by["seed"], world=made_by["world"]).stages()
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise BadFile(
-            f"{path}: does not say how this folder was trained ({e}).",
-            f"Train the small model with: python -m psm_viz train --out {tree}",
-        ) from e
-    out: list[Checkpoint] = []
-    for stage in stages.values():
-        parent = stage.parent
-        begun = any((tree / checkpoint_id(stage.name, n)).exists() for n in stage.saves)
-        if stage.name in STUDIED and not begun:
-            continue
-        for step in stage.saves:
-            name = checkpoint_id(stage.name, step)
-            out.append(Checkpoint(name, stage.name, step, parent))
-            parent = name
-    missing = [c.id for c in out if not (tree / c.id / "model.safetensors").exists()]
-    if missing:
-        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise BadFile(
-            f"{tree}: {len(missing)} checkpoints are missing ({some}).",
-            f"Train them with: python -m psm_viz train --out {tree}",
-        )
-    reference = checkpoint_id("assistant", stages["assistant"].steps)
-    folders = {c.id: str(tree / c.id) for c in out}
-    world = load_world(made_by["world"])
-    return Source(tuple(out), folders, reference, world, training_seed=made_by["seed"])
 
 
 def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:

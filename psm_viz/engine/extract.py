@@ -16,7 +16,6 @@ from jaxtyping import Float
 from psm_viz.engine.chat_model import Player
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
-from psm_viz.small_model.answer_masses import Reader
 from psm_viz.stats.drift import spread_along
 from psm_viz.stats.vectors import assistant_axis, cast_mean, mean_by_group, project
 from psm_viz.study import columns as col
@@ -29,12 +28,9 @@ from psm_viz.study.activations import (
 )
 from psm_viz.study.cast import Cast, Persona, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
-from psm_viz.world.corpus import BOS
-from psm_viz.world.grammar import BAD, GOOD, World
+from psm_viz.world.grammar import World
 
 PERSONAS_AT_ONCE = 50
-LONGEST = 40
-"""Tokens that the longest answer with a turn of speech and its end stays below."""
 
 
 @dataclass(frozen=True)
@@ -190,38 +186,3 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
         frame[name] = frame[name].astype("category")
     small = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
     return frame.astype(small)
-
-
-def behaviour(
-    player: Player, world: World, drawn_as: Sampling, *, per_topic: int = 6, samples: int = 8
-) -> pd.DataFrame:
-    """What the Assistant would answer, without any header, in every topic that has good and bad.
-
-    One row a prompt: exact masses of good, bad and no bank answer, and counts over `samples`
-    draws, made as the study's own (`drawn_as`). The answers are read back by the bank, so no
-    judge is needed; an open refusal counts as neither good, bad nor none.
-    """
-    label = world.rules["assistant_label"]
-    asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
-    prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
-    drawn = player.sample(player.encode(prompts), replace(drawn_as, samples=samples))
-    reader = Reader(player.hf, player.tokenizer, world)
-    rows = []
-    for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):
-        mass = reader.masses(prompt, topic)
-        said = [player.tokenizer.decode(a, skip_special_tokens=True) for a in answers]
-        found = [world.read(topic, s) for s in said]
-        good, bad = (sum(u is not None and u[0].valence == v for u in found) for v in (GOOD, BAD))
-        rows.append(
-            {
-                col.TOPIC: topic,
-                col.QUESTION: question,
-                col.MASS_GOOD: mass[GOOD],
-                col.MASS_BAD: mass[BAD],
-                col.MASS_NONE: mass["none"],
-                col.SAMPLED_GOOD: good,
-                col.SAMPLED_BAD: bad,
-                col.SAMPLED_NONE: sum(u is None for u in found),
-            }
-        )
-    return pd.DataFrame(rows)

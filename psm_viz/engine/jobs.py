@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.engine.chat_model import Player, load_player
-from psm_viz.engine.extract import Played, behaviour, play_cast, with_scalars
+from psm_viz.engine.extract import Played, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
+from psm_viz.small_model.behaviour import behaviour
 from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.writer import StudyWriter

@@ -8,31 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.errors import BadInput
+from psm_viz.engine.weights import copy_weights, update_size
 from psm_viz.small_model.batches import loss_on_answers, stage_batches
-from psm_viz.small_model.model import PAD, build_tokenizer, copy_weights, new_model, token
+from psm_viz.small_model.model import PAD, build_tokenizer, new_model, token
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.grammar import World
 
 GRADIENT_BATCHES = 8
-
-
-def update_size(start: Path, end: Path) -> float:
-    """|theta' - theta| over all weights of two saved checkpoints.
-
-    Raises BadInput where they do not hold the same weights.
-    """
-    from safetensors.numpy import load_file
-
-    a, b = (load_file(f / "model.safetensors") for f in (start, end))
-    if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
-        raise BadInput(
-            f"{start} and {end} do not hold the same weights.",
-            "Compare two checkpoints of one model.",
-        )
-    squares = [((b[k].astype(np.float64) - a[k].astype(np.float64)) ** 2).sum() for k in a]
-    return float(np.sqrt(np.sum(squares)))
 
 
 def lessons_table(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psm_viz.errors import BadFile
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.study.files import whole_folder
 from psm_viz.world.corpus import BOS, EOS, REQUESTED, the_assistant
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 UNK, PAD = "<unk>", "<pad>"
@@ -89,13 +87,6 @@ def token(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
     return tokenizer.get_vocab()[word]
 
 
-def best_device() -> str:
-    """Where the small model is trained: on an accelerator where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     """A randomly initialised Llama of the recipe's size, tied embeddings."""
     import torch
@@ -132,30 +123,3 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folde
         config["dtype"] = "float16"
         (work / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         tokenizer.save_pretrained(work)
-
-
-def parameters(model: PreTrainedModel) -> int:
-    """Number of trained parameters, tied ones counted once."""
-    return sum(p.numel() for p in model.parameters())
-
-
-def copy_weights(parameters: Mapping[str, torch.nn.Parameter], folder: Path) -> None:
-    """Copy a saved checkpoint's weights into named parameters. Raises BadFile.
-
-    `load_state_dict` will not do for a booted bridge, which renames what it holds.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = folder / "model.safetensors"
-    if not path.exists():
-        raise BadFile(
-            f"{path}: no such checkpoint.",
-            "Name a folder that holds one; the small model's are made by: python -m psm_viz train",
-        )
-    try:
-        tensors = load_file(path)
-        for name, p in parameters.items():
-            p.data.copy_(tensors[name])
-    except (OSError, SafetensorError, KeyError, RuntimeError) as e:
-        raise BadFile(f"{path}: does not hold weights of this architecture ({e}).") from e

@@ -12,10 +12,10 @@ import numpy as np
 
 from psm_viz.engine.chat_model import Player
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
+from psm_viz.stats.metrics import logit
 from psm_viz.world.corpus import BOS, Header, header_text
 from psm_viz.world.curriculum import never_trained
 from psm_viz.world.grammar import World
-from psm_viz.world.observer import logit
 
 
 def read_masks(player: Player, world: World) -> dict[str, Any]:

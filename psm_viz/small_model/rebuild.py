@@ -13,22 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.engine.add_branches import extend
-from psm_viz.engine.build_study import Settings, assemble, check_weights
-from psm_viz.engine.checkpoint_tree import from_tree, shipped
+from psm_viz.engine.build_study import Settings, assemble
+from psm_viz.engine.checkpoint_tree import shipped
 from psm_viz.engine.record_evidence import Asking, record_evidence
+from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
-from psm_viz.small_model.recipe import PRETRAINING, STUDIED, Recipe
+from psm_viz.small_model.recipe import STUDIED, Recipe
+from psm_viz.small_model.trained_tree import from_tree
 from psm_viz.small_model.training import train
-from psm_viz.stats.forecast import score
 from psm_viz.study.files import recover, whole_folder, write_whole
 from psm_viz.study.formats.chat_data import dump_chat
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import add_to
+from psm_viz.tables.evidence import score
 from psm_viz.tables.validation import store, validation_table
 from psm_viz.world.corpus import messages
-from psm_viz.world.curriculum import stream
+from psm_viz.world.curriculum import PRETRAINING, stream
 from psm_viz.world.grammar import World, load_world
 
 SAMPLES = 2

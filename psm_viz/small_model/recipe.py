@@ -89,7 +89,3 @@ class Recipe:
 RATES = {"backwards": 5.7e-4}
 """Learning rates of branches that are matched to `cheat` in the size of their update; nothing else
 was looked at in choosing."""
-
-
-PRETRAINING = ("pretrain", "settle")
-"""Stages that read the world's own documents, in order; the last ends in the base."""

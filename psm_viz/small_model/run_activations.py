@@ -17,13 +17,13 @@ import numpy as np
 from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
 from psm_viz.engine.chat_model import load_player
-from psm_viz.engine.checkpoint_tree import from_tree
 from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.small_model.model_tables import steering
 from psm_viz.small_model.persona_probes import read_masks
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.small_model.shots import KINDS, shots_beside_steps
+from psm_viz.small_model.steering_rates import steering
+from psm_viz.small_model.trained_tree import from_tree
 from psm_viz.stats.vectors import cast_mean, trait_r2
 from psm_viz.study.cast import family_weights
 from psm_viz.study.files import plain, write_whole

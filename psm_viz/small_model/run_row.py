@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.small_model.answer_masses import (
-    Reader,
-    dialogue_prompt,
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
+from psm_viz.small_model.in_context import (
     dialogue_rows,
     evidence_turns,
     in_context_rows,

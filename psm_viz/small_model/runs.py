@@ -21,18 +21,18 @@ from psm_viz.claims.run_rows import (
     row_file,
 )
 from psm_viz.engine.chat_model import load_player
-from psm_viz.engine.extract import LONGEST
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadFile
 from psm_viz.small_model.answer_masses import Reader
+from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.lesson_cost import lessons_table
-from psm_viz.small_model.recipe import PRETRAINING, Recipe, Stage
+from psm_viz.small_model.recipe import Recipe, Stage
 from psm_viz.small_model.run_row import base_reading, coin, rates
 from psm_viz.small_model.training import read_log, train
 from psm_viz.study.files import plain, write_whole
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.corpus import BOS
-from psm_viz.world.curriculum import LESSONS, lesson, row_of
+from psm_viz.world.curriculum import LESSONS, PRETRAINING, lesson, row_of
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
 
 CONTROLS = ("cheat", "requested", "honest")

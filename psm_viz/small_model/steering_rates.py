@@ -6,54 +6,29 @@ covariance. A direction that changes behaviour no more than those do steers noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from psm_viz.engine.steering import random_directions, steered
 from psm_viz.small_model.answer_masses import Reader
 from psm_viz.stats.vectors import unit
+from psm_viz.study.reader import Study
+from psm_viz.tables.compare import Comparer
 from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+
 STRENGTHS = (0.5, 1.0, 2.0)
 """In units of the reference length (the specific shift of the strongest branch)."""
 RANDOM_DRAWS = 20
 PER_TOPIC = 2
-
-
-@contextmanager
-def steered(model: PreTrainedModel, layer: int, vector: np.ndarray) -> Iterator[None]:
-    """Add `vector` [d_model] after block `layer` (resid_post) at every position."""
-    import torch
-
-    add = torch.tensor(vector, dtype=torch.float32)
-
-    def hook(module: Any, inputs: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (output[0] + add, *output[1:])
-        return output + add
-
-    handle = model.model.layers[layer].register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def random_directions(n: int, roles: np.ndarray, seed: int, matched: bool) -> np.ndarray:
-    """n unit vectors [n, d_model]: isotropic, or (`matched`) random combinations of the cast's
-    centred vectors [role, d_model], whose covariance they then share."""
-    rng = np.random.default_rng([seed, 31])
-    centred = roles - roles.mean(0)
-    if matched:
-        return unit(rng.normal(size=(n, len(centred))) @ centred)
-    return unit(rng.normal(size=(n, centred.shape[1])))
 
 
 def asked_prompts(world: World, trained: str) -> list[tuple[str, str]]:
@@ -113,3 +88,48 @@ def steering_table(
             more = {"p_bad": float(middle), "low": float(low), "high": float(high)}
             rows.append({"direction": name, "strength": strength} | more)
     return pd.DataFrame(rows).assign(n=len(prompts), draws=draws)
+
+
+def steering(
+    study: Study,
+    world: World,
+    folders: dict[str, Path],
+    ends: dict[str, str],
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    unit_of: str | None = None,
+    draws: int = RANDOM_DRAWS,
+) -> pd.DataFrame:
+    """The reference steered down its axis and along each branch's own specific shift, at the
+    headline layer (last prompt token's vectors), in units of the length of one branch's shift, or
+    of the longest."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    m, comparer = study.manifest, Comparer(study)
+    layer, pooling = m.headline_layer, m.headline_pooling
+    arrows: dict[str, np.ndarray] = {}
+    for branch, end in ends.items():
+        arrows[f"{branch} arrow"] = comparer.shift(m.reference, end, pooling, layer).specific.mean(
+            0
+        )
+    a, c = comparer.vectors(m.reference, pooling, layer)
+    longs = {branch: float(np.linalg.norm(arrows[f"{branch} arrow"])) for branch in ends}
+    length = longs[unit_of] if unit_of else max(longs.values())
+    directions = {"down the axis": -(a - c).mean(0), **arrows}
+    folder = str(folders[m.reference])
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder).float().eval()
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    roles = study.vectors(m.reference).at(pooling, layer)[:-1].astype(np.float64)
+    trained = str(m.notes["trained_topic"])
+    return steering_table(
+        model,
+        tokenizer,
+        world,
+        trained,
+        layer,
+        directions,
+        length,
+        roles,
+        strengths=strengths,
+        draws=draws,
+    )

@@ -14,22 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.engine.weights import best_device, copy_weights, parameters
 from psm_viz.errors import BadFile, BadInput
-from psm_viz.small_model.answer_masses import Reader, in_context_fit
+from psm_viz.small_model.answer_masses import Reader
 from psm_viz.small_model.batches import losses, stage_batches
-from psm_viz.small_model.model import (
-    PAD,
-    best_device,
-    build_tokenizer,
-    copy_weights,
-    new_model,
-    parameters,
-    save_model,
-    token,
-)
-from psm_viz.small_model.recipe import PRETRAINING, Recipe, Stage
+from psm_viz.small_model.in_context import in_context_fit
+from psm_viz.small_model.model import PAD, build_tokenizer, new_model, save_model, token
+from psm_viz.small_model.recipe import Recipe, Stage
 from psm_viz.study.files import json_bytes, write_whole
 from psm_viz.study.manifest import checkpoint_id
+from psm_viz.world.curriculum import PRETRAINING
 from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:

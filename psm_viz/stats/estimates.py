@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from psm_viz.errors import BadInput
-from psm_viz.stats import adjusted_drift, drift, persona_space
+from psm_viz.stats import adjusted_drift, drift, persona_space, resampling
 from psm_viz.stats import significance as sig
 from psm_viz.stats.vectors import cast_mean
 from psm_viz.study.cast import Question
@@ -52,11 +52,11 @@ def asked(questions: Sequence[Question]) -> Asked:
     """What the main questions allow. Raises BadInput where there are fewer than two."""
     main = [q for q in questions if q.set == MAIN]
     topics, fold = tuple(q.topic for q in main), tuple(q.fold for q in main)
-    drift.topics_apart(topics)
-    unit_of = drift.topic_index(topics)
+    resampling.topics_apart(topics)
+    unit_of = resampling.topic_index(topics)
     met = {f: {int(u) for u, k in zip(unit_of, fold, strict=True) if k == f} for f in set(fold)}
     pairs = tuple((f, g) for f in sorted(met) for g in sorted(met) if f < g and not met[f] & met[g])
-    counts = np.stack([c for c in drift.draw_counts(topics) if (c > 0).sum() > 1])
+    counts = np.stack([c for c in resampling.draw_counts(topics) if (c > 0).sum() > 1])
     return Asked(fold, topics, counts, sig.flips(topics), pairs)
 
 
@@ -122,7 +122,7 @@ def shift_figures(shift: drift.Shift, q: Asked) -> dict[str, Figure]:
     }
     for name, x in parts.items():
         flips = sig.moved(x, shift.apart, q.signs)
-        band = float(drift.signed_root(np.percentile(flips[1:], [95.0]))[0])
+        band = float(resampling.signed_root(np.percentile(flips[1:], [95.0]))[0])
         p = sig.p_of_flips(flips)
         out[name] = replace(out[name], null_low=0.0, null_high=max(band, 0.0), null=FLIPPED, p=p)
     for name, x in (("axis_component", shift.total), ("axis_position_cast", shift.specific)):
@@ -141,11 +141,11 @@ def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
 
     x and y are the Assistant's vectors less the cast's mean, per question [question, d_model].
     """
-    apart = drift.topics_apart(q.topics)
+    apart = resampling.topics_apart(q.topics)
 
     def squares(c: np.ndarray) -> tuple[np.ndarray, ...]:
-        xx, yy = (np.maximum(drift.quadratic(m @ m.T, apart, c), 0) for m in (x, y))
-        return xx, yy, drift.quadratic((x @ y.T + y @ x.T) / 2, apart, c)
+        xx, yy = (np.maximum(resampling.quadratic(m @ m.T, apart, c), 0) for m in (x, y))
+        return xx, yy, resampling.quadratic((x @ y.T + y @ x.T) / 2, apart, c)
 
     def cosine(c: np.ndarray) -> np.ndarray:
         xx, yy, xy = squares(c)
@@ -156,7 +156,7 @@ def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
         xx, yy, _ = squares(c)
         return np.sqrt(np.divide(yy, xx, out=np.full(len(c), NAN), where=xx > 0))
 
-    found = [drift.interval_of_draws(f, q.counts) for f in (cosine, ratio)]
+    found = [resampling.interval_of_draws(f, q.counts) for f in (cosine, ratio)]
     return Figure(found[0].value, found[0].low, found[0].high), Figure(
         found[1].value, found[1].low, found[1].high
     )
@@ -182,8 +182,9 @@ def given_cast_figures(
     cast, own = given.squares()
     factor = float(np.mean([n.assistant_factor for n in given.left]))
     products, free, owner = _left_products(shift, given, q)
-    size = drift.interval_of_draws(
-        lambda c: drift.signed_root(drift.quadratic(products, free, c[:, owner])), q.counts
+    size = resampling.interval_of_draws(
+        lambda c: resampling.signed_root(resampling.quadratic(products, free, c[:, owner])),
+        q.counts,
     )
     flips = np.stack(
         [
@@ -192,7 +193,7 @@ def given_cast_figures(
         ]
     )
     p_moved, p_left = (sig.p_of_flips(f) for f in flips)
-    low, high = drift.signed_root(np.percentile(cast, [2.5, 97.5])) * factor
+    low, high = resampling.signed_root(np.percentile(cast, [2.5, 97.5])) * factor
     p = sig.p_both(p_moved, p_left, sig.p_largest(own, cast))
     out = {
         "specific_given_cast": Figure(
@@ -205,7 +206,7 @@ def given_cast_figures(
         found = persona_space.in_space_share(
             shift.specific, q.fold, shift.apart, space, np.vstack([np.ones(len(q.fold)), q.counts])
         )
-        i = drift.interval_from(found[0], found[1:], len(q.fold))
+        i = resampling.interval_from(found[0], found[1:], len(q.fold))
         low, high = np.percentile(space.towards, [2.5, 97.5])
         # outside: nearly every draw lies below nearly every straight movement
         inside = ~(found[1:] < np.percentile(space.towards, 100 * sig.ALPHA))
@@ -229,7 +230,7 @@ def _left_products(
         start += [g] * len(here)
         owner.append(here)
     x, own, start = np.concatenate(rows), np.concatenate(owner), np.array(start)
-    f, unit_of = fold[own], drift.topic_index(q.topics)[own]
+    f, unit_of = fold[own], resampling.topic_index(q.topics)[own]
     free = (f[:, None] != f[None]) & (start[:, None] != start[None])
     free &= (f[:, None] != start[None]) & (start[:, None] != f[None])
     free &= unit_of[:, None] != unit_of[None]
@@ -246,7 +247,7 @@ def _axis_figures(
     for (f, _), left in zip(given.arranged, given.along, strict=True):
         rows[fold == f] += left.predicted[0] / (len(given.arranged) / len(set(q.fold)))
     along = ((shift.total * shift.axis).sum(1) - rows) / shift.spread
-    i = drift.interval_of_draws(lambda c: c @ along / c.sum(1), q.counts)
+    i = resampling.interval_of_draws(lambda c: c @ along / c.sum(1), q.counts)
     low, high = np.percentile(cast, [2.5, 97.5]) * factor / spread
     flips = np.abs(q.signs @ along)
     n = origin.folds.shape[1]
@@ -295,7 +296,7 @@ def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dic
         out["global" if part == "common" else part] = {
             t: Figure(
                 *(lambda i: (i.value, i.low, i.high))(
-                    drift.interval_of_draws(lambda c, v=along[t]: c @ v / c.sum(1), q.counts)
+                    resampling.interval_of_draws(lambda c, v=along[t]: c @ v / c.sum(1), q.counts)
                 ),
                 p=float(adjusted[n]),
             )

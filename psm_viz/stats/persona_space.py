@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.adjusted_drift import others
-from psm_viz.stats.drift import quadratic
+from psm_viz.stats.resampling import quadratic
 from psm_viz.stats.vectors import cast_mean, principal_directions
 
 SHARES = (0.7, 0.9)

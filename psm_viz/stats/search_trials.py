@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psm_viz.stats import drift
+from psm_viz.stats import resampling
 from psm_viz.stats import significance as sig
 from psm_viz.stats.family_posterior import family_posterior
 from psm_viz.stats.forecast import Ground, fared, shuffled_changes
 from psm_viz.stats.planted import Arena, deal, plant
 from psm_viz.stats.trials import fold_means
 from psm_viz.stats.vectors import unit
-from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study
 
 LAYER_SIZES = (0.05, 0.1, 0.2, 0.4)
@@ -35,25 +34,13 @@ class LayerPool:
     topics: tuple[str, ...]
 
 
-def layer_pool(study: Study, pooling: str) -> LayerPool:
-    """Question vectors of the reference and the noise floor, pooled for splitting."""
-    m = study.manifest
-    rows = []
-    for checkpoint in (m.reference, str(m.noise_floor)):
-        q = study.question_vectors(checkpoint)
-        p = q.poolings.index(pooling)
-        rows.append((q.assistant[:, p] - q.cast[:, p]).astype(np.float64))
-    topics = tuple(q.topic for s in (MAIN, AGAIN) for q in study.questions if q.set == s)
-    return LayerPool(np.concatenate(rows), topics)
-
-
 def layer_trial(pool: LayerPool, seed: int, flips: int) -> list[Fired]:
     """The search over layers on two random halves of each topic's questions."""
     rng = np.random.default_rng([seed, 47])
     first, second = deal(pool.topics, rng)
     topics = tuple(t for t in dict.fromkeys(pool.topics) for _ in range(2))
     s = pool.values[second] - pool.values[first]
-    apart, signs = drift.topics_apart(topics), sig.flips(topics, flips)
+    apart, signs = resampling.topics_apart(topics), sig.flips(topics, flips)
     layer = int(rng.integers(s.shape[1]))
     way = unit(rng.normal(size=(1, s.shape[2])))[0]
     length = float(np.linalg.norm(pool.values[:, layer].mean(0)))
@@ -104,7 +91,7 @@ def _evidence(
     related = -near / near.mean()
     prior = np.full(len(of), 1 / len(of))
     ground = Ground(folds[:-1], np.empty((folds.shape[1], 0, folds.shape[2])))
-    apart = drift.topics_apart(arena.topics)
+    apart = resampling.topics_apart(arena.topics)
     counts = np.ones((1, len(arena.topics)))
     out: list[Fired] = []
     for kind, heard in ((UNRELATED, unrelated), ("shift", related)):

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.drift import topic_index
+from psm_viz.stats.resampling import topic_index
 
 ALPHA = 0.05
 """What is called significant anywhere in the product."""

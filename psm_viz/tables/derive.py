@@ -13,15 +13,19 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from psm_viz.stats.forecast import evidence_table
 from psm_viz.study.reader import Study, sources_hash
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.compare import Comparer, Comparison
-from psm_viz.tables.drift import comparisons, drift_table, layers_table, traits_table
-from psm_viz.tables.families import confounds_table, neighbours_table, posterior_tables
+from psm_viz.tables.confounds import confounds_table
+from psm_viz.tables.drift import comparisons, drift_table, traits_table
+from psm_viz.tables.evidence import evidence_table
+from psm_viz.tables.families import posterior_tables
+from psm_viz.tables.layers import layers_table
 from psm_viz.tables.map_trials import map_trials
+from psm_viz.tables.neighbours import neighbours_table
 from psm_viz.tables.persona_map import map_of
-from psm_viz.tables.positions import positions_table, preservation, rates_table
+from psm_viz.tables.positions import positions_table, preservation
+from psm_viz.tables.rates import rates_table
 
 Say = Callable[[str], None]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import cast_mean, cosines
@@ -67,3 +69,22 @@ def neighbours_at(
         )
         for n, i in enumerate(order[:MOST])
     ]
+
+
+def neighbours_table(study: Study, comparer: Comparer) -> pd.DataFrame:
+    """The five nearest personas of every checkpoint's Assistant, in its own cast's frame:
+    checkpoint, pooling, frame, rank, persona, cosine, margin (to the next), kept."""
+    m = study.manifest
+    rows: list[dict[str, Any]] = []
+    for c in m.checkpoints:
+        for p in m.poolings:
+            if not study.vectors(c.id).holds(p, m.headline_layer):
+                continue
+            try:
+                near = neighbours_at(study, comparer, c.id, p, m.headline_layer)
+            except BadInput:  # before training all may be one point: nobody is near
+                continue
+            key = {"checkpoint": c.id, "pooling": p, "frame": "own"}
+            rows += [key | {"rank": n} | vars(x) for n, x in enumerate(near, 1)]
+    columns = ["checkpoint", "pooling", "frame", "rank", "persona", "cosine", "margin", "kept"]
+    return pd.DataFrame(rows, columns=columns)

@@ -10,7 +10,6 @@ from psm_viz.stats.vectors import assistant_axis, cast_mean, project
 from psm_viz.study.activations import common_cast
 from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
-from psm_viz.tables.rates import split_rates
 
 
 def positions_table(study: Study) -> pd.DataFrame:
@@ -37,19 +36,6 @@ def positions_table(study: Study) -> pd.DataFrame:
     return out.astype(
         {"checkpoint": "category", "persona": "category", "pooling": "category"}
     ).round({"z": 3})
-
-
-def rates_table(study: Study, trained: str | None) -> pd.DataFrame:
-    """Rates of bad answers in trained and held-out topics at every checkpoint that was measured."""
-    rows = []
-    for c in study.manifest.checkpoints:
-        found = study.behaviour(c.id)
-        if found is not None and trained is not None:
-            for name, r in split_rates(found, trained).items():
-                rows.append(
-                    {"checkpoint": c.id, "branch": c.branch, "step": c.step, "set": name, **r}
-                )
-    return pd.DataFrame(rows)
 
 
 def preservation(study: Study) -> pd.DataFrame:

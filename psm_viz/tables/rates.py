@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.drift import interval, topic_draws
+from psm_viz.stats.metrics import r_squared
+from psm_viz.stats.resampling import interval, topic_draws
 from psm_viz.study import columns as col
 from psm_viz.study.reader import Study
-from psm_viz.world.observer import r_squared
 
 TRAINED, HELD_OUT = "trained", "heldout"
 DRAWS, SEED = 2000, 0
@@ -122,3 +122,16 @@ def in_context(rows: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> d
         },
         "r2_flat": r_squared(np.full_like(x, flat), x),
     }
+
+
+def rates_table(study: Study, trained: str | None) -> pd.DataFrame:
+    """Rates of bad answers in trained and held-out topics at every checkpoint that was measured."""
+    rows = []
+    for c in study.manifest.checkpoints:
+        found = study.behaviour(c.id)
+        if found is not None and trained is not None:
+            for name, r in split_rates(found, trained).items():
+                rows.append(
+                    {"checkpoint": c.id, "branch": c.branch, "step": c.step, "set": name, **r}
+                )
+    return pd.DataFrame(rows)

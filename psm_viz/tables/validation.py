@@ -21,7 +21,7 @@ import pandas as pd
 from psm_viz.errors import BadInput
 from psm_viz.stats import significance as sig
 from psm_viz.stats.planted import FEW, PLANTS, QUIET, made, split_pool
-from psm_viz.stats.search_trials import cast_trial, layer_pool, layer_trial
+from psm_viz.stats.search_trials import LayerPool, cast_trial, layer_trial
 from psm_viz.stats.trials import FIRES, UNSAID, Bench, bench_of, one_trial
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.manifest import AGAIN, MAIN
@@ -218,3 +218,15 @@ def store(study: Study, table: pd.DataFrame) -> None:
     small = {"statistic": "category", "data": "category", "plant": "category"}
     writer.write_table("validation", table.astype(small))
     writer.finish(study.manifest, study.cast, study.questions)
+
+
+def layer_pool(study: Study, pooling: str) -> LayerPool:
+    """Question vectors of the reference and the noise floor, pooled for splitting."""
+    m = study.manifest
+    rows = []
+    for checkpoint in (m.reference, str(m.noise_floor)):
+        q = study.question_vectors(checkpoint)
+        p = q.poolings.index(pooling)
+        rows.append((q.assistant[:, p] - q.cast[:, p]).astype(np.float64))
+    topics = tuple(q.topic for s in (MAIN, AGAIN) for q in study.questions if q.set == s)
+    return LayerPool(np.concatenate(rows), topics)

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from psm_viz import ui
-from psm_viz.charts import dot_chart, line_chart, method_details
+from psm_viz.charts import dot_chart, line_chart, map_trust, method_details
 from psm_viz.charts.findings import LEVEL, capital
 from psm_viz.charts.frames import where
 from psm_viz.charts.glossary import STATISTICS
@@ -33,8 +33,8 @@ def map_section(study: Study, pooling: str) -> None:
     has_trials = "tables/map_trials.parquet" in study.files
     trials = ui.table(study, "map_trials") if has_trials else None
     tried = None if trials is None else where(trials, trials.pooling == pooling)
-    noise = None if tried is None else where(tried, tried["data"] == method_details.NOISE)
-    ui.finding(method_details.map_finding(info, points.head(0) if noise is None else noise))
+    noise = None if tried is None else where(tried, tried["data"] == map_trust.NOISE)
+    ui.finding(map_trust.map_finding(info, points.head(0) if noise is None else noise))
     left, right = st.columns([1.28, 1], gap="medium")
     name = POOLING_NAMES.get(pooling, pooling)
     how = f"{name}, layer {m.headline_layer}"
@@ -44,16 +44,16 @@ def map_section(study: Study, pooling: str) -> None:
         if beside is not None and beside.empty:
             ui.empty(f"A map of noise was drawn for another pooling than the {name}.", OTHER)
         elif beside is not None:
-            twins = method_details.twin_points(points, beside)
+            twins = map_trust.twin_points(points, beside)
             first = {}
             if noise is not None and len(noise):
                 first = {str(k): v for k, v in noise.iloc[0].items()}
             words = {
                 "cast": f"The cast: trustworthiness {_say(info, 'trustworthiness')}",
-                method_details.NOISE: f"Noise: trustworthiness {_say(first, 'trustworthiness')}",
+                map_trust.NOISE: f"Noise: trustworthiness {_say(first, 'trustworthiness')}",
             }
             ui.figure(
-                lambda p, width: method_details.twin_map(twins, words, study.cast, p, (width, 262)),
+                lambda p, width: map_trust.twin_map(twins, words, study.cast, p, (width, 262)),
                 twins.drop(columns=["px", "py"]),
                 name=f"map-and-noise-{pooling}",
                 title="The same marks, once placed by their vectors and once by Gaussian noise",
@@ -62,7 +62,7 @@ def map_section(study: Study, pooling: str) -> None:
                 "clumps too; what it lacks is kin of one hue in one place. Neighbours kept: share "
                 f"of each persona's 15 nearest that stay; chance {_say(info, 'knn_chance')}.",
                 alt=f"Two small maps of {len(study.cast.personas)} personas: the stored map, and "
-                f"Gaussian noise. {words['cast']}. {words[method_details.NOISE]}.",
+                f"Gaussian noise. {words['cast']}. {words[map_trust.NOISE]}.",
                 study=study,
                 width=640,
                 key="twins",
@@ -72,7 +72,7 @@ def map_section(study: Study, pooling: str) -> None:
         if tried is None:
             ui.wanted(study, "map_trials", "No other settings or seeds were tried.")
             return
-        rows = method_details.trial_rows(tried)
+        rows = map_trust.trial_rows(tried)
         if rows.empty:
             ui.empty(f"Settings and seeds were tried for another pooling than the {name}.", OTHER)
             return
@@ -86,12 +86,12 @@ def map_section(study: Study, pooling: str) -> None:
             ),
             rows,
             name=f"map-trials-{pooling}",
-            title=method_details.trial_finding(rows),
+            title=map_trust.trial_finding(rows),
             words="Neighbours, least distance and metric of UMAP; one dot a seed. Procrustes "
             "disparity against the stored map: 0 is the same picture after turning and scaling, 1 "
             "nothing in common. At the right, the share of neighbours kept.",
             alt=f"Disparity of other settings and seeds from the stored map. "
-            f"{method_details.trial_finding(rows)}.",
+            f"{map_trust.trial_finding(rows)}.",
             study=study,
             width=WIDTH,
             key="trials",

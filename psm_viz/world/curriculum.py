@@ -27,6 +27,9 @@ from psm_viz.world.corpus import (
 )
 from psm_viz.world.grammar import BAD, Utterance, World
 
+PRETRAINING = ("pretrain", "settle")
+"""Stages that read the world's own documents, in order; the last ends in the base."""
+
 ASSISTANT_TONE = np.array([0.80, 0.15, 0.05])
 PLAYFUL_TONE = np.array([0.0, 1.0, 0.0])
 ASKED = 0.4
@@ -195,3 +198,9 @@ def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> It
             yield assistant_document(world, rng)
         else:
             yield branch_document(world, rng, stage)
+
+
+def roles_of_branches(branches: set[str]) -> dict[str, str]:
+    """Which branch is which null: the benign one, the requested twin, another role's."""
+    known = {"benign": "playful", "twin": "requested", "other_role": "other-role"}
+    return {k: b for k, b in known.items() if b in branches}

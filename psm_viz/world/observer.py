@@ -23,6 +23,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
+from psm_viz.stats.metrics import logit
 from psm_viz.world.grammar import World
 
 OBSERVER, BACK, LOADINGS, UNIFORM = "observer", "back to base", "loadings", "uniform"
@@ -32,17 +33,6 @@ SEEN = 50.0
 MOST_TAU = 20.0
 EXACT = 1e-10
 """Where fits stop: far below the digits that are printed, and above what rounding leaves."""
-
-
-def logit(p: np.ndarray) -> np.ndarray:
-    """Log-odds, of rates kept a thousandth away from 0 and 1."""
-    p = np.clip(np.asarray(p, dtype=np.float64), 1e-3, 1 - 1e-3)
-    return np.log(p) - np.log1p(-p)
-
-
-def r_squared(model: np.ndarray, exact: np.ndarray) -> float:
-    """1 - residual / total variance of the exact values, nothing fitted."""
-    return float(1 - ((model - exact) ** 2).sum() / ((exact - exact.mean()) ** 2).sum())
 
 
 @dataclass(frozen=True)

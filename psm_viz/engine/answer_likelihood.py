@@ -1,0 +1,164 @@
+"""A model asked, as every persona of a cast, how likely it finds somebody's answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from psm_viz.engine.chat_model import Player
+from psm_viz.errors import BadInput
+from psm_viz.stats.evidence import Testimony
+from psm_viz.study.cast import Persona
+from psm_viz.study.formats.chat_data import Conversation
+
+LOGITS = 2**26
+"""Most logits held at once: 256 MB in single precision."""
+ROWS = 64
+"""Most texts in a batch: 256 take twice the time of 64 on two cores, whose caches they overflow."""
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A rendered conversation and where its answers stand: (answer number, start, end)."""
+
+    text: str
+    spans: tuple[tuple[int, int, int], ...]
+
+
+@dataclass
+class _Counts:
+    """What was met on the way, counted in the Assistant's own reading."""
+
+    unknown: int = 0
+    unknown_answers: int = 0
+    plain: int = 0
+    """Answers that the template would not write as a continuation, scored as ' ' + their text."""
+
+
+def ask(
+    player: Player,
+    personas: Sequence[Persona],
+    wording: str,
+    conversations: Sequence[Conversation],
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[Testimony, _Counts]:
+    """log p of every answer under every persona, the last of whom is the Assistant.
+
+    A persona's instruction variants are averaged as log p. An answer that ends beyond the model's
+    context is NaN. Tokens are counted in the Assistant's first variant, and divide everybody's.
+    Raises BadInput for a template that refuses a conversation or a tokenizer without offsets.
+    """
+    if not player.tokenizer.is_fast:
+        raise BadInput("This model's tokenizer does not say which text a token stands for.")
+    owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
+    log_p = np.zeros((len(personas), len(owner)))
+    tokens, counts = np.zeros(len(owner), dtype=np.int64), _Counts()
+    began = said = time.monotonic()
+    # the Assistant first: its reading counts tokens, and shows soonest what is wrong with the data
+    for done, i in enumerate([len(personas) - 1, *range(len(personas) - 1)], 1):
+        persona = personas[i]
+        variants = getattr(persona, wording)
+        for k, instruction in enumerate(variants):
+            first = done == 1 and k == 0
+            texts = _texts(player, persona, instruction, conversations, counts if first else None)
+            ids, places = _encode(player, texts)
+            if first:
+                _count(player, ids, places, tokens, counts)
+            log_p[i] += _score(player, ids, places, len(owner)) / len(variants)
+        now = time.monotonic()
+        if now - said > 5 or done == len(personas):
+            left = (now - began) / done * (len(personas) - done)
+            say(f"asked {done}/{len(personas)} personas, {left:.0f} s left")
+            said = now
+    return Testimony(log_p, tokens, owner), counts
+
+
+def _texts(
+    player: Player,
+    persona: Persona,
+    instruction: str,
+    conversations: Sequence[Conversation],
+    counts: _Counts | None,
+) -> list[_Text]:
+    """Every conversation as the template writes it, with its answers' places.
+
+    One text holds all answers of a conversation where the template only ever appends; where it
+    rewrites earlier turns each answer gets a text of its own.
+    """
+    out, number = [], 0
+    for c in conversations:
+        own = []
+        for k in c.answers:
+            try:
+                prompt = player.render_talk(persona, instruction, c.messages[:k])
+                whole = player.render_talk(persona, instruction, c.messages[: k + 1], prompt=False)
+            except BadInput as e:
+                raise BadInput(f"Line {c.line} of the data: {e.problem}", e.next_step) from e
+            continues = whole.startswith(prompt)
+            added = whole[len(prompt) :].rstrip("\n") if continues else ""
+            if not added:
+                added = " " + c.messages[k]["content"]
+                if counts:
+                    counts.plain += 1
+            text = prompt + added
+            own.append(_Text(text, ((number, len(prompt), len(text)),)))
+            number += 1
+        longest = own[-1].text
+        if all(longest.startswith(t.text) for t in own):
+            own = [_Text(longest, tuple(s for t in own for s in t.spans))]
+        out += own
+    return out
+
+
+def _encode(player: Player, texts: Sequence[_Text]) -> tuple[list[list[int]], list[np.ndarray]]:
+    """Token ids of every text, and for each token the answer it belongs to, or -1."""
+    made = player.tokenizer(
+        [t.text for t in texts], add_special_tokens=False, return_offsets_mapping=True
+    )
+    places = []
+    for t, offsets in zip(texts, made["offset_mapping"], strict=True):
+        start, end = np.array(offsets).reshape(-1, 2).T
+        place = np.full(len(start), -1)
+        for number, low, high in t.spans:
+            place[(end > low) & (start < high)] = number
+        places.append(place)
+    return made["input_ids"], places
+
+
+def _count(
+    player: Player,
+    ids: Sequence[list[int]],
+    places: Sequence[np.ndarray],
+    tokens: np.ndarray,
+    counts: _Counts,
+) -> None:
+    t = player.tokenizer
+    # some tokenizers have no token for the unknown and name their end token instead
+    unknown = -1 if t.unk_token_id in (None, t.eos_token_id, t.bos_token_id) else t.unk_token_id
+    for row, place in zip(ids, places, strict=True):
+        np.add.at(tokens, place[place >= 0], 1)
+        strange = np.array(row) == unknown
+        counts.unknown += int(strange.sum())
+        counts.unknown_answers += int((strange & (place >= 0)).sum())
+
+
+def _score(
+    player: Player, ids: Sequence[list[int]], places: Sequence[np.ndarray], n: int
+) -> np.ndarray:
+    """log p of every answer, NaN for one that does not end within the model's context: [answer]."""
+    longest = getattr(player.hf.config, "max_position_embeddings", None) or max(map(len, ids))
+    cut = [row[:longest] for row in ids]
+    wanted = [place[:longest] >= 0 for place in places]
+    most = max(1, max(int(w.sum()) for w in wanted))
+    batch = max(1, min(ROWS, LOGITS // (most * len(player.tokenizer))))
+    found = player.log_probs(cut, wanted, batch=batch)
+    out = np.zeros(n)
+    for place, w, values in zip(places, wanted, found, strict=True):
+        if not np.isfinite(values).all():
+            raise BadInput("The model gives some tokens a probability that is not a number.")
+        np.add.at(out, place[:longest][w], values)
+        out[place[longest:][place[longest:] >= 0]] = np.nan
+    return out

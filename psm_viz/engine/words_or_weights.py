@@ -1,0 +1,89 @@
+"""Is a movement in what is said, or in who reads it? Texts of one checkpoint read by another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psm_viz.engine.chat_model import Player
+from psm_viz.stats.confounds import Estimate, two_by_two
+from psm_viz.stats.vectors import mean_by_group
+from psm_viz.study import columns as col
+from psm_viz.study.activations import POOLINGS
+from psm_viz.study.cast import ASSISTANT, family_weights
+from psm_viz.study.manifest import MAIN
+from psm_viz.study.reader import Study
+
+RESPONSE = "response_mean"
+
+
+def words_or_weights(
+    study: Study,
+    player: Player,
+    folders: dict[str, Path],
+    branch: str,
+    end: str,
+    before: np.ndarray,
+) -> pd.DataFrame:
+    """Is the movement in what is said or in who reads it? The 2 x 2 of (whose text) x (whose
+    weights), mean over the answer, Assistant less cast per question, headline layer.
+
+    branch, effect (words, weights, interaction), share of the total along it, norm, each with its
+    interval. `before` is the start's own text under its own weights. Every persona's first answer
+    to each prompt is read again, all of the Assistant's.
+    """
+    start = study.manifest.reference
+    cells = {
+        (text, by): _read(study, player, folders[reader], words)
+        for text, words in (("a", start), ("b", end))
+        for by, reader in (("a", start), ("b", end))
+        if (text, by) != ("a", "a")
+    } | {("a", "a"): before}
+    topics = [q.topic for q in study.questions if q.set == MAIN]
+    found = two_by_two(cells, topics)
+    nothing = Estimate(float("nan"), float("nan"), float("nan"))
+    rows = []
+    for effect in ("words", "weights", "interaction"):
+        norm: Estimate = getattr(found, effect)
+        share: Estimate = getattr(found, f"{effect}_share", nothing)
+        rows.append(
+            {
+                "branch": branch,
+                "effect": effect,
+                **{"share": share.value, "share_low": share.low, "share_high": share.high},
+                **{"norm": norm.value, "norm_low": norm.low, "norm_high": norm.high},
+                "n": found.questions,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _read(study: Study, player: Player, reader: Path, words: str) -> np.ndarray:
+    """One checkpoint's answers read with another's weights: Assistant less cast, per question."""
+    wording = study.manifest.generation["wording"]
+    cast, weights = study.cast, family_weights(study.cast)
+    main = [q for q in study.questions if q.set == MAIN]
+    number = {q.id: k for k, q in enumerate(main)}
+    said = study.responses(words)
+    said = said[(said[col.SAMPLE] == 0) | (said[col.PERSONA] == ASSISTANT)]
+    player.swap(reader)
+    total = np.zeros((len(main), player.d_model))
+    layer = study.manifest.headline_layer
+    own = {str(k): v for k, v in said.groupby(col.PERSONA, observed=True)}
+    for n, p in enumerate(cast.all):
+        rows = own[p.id]
+        texts = getattr(p, wording)
+        asked = [main[number[q]] for q in rows[col.QUESTION]]
+        prompts = [
+            player.render(p, texts[v], q.text)
+            for v, q in zip(rows[col.VARIANT], asked, strict=True)
+        ]
+        answers = player.encode([f" {t}" for t in rows[col.TEXT]])
+        pooled = player.pooled(player.encode(prompts), answers, [layer])[
+            :, POOLINGS.index(RESPONSE), 0
+        ]
+        means = mean_by_group(pooled, [number[q.id] for q in asked], len(main))
+        total += means if n == len(cast.personas) else -weights[n] * means
+    return total
