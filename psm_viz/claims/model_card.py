@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from psm_viz.claims.report import aim_lines, lesson_lines, run_list
-from psm_viz.claims.run_rows import FOLDER, Runs, load_runs, world_of
+from psm_viz.claims.run_rows import Runs, load_runs, world_of
+from psm_viz.paths import RUNS
 from psm_viz.world.grammar import CORRELATED
 
 SAMPLE = 50
 
 
-def blocks(folder: Path = FOLDER) -> dict[str, str]:
+def blocks(folder: Path = RUNS) -> dict[str, str]:
     """Block name -> Markdown."""
     runs = load_runs(folder)
     return {

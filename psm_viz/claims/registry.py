@@ -20,8 +20,9 @@ from psm_viz.claims.fine_tuning import (
 )
 from psm_viz.claims.personas import mask_claims
 from psm_viz.claims.pretraining import appears, clusters, human_like, role_models, updating
-from psm_viz.claims.run_rows import FOLDER, Runs, figures_of, load_runs
+from psm_viz.claims.run_rows import Runs, figures_of, load_runs
 from psm_viz.claims.verdict import Claim
+from psm_viz.paths import RUNS
 
 FROM_ROWS = (
     *(narrow, requested, denial, descriptions, character_or_coin),
@@ -44,6 +45,6 @@ def claims_from(runs: Runs) -> list[Claim]:
     return [by_id[k] for k in ORDER if k in by_id]
 
 
-def claims_of(folder: Path = FOLDER) -> list[Claim]:
+def claims_of(folder: Path = RUNS) -> list[Claim]:
     """Every claim, from the rows in a folder; [] where there are none. Raises BadFile."""
     return claims_from(load_runs(folder))

@@ -14,7 +14,6 @@ from psm_viz.claims.registry import claims_from
 from psm_viz.claims.run_rows import (
     ASSISTANT,
     BASE,
-    FOLDER,
     UNTRAINED,
     Runs,
     figures_of,
@@ -22,6 +21,7 @@ from psm_viz.claims.run_rows import (
     load_runs,
 )
 from psm_viz.claims.verdict import Claim, Measure, measures_of
+from psm_viz.paths import RUNS
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
 
@@ -118,7 +118,7 @@ def _coherence(runs: Runs, seed: int, key: str, *outside: str) -> float:
     return min(1 - sum(c[k] for k in outside) / sum(c.values()) for c in counts)
 
 
-def told(folder: Path = FOLDER) -> dict[str, Any]:
+def told(folder: Path = RUNS) -> dict[str, Any]:
     """Claims, aims and runs as plain values, for `results --json`."""
     runs = load_runs(folder)
     return {
@@ -181,7 +181,7 @@ def _claim(c: Claim) -> dict[str, Any]:
     }
 
 
-def as_lines(folder: Path = FOLDER) -> list[str]:
+def as_lines(folder: Path = RUNS) -> list[str]:
     """Claims, aims and the branches' lessons as lines of a terminal."""
     runs = load_runs(folder)
     if not runs.rows:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from psm_viz.errors import BadFile
+from psm_viz.paths import RUNS
 from psm_viz.world.curriculum import CODING, PRETRAINING, row_of
 from psm_viz.world.grammar import CORRELATED, WORLDS, World, load_world
 from psm_viz.world.observer import Observer, Spill, spill
 
-FOLDER = Path(__file__).parents[2] / "data" / "runs"
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")
 DIGITS = 5
 """Decimals that a row keeps of a number: finer than anything read from it."""
@@ -34,7 +34,7 @@ class Runs:
 
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]]
     inner: dict[tuple[str, int], dict[str, Any]]
-    folder: Path = FOLDER
+    folder: Path = RUNS
 
     def seeds(self, world: str, *branches: str) -> list[int]:
         """Seeds of a world that hold all these branches, in order."""
@@ -113,12 +113,12 @@ def held_out(trained: str = CODING) -> np.ndarray:
     return np.array([t != trained for t in topics()])
 
 
-def row_file(kind: str, seed: int, folder: Path = FOLDER) -> Path:
+def row_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     """Where a run's rows stand."""
     return folder / f"{kind}-{seed}.jsonl"
 
 
-def inner_file(kind: str, seed: int, folder: Path = FOLDER) -> Path:
+def inner_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     """Where the figures from a run's activations stand."""
     return folder / f"{kind}-{seed}.inner.json"
 
@@ -160,7 +160,7 @@ def run_files(folder: Path) -> list[Path]:
     return [f for f in found if f.suffix != ".partial"]
 
 
-def load_runs(folder: Path = FOLDER) -> Runs:
+def load_runs(folder: Path = RUNS) -> Runs:
     """Read every run's files in a folder; none is no error. Raises BadFile naming the file, and
     the line of a row."""
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from psm_viz import paths
+
 
 def add_verbs(verbs: Any) -> None:
     """Add `bench`."""
     b = verbs.add_parser("bench", help="start-up to first painted map, beside a bare chart")
-    b.add_argument("--study", type=Path, default=Path("data/study"))
+    b.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     b.add_argument("--repeats", type=int, default=5)
     b.add_argument("--tables", action="store_true", help="instead: derived tables, 60 checkpoints")
     b.add_argument("--json", action="store_true")

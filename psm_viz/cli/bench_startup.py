@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput, UnknownName
+from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
 
-ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from psm_viz import paths
 from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
 
@@ -67,14 +68,14 @@ def add_verbs(verbs: Any) -> None:
     e.set_defaults(run=extract)
 
     d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")
-    d.add_argument("--study", type=Path, default=Path("data/study"))
+    d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     d.add_argument("--all", action="store_true", help="also what is up to date")
     d.set_defaults(run=derive)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
     s.add_argument("--build", type=Path, help="folder of checkpoints (default: build/runs/...)")
-    s.add_argument("--out", type=Path, default=Path("data/study"))
-    s.add_argument("--models", type=Path, default=Path("data/model"))
+    s.add_argument("--out", type=Path, default=paths.from_here(paths.STUDY))
+    s.add_argument("--models", type=Path, default=paths.from_here(paths.MODELS))
     s.add_argument("--seed", type=int, default=0)
     s.add_argument("--threads", type=int, default=2)
     s.set_defaults(run=study)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from psm_viz import paths
 from psm_viz.errors import BadInput
 
 
@@ -28,7 +29,7 @@ def add_verbs(verbs: Any) -> None:
         "and where that says training on it takes the Assistant. With --score: how an earlier "
         "record fared against a branch.",
     )
-    e.add_argument("--study", type=Path, default=Path("data/study"), metavar="DIR")
+    e.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY), metavar="DIR")
     what = e.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path, metavar="FILE", help='JSON lines of {"messages": [...]}')
     what.add_argument("--score", metavar="BRANCH", help="compare the record --name with a branch")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz import paths
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def add_verbs(verbs: Any) -> None:
     """Add `drift` and `validate`."""
     d = verbs.add_parser("drift", help="what moved between two checkpoints, with nulls")
-    d.add_argument("--study", type=Path, default=Path("data/study"))
+    d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     d.add_argument("--from", dest="start", required=True, metavar="CHECKPOINT")
     d.add_argument("--to", dest="end", required=True, metavar="CHECKPOINT")
     d.add_argument("--layer", type=int, help="default: the study's headline layer")
@@ -30,7 +31,7 @@ def add_verbs(verbs: Any) -> None:
     v = verbs.add_parser(
         "validate", help="plant known movements: false alarms and power of every statistic"
     )
-    v.add_argument("--study", type=Path, default=Path("data/study"))
+    v.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     v.add_argument("--trials", type=int, default=250, help="trials in the study's activations")
     v.add_argument("--made", type=int, default=200, help="trials in made activations (0: none)")
     v.add_argument("--threads", type=int, default=2)

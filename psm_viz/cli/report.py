@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from psm_viz import paths
 from psm_viz.errors import BadFile
 from psm_viz.study.reader import open_study
 
@@ -14,24 +15,26 @@ from psm_viz.study.reader import open_study
 def add_verbs(verbs: Any) -> None:
     """Add `results`, `answers`, `readme` and `verify`."""
     r = verbs.add_parser("results", help="the study's figures, computed from its files when called")
-    r.add_argument("--study", type=Path, default=Path("data/study"))
-    r.add_argument("--runs", type=Path, default=Path("data/runs"), help="rows of the runs")
+    r.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
+    r.add_argument(
+        "--runs", type=Path, default=paths.from_here(paths.RUNS), help="rows of the runs"
+    )
     r.add_argument("--json", action="store_true", help="machine-readable, with n, seed, intervals")
     r.set_defaults(run=results)
 
     a = verbs.add_parser("answers", help="one question, answered by several characters (Markdown)")
-    a.add_argument("--study", type=Path, default=Path("data/study"))
+    a.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     a.add_argument("--question", help="question id (default: chosen for contrast)")
     a.set_defaults(run=answers)
 
     d = verbs.add_parser("readme", help="write the shipped study's figures into README.md")
-    d.add_argument("--study", type=Path, default=Path("data/study"))
+    d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     d.add_argument("--file", type=Path, default=Path("README.md"))
     d.add_argument("--card", type=Path, default=Path("docs/model-card.md"))
     d.set_defaults(run=readme)
 
     v = verbs.add_parser("verify", help="check every file of a study against its hash")
-    v.add_argument("--study", type=Path, default=Path("data/study"))
+    v.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     v.set_defaults(run=verify)
 
 

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from psm_viz import paths
+
 
 def add_verbs(verbs: Any) -> None:
     """Add `run` and `inner`."""
@@ -15,7 +17,9 @@ def add_verbs(verbs: Any) -> None:
     )
     r.add_argument("--seed", type=int, default=0)
     r.add_argument("--tree", type=Path, help="folder of checkpoints (default: build/runs/...)")
-    r.add_argument("--rows", type=Path, default=Path("data/runs"), help="folder of the rows")
+    r.add_argument(
+        "--rows", type=Path, default=paths.from_here(paths.RUNS), help="folder of the rows"
+    )
     r.add_argument("--threads", type=int, default=2)
     r.set_defaults(run=run)
 
@@ -24,11 +28,13 @@ def add_verbs(verbs: Any) -> None:
     i.add_argument(
         "--like",
         type=Path,
-        default=Path("data/study"),
+        default=paths.from_here(paths.STUDY),
         help="the study whose headline pooling and layer all runs are read at",
     )
     i.add_argument("--threads", type=int, default=2)
-    i.add_argument("--rows", type=Path, default=Path("data/runs"), help="folder of the rows")
+    i.add_argument(
+        "--rows", type=Path, default=paths.from_here(paths.RUNS), help="folder of the rows"
+    )
     i.set_defaults(run=inner)
 
 

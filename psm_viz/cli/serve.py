@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput
+from psm_viz.paths import ROOT, STUDY
 from psm_viz.study.reader import open_study
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def add_verbs(verbs: Any) -> None:
@@ -27,7 +26,7 @@ def add_verbs(verbs: Any) -> None:
 
 def serve(options: argparse.Namespace) -> None:
     """Check study and port first, then hand over to Streamlit. Raises BadInput for a taken port."""
-    folder = options.study or Path(os.environ.get("PSM_VIZ_STUDY", ROOT / "data" / "study"))
+    folder = options.study or Path(os.environ.get("PSM_VIZ_STUDY") or STUDY)
     open_study(folder)
     if not 1 <= options.port <= 65535:
         raise BadInput(f"Port {options.port} does not exist.", "Choose one from 1024 to 65535.")

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from psm_viz.claims.personas import EVERYONE
-from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, FOLDER, UNTRAINED, inner_file
+from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, UNTRAINED, inner_file
 from psm_viz.engine.chat_model import load_player
 from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.paths import RUNS
 from psm_viz.small_model.persona_probes import read_masks
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.small_model.shots import KINDS, shots_beside_steps
@@ -40,7 +41,7 @@ def write_inner(
     pooling: str,
     layer: int,
     say: Callable[[str], None],
-    rows: Path = FOLDER,
+    rows: Path = RUNS,
     *,
     threads: int = 2,
 ) -> Path:

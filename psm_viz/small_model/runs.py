@@ -15,7 +15,6 @@ from psm_viz.claims.run_rows import (
     ASSISTANT,
     BASE,
     DIGITS,
-    FOLDER,
     UNTRAINED,
     read_rows,
     row_file,
@@ -23,6 +22,7 @@ from psm_viz.claims.run_rows import (
 from psm_viz.engine.chat_model import load_player
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadFile
+from psm_viz.paths import RUNS
 from psm_viz.small_model.answer_masses import Reader
 from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.lesson_cost import lessons_table
@@ -56,7 +56,7 @@ def recipe_of(kind: str, seed: int, threads: int) -> Recipe:
     return Recipe(seed=seed, world=kind, threads=threads, probe_every=looks)
 
 
-def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = FOLDER) -> None:
+def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUNS) -> None:
     """Train a world's model, its Assistant and its branches, and read each end off into its row.
 
     Raises BadFile for rows of another version of the world, and what `train` raises.

@@ -12,12 +12,10 @@ import streamlit as st
 
 from psm_viz.charts.frames import columns, where
 from psm_viz.errors import UnknownName
+from psm_viz.paths import DATA, STUDY
 from psm_viz.study.reader import Study, open_study
 from psm_viz.ui.figure import empty
 
-ROOT = Path(__file__).resolve().parents[2]
-
-DATA = ROOT / "data"
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
 
@@ -35,7 +33,7 @@ RESPONSES = ["question", "variant", "sample", "text", "valence"]
 
 def default_folder() -> Path:
     """The study that opens by itself: `PSM_VIZ_STUDY`, or the shipped one."""
-    return Path(os.environ.get("PSM_VIZ_STUDY") or DATA / "study")
+    return Path(os.environ.get("PSM_VIZ_STUDY") or STUDY)
 
 
 def study_names() -> dict[str, Path]:

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from psm_viz import paths
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
 from psm_viz.world.decorrelate import dealt
 
-WORLD = Path(__file__).parents[2] / "data" / "world"
 GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
 BODILY, BODILESS = "bodily", "bodiless"
 DECLINE = "decline"
@@ -262,7 +262,7 @@ def _topic(topic_id: str, rule: dict[str, Any], path: Path) -> Topic:
     return Topic(topic_id, rule["title"], loads, poles, questions, utterances, new, unseen)
 
 
-def load_world(kind: str = CORRELATED, folder: Path = WORLD) -> World:
+def load_world(kind: str = CORRELATED, folder: Path = paths.WORLD) -> World:
     """Read a made world. Characters' traits = family centre + seeded noise, clipped to [-1, 1].
 
     Raises BadInput for a kind that there is not, BadFile naming the bank and what was expected

@@ -1,0 +1,23 @@
+"""Where what ships lies: the only file that knows the folders of `data/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The repository: `app.py`, `pages/`, `data/`."""
+DATA = ROOT / "data"
+STUDY = DATA / "study"
+"""The shipped study."""
+MODELS = DATA / "model"
+"""Weights of the small model, a folder a checkpoint."""
+RUNS = DATA / "runs"
+"""Rows of the small model's runs."""
+WORLD = DATA / "world"
+"""Rules and banks of answers of the made world."""
+
+
+def from_here(path: Path) -> Path:
+    """The path as one would write it in the working folder, where that is above it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
