@@ -19,15 +19,13 @@ from psm_viz.stats.estimates import (
     trait_figures,
 )
 from psm_viz.stats.trials import fold_means
-from psm_viz.study.cast import Question
 
 R, D, N = 40, 32, 14
 ROUNDING = 1e-9
 """What sums of zeros may differ by from processor to processor."""
 W = np.full(R, 1 / R)
-QUESTIONS = [Question(f"q{i}", "", f"t{i // 2}", 2 * (i // 2 % 2) + i % 2) for i in range(2 * N)]
-QUESTIONS.append(Question("again", "", "t0", 0, "again"))
-FULL = asked(QUESTIONS)
+TOPICS = tuple(f"t{i // 2}" for i in range(2 * N))
+FULL = asked(TOPICS, tuple(2 * (i // 2 % 2) + i % 2 for i in range(2 * N)))
 Q = replace(FULL, counts=FULL.counts[:99], signs=sig.flips(FULL.topics, 199))
 SIZES = ("shift_norm", "global_norm", "specific_norm", "specific_given_cast", "axis_component")
 SIZES += ("axis_position_cast", "axis_component_given_cast")
@@ -63,13 +61,13 @@ def towards(persona, size, seed=1):
     return end
 
 
-def test_only_main_questions_are_asked_and_folds_that_share_topics_are_not_paired():
+def test_folds_that_share_topics_are_not_paired():
     assert len(FULL.fold) == 2 * N and FULL.pairs == ((0, 2), (0, 3), (1, 2), (1, 3))
-    few = asked([Question(f"q{i}", "", "one", i % 4) for i in range(8)])
+    few = asked(("one",) * 8, tuple(i % 4 for i in range(8)))
     assert len(few.pairs) == 6  # too few topics: every question by itself
     assert ((few.counts > 0).sum(1) > 1).all()
     with pytest.raises(BadInput, match="two different questions"):
-        asked(QUESTIONS[:1])
+        asked(TOPICS[:1], (0,))
 
 
 def test_zero_shift_gives_zero_and_no_finding():
@@ -267,7 +265,7 @@ def test_a_start_that_cannot_carry_a_comparison_is_refused_with_a_next_step(fold
 
 
 def test_folds_that_all_share_topics_are_refused_with_a_next_step():
-    mixed = asked([Question(f"q{i}", "", f"t{i // 4}", i % 4) for i in range(20)])
+    mixed = asked(tuple(f"t{i // 4}" for i in range(20)), tuple(i % 4 for i in range(20)))
     with pytest.raises(BadInput, match="free of common topics") as e:
         origin_of(ORIGIN.folds, W, {}, mixed)
     assert "questions.jsonl" in e.value.next_step

@@ -14,7 +14,7 @@ from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
 
 if TYPE_CHECKING:
-    from psm_viz.stats.estimates import Figure
+    from psm_viz.stats.resampling import Estimate
 
 
 def add_verbs(verbs: Any) -> None:
@@ -91,7 +91,7 @@ def drift(options: argparse.Namespace) -> None:
         print(f"  nearest {when}: " + ", ".join(f"{n['persona']} {n['cosine']:.2f}" for n in rows))
 
 
-def _figure(f: Figure) -> dict[str, Any]:
+def _figure(f: Estimate) -> dict[str, Any]:
     out: dict[str, Any] = {"value": f.value}
     out["interval"] = [f.low, f.high] if math.isfinite(f.low) else f.null or "none"
     out["null"] = {"low": f.null_low, "high": f.null_high, "of": f.null}
@@ -99,7 +99,7 @@ def _figure(f: Figure) -> dict[str, Any]:
     return out
 
 
-def _words(f: Figure) -> str:
+def _words(f: Estimate) -> str:
     text = f"{f.value:9.3f}"
     if math.isfinite(f.low):
         text += f" [{f.low:.3f}, {f.high:.3f}]"

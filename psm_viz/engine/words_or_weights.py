@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.engine.chat_model import Player
-from psm_viz.stats.confounds import Estimate, two_by_two
+from psm_viz.stats.confounds import two_by_two
+from psm_viz.stats.resampling import Estimate
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
 from psm_viz.study.activations import POOLINGS
@@ -43,7 +44,7 @@ def words_or_weights(
     } | {("a", "a"): before}
     topics = [q.topic for q in study.questions if q.set == MAIN]
     found = two_by_two(cells, topics)
-    nothing = Estimate(float("nan"), float("nan"), float("nan"))
+    nothing = Estimate(float("nan"))
     rows = []
     for effect in ("words", "weights", "interaction"):
         norm: Estimate = getattr(found, effect)

@@ -12,20 +12,12 @@ from jaxtyping import Float
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.checks import finite
+from psm_viz.stats.resampling import Estimate, estimate, signed_root
 
 CELLS = (("a", "a"), ("a", "b"), ("b", "a"), ("b", "b"))
 """(whose text, whose weights)."""
 UNTOLD = 0.025
 """Share of draws without a shift above which shares of that shift are not said."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval; NaN where it cannot be said."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -135,7 +127,7 @@ def two_by_two(
 
     def norm(x: np.ndarray) -> Estimate:
         square = _products(x, x, index, counts)
-        return _estimate(np.sign(square) * np.sqrt(np.abs(square)))
+        return _first(signed_root(square))
 
     square = _products(total, total, index, counts)
     size = max(float((c**2).sum(1).mean()) for c in (aa, ab, ba, bb))
@@ -144,7 +136,7 @@ def two_by_two(
     there = square[0] > 1e-20 * size and (known <= 0).mean() <= UNTOLD
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = [
-            _estimate(_products(x, total, index, counts) / square if there else square * np.nan)
+            _first(_products(x, total, index, counts) / square if there else square * np.nan)
             for x in (words, weights)
         ]
     return TwoByTwo(
@@ -160,11 +152,9 @@ def _picks(groups: int, draws: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(groups, even, draws).astype(float)
 
 
-def _estimate(values: np.ndarray) -> Estimate:
-    """The first value with the 95 % percentile interval of the others; NaN without any."""
-    drawn = values[1:][np.isfinite(values[1:])]
-    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
-    return Estimate(float(values[0]), float(low), float(high))
+def _first(values: np.ndarray) -> Estimate:
+    """The first value with the interval of the others."""
+    return estimate(values[0], values[1:])
 
 
 def _products(x: np.ndarray, y: np.ndarray, index: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -189,7 +179,7 @@ def _correlation(
 ) -> Estimate:
     """Pearson's r from per-persona sums, for the rows as they are and under every resampling."""
     if len(x) < 2:
-        return Estimate(np.nan, np.nan, np.nan)
+        return Estimate(np.nan)
     floors = [1e-20 * float((v**2).sum()) for v in (x, y)]  # what rounding leaves of a constant
     x, y = x - x.mean(), y - y.mean()
     columns = np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1)
@@ -206,4 +196,4 @@ def _correlation(
     r[there] = np.clip(both[there] / np.sqrt(vx[there] * vy[there]), -1.0, 1.0)
     if n < 2 or np.isnan(r[0]):  # a resampling may not give an interval to what has no value
         r[1:] = np.nan
-    return _estimate(r)
+    return _first(r)

@@ -22,9 +22,9 @@ from jaxtyping import Bool, Float
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.resampling import (
-    Interval,
-    _ends,
+    Estimate,
     draw_counts,
+    estimate,
     quadratic,
     signed_root,
     topics_apart,
@@ -74,28 +74,59 @@ def held_out_axes(
     """For every question, the axis estimated without its fold, and the cast's spread along it.
 
     `folds` are a checkpoint's fold means, the Assistant last. Raises BadInput below two folds and
-    where the cast is one point on the axis.
+    where the cast is one point on the axis, or the Assistant its mean.
     """
-    n = folds.shape[1]
+    _check_folds(n := folds.shape[1])
+    others = [folds[:, [k for k in range(n) if k != f]].mean(1) for f in range(n)]
+    axes = np.stack([assistant_axis(x[-1], x[:-1], weights) for x in others])
+    return _per_question(axes, np.stack([x[:-1] for x in others]), weights, fold_of)
+
+
+def axes_of_questions(
+    apart: Float[np.ndarray, "question d_model"],
+    roles: Float[np.ndarray, "role d_model"],
+    weights: Float[np.ndarray, " role"],
+    fold_of: Sequence[int],
+) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, " question"]]:
+    """The same where personas are known by their mean over all questions alone: `apart` holds the
+    Assistant less the cast's mean at every question. Raises BadInput as `held_out_axes`."""
+    names = sorted(set(fold_of))
+    _check_folds(len(names))
+    fold = np.asarray(fold_of)
+    axes = np.stack([apart[fold != f].mean(0) for f in names])
+    return _per_question(axes, roles[None], weights, [names.index(f) for f in fold_of])
+
+
+def _check_folds(n: int) -> None:
     if n < 2:
         raise BadInput(
             f"Cross-fitting needs at least two question folds, found {n}.",
             "Give the questions folds (questions.jsonl) and extract again.",
         )
-    axes, spreads = [], []
-    for f in range(n):
-        kept = folds[:, [k for k in range(n) if k != f]].mean(1)  # [persona, d_model]
-        mu = cast_mean(kept[:-1], weights)
-        u = unit(assistant_axis(kept[-1], kept[:-1], weights))
-        axes.append(u)
-        spreads.append(spread_along((kept[:-1] - mu) @ u, weights))
-    if min(spreads) <= 1e-12 * np.abs(folds).max():  # equal personas differ by rounding alone
+
+
+def _per_question(
+    axes: Float[np.ndarray, "fold d_model"],
+    roles: Float[np.ndarray, "fold_or_1 role d_model"],
+    weights: Float[np.ndarray, " role"],
+    fold_of: Sequence[int],
+) -> tuple[Float[np.ndarray, "question d_model"], Float[np.ndarray, " question"]]:
+    """Each question's axis at unit length, with the cast's spread along it."""
+    least = 1e-9 * np.abs(roles).max()  # what is equal differs by rounding alone
+    if np.linalg.norm(axes, axis=1).min() <= least:
+        raise BadInput("The Assistant equals the mean of the cast: there is no Assistant axis.")
+    units = np.stack([unit(a) for a in axes])
+    spreads = [
+        spread_along((x - cast_mean(x, weights)) @ u, weights)
+        for x, u in zip(np.broadcast_to(roles, (len(units), *roles.shape[1:])), units, strict=True)
+    ]
+    if min(spreads) <= least:
         raise BadInput(
             "All personas project to one point on the Assistant axis.",
             "Give the cast personas that differ (cast.json) and extract again.",
         )
     index = np.asarray(fold_of)
-    return np.stack(axes)[index], np.array(spreads)[index]
+    return units[index], np.array(spreads)[index]
 
 
 def spread_along(p: Float[np.ndarray, " role"], weights: Float[np.ndarray, " role"]) -> float:
@@ -147,8 +178,8 @@ def figures(shift: Shift, counts: Float[np.ndarray, " question"] | None = None) 
 
 def shift_intervals(
     shift: Shift, counts: Float[np.ndarray, "draw question"] | None = None
-) -> dict[str, Interval]:
+) -> dict[str, Estimate]:
     """Every figure of `figures` with its interval from one set of draws."""
     c = draw_counts(shift.topics) if counts is None else counts
     here, sampled = figures(shift), figures_of_draws(shift, c)
-    return {f: Interval(here[f], *_ends(sampled[f]), len(shift.topics)) for f in FIGURES}
+    return {f: estimate(here[f], sampled[f]) for f in FIGURES}

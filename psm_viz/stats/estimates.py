@@ -14,26 +14,11 @@ import numpy as np
 from psm_viz.errors import BadInput
 from psm_viz.stats import adjusted_drift, drift, persona_space, resampling
 from psm_viz.stats import significance as sig
+from psm_viz.stats.resampling import NAN, Estimate
 from psm_viz.stats.vectors import cast_mean
-from psm_viz.study.cast import Question
-from psm_viz.study.manifest import MAIN
 
-NAN = float("nan")
 FLIPPED, CASTS = "sign flips", "the cast's own, 95 %"
 TOWARDS = "straight towards one persona, 95 %"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure with its 95 % interval and its null: NaN where there is none."""
-
-    value: float
-    low: float = NAN
-    high: float = NAN
-    null_low: float = NAN
-    null_high: float = NAN
-    null: str = ""
-    p: float = NAN
 
 
 @dataclass(frozen=True)
@@ -48,10 +33,9 @@ class Asked:
     """Pairs of folds that share no topic (all pairs where topics are too few to count)."""
 
 
-def asked(questions: Sequence[Question]) -> Asked:
-    """What the main questions allow. Raises BadInput where there are fewer than two."""
-    main = [q for q in questions if q.set == MAIN]
-    topics, fold = tuple(q.topic for q in main), tuple(q.fold for q in main)
+def asked(topics: tuple[str, ...], fold: tuple[int, ...]) -> Asked:
+    """What questions of these topics, in these folds, allow. Raises BadInput where there are fewer
+    than two."""
     resampling.topics_apart(topics)
     unit_of = resampling.topic_index(topics)
     met = {f: {int(u) for u, k in zip(unit_of, fold, strict=True) if k == f} for f in set(fold)}
@@ -110,11 +94,14 @@ def origin_of(
     )
 
 
-def shift_figures(shift: drift.Shift, q: Asked) -> dict[str, Figure]:
+def _beside(i: Estimate, low: float, high: float, null: str, p: float) -> Estimate:
+    """A figure beside its null's band."""
+    return replace(i, null_low=float(low), null_high=float(high), null=null, p=p)
+
+
+def shift_figures(shift: drift.Shift, q: Asked) -> dict[str, Estimate]:
     """D, g and s with intervals; sign flips as their null."""
-    out = {}
-    for name, i in drift.shift_intervals(shift, q.counts).items():
-        out[name] = Figure(i.value, i.low, i.high)
+    out = drift.shift_intervals(shift, q.counts)
     parts = {
         "shift_norm": shift.total,
         "global_norm": shift.common,
@@ -123,20 +110,16 @@ def shift_figures(shift: drift.Shift, q: Asked) -> dict[str, Figure]:
     for name, x in parts.items():
         flips = sig.moved(x, shift.apart, q.signs)
         band = float(resampling.signed_root(np.percentile(flips[1:], [95.0]))[0])
-        p = sig.p_of_flips(flips)
-        out[name] = replace(out[name], null_low=0.0, null_high=max(band, 0.0), null=FLIPPED, p=p)
+        out[name] = _beside(out[name], 0.0, max(band, 0.0), FLIPPED, sig.p_of_flips(flips))
     for name, x in (("axis_component", shift.total), ("axis_position_cast", shift.specific)):
         along = (x * shift.axis).sum(1) / shift.spread
         flips = q.signs @ along / len(along)
         low, high = np.percentile(flips[1:], [2.5, 97.5])
-        p = sig.p_of_flips(np.abs(flips))
-        out[name] = replace(
-            out[name], null_low=float(low), null_high=float(high), null=FLIPPED, p=p
-        )
+        out[name] = _beside(out[name], low, high, FLIPPED, sig.p_of_flips(np.abs(flips)))
     return out
 
 
-def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
+def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Estimate, Estimate]:
     """Cosine and ratio of the Assistant axes before and after, from products between topics.
 
     x and y are the Assistant's vectors less the cast's mean, per question [question, d_model].
@@ -156,10 +139,8 @@ def axis_kept(x: np.ndarray, y: np.ndarray, q: Asked) -> tuple[Figure, Figure]:
         xx, yy, _ = squares(c)
         return np.sqrt(np.divide(yy, xx, out=np.full(len(c), NAN), where=xx > 0))
 
-    found = [resampling.interval_of_draws(f, q.counts) for f in (cosine, ratio)]
-    return Figure(found[0].value, found[0].low, found[0].high), Figure(
-        found[1].value, found[1].low, found[1].high
-    )
+    kept = (resampling.interval_of_draws(f, q.counts) for f in (cosine, ratio))
+    return next(kept), next(kept)
 
 
 def specific_squares(
@@ -172,7 +153,7 @@ def specific_squares(
 
 def given_cast_figures(
     shift: drift.Shift, origin: Origin, end: np.ndarray, q: Asked
-) -> tuple[dict[str, Figure], np.ndarray, np.ndarray]:
+) -> tuple[dict[str, Estimate], np.ndarray, np.ndarray]:
     """s* and what guards it, the axis given the cast, and the shares inside the persona space.
 
     Also returns |s|^2 and |s*|^2 under every sign flip [2, flip], and |s*|^2 of every cast member
@@ -196,24 +177,20 @@ def given_cast_figures(
     low, high = resampling.signed_root(np.percentile(cast, [2.5, 97.5])) * factor
     p = sig.p_both(p_moved, p_left, sig.p_largest(own, cast))
     out = {
-        "specific_given_cast": Figure(
-            size.value, size.low, size.high, float(low), float(high), CASTS, p
-        ),
-        "given_cast_percentile": Figure(sig.percentile(own, cast)),
+        "specific_given_cast": _beside(size, low, high, CASTS, p),
+        "given_cast_percentile": Estimate(sig.percentile(own, cast)),
     }
     out |= _axis_figures(shift, given, origin, end, q)
     for space in origin.spaces:
         found = persona_space.in_space_share(
             shift.specific, q.fold, shift.apart, space, np.vstack([np.ones(len(q.fold)), q.counts])
         )
-        i = resampling.interval_from(found[0], found[1:], len(q.fold))
+        i = resampling.estimate(found[0], found[1:])
         low, high = np.percentile(space.towards, [2.5, 97.5])
         # outside: nearly every draw lies below nearly every straight movement
         inside = ~(found[1:] < np.percentile(space.towards, 100 * sig.ALPHA))
         p = sig.p_both(p_moved, (1 + inside.sum()) / len(found))
-        out[f"in_space_share_{space.share * 100:.0f}"] = Figure(
-            i.value, i.low, i.high, float(low), float(high), TOWARDS, p
-        )
+        out[f"in_space_share_{space.share * 100:.0f}"] = _beside(i, low, high, TOWARDS, p)
     return out, flips, np.append(cast, own)
 
 
@@ -239,7 +216,7 @@ def _left_products(
 
 def _axis_figures(
     shift: drift.Shift, given: adjusted_drift.Given, origin: Origin, end: np.ndarray, q: Asked
-) -> dict[str, Figure]:
+) -> dict[str, Estimate]:
     fold, spread = np.array(q.fold), float(shift.spread.mean())
     cast, own = given.axis_left()
     factor = float(np.mean([n.assistant_factor for n in given.along]))
@@ -255,14 +232,12 @@ def _axis_figures(
         [(end - origin.folds)[:, f] @ origin.axes[f] for f in range(n)],
         axis=0,
     )
+    p = sig.p_both(sig.p_of_flips(flips), sig.p_outlying(own, cast))
     return {
-        "axis_component_given_cast": Figure(
-            i.value, i.low, i.high, float(low), float(high), CASTS,
-            sig.p_both(sig.p_of_flips(flips), sig.p_outlying(own, cast)),
-        ),
-        "percentile_given_cast": Figure(sig.percentile(own, cast)),
-        "axis_percentile": Figure(sig.percentile(moves[-1], moves[:-1])),
-    }  # fmt: skip
+        "axis_component_given_cast": _beside(i, low, high, CASTS, p),
+        "percentile_given_cast": Estimate(sig.percentile(own, cast)),
+        "axis_percentile": Estimate(sig.percentile(moves[-1], moves[:-1])),
+    }
 
 
 def p_over_steps(flips: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:
@@ -282,10 +257,10 @@ def p_over_steps(flips: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> 
     )
 
 
-def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dict[str, Figure]]:
+def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dict[str, Estimate]]:
     """D, g and s on every trait axis, in cast standard deviations; s with max-statistic p."""
     names = list(origin.traits)
-    out: dict[str, dict[str, Figure]] = {}
+    out: dict[str, dict[str, Estimate]] = {}
     for part in ("total", "common", "specific"):
         x = getattr(shift, part)
         along = {t: (x * u).sum(1) / wide for t, (u, wide) in origin.traits.items()}
@@ -294,12 +269,10 @@ def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dic
             stacked = np.stack([along[t] for t in names])
             adjusted = sig.max_over(np.abs(stacked @ q.signs.T))
         out["global" if part == "common" else part] = {
-            t: Figure(
-                *(lambda i: (i.value, i.low, i.high))(
-                    resampling.interval_of_draws(lambda c, v=along[t]: c @ v / c.sum(1), q.counts)
-                ),
-                p=float(adjusted[n]),
+            t: replace(
+                resampling.interval_of_draws(lambda c, v=along[t]: c @ v / c.sum(1), q.counts),
+                p=float(p),
             )
-            for n, t in enumerate(names)
+            for t, p in zip(names, adjusted, strict=True)
         }
     return out

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float
 
 from psm_viz.stats import resampling
 from psm_viz.stats.evidence import posterior
-from psm_viz.stats.metrics import _cosine, spearman
+from psm_viz.stats.metrics import cosine_of, spearman
 
 SHUFFLES, SEED = 1000, 0
 
@@ -98,12 +98,12 @@ def fared(
     square = arrow_squares(changes, ground.folds)
     products = movement @ movement.T
     size = float(resampling.quadratic(products, apart, np.ones((1, len(index))))[0])
-    cosines = _cosine(changes @ meets.mean(1), square, size)
+    cosines = cosine_of(changes @ meets.mean(1), square, size)
     own = changes[0] @ meets  # [question]
 
     def cosine(c: np.ndarray) -> np.ndarray:
         sizes = resampling.quadratic(products, apart, c)
-        found = _cosine(c @ own / c.sum(1), sizes, square[0])
+        found = cosine_of(c @ own / c.sum(1), sizes, square[0])
         return np.clip(found, -1, 1)
 
     i = resampling.interval_of_draws(cosine, counts)

@@ -10,7 +10,7 @@ FEWEST_TRAITS = 3
 """Below this many traits their ranks say nothing."""
 
 
-def _cosine(x: np.ndarray, square: np.ndarray, other: np.ndarray | float) -> np.ndarray:
+def cosine_of(x: np.ndarray, square: np.ndarray, other: np.ndarray | float) -> np.ndarray:
     """x over both lengths; NaN where noise made a squared length zero or less."""
     root = np.sqrt(np.maximum(square, 0.0) * np.maximum(other, 0.0))
     return np.divide(x, root, out=np.full(len(x), np.nan), where=root > 0)
@@ -28,7 +28,7 @@ def spearman(
     x = pd.DataFrame(rows).rank(axis=1).to_numpy(dtype=np.float64)
     y = pd.Series(other).rank().to_numpy(dtype=np.float64)
     x, y = x - x.mean(1, keepdims=True), y - y.mean()
-    return _cosine(x @ y, (x**2).sum(1), float(y @ y))
+    return cosine_of(x @ y, (x**2).sum(1), float(y @ y))
 
 
 def logit(p: np.ndarray) -> np.ndarray:

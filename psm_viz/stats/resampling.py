@@ -22,14 +22,21 @@ FEWEST_TOPICS = 4
 """Below this many topics questions themselves are the independent units."""
 
 
+NAN = float("nan")
+
+
 @dataclass(frozen=True)
-class Interval:
-    """A figure with its 95 % interval and the number of questions behind it."""
+class Estimate:
+    """One figure with its 95 % interval, its null's band and where that comes from, and its p: NaN
+    where there is none."""
 
     value: float
-    low: float
-    high: float
-    n: int
+    low: float = NAN
+    high: float = NAN
+    null_low: float = NAN
+    null_high: float = NAN
+    null: str = ""
+    p: float = NAN
 
 
 def topic_index(topics: Sequence[str]) -> Int[np.ndarray, " question"]:
@@ -123,7 +130,7 @@ def interval(
     *,
     draws: int = DRAWS,
     seed: int = SEED,
-) -> Interval:
+) -> Estimate:
     """A figure with its 95 % percentile interval, topics resampled, then questions.
 
     `statistic` takes how often each question counts. A draw of one single question is left out;
@@ -134,26 +141,21 @@ def interval(
     for _, counts in topic_draws(topics, draws, seed):
         if (counts > 0).sum() > 1:
             values.append(statistic(counts))
-    return Interval(statistic(np.ones(n)), *_ends(np.array(values)), n)
-
-
-def _ends(values: Float[np.ndarray, " draw"]) -> tuple[float, float]:
-    usable = values[np.isfinite(values)]
-    if not len(usable):
-        return float("nan"), float("nan")
-    low, high = np.percentile(usable, [2.5, 97.5])
-    return float(low), float(high)
+    return estimate(statistic(np.ones(n)), np.array(values))
 
 
 def interval_of_draws(
     statistic: Callable[[Float[np.ndarray, "draw question"]], Float[np.ndarray, " draw"]],
     counts: Float[np.ndarray, "draw question"],
-) -> Interval:
+) -> Estimate:
     """A figure with its interval from a statistic that takes all draws at once."""
-    n = counts.shape[1]
-    return interval_from(statistic(np.ones((1, n)))[0], statistic(counts), n)
+    return estimate(statistic(np.ones((1, counts.shape[1])))[0], statistic(counts))
 
 
-def interval_from(value: float, draws: Float[np.ndarray, " draw"], n: int) -> Interval:
-    """A figure over n questions with the 95 % interval of its draws, draws without one left out."""
-    return Interval(float(value), *_ends(draws), n)
+def estimate(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate:
+    """A figure with the 95 % percentile interval of its draws, those without one left out."""
+    usable = draws[np.isfinite(draws)]
+    if not len(usable):
+        return Estimate(float(value))
+    low, high = np.percentile(usable, [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))

@@ -3,6 +3,7 @@ arrow of evidence, and 'none of these'."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,6 @@ from psm_viz.stats.forecast import Ground, fared, shuffled_changes
 from psm_viz.stats.planted import Arena, deal, plant
 from psm_viz.stats.trials import fold_means
 from psm_viz.stats.vectors import unit
-from psm_viz.study.reader import Study
 
 LAYER_SIZES = (0.05, 0.1, 0.2, 0.4)
 """Of a shift at one layer, in units of the Assistant axis there."""
@@ -53,20 +53,20 @@ def layer_trial(pool: LayerPool, seed: int, flips: int) -> list[Fired]:
     return out
 
 
-def cast_trial(arena: Arena, study: Study, seed: int) -> list[Fired]:
+def cast_trial(arena: Arena, families: Sequence[str], seed: int) -> list[Fired]:
     """'None of these' with a cast member as the Assistant, and the arrow of evidence that knows
-    nothing of the movement, or everything."""
+    nothing of the movement, or everything. `families`: of every persona of the arena's pool."""
     rng = np.random.default_rng([seed, 53])
     trial = arena.draw(rng)
-    families = [study.cast.personas[i].family for i in trial.rows]
+    own = [families[i] for i in trial.rows]
     folds = fold_means(trial.start, arena.folds)
     out: list[Fired] = []
     for kind, size in (("zero", 0.0), ("off-space", 0.8)):
         end = fold_means(plant(trial, kind, size, rng), arena.folds)
         end = end - end[:-1].mean(0)
-        found = family_posterior(end[:-1], end[-1], families)
+        found = family_posterior(end[:-1], end[-1], own)
         out.append(("typicality", kind, size, bool(found.typicality <= sig.ALPHA)))
-    return out + _evidence(trial.start, trial.end, folds, families, arena, rng)
+    return out + _evidence(trial.start, trial.end, folds, own, arena, rng)
 
 
 def _evidence(

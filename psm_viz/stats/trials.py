@@ -21,7 +21,6 @@ from psm_viz.stats.estimates import (
     trait_figures,
 )
 from psm_viz.stats.planted import PLANTS, Arena, Trial, plant
-from psm_viz.study.cast import Question
 
 MOVES_IT = {"carried along", "contraction", "shift", "mixture", "off-space"}
 APART = {"contraction", "shift", "mixture", "off-space"}
@@ -74,11 +73,7 @@ def bench_of(
 ) -> Bench:
     """Prepare an arena: its questions, one family of equals, and few bootstrap draws, since only
     the tests are judged here."""
-    questions = [
-        Question(f"q{n}", "", t, f)
-        for n, (t, f) in enumerate(zip(arena.topics, arena.folds, strict=True))
-    ]
-    q = asked(questions)
+    q = asked(arena.topics, arena.folds)
     few = Asked(q.fold, q.topics, q.counts[:99], sig.flips(q.topics, flips), q.pairs)
     return Bench(arena, few, np.full(roles, 1 / roles), traits, plants)
 

@@ -15,9 +15,7 @@ from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats import adjusted_drift, drift, persona_space
 from psm_viz.stats import significance as sig
 from psm_viz.stats.estimates import (
-    NAN,
     Asked,
-    Figure,
     Origin,
     asked,
     axis_kept,
@@ -27,9 +25,11 @@ from psm_viz.stats.estimates import (
     specific_squares,
     trait_figures,
 )
+from psm_viz.stats.resampling import NAN, Estimate
 from psm_viz.stats.vectors import assistant_axis, cast_mean, unit
 from psm_viz.study.activations import common_cast
 from psm_viz.study.cast import Cast, family_weights
+from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
 
 NO_FOLDS = "no folds"
@@ -43,8 +43,8 @@ class Comparison:
     end: str
     pooling: str
     layer: int
-    figures: dict[str, Figure]
-    traits: dict[str, dict[str, Figure]]
+    figures: dict[str, Estimate]
+    traits: dict[str, dict[str, Estimate]]
     """Part (total, global, specific) -> trait -> figure, in cast standard deviations."""
     personas: int
     """Cast members that both checkpoints hold."""
@@ -80,7 +80,8 @@ class Comparer:
     def asked(self) -> Asked:
         """The main questions' folds, topics, draws and flips."""
         if self._asked is None:
-            self._asked = asked(self.study.questions)
+            main = [q for q in self.study.questions if q.set == MAIN]
+            self._asked = asked(tuple(q.topic for q in main), tuple(q.fold for q in main))
         return self._asked
 
     def origin(self, start: str, pooling: str) -> Origin:
@@ -110,7 +111,12 @@ class Comparer:
                 f"{end}: {len(a1)} questions stored, {start} has {len(a0)}.",
                 "Extract the study again.",
             )
-        axis, spread = self._axes(start, pooling, layer, a0 - c0)
+        roles = self.study.vectors(start).at(pooling, layer)[:-1].astype(np.float64)
+        try:
+            axis, spread = drift.axes_of_questions(a0 - c0, roles, self.weights, q.fold)
+        except BadInput as e:
+            where = f"{start}, {pooling}, layer {layer}"
+            raise BadInput(f"{where}: {e.problem}", e.next_step) from e
         return drift.Shift(a1 - a0, c1 - c0, axis, spread, q.topics)
 
     def vectors(self, checkpoint: str, pooling: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,38 +126,13 @@ class Comparer:
 
     def figures(
         self, shift: drift.Shift, start: str, end: str, pooling: str, layer: int
-    ) -> dict[str, Figure]:
+    ) -> dict[str, Estimate]:
         """What a shift shows without folds of personas: norms, the axis, what is kept of it."""
         found = shift_figures(shift, self.asked)
         a0, c0 = self.vectors(start, pooling, layer)
         a1, c1 = self.vectors(end, pooling, layer)
         found["axis_cosine"], found["axis_ratio"] = axis_kept(a0 - c0, a1 - c1, self.asked)
         return found
-
-    def _axes(
-        self, start: str, pooling: str, layer: int, apart: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        fold = np.array(self.asked.fold)
-        n_folds = len(set(self.asked.fold))
-        if n_folds < 2:
-            raise BadInput(
-                f"Cross-fitting needs at least two question folds, found {n_folds}.",
-                "Give the questions folds (questions.jsonl) and extract again.",
-            )
-        roles = self.study.vectors(start).at(pooling, layer)[:-1].astype(np.float64)
-        apart_by = {int(f): apart[fold != f].mean(0) for f in set(fold)}
-        least = 1e-9 * float(np.abs(roles).max())
-        if min(np.linalg.norm(v) for v in apart_by.values()) <= least:
-            raise BadInput(
-                f"{start}, {pooling}, layer {layer}: the Assistant equals the mean of the cast, so "
-                "there is no Assistant axis."
-            )
-        axes = {f: unit(v) for f, v in apart_by.items()}
-        mu = cast_mean(roles, self.weights)
-        spread = {f: drift.spread_along((roles - mu) @ u, self.weights) for f, u in axes.items()}
-        if min(spread.values()) <= least:
-            raise BadInput(f"{start}, layer {layer}: all personas project to one point.")
-        return np.stack([axes[f] for f in fold]), np.array([spread[f] for f in fold])
 
     def __call__(
         self, start: str, end: str, pooling: str | None = None, layer: int | None = None
@@ -187,9 +168,9 @@ class Comparer:
         n = len(self.study.cast.personas)
         return Comparison(start, end, pooling, layer, found, traits, n, note, flips, squares)
 
-    def _rank(self, start: np.ndarray, end: np.ndarray) -> Figure:
+    def _rank(self, start: np.ndarray, end: np.ndarray) -> Estimate:
         norms = specific_squares(end - start, self.weights, self.asked.pairs)
-        return Figure(sig.percentile(norms[-1], norms[:-1]))
+        return Estimate(sig.percentile(norms[-1], norms[:-1]))
 
 
 def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: str) -> Comparison:
@@ -248,12 +229,12 @@ def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: st
     }
     for share in persona_space.SHARES:
         values[f"in_space_share_{share * 100:.0f}"] = persona_space.plain_share(x, own, share)
-    figures = {k: Figure(float(v), null=NO_FOLDS) for k, v in values.items()}
+    figures = {k: Estimate(float(v), null=NO_FOLDS) for k, v in values.items()}
     parts = {"total": total, "global": common_shift, "specific": own}
-    traits: dict[str, dict[str, Figure]] = {part: {} for part in parts}
+    traits: dict[str, dict[str, Estimate]] = {part: {} for part in parts}
     for name, value in trait_values(cast).items():
         t, wide = drift.scaled_trait_axis(x[:-1], value, weights)
         for part, moved in parts.items():
-            traits[part][name] = Figure(float(moved @ t / wide), null=NO_FOLDS)
+            traits[part][name] = Estimate(float(moved @ t / wide), null=NO_FOLDS)
     found = {k: v for k, v in traits.items() if v}
     return Comparison(start, end, pooling, layer, figures, found, len(cast.personas), note)

@@ -12,7 +12,8 @@ import pandas as pd
 from psm_viz.errors import BadInput
 from psm_viz.stats import resampling
 from psm_viz.stats.dispersion import cloud_test
-from psm_viz.stats.estimates import NAN, Figure, p_over_steps
+from psm_viz.stats.estimates import p_over_steps
+from psm_viz.stats.resampling import NAN, Estimate
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer, Comparison
@@ -109,17 +110,17 @@ def _over_steps(study: Study, found: Sequence[Comparison]) -> dict[tuple[str, st
     return out
 
 
-def _standing(comparer: Comparer, c: Comparison) -> dict[str, Figure]:
+def _standing(comparer: Comparer, c: Comparison) -> dict[str, Estimate]:
     """Where the Assistant stands on the start's cross-fitted axis, in cast standard deviations."""
     shift = comparer.shift(c.start, c.end, c.pooling, c.layer)
     a, _ = comparer.vectors(c.end, c.pooling, c.layer)
     _, own = comparer.vectors(c.start, c.pooling, c.layer)
     along = ((a - own) * shift.axis).sum(1) / shift.spread
     i = resampling.interval_of_draws(lambda n: n @ along / n.sum(1), comparer.asked.counts)
-    return {"axis_position": Figure(i.value, i.low, i.high)}
+    return {"axis_position": i}
 
 
-def _cloud(comparer: Comparer, c: Comparison) -> dict[str, Figure]:
+def _cloud(comparer: Comparer, c: Comparison) -> dict[str, Estimate]:
     """The Assistant's cloud over questions, before and after."""
     x, y = (np.subtract(*comparer.vectors(k, c.pooling, c.layer)) for k in (c.start, c.end))
     try:
@@ -127,8 +128,8 @@ def _cloud(comparer: Comparer, c: Comparison) -> dict[str, Figure]:
     except BadInput:  # one topic, or a cloud that is one point
         return {}
     return {
-        "cloud_trace_ratio": Figure(t.trace_ratio, p=t.trace_p, null=SWAPPED),
-        "cloud_energy": Figure(t.energy, p=t.energy_p, null=SWAPPED),
+        "cloud_trace_ratio": Estimate(t.trace_ratio, p=t.trace_p, null=SWAPPED),
+        "cloud_energy": Estimate(t.energy, p=t.energy_p, null=SWAPPED),
     }
 
 

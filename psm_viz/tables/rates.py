@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ def rate(behaviour: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED) -> di
         "mean": found.value,
         "low": found.low,
         "high": found.high,
-        "n": found.n,
+        "n": len(p),
         "sampled": bad / max(1, good + bad),
         "sampled_n": good + bad,
         "coherence": (good + bad) / max(1, good + bad + none),
@@ -84,8 +83,11 @@ def ratios(
         return float((c @ (p["requested"] - p["honest"])) / (c @ (p["cheat"] - p["honest"])))
 
     return {
-        "cheat_over_honest": asdict(interval(times, topics, draws=draws, seed=seed)),
-        "requested_share": asdict(interval(spared, topics, draws=draws, seed=seed)),
+        name: {"value": i.value, "low": i.low, "high": i.high, "n": len(topics)}
+        for name, i in (
+            ("cheat_over_honest", interval(times, topics, draws=draws, seed=seed)),
+            ("requested_share", interval(spared, topics, draws=draws, seed=seed)),
+        )
     }
 
 

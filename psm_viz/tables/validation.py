@@ -91,7 +91,8 @@ def _work(job: Job, folder: str) -> list[tuple[str, str, str, float, bool]]:
         return [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
     rows = [(job.data, *row) for seed in job.seeds for row in one_trial(b, seed)]
     if anyone:
-        rows += [(job.data, *row) for n in job.seeds for row in cast_trial(b.arena, study, n)]
+        families = [p.family for p in study.cast.personas]
+        rows += [(job.data, *row) for n in job.seeds for row in cast_trial(b.arena, families, n)]
     else:
         pool = layer_pool(study, pooling)
         rows += [(job.data, *row) for n in job.seeds for row in layer_trial(pool, n, job.flips)]
