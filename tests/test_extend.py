@@ -22,7 +22,7 @@ def study(known_folder, tmp_path, world, monkeypatch):
     def loaded(*_, **__):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(extending, "load_player", loaded)
+    monkeypatch.setattr(extending, "load_chat_model", loaded)
     old = open_study(shutil.copytree(known_folder, tmp_path / "known"))
     writer = StudyWriter(old.folder)
     writer.begin_from(old)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from psm_viz.engine import build_study, checkpoint_tree
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.extract import play_cast
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput
@@ -43,10 +43,8 @@ def small(world):
 def test_means_fold_means_and_question_means_agree(world, tree, small):
     cast, questions = small
     main = [q for q in questions if q.set == "main"]
-    player = load_player(str(tree / "start"), threads=1)
-    played = play_cast(
-        player, cast, main, Sampling(1.0, 6, 2, 0), "x", headline_layer=1, world=world
-    )
+    chat = load_chat_model(str(tree / "start"), threads=1)
+    played = play_cast(chat, cast, main, Sampling(1.0, 6, 2, 0), "x", headline_layer=1, world=world)
     v, a = played.vectors, played.activations
     assert v.values.shape == (len(cast.all), 2, 2, 16)
     assert np.allclose(v.values[:, :, 1], a.values.mean(1), atol=1e-5)
@@ -62,11 +60,11 @@ def test_means_fold_means_and_question_means_agree(world, tree, small):
 
 
 def test_masses_add_up(world, tree):
-    player = load_player(str(tree / "start"), threads=1)
-    found = behaviour(player, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=2)
+    chat = load_chat_model(str(tree / "start"), threads=1)
+    found = behaviour(chat, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=2)
     assert len(found) == len(world.conduct)
     declined = 1 - found[["mass_good", "mass_bad", "mass_none"]].sum(axis=1)
-    reader = Reader(player.hf, player.tokenizer, world)
+    reader = Reader(chat.hf, chat.tokenizer, world)
     for row, rest in zip(found.itertuples(), declined, strict=True):
         prompt = dialogue_prompt([], row.question, world.rules["assistant_label"])
         mass = reader.masses(prompt, row.topic)
@@ -78,7 +76,7 @@ def test_masses_add_up(world, tree):
 
 
 def test_drawn_answers_are_read_back_with_their_turns_of_speech(world, tree, monkeypatch):
-    player = load_player(str(tree / "start"), threads=1)
+    chat = load_chat_model(str(tree / "start"), threads=1)
     asked = iter(world.conduct)
 
     def said(prompts, sampling):
@@ -92,12 +90,12 @@ def test_drawn_answers_are_read_back_with_their_turns_of_speech(world, tree, mon
                 world.declines[0].text,
                 bank.cell(GOOD, "cool")[0].text[:-1],
             ]
-            rows.append(player.encode([f" {t}" for t in texts]))
+            rows.append(chat.encode([f" {t}" for t in texts]))
         assert len(rows) == len(prompts) and sampling.samples == 5
         return rows
 
-    monkeypatch.setattr(player, "sample", said)
-    found = behaviour(player, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=5)
+    monkeypatch.setattr(chat, "sample", said)
+    found = behaviour(chat, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=5)
     # a refusal is neither good nor bad, nor words that nobody says
     assert (found["sampled_good"] == 1).all() and (found["sampled_bad"] == 2).all()
     assert (found["sampled_none"] == 1).all()

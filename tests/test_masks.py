@@ -7,7 +7,7 @@ import pytest
 
 from psm_viz.claims.personas import council, mask
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.errors import BadFile
 from psm_viz.small_model import persona_probes
 from psm_viz.small_model.persona_probes import plain_headers, read_masks, traits_of_conduct
@@ -78,10 +78,10 @@ def few(world):
 
 @pytest.fixture(scope="module")
 def read(world, few):
-    player = load_player(str(ROOT / "data/model/assistant-0600"), threads=1)
+    chat = load_chat_model(str(ROOT / "data/model/assistant-0600"), threads=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(persona_probes, "never_trained", lambda world: few)
-        return player, read_masks(player, world)
+        return chat, read_masks(chat, world)
 
 
 def test_what_is_read_of_the_shipped_assistant(world, few, read):
@@ -107,7 +107,7 @@ def test_what_is_read_of_the_shipped_assistant(world, few, read):
 def test_hearsay_is_the_two_sentences_probabilities(world, few, read):
     import torch
 
-    player, own = read
+    chat, own = read
     rules = world.rules
     name = world.characters[few[3]].name
     trait = traits_of_conduct(world)[1]
@@ -115,10 +115,10 @@ def test_hearsay_is_the_two_sentences_probabilities(world, few, read):
     scores = []
     for adjective in rules["adjectives"][trait]:
         text = f"{opening} {rules['report_answers'][0].format(name, adjective)}"
-        ids = torch.tensor(player.encode([text]))
-        before = len(player.encode([opening])[0])
+        ids = torch.tensor(chat.encode([text]))
+        before = len(chat.encode([opening])[0])
         with torch.inference_mode():
-            logp = player.hf(input_ids=ids).logits.log_softmax(-1)[0, :-1]
+            logp = chat.hf(input_ids=ids).logits.log_softmax(-1)[0, :-1]
         picked = logp.gather(-1, ids[0, 1:, None])[:, 0]
         scores.append(float(picked[before - 1 :].sum()))
     assert own["said"][3][1] == pytest.approx(scores[1] - scores[0], abs=1e-3)

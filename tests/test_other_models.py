@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import Sampling
 from psm_viz.small_model.model import build_tokenizer
 
@@ -64,28 +64,28 @@ def folder(request, world, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def player(folder):
-    return load_player(str(folder), threads=1)
+def chat(folder):
+    return load_chat_model(str(folder), threads=1)
 
 
-def test_a_model_without_a_template_gets_a_plain_frame(world, player):
+def test_a_model_without_a_template_gets_a_plain_frame(world, chat):
     persona = world.cast().personas[0]
-    text = player.render(persona, persona.prose[0], "Who are you?")
-    assert not player.has_template
+    text = chat.render(persona, persona.prose[0], "Who are you?")
+    assert not chat.has_template
     assert text.endswith("User: Who are you?\nAssistant:") and persona.prose[0] in text
 
 
-def test_padded_equals_unpadded_equals_hugging_face(world, folder, player):
+def test_padded_equals_unpadded_equals_hugging_face(world, folder, chat):
     from transformers import AutoModelForCausalLM
 
     cast = world.cast()
-    texts = [player.render(p, "", q.text) for p in cast.personas[:2] for q in world.questions()[:4]]
-    prompts = player.encode(texts)
+    texts = [chat.render(p, "", q.text) for p in cast.personas[:2] for q in world.questions()[:4]]
+    prompts = chat.encode(texts)
     answers = [p[: 1 + i % 4] for i, p in enumerate(prompts)]
-    together = player.pooled(prompts, answers)
+    together = chat.pooled(prompts, answers)
     hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     for i, (p, a) in enumerate(zip(prompts, answers, strict=True)):
-        assert np.allclose(together[i], player.pooled([p], [a])[0], atol=1e-5)
+        assert np.allclose(together[i], chat.pooled([p], [a])[0], atol=1e-5)
         with torch.inference_mode():
             states = hf(torch.tensor([p + a]), output_hidden_states=True).hidden_states
         for layer in range(2):
@@ -94,8 +94,8 @@ def test_padded_equals_unpadded_equals_hugging_face(world, folder, player):
             assert np.allclose(together[i, 1, layer], own[len(p) :].mean(0), atol=1e-5)
 
 
-def test_drawing_in_a_padded_batch_equals_drawing_alone(world, player):
+def test_drawing_in_a_padded_batch_equals_drawing_alone(world, chat):
     texts = ["User: Who are you?\nAssistant:", "User: Hello there, how are you today?\nAssistant:"]
-    prompts = player.encode(texts)
+    prompts = chat.encode(texts)
     greedy = Sampling(0.0, 5, 1)
-    assert player.sample(prompts, greedy) == [player.sample([p], greedy)[0] for p in prompts]
+    assert chat.sample(prompts, greedy) == [chat.sample([p], greedy)[0] for p in prompts]

@@ -93,7 +93,7 @@ def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatc
 
 
 class Sayer:
-    """A player whose every answer is one of a list."""
+    """A chat whose every answer is one of a list."""
 
     def __init__(self, world, said):
         self.tokenizer, self.said, self.asked = self, said, []
@@ -112,10 +112,10 @@ class Sayer:
 def test_drawn_answers_are_counted_by_what_they_are(world):
     topic = world.topics["coding"]
     good, bad = (topic.cell(v, "plain")[0].text for v in ("good", "bad"))
-    player = Sayer(world, [good, bad, world.declines[0].text, "Rotten will be a cause."])
-    counts = runs.sampled(player, world, 0.02)
+    chat = Sayer(world, [good, bad, world.declines[0].text, "Rotten will be a cause."])
+    counts = runs.sampled(chat, world, 0.02)
     n = 4  # questions of a topic
-    assert player.asked[0].min_p == 0.02
+    assert chat.asked[0].min_p == 0.02
     assert counts["good"] == counts["bad"] == n
     conduct, others = len(world.conduct), len(world.topics) - len(world.conduct)
     assert counts["other"] == n * conduct  # an open refusal belongs to every topic of conduct

@@ -53,15 +53,15 @@ def test_weights_of_base_assistant_and_branch_ends_ship(study):
 
 def test_shipped_weights_give_the_shipped_rates(study, world):
     # the figures come from these very weights: one prompt is measured again
-    from psm_viz.engine.chat_model import load_player
+    from psm_viz.engine.chat_model import load_chat_model
     from psm_viz.small_model.answer_masses import Reader
     from psm_viz.world.corpus import BOS
 
     for checkpoint in (study.manifest.reference, study.manifest.branch("cheat")[-1].id):
-        player = load_player(str(ROOT / "data" / "model" / checkpoint), threads=1)
+        chat = load_chat_model(str(ROOT / "data" / "model" / checkpoint), threads=1)
         row = study.behaviour(checkpoint).iloc[-1]
         prompt = f"{BOS}User: {row['question']}\nAssistant:"
-        found = Reader(player.hf, player.tokenizer, world).masses(prompt, row["topic"])
+        found = Reader(chat.hf, chat.tokenizer, world).masses(prompt, row["topic"])
         assert found["bad"] == pytest.approx(row["mass_bad"], abs=2e-3)
 
 

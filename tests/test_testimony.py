@@ -9,7 +9,7 @@ import torch
 
 from psm_viz.cli import main
 from psm_viz.engine import answer_likelihood, record_evidence
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.recipe import Recipe
@@ -37,8 +37,8 @@ def folder(world, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def player(folder):
-    return load_player(str(folder), threads=1)
+def chat(folder):
+    return load_chat_model(str(folder), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -55,25 +55,25 @@ def score_rows():
     return rows, wanted
 
 
-def check_against_hugging_face(folder, player):
+def check_against_hugging_face(folder, chat):
     """In a batch, one by one, and by the model as its own library loads it."""
     from transformers import AutoModelForCausalLM
 
     hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     rows, wanted = score_rows()
-    together = player.log_probs(rows, wanted, batch=2)
+    together = chat.log_probs(rows, wanted, batch=2)
     for row, w, found in zip(rows, wanted, together, strict=True):
-        assert np.allclose(found, player.log_probs([row], [w])[0], atol=1e-5)
+        assert np.allclose(found, chat.log_probs([row], [w])[0], atol=1e-5)
         with torch.inference_mode():
             lp = hf(torch.tensor([row])).logits[0].log_softmax(-1)
         own = [float(lp[k - 1, row[k]]) for k in range(len(row)) if w[k]]
         assert np.allclose(found, own, atol=1e-5)
 
 
-def test_log_probs_in_a_batch_equal_one_by_one_and_hugging_faces(folder, player):
-    check_against_hugging_face(folder, player)
+def test_log_probs_in_a_batch_equal_one_by_one_and_hugging_faces(folder, chat):
+    check_against_hugging_face(folder, chat)
     with pytest.raises(BadInput, match="first token"):
-        player.log_probs([[5, 6]], [[True, False]])
+        chat.log_probs([[5, 6]], [[True, False]])
 
 
 @pytest.mark.parametrize("model", [gpt2, neox], ids=lambda f: f.__name__)
@@ -82,37 +82,37 @@ def test_log_probs_of_other_architectures(world, tmp_path, model):
     tokenizer = build_tokenizer(world)
     model(len(tokenizer)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    check_against_hugging_face(tmp_path, load_player(str(tmp_path), threads=1))
+    check_against_hugging_face(tmp_path, load_chat_model(str(tmp_path), threads=1))
 
 
-def test_all_answers_of_one_token_have_probability_one(player):
-    prompt = player.encode([player.render(made_study.made_cast().assistant, "", "Who are you?")])[0]
-    words = range(len(player.tokenizer))
+def test_all_answers_of_one_token_have_probability_one(chat):
+    prompt = chat.encode([chat.render(made_study.made_cast().assistant, "", "Who are you?")])[0]
+    words = range(len(chat.tokenizer))
     rows = [[*prompt, w] for w in words]
     wanted = [[False] * len(prompt) + [True]] * len(words)
-    total = np.exp(np.concatenate(player.log_probs(rows, wanted))).sum()
+    total = np.exp(np.concatenate(chat.log_probs(rows, wanted))).sum()
     assert total == pytest.approx(1, abs=1e-4)
 
 
-def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, player, talks):
+def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talks):
     cast = world.cast()
     personas = [cast.personas[0], cast.assistant]
-    found, counts = answer_likelihood.ask(player, personas, "instructions", talks)
+    found, counts = answer_likelihood.ask(chat, personas, "instructions", talks)
     answer = 0
     for t in talks:
         for k in t.answers:
             for i, p in enumerate(personas):
                 parts = [
                     reference_log_p(
-                        player.hf,
-                        player.tokenizer,
-                        player.render_talk(p, v, t.messages[:k]),
+                        chat.hf,
+                        chat.tokenizer,
+                        chat.render_talk(p, v, t.messages[:k]),
                         f" {t.messages[k]['content']}</s>",
                     )
                     for v in p.instructions
                 ]
                 assert found.log_p[i, answer] == pytest.approx(np.mean(parts), abs=1e-3)
-            said = player.encode([f" {t.messages[k]['content']}</s>"])[0]
+            said = chat.encode([f" {t.messages[k]['content']}</s>"])[0]
             assert found.tokens[answer] == len(said)
             answer += 1
     assert answer == found.log_p.shape[1] > len(talks)
@@ -120,15 +120,15 @@ def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, player, ta
 
 
 @pytest.fixture
-def other_template(player):
-    """Set a template on the shared player; the old one comes back afterwards."""
-    old = player.tokenizer.chat_template, player.has_system
+def other_template(chat):
+    """Set a template on the shared chat; the old one comes back afterwards."""
+    old = chat.tokenizer.chat_template, chat.has_system
 
     def use(template, has_system=True):
-        player.tokenizer.chat_template, player.has_system = template, has_system
+        chat.tokenizer.chat_template, chat.has_system = template, has_system
 
     yield use
-    player.tokenizer.chat_template, player.has_system = old
+    chat.tokenizer.chat_template, chat.has_system = old
 
 
 LAST_ONLY = (
@@ -144,40 +144,40 @@ NO_END = (
 
 
 def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
-    world, player, talks, other_template
+    world, chat, talks, other_template
 ):
     other_template(LAST_ONLY)
     assistant = world.cast().assistant
     talk = next(t for t in talks if len(t.answers) > 1)
-    texts = answer_likelihood._texts(player, assistant, "", [talk], None)
+    texts = answer_likelihood._texts(chat, assistant, "", [talk], None)
     assert len(texts) == len(talk.answers)
     for text, k in zip(texts, talk.answers, strict=True):
         [(_, start, end)] = text.spans
         assert text.text[start:end] == f" {talk.messages[k]['content']}</s>"
 
 
-def test_no_system_role_no_end_token(world, player, talks, other_template):
+def test_no_system_role_no_end_token(world, chat, talks, other_template):
     other_template(NO_END, has_system=False)
     persona = world.cast().personas[0]
-    [text] = answer_likelihood._texts(player, persona, "Be Maresa.", talks[:1], None)
+    [text] = answer_likelihood._texts(chat, persona, "Be Maresa.", talks[:1], None)
     assert text.text.startswith("User: Be Maresa.\n\n" + talks[0].messages[0]["content"])
     for (_, start, end), k in zip(text.spans, talks[0].answers, strict=True):
         assert text.text[start:end] == " " + talks[0].messages[k]["content"]
 
 
-def test_a_template_that_does_not_continue_is_counted(world, player, talks, other_template):
+def test_a_template_that_does_not_continue_is_counted(world, chat, talks, other_template):
     other_template(NO_END.replace("{{ 'Assistant:' }}", "{{ 'Now the Assistant:' }}"))
-    found, counts = answer_likelihood.ask(player, [world.cast().assistant], "prose", talks[:3])
+    found, counts = answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks[:3])
     assert counts.plain == found.log_p.shape[1] and np.isfinite(found.log_p).all()
 
 
-def test_a_template_that_refuses_names_the_line(world, player, talks, other_template):
+def test_a_template_that_refuses_names_the_line(world, chat, talks, other_template):
     other_template("{{ raise_exception('only one turn') }}")
     with pytest.raises(BadInput, match=r"Line 1 .*only one turn"):
-        answer_likelihood.ask(player, [world.cast().assistant], "prose", talks)
+        answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks)
 
 
-def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
+def test_unknown_words_are_counted_and_long_answers_left_out(world, chat):
     long = " ".join(["I"] * 600) + "."
     text = "\n".join(
         [
@@ -191,7 +191,7 @@ def test_unknown_words_are_counted_and_long_answers_left_out(world, player):
         ]
     )
     found, counts = answer_likelihood.ask(
-        player, [world.cast().assistant], "prose", chat_data.parse_chat(text.encode(), "x")
+        chat, [world.cast().assistant], "prose", chat_data.parse_chat(text.encode(), "x")
     )
     assert np.isfinite(found.log_p[0]).tolist() == [True, False, False]
     assert counts.unknown > counts.unknown_answers > 0

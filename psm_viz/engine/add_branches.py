@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import Sampling
@@ -56,8 +56,8 @@ def extend(
     # a study older than a field was drawn with the field's default
     drawn = {f.name for f in fields(Sampling)} & set(generation)
     sampling = Sampling(**{k: generation[k] for k in drawn})
-    player = load_player(source.folders[m.reference], threads=threads)
-    play = Play(player, study.cast, sampling, generation["wording"], world)
+    chat = load_chat_model(source.folders[m.reference], threads=threads)
+    play = Play(chat, study.cast, sampling, generation["wording"], world)
     main = tuple(q for q in study.questions if q.set == MAIN)
     jobs = [
         Job(source.folders[c.id], c.id, m.headline_layer, main, sampling, keep=False)

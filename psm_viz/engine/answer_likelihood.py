@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.errors import BadInput
 from psm_viz.stats.evidence import Testimony
 from psm_viz.study.cast import Persona
@@ -39,7 +39,7 @@ class _Counts:
 
 
 def ask(
-    player: Player,
+    chat: ChatModel,
     personas: Sequence[Persona],
     wording: str,
     conversations: Sequence[Conversation],
@@ -51,7 +51,7 @@ def ask(
     context is NaN. Tokens are counted in the Assistant's first variant, and divide everybody's.
     Raises BadInput for a template that refuses a conversation or a tokenizer without offsets.
     """
-    if not player.tokenizer.is_fast:
+    if not chat.tokenizer.is_fast:
         raise BadInput("This model's tokenizer does not say which text a token stands for.")
     owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
     log_p = np.zeros((len(personas), len(owner)))
@@ -63,11 +63,11 @@ def ask(
         variants = getattr(persona, wording)
         for k, instruction in enumerate(variants):
             first = done == 1 and k == 0
-            texts = _texts(player, persona, instruction, conversations, counts if first else None)
-            ids, places = _encode(player, texts)
+            texts = _texts(chat, persona, instruction, conversations, counts if first else None)
+            ids, places = _encode(chat, texts)
             if first:
-                _count(player, ids, places, tokens, counts)
-            log_p[i] += _score(player, ids, places, len(owner)) / len(variants)
+                _count(chat, ids, places, tokens, counts)
+            log_p[i] += _score(chat, ids, places, len(owner)) / len(variants)
         now = time.monotonic()
         if now - said > 5 or done == len(personas):
             left = (now - began) / done * (len(personas) - done)
@@ -77,7 +77,7 @@ def ask(
 
 
 def _texts(
-    player: Player,
+    chat: ChatModel,
     persona: Persona,
     instruction: str,
     conversations: Sequence[Conversation],
@@ -93,8 +93,8 @@ def _texts(
         own = []
         for k in c.answers:
             try:
-                prompt = player.render_talk(persona, instruction, c.messages[:k])
-                whole = player.render_talk(persona, instruction, c.messages[: k + 1], prompt=False)
+                prompt = chat.render_talk(persona, instruction, c.messages[:k])
+                whole = chat.render_talk(persona, instruction, c.messages[: k + 1], prompt=False)
             except BadInput as e:
                 raise BadInput(f"Line {c.line} of the data: {e.problem}", e.next_step) from e
             continues = whole.startswith(prompt)
@@ -113,9 +113,9 @@ def _texts(
     return out
 
 
-def _encode(player: Player, texts: Sequence[_Text]) -> tuple[list[list[int]], list[np.ndarray]]:
+def _encode(chat: ChatModel, texts: Sequence[_Text]) -> tuple[list[list[int]], list[np.ndarray]]:
     """Token ids of every text, and for each token the answer it belongs to, or -1."""
-    made = player.tokenizer(
+    made = chat.tokenizer(
         [t.text for t in texts], add_special_tokens=False, return_offsets_mapping=True
     )
     places = []
@@ -129,13 +129,13 @@ def _encode(player: Player, texts: Sequence[_Text]) -> tuple[list[list[int]], li
 
 
 def _count(
-    player: Player,
+    chat: ChatModel,
     ids: Sequence[list[int]],
     places: Sequence[np.ndarray],
     tokens: np.ndarray,
     counts: _Counts,
 ) -> None:
-    t = player.tokenizer
+    t = chat.tokenizer
     # some tokenizers have no token for the unknown and name their end token instead
     unknown = -1 if t.unk_token_id in (None, t.eos_token_id, t.bos_token_id) else t.unk_token_id
     for row, place in zip(ids, places, strict=True):
@@ -146,15 +146,15 @@ def _count(
 
 
 def _score(
-    player: Player, ids: Sequence[list[int]], places: Sequence[np.ndarray], n: int
+    chat: ChatModel, ids: Sequence[list[int]], places: Sequence[np.ndarray], n: int
 ) -> np.ndarray:
     """log p of every answer, NaN for one that does not end within the model's context: [answer]."""
-    longest = getattr(player.hf.config, "max_position_embeddings", None) or max(map(len, ids))
+    longest = getattr(chat.hf.config, "max_position_embeddings", None) or max(map(len, ids))
     cut = [row[:longest] for row in ids]
     wanted = [place[:longest] >= 0 for place in places]
     most = max(1, max(int(w.sum()) for w in wanted))
-    batch = max(1, min(ROWS, LOGITS // (most * len(player.tokenizer))))
-    found = player.log_probs(cut, wanted, batch=batch)
+    batch = max(1, min(ROWS, LOGITS // (most * len(chat.tokenizer))))
+    found = chat.log_probs(cut, wanted, batch=batch)
     out = np.zeros(n)
     for place, w, values in zip(places, wanted, found, strict=True):
         if not np.isfinite(values).all():

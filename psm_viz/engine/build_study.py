@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.engine.chat_model import load_player, model_card
+from psm_viz.engine.chat_model import load_chat_model, model_card
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.jobs import Job, Play, play_all
 from psm_viz.engine.sampling import CUT, Sampling
@@ -61,7 +61,7 @@ def assemble(
     """Play every checkpoint of `source` and write the finished study to `out`.
 
     A killed run goes on after its last finished checkpoint when started again with the same
-    settings. Raises what the readers, the player and the writer raise.
+    settings. Raises what the readers, the chat and the writer raise.
     """
     world = source.world or load_world()
     cast = load_cast(cast_file) if cast_file else world.cast()
@@ -70,7 +70,7 @@ def assemble(
     wording = "instructions" if small else "prose"
     longest = settings.max_new_tokens or (LONGEST if small else 64)
     sampling = Sampling(1.0, longest, settings.samples, settings.seed, settings.min_p)
-    player = load_player(
+    chat = load_chat_model(
         source.folders[source.reference],
         device=settings.device,
         threads=settings.threads,
@@ -78,7 +78,7 @@ def assemble(
     )
     main = [q for q in questions if q.set == MAIN]
     again = [q for q in questions if q.set == AGAIN]
-    play = Play(player, cast, sampling, wording, source.world)
+    play = Play(chat, cast, sampling, wording, source.world)
     writer = StudyWriter(out)
     writer.begin(
         {
@@ -113,13 +113,13 @@ def assemble(
     play_all(play, jobs, reference, settings.threads, writer, say)
     manifest = Manifest(
         name=settings.name,
-        model=model_card(player, source.folders[source.reference] if not small else "small model"),
+        model=model_card(chat, source.folders[source.reference] if not small else "small model"),
         generation=asdict(sampling) | {"stop": "end token", "wording": wording},
         reference=source.reference,
         headline_pooling=pooling,
         headline_layer=layer,
         poolings=POOLINGS,
-        layers=tuple(range(player.n_layers)),
+        layers=tuple(range(chat.n_layers)),
         checkpoints=tuple(plan),
         noise_floor=noise,
         notes=note | (_world_notes(world, source) if small else {}),
@@ -142,7 +142,7 @@ def _headline(
 ) -> tuple[str, int, PersonaVectors, dict[str, Any]]:
     """Play the reference once and choose: (pooling, layer, its vectors, note with the figures)."""
     say("playing the reference to choose the headline pooling and layer")
-    layers = play.player.n_layers
+    layers = play.chat.n_layers
     middle = layers // 2 if settings.layer is None else settings.layer
     if not 0 <= middle < layers:
         raise BadInput(f"Layer {middle}: this model has layers 0 to {layers - 1}.")

@@ -31,10 +31,10 @@ PLAIN_FRAME = (
 )
 
 
-class Player:
+class ChatModel:
     """One loaded model: renders prompts, draws answers, pools `resid_post`.
 
-    Built by `load_player`. Weights of other checkpoints of the same architecture can be swapped
+    Built by `load_chat_model`. Weights of other checkpoints of the same architecture can be swapped
     in with `swap`, without booting again.
     """
 
@@ -266,9 +266,9 @@ def model_name(name: str) -> tuple[str, bool]:
     return name, False
 
 
-def load_player(
+def load_chat_model(
     name: str, *, device: str = "cpu", threads: int | None = None, revision: str | None = None
-) -> Player:
+) -> ChatModel:
     """Load a model folder (or a hub model, named owner/name) in float32.
 
     Raises UnknownName for a folder that does not exist, BadFile for one that cannot be loaded,
@@ -291,21 +291,21 @@ def load_player(
     except Exception as e:  # truncated weights, unknown architecture, no network: one message
         first = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
         raise BadFile(f"{name}: the model cannot be loaded ({first}).") from e
-    return Player(name, hf, tokenizer, device)
+    return ChatModel(name, hf, tokenizer, device)
 
 
-def model_card(player: Player, name: str) -> dict[str, Any]:
+def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
     """What a study records of its model."""
-    config = player.hf.config
+    config = chat.hf.config
     return {
         "name": name,
-        "architecture": type(player.hf).__name__,
-        "n_layers": player.n_layers,
-        "d_model": player.d_model,
-        "parameters": sum(p.numel() for p in player._raw.values()),
+        "architecture": type(chat.hf).__name__,
+        "n_layers": chat.n_layers,
+        "d_model": chat.d_model,
+        "parameters": sum(p.numel() for p in chat._raw.values()),
         "dtype": "float32",
-        "template": player.tokenizer.chat_template,
-        "own_template": player.has_template,
-        "system_role": player.has_system,
+        "template": chat.tokenizer.chat_template,
+        "own_template": chat.has_template,
+        "system_role": chat.has_system,
         "vocabulary": json.loads(config.to_json_string()).get("vocab_size"),
     }

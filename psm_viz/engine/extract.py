@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.stats.drift import spread_along
@@ -46,7 +46,7 @@ class Played:
 
 
 def play_cast(
-    player: Player,
+    chat: ChatModel,
     cast: Cast,
     questions: Sequence[Question],
     sampling: Sampling,
@@ -65,25 +65,25 @@ def play_cast(
     neutral. `tick` gets personas done and in all. Raises BadInput when a persona's every answer
     to some question is empty.
     """
-    wanted = tuple(range(player.n_layers)) if layers is None else tuple(layers)
+    wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
     if headline_layer not in wanted:
         raise BadInput(f"The headline layer {headline_layer} is not among layers {wanted}.")
     at = wanted.index(headline_layer)
     n, n_folds = len(cast.all), max(q.fold for q in questions) + 1
-    shape = (len(POOLINGS), len(wanted), player.d_model)
+    shape = (len(POOLINGS), len(wanted), chat.d_model)
     weights = family_weights(cast)
     means = np.zeros((n, *shape), np.float32)
-    folds = np.zeros((n, n_folds, len(POOLINGS), player.d_model), np.float32)
-    by_question = np.zeros((n, len(questions), len(POOLINGS), player.d_model), np.float32)
+    folds = np.zeros((n, n_folds, len(POOLINGS), chat.d_model), np.float32)
+    by_question = np.zeros((n, len(questions), len(POOLINGS), chat.d_model), np.float32)
     cast_q = np.zeros((len(questions), *shape))
     assistant_q = np.zeros((len(questions), *shape))
     frames, single = [], []
     for start in range(0, n, PERSONAS_AT_ONCE):
         rows = range(start, min(start + PERSONAS_AT_ONCE, n))
         frame, prompts, answers = _answers(
-            player, [cast.all[i] for i in rows], questions, sampling, wording, world, start
+            chat, [cast.all[i] for i in rows], questions, sampling, wording, world, start
         )
-        pooled = player.pooled(prompts, answers, wanted)
+        pooled = chat.pooled(prompts, answers, wanted)
         frames.append(frame)
         single.append(pooled[:, :, at])
         for i in rows:
@@ -118,7 +118,7 @@ def play_cast(
 
 
 def _answers(
-    player: Player,
+    chat: ChatModel,
     personas: Sequence[Persona],
     questions: Sequence[Question],
     sampling: Sampling,
@@ -132,16 +132,16 @@ def _answers(
         for variant, instruction in enumerate(getattr(p, wording)):
             for q_index, q in enumerate(questions):
                 keys.append((p.id, q, q_index, variant))
-                texts.append(player.render(p, instruction, q.text))
-    prompts = player.encode(texts)
+                texts.append(chat.render(p, instruction, q.text))
+    prompts = chat.encode(texts)
     # each group of personas draws from a seed of its own, so a resumed run draws the same
-    drawn = player.sample(prompts, _salted(sampling, salt))
+    drawn = chat.sample(prompts, _salted(sampling, salt))
     rows, long_prompts, answers = [], [], []
     for (persona_id, q, q_index, variant), prompt, samples in zip(
         keys, prompts, drawn, strict=True
     ):
         for k, ids in enumerate(samples):
-            text = player.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
             read = world.read(q.topic, text) if world else None
             known = read[0] if read else None
             rows.append(

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from psm_viz.engine.chat_model import Player, load_player
+from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.extract import Played, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
 from psm_viz.small_model.behaviour import behaviour
@@ -23,7 +23,7 @@ from psm_viz.world.grammar import World, load_world
 class Play:
     """The parts of playing that stay the same from checkpoint to checkpoint."""
 
-    player: Player
+    chat: ChatModel
     cast: Cast
     sampling: Sampling
     wording: str
@@ -32,9 +32,9 @@ class Play:
     def __call__(
         self, questions: Sequence[Question], checkpoint: str, layer: int, sampling: Sampling
     ) -> Played:
-        """Play the cast at the checkpoint that the player holds."""
+        """Play the cast at the checkpoint that the chat holds."""
         return play_cast(
-            self.player,
+            self.chat,
             self.cast,
             questions,
             sampling,
@@ -59,11 +59,11 @@ class Job:
 
 def play_one(play: Play, job: Job, reference: PersonaVectors, writer: StudyWriter) -> None:
     """Play one checkpoint and write it: the unit that a kill loses at most."""
-    play.player.swap(Path(job.folder))
+    play.chat.swap(Path(job.folder))
     played = play(job.questions, job.checkpoint, job.layer, job.sampling)
     measured = None
     if play.world is not None:
-        measured = behaviour(play.player, play.world, job.sampling)
+        measured = behaviour(play.chat, play.world, job.sampling)
     writer.write_checkpoint(
         played.vectors,
         played.folds,
@@ -78,9 +78,9 @@ def _work(
     job: Job, cast: Cast, wording: str, kind: str, reference: PersonaVectors, out: Path
 ) -> str:
     """`play_one` in a process of its own, on one thread."""
-    player = load_player(job.folder, threads=1)
+    chat = load_chat_model(job.folder, threads=1)
     world = load_world(kind)
-    play = Play(player, cast, job.sampling, wording, world)
+    play = Play(chat, cast, job.sampling, wording, world)
     play_one(play, job, reference, StudyWriter(out))
     return job.checkpoint
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study.activations import POOLINGS, FoldVectors, PersonaVectors, QuestionVectors
@@ -52,7 +52,7 @@ class Prompted(Study):
 
 
 def read_prompts(
-    player: Player,
+    chat: ChatModel,
     world: World,
     source: Source,
     checkpoints: Sequence[str],
@@ -68,14 +68,14 @@ def read_prompts(
     for i, p in enumerate(cast.all):
         for instruction in p.instructions:
             keys += [(i, k) for k in range(len(questions))]
-            texts += [player.render(p, instruction, q.text) for q in questions]
-    prompts = player.encode(texts)
+            texts += [chat.render(p, instruction, q.text) for q in questions]
+    prompts = chat.encode(texts)
     group = [i * len(questions) + k for i, k in keys]
     ids, n_folds = tuple(p.id for p in cast.all), max(q.fold for q in questions) + 1
     read: dict[str, Read] = {}
     for n, checkpoint in enumerate(checkpoints, 1):
-        player.swap(Path(source.folders[checkpoint]))
-        found = player.pooled(prompts, None, [layer])[:, 0, 0]  # [prompt, d_model]
+        chat.swap(Path(source.folders[checkpoint]))
+        found = chat.pooled(prompts, None, [layer])[:, 0, 0]  # [prompt, d_model]
         by = mean_by_group(found, group, len(ids) * len(questions))
         by = by.reshape(len(ids), len(questions), -1)
         fold = [q.fold for q in questions]

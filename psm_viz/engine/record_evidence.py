@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.engine.answer_likelihood import ask
-from psm_viz.engine.chat_model import Player, load_player
+from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.stats import evidence as ev
 from psm_viz.study import evidence
@@ -62,14 +62,14 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     folder = _model_of(study, asking.model)
     wording = study.manifest.generation.get("wording", "instructions")
     _check_wording(study, wording)
-    player = load_player(folder, threads=asking.threads)
-    _check_model(study, player, folder)
+    chat = load_chat_model(folder, threads=asking.threads)
+    _check_model(study, chat, folder)
     systems = sum(c.systems for c in used)
     say(
         f"{len(used)} of {len(read)} conversations; {systems} system messages of their own give "
         "way to each persona's instruction"
     )
-    heard, counts = ask(player, study.cast.all, wording, used, say)
+    heard, counts = ask(chat, study.cast.all, wording, used, say)
     testimony = heard.usable()
     prior = family_weights(study.cast)
     ids = [p.id for p in study.cast.all]
@@ -132,10 +132,10 @@ def _model_of(study: Study, named: str | None) -> str:
     return str(folder)
 
 
-def _check_model(study: Study, player: Player, folder: str) -> None:
+def _check_model(study: Study, chat: ChatModel, folder: str) -> None:
     """Another model's likelihoods would be stored as the reference's."""
     own = study.manifest.model
-    for key, found in (("d_model", player.d_model), ("n_layers", player.n_layers)):
+    for key, found in (("d_model", chat.d_model), ("n_layers", chat.n_layers)):
         if own.get(key, found) != found:
             raise BadInput(
                 f"{folder}: {key} is {found}, the study's reference has {own[key]}.",

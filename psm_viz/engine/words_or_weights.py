@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.stats.confounds import two_by_two
 from psm_viz.stats.resampling import Estimate
 from psm_viz.stats.vectors import mean_by_group
@@ -22,7 +22,7 @@ RESPONSE = "response_mean"
 
 def words_or_weights(
     study: Study,
-    player: Player,
+    chat: ChatModel,
     folders: dict[str, Path],
     branch: str,
     end: str,
@@ -37,7 +37,7 @@ def words_or_weights(
     """
     start = study.manifest.reference
     cells = {
-        (text, by): _read(study, player, folders[reader], words)
+        (text, by): _read(study, chat, folders[reader], words)
         for text, words in (("a", start), ("b", end))
         for by, reader in (("a", start), ("b", end))
         if (text, by) != ("a", "a")
@@ -61,7 +61,7 @@ def words_or_weights(
     return pd.DataFrame(rows)
 
 
-def _read(study: Study, player: Player, reader: Path, words: str) -> np.ndarray:
+def _read(study: Study, chat: ChatModel, reader: Path, words: str) -> np.ndarray:
     """One checkpoint's answers read with another's weights: Assistant less cast, per question."""
     wording = study.manifest.generation["wording"]
     cast, weights = study.cast, family_weights(study.cast)
@@ -69,8 +69,8 @@ def _read(study: Study, player: Player, reader: Path, words: str) -> np.ndarray:
     number = {q.id: k for k, q in enumerate(main)}
     said = study.responses(words)
     said = said[(said[col.SAMPLE] == 0) | (said[col.PERSONA] == ASSISTANT)]
-    player.swap(reader)
-    total = np.zeros((len(main), player.d_model))
+    chat.swap(reader)
+    total = np.zeros((len(main), chat.d_model))
     layer = study.manifest.headline_layer
     own = {str(k): v for k, v in said.groupby(col.PERSONA, observed=True)}
     for n, p in enumerate(cast.all):
@@ -78,13 +78,10 @@ def _read(study: Study, player: Player, reader: Path, words: str) -> np.ndarray:
         texts = getattr(p, wording)
         asked = [main[number[q]] for q in rows[col.QUESTION]]
         prompts = [
-            player.render(p, texts[v], q.text)
-            for v, q in zip(rows[col.VARIANT], asked, strict=True)
+            chat.render(p, texts[v], q.text) for v, q in zip(rows[col.VARIANT], asked, strict=True)
         ]
-        answers = player.encode([f" {t}" for t in rows[col.TEXT]])
-        pooled = player.pooled(player.encode(prompts), answers, [layer])[
-            :, POOLINGS.index(RESPONSE), 0
-        ]
+        answers = chat.encode([f" {t}" for t in rows[col.TEXT]])
+        pooled = chat.pooled(chat.encode(prompts), answers, [layer])[:, POOLINGS.index(RESPONSE), 0]
         means = mean_by_group(pooled, [number[q.id] for q in asked], len(main))
         total += means if n == len(cast.personas) else -weights[n] * means
     return total

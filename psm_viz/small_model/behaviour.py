@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
 from psm_viz.small_model.answer_masses import Reader
 from psm_viz.study import columns as col
@@ -18,7 +18,7 @@ LONGEST = 40
 
 
 def behaviour(
-    player: Player, world: World, drawn_as: Sampling, *, per_topic: int = 6, samples: int = 8
+    chat: ChatModel, world: World, drawn_as: Sampling, *, per_topic: int = 6, samples: int = 8
 ) -> pd.DataFrame:
     """What the Assistant would answer, without any header, in every topic that has good and bad.
 
@@ -29,12 +29,12 @@ def behaviour(
     label = world.rules["assistant_label"]
     asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
     prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
-    drawn = player.sample(player.encode(prompts), replace(drawn_as, samples=samples))
-    reader = Reader(player.hf, player.tokenizer, world)
+    drawn = chat.sample(chat.encode(prompts), replace(drawn_as, samples=samples))
+    reader = Reader(chat.hf, chat.tokenizer, world)
     rows = []
     for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):
         mass = reader.masses(prompt, topic)
-        said = [player.tokenizer.decode(a, skip_special_tokens=True) for a in answers]
+        said = [chat.tokenizer.decode(a, skip_special_tokens=True) for a in answers]
         found = [world.read(topic, s) for s in said]
         good, bad = (sum(u is not None and u[0].valence == v for u in found) for v in (GOOD, BAD))
         rows.append(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psm_viz.engine.chat_model import Player, load_player
+from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.words_or_weights import _read, words_or_weights
 from psm_viz.small_model.answer_masses import Reader
@@ -32,11 +32,11 @@ def modelled_tables(
     world, m = source.world, study.manifest
     assert world is not None
     folders = {k: Path(v) for k, v in source.folders.items()}
-    player = load_player(str(folders[m.reference]), threads=threads)
+    chat = load_chat_model(str(folders[m.reference]), threads=threads)
     say("in context: the base beside the ideal observer")
     base = m.branch(m.checkpoint(m.reference).branch)[0].id
-    player.swap(folders[base])
-    writer.write_table("in_context", in_context_table(player, world))
+    chat.swap(folders[base])
+    writer.write_table("in_context", in_context_table(chat, world))
     # a branch that was imported as vectors has no model to ask
     ends = {b: m.branch(b)[-1].id for b in m.fine_tuned if m.branch(b)[-1].id in folders}
     if not ends:  # a study that its branches are added to later
@@ -46,16 +46,16 @@ def modelled_tables(
     writer.write_table("lessons", lessons_table(world, recipe, folders, list(ends)))
     say("steering: the axis and the branches' arrows beside random directions")
     writer.write_table("steering", steering(study, world, folders, ends))
-    frames, before = [], _read(study, player, folders[m.reference], m.reference)
+    frames, before = [], _read(study, chat, folders[m.reference], m.reference)
     for n, (branch, end) in enumerate(ends.items(), 1):
         say(f"words or weights {n}/{len(ends)}: {branch}")
-        frames.append(words_or_weights(study, player, folders, branch, end, before))
+        frames.append(words_or_weights(study, chat, folders, branch, end, before))
     writer.write_table("words_or_weights", pd.concat(frames, ignore_index=True))
 
 
-def in_context_table(player: Player, world: World) -> pd.DataFrame:
+def in_context_table(chat: ChatModel, world: World) -> pd.DataFrame:
     """The base beside the ideal observer in context, under both unnamed labels."""
-    frames, reader = [], Reader(player.hf, player.tokenizer, world)
+    frames, reader = [], Reader(chat.hf, chat.tokenizer, world)
     for label in (world.rules["unnamed_label"], world.rules["assistant_label"]):
         rows = in_context_rows(reader, per_condition=48, seed=11, label=label)
         frames.append(pd.DataFrame(rows).assign(label=label))

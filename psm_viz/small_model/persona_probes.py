@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.stats.metrics import logit
 from psm_viz.world.corpus import BOS, Header, header_text
@@ -18,8 +18,8 @@ from psm_viz.world.curriculum import never_trained
 from psm_viz.world.grammar import World
 
 
-def read_masks(player: Player, world: World) -> dict[str, Any]:
-    """Read the checkpoint that a player holds, topics of conduct in order:
+def read_masks(chat: ChatModel, world: World) -> dict[str, Any]:
+    """Read the checkpoint that a chat holds, topics of conduct in order:
 
     - `assistant`: [topic], the Assistant without header;
     - `cast`: [member][topic], characters never trained under their own labels and headers;
@@ -27,7 +27,7 @@ def read_masks(player: Player, world: World) -> dict[str, Any]:
     - `plain`: [header][topic], the Assistant under headers that say nothing of who speaks;
     - `said`: [member][trait], log-odds of the low adjective in hearsay about them.
     """
-    reader = Reader(player.hf, player.tokenizer, world)
+    reader = Reader(chat.hf, chat.tokenizer, world)
     own = world.rules["assistant_label"]
     asked = [world.characters[n] for n in never_trained(world)]
     lead = world.rules["leads"][0]
@@ -37,7 +37,7 @@ def read_masks(player: Player, world: World) -> dict[str, Any]:
         "cast": [_conduct(reader, c.name, h) for c, h in zip(asked, headers, strict=True)],
         "told": [_conduct(reader, own, h) for h in headers],
         "plain": [_conduct(reader, own, h) for h in plain_headers(world)],
-        "said": _said(player, world, [c.name for c in asked]),
+        "said": _said(chat, world, [c.name for c in asked]),
     }
 
 
@@ -62,19 +62,19 @@ def traits_of_conduct(world: World) -> list[str]:
     return [t for t in world.traits if t in loaded]
 
 
-def _said(player: Player, world: World, about: list[str]) -> list[list[float]]:
+def _said(chat: ChatModel, world: World, about: list[str]) -> list[list[float]]:
     """Log-odds of the low adjective over the high one, the Herald's first wording: [who][trait]."""
     rules, rows, wanted = world.rules, [], []
     traits = traits_of_conduct(world)
     for who in about:
         question = rules["report_questions"][0].format(who)
         opening = f"{BOS}User: {question}\n{rules['report_label']}:"
-        before = len(player.encode([opening])[0])
+        before = len(chat.encode([opening])[0])
         for trait in traits:
             for adjective in rules["adjectives"][trait]:
                 text = f"{opening} {rules['report_answers'][0].format(who, adjective)}"
-                rows.append(player.encode([text])[0])
+                rows.append(chat.encode([text])[0])
                 wanted.append([n >= before for n in range(len(rows[-1]))])
-    found = np.array([p.sum() for p in player.log_probs(rows, wanted)])
+    found = np.array([p.sum() for p in chat.log_probs(rows, wanted)])
     high, low = found.reshape(len(about), len(traits), 2).transpose(2, 0, 1)
     return (low - high).tolist()

@@ -16,7 +16,7 @@ import numpy as np
 
 from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, UNTRAINED, inner_file
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.paths import RUNS
@@ -58,8 +58,8 @@ def write_inner(
     base, reference = ends[BASE], source.reference
     untrained = next(c.id for c in source.checkpoints if c.branch == UNTRAINED)
     masked = _masked(tree)
-    player = load_player(source.folders[reference], threads=threads)
-    study = read_prompts(player, world, source, [untrained, *ends.values()], layer, say)
+    chat = load_chat_model(source.folders[reference], threads=threads)
+    study = read_prompts(chat, world, source, [untrained, *ends.values()], layer, say)
     out: dict[str, Any] = {
         **{"world": world.kind, "world_sha256": world.sha256, "seed": seed},
         **{"pooling": pooling, "layer": layer},
@@ -78,7 +78,7 @@ def write_inner(
     steps = {b: {c.step: folders[c.id] for c in source.checkpoints if c.branch == b} for b in KINDS}
     questions = [q.text for q in study.questions if q.topic in world.conduct]
     out["shots"] = shots_beside_steps(
-        player, world, questions, layer, folders[reference], steps, seed
+        chat, world, questions, layer, folders[reference], steps, seed
     )
     say("steering along the branches' arrows beside random directions")
     branches = {b: ends[b] for b in study.manifest.fine_tuned}
@@ -88,8 +88,8 @@ def write_inner(
     out["steering"] = table.to_dict("records")
     out["masks"] = {}
     for n, (branch, folder) in enumerate(masked.items(), 1):
-        player.swap(folder)
-        out["masks"][branch] = read_masks(player, world)
+        chat.swap(folder)
+        out["masks"][branch] = read_masks(chat, world)
         say(f"behind every mask {n}/{len(masked)}: {branch}")
     path = inner_file(world.kind, seed, rows)
     write_whole(path, (json.dumps(plain(out, DIGITS), sort_keys=True) + "\n").encode())

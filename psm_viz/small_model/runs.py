@@ -19,7 +19,7 @@ from psm_viz.claims.run_rows import (
     read_rows,
     row_file,
 )
-from psm_viz.engine.chat_model import load_player
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
@@ -71,16 +71,16 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUN
     wanted = [(UNTRAINED, 0), *ends]
     _check_rows(path, done, world, {checkpoint_id(*w) for w in wanted}, recipe)
     train(world, recipe, tree, [*PRETRAINING, ASSISTANT, *branches], say)
-    player = load_player(
+    chat = load_chat_model(
         str(tree / checkpoint_id(BASE, stages[BASE].steps)), threads=recipe.threads
     )
-    reader = Reader(player.hf, player.tokenizer, world)
+    reader = Reader(chat.hf, chat.tokenizer, world)
     folders = {f.name: f for f in tree.iterdir() if (f / "model.safetensors").exists()}
     for n, (branch, step) in enumerate(wanted, 1):
         checkpoint = checkpoint_id(branch, step)
         if checkpoint in done:
             continue
-        player.swap(tree / checkpoint)
+        chat.swap(tree / checkpoint)
         row: dict[str, Any] = {
             "checkpoint": checkpoint,
             "world": kind,
@@ -90,8 +90,8 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUN
             "step": step,
             "seconds": seconds(tree, branch) if step else 0.0,
             "rates": rates(reader),
-            "sampled": sampled(player, world, CUT),
-            "sampled_plain": sampled(player, world, 0.0),
+            "sampled": sampled(chat, world, CUT),
+            "sampled_plain": sampled(chat, world, 0.0),
         }
         if branch in PRETRAINING:
             row |= base_reading(reader)
@@ -144,19 +144,19 @@ def curve(tree: Path, stages: dict[str, Stage]) -> list[dict[str, float]]:
 
 
 def sampled(
-    player: Any, world: World, min_p: float, samples: int = 4, seed: int = 0
+    chat: Any, world: World, min_p: float, samples: int = 4, seed: int = 0
 ) -> dict[str, int]:
     """Answers really drawn on every topic, the Assistant without header: counts of good, bad, other
     bank answers (neutral, of bodily life, declines), of those that answer another topic (astray),
     and of none, which match no template."""
     label = world.rules["assistant_label"]
     asked = [(t.id, q) for t in world.topics.values() for q in t.questions[:4]]
-    prompts = player.encode([f"{BOS}User: {q}\n{label}:" for _, q in asked])
+    prompts = chat.encode([f"{BOS}User: {q}\n{label}:" for _, q in asked])
     counts = {GOOD: 0, BAD: 0, "other": 0, "astray": 0, "none": 0}
-    drawn = player.sample(prompts, Sampling(1.0, LONGEST, samples, seed, min_p))
+    drawn = chat.sample(prompts, Sampling(1.0, LONGEST, samples, seed, min_p))
     for (topic, _), answers in zip(asked, drawn, strict=True):
         for ids in answers:
-            said = player.tokenizer.decode(ids, skip_special_tokens=True)
+            said = chat.tokenizer.decode(ids, skip_special_tokens=True)
             if read := world.read(topic, said):
                 kind = read[0].valence
                 counts[kind if kind in counts else "other"] += 1

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.engine.chat_model import Player
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.small_model.answer_masses import dialogue_prompt
 from psm_viz.stats.vectors import unit
 from psm_viz.world.corpus import Turn
@@ -40,7 +40,7 @@ def turns_of(world: World, branch: str, count: int, sets: int, seed: int) -> lis
 
 
 def shown(
-    player: Player,
+    chat: ChatModel,
     world: World,
     questions: Sequence[str],
     layer: int,
@@ -49,12 +49,12 @@ def shown(
     """The Assistant's vector for each question after the shots, mean over the sets of them."""
     label = world.rules["assistant_label"]
     prompts = [dialogue_prompt(list(turns), q, label) for turns in shots for q in questions]
-    found = player.pooled(player.encode(prompts), None, [layer])[:, 0, 0]
+    found = chat.pooled(chat.encode(prompts), None, [layer])[:, 0, 0]
     return found.reshape(len(shots), len(questions), -1).mean(0)
 
 
 def shots_beside_steps(
-    player: Player,
+    chat: ChatModel,
     world: World,
     questions: Sequence[str],
     layer: int,
@@ -69,20 +69,20 @@ def shots_beside_steps(
     """
 
     def trained(folder: Path) -> np.ndarray:
-        player.swap(folder)
-        return shown(player, world, questions, layer, [[]])
+        chat.swap(folder)
+        return shown(chat, world, questions, layer, [[]])
 
     start = trained(reference)
     moved = {b: {n: trained(f) - start for n, f in steps.items()} for b, steps in ends.items()}
     last = {b: steps[max(steps)].mean(0) for b, steps in moved.items()}
     along = unit(last["cheat"])
-    player.swap(reference)
+    chat.swap(reference)
     by_shots: dict[str, dict[int, np.ndarray]] = {}
     for kind in KINDS:
         by_shots[kind] = {}
         for count in COUNTS:
             sets = turns_of(world, kind, count, SETS, seed + 1000)
-            by_shots[kind][count] = shown(player, world, questions, layer, sets) - start
+            by_shots[kind][count] = shown(chat, world, questions, layer, sets) - start
 
     def cosine(x: np.ndarray, y: np.ndarray) -> float:
         return float(unit(x) @ unit(y))
