@@ -37,7 +37,7 @@ def chat(folder):
 def prompts(world, chat):
     cast = world.cast()
     pairs = [(p, q) for p in cast.personas[:3] for q in world.questions()[:4]]
-    texts = [chat.render(p, p.instructions[0], q.text) for p, q in pairs]
+    texts = [chat.prompts.one(p, p.instructions[0], q.text) for p, q in pairs]
     return chat.encode(texts)
 
 
@@ -51,7 +51,7 @@ def test_text_survives_the_tokenizer(world, chat):
 def test_the_template_writes_documents_as_training_does(world, chat):
     assistant = world.cast().persona(ASSISTANT)
     d = next(d for d in stream(world, "assistant", 0, 50) if d.header_text and not d.turns[0].frame)
-    rendered = chat.render(assistant, d.header_text, d.turns[0].question)
+    rendered = chat.prompts.one(assistant, d.header_text, d.turns[0].question)
     assert d.text.startswith(rendered)
 
 
@@ -109,7 +109,7 @@ def test_the_tail_is_cut_at_a_share_of_the_likeliest(chat, prompts):
 
 
 def test_a_scored_answer_is_that_of_a_token_at_a_time(world, chat):
-    prompt = chat.render(world.cast().assistant, "", world.questions()[0].text)
+    prompt = chat.prompts.one(world.cast().assistant, "", world.questions()[0].text)
     start = chat.encode([prompt])[0]
     for u in world.topics["coding"].utterances[:3]:
         said = chat.encode([f" {u.text}{EOS}"])[0]
@@ -122,7 +122,7 @@ def test_a_reader_reads_the_players_model_as_its_own_library_does(world, folder,
     from transformers import AutoModelForCausalLM
 
     hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    prompt = chat.render(world.cast().assistant, "", world.questions()[0].text)
+    prompt = chat.prompts.one(world.cast().assistant, "", world.questions()[0].text)
     found = Reader(chat.hf, chat.tokenizer, world).masses(prompt, "coding")
     assert found == pytest.approx(
         Reader(hf, chat.tokenizer, world).masses(prompt, "coding"), rel=1e-4

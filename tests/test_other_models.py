@@ -70,8 +70,8 @@ def chat(folder):
 
 def test_a_model_without_a_template_gets_a_plain_frame(world, chat):
     persona = world.cast().personas[0]
-    text = chat.render(persona, persona.prose[0], "Who are you?")
-    assert not chat.has_template
+    text = chat.prompts.one(persona, persona.prose[0], "Who are you?")
+    assert not chat.prompts.own_template
     assert text.endswith("User: Who are you?\nAssistant:") and persona.prose[0] in text
 
 
@@ -79,7 +79,7 @@ def test_padded_equals_unpadded_equals_hugging_face(world, folder, chat):
     from transformers import AutoModelForCausalLM
 
     cast = world.cast()
-    texts = [chat.render(p, "", q.text) for p in cast.personas[:2] for q in world.questions()[:4]]
+    texts = [chat.prompts.one(p, "", q.text) for p in cast.personas[:2] for q in world.questions()[:4]]
     prompts = chat.encode(texts)
     answers = [p[: 1 + i % 4] for i, p in enumerate(prompts)]
     together = chat.pooled(prompts, answers)

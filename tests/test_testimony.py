@@ -86,7 +86,7 @@ def test_log_probs_of_other_architectures(world, tmp_path, model):
 
 
 def test_all_answers_of_one_token_have_probability_one(chat):
-    prompt = chat.encode([chat.render(made_study.made_cast().assistant, "", "Who are you?")])[0]
+    prompt = chat.encode([chat.prompts.one(made_study.made_cast().assistant, "", "Who are you?")])[0]
     words = range(len(chat.tokenizer))
     rows = [[*prompt, w] for w in words]
     wanted = [[False] * len(prompt) + [True]] * len(words)
@@ -106,7 +106,7 @@ def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talk
                     reference_log_p(
                         chat.hf,
                         chat.tokenizer,
-                        chat.render_talk(p, v, t.messages[:k]),
+                        chat.prompts.talk(p, v, t.messages[:k]),
                         f" {t.messages[k]['content']}</s>",
                     )
                     for v in p.instructions
@@ -122,13 +122,13 @@ def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talk
 @pytest.fixture
 def other_template(chat):
     """Set a template on the shared chat; the old one comes back afterwards."""
-    old = chat.tokenizer.chat_template, chat.has_system
+    old = chat.tokenizer.chat_template, chat.prompts.system_role
 
     def use(template, has_system=True):
-        chat.tokenizer.chat_template, chat.has_system = template, has_system
+        chat.tokenizer.chat_template, chat.prompts.system_role = template, has_system
 
     yield use
-    chat.tokenizer.chat_template, chat.has_system = old
+    chat.tokenizer.chat_template, chat.prompts.system_role = old
 
 
 LAST_ONLY = (

@@ -16,7 +16,7 @@ import numpy as np
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
 from psm_viz.world.curriculum import CODING, PRETRAINING, row_of
-from psm_viz.world.grammar import CORRELATED, WORLDS, World, load_world
+from psm_viz.world.grammar import CORRELATED, WORLDS, world_of
 from psm_viz.world.observer import Observer, Spill, spill
 
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")
@@ -89,12 +89,6 @@ def figures_of(runs: Runs) -> Iterator[None]:
             "They may be of an older version. Delete them and make them again: "
             "python -m psm_viz run --world W --seed N, then inner",
         ) from e
-
-
-@lru_cache(maxsize=len(WORLDS))
-def world_of(kind: str) -> World:
-    """A world, read once."""
-    return load_world(kind)
 
 
 @lru_cache(maxsize=len(WORLDS))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
 from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
+
+if TYPE_CHECKING:
+    from psm_viz.study.reader import Study
 
 
 def add_verbs(verbs: Any) -> None:
@@ -93,54 +96,69 @@ def train(options: argparse.Namespace) -> None:
 
 def extract(options: argparse.Namespace) -> None:
     """Play the cast at every checkpoint and write the study with its tables and maps."""
-    from psm_viz.engine import build_study, checkpoint_tree
-    from psm_viz.small_model import trained_tree
-
     began = time.monotonic()
-    if options.tree:
-        made_from = trained_tree.from_tree(options.tree)
-    else:
-        branches = dict(_pair(b) for b in options.branch)
-        made_from = checkpoint_tree.from_models(options.model, branches, options.revision)
-        if options.add:
-            raise BadInput("--add needs --tree: it adds branches of a trained tree.")
     if options.add:
-        from psm_viz.engine.add_branches import extend as add
-
-        made = add(made_from, options.out, options.add, options.threads, _say)
+        made = _add(options)
         _say(f"{options.out}: now {len(made.manifest.checkpoints)} checkpoints, {_minutes(began)}.")
         return
-    settings = build_study.Settings(
-        name=options.name or options.out.name,
-        layer=options.layer,
-        samples=options.samples,
-        max_new_tokens=options.max_new_tokens,
-        min_p=options.min_p,
-        seed=options.seed,
-        threads=options.threads,
-        device=options.device,
-    )
-    made = build_study.assemble(
-        made_from, options.out, settings, options.cast, options.questions, _say
-    )
+    made = _play(options)
     _say(
         f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
         f"personas, {_minutes(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
     )
 
 
+def _add(options: argparse.Namespace) -> Study:
+    """Add branches of a trained tree to a finished study."""
+    from psm_viz.small_model.study import add_to_study
+    from psm_viz.small_model.trained_tree import from_tree
+
+    if not options.tree:
+        raise BadInput("--add needs --tree: it adds branches of a trained tree.")
+    return add_to_study(from_tree(options.tree), options.out, options.add, options.threads, _say)
+
+
+def _play(options: argparse.Namespace) -> Study:
+    """Play a trained tree, or any model with its branches."""
+    from psm_viz.engine.build_study import Settings, build_study
+    from psm_viz.engine.checkpoint_tree import from_models
+    from psm_viz.small_model.behaviour import LONGEST
+    from psm_viz.small_model.study import play_tree
+    from psm_viz.small_model.trained_tree import from_tree
+    from psm_viz.study.cast import load_cast, load_questions
+    from psm_viz.world.grammar import world_of
+
+    settings = Settings(
+        name=options.name or options.out.name,
+        layer=options.layer,
+        samples=options.samples,
+        max_new_tokens=options.max_new_tokens
+        or (LONGEST if options.tree else Settings.max_new_tokens),
+        min_p=options.min_p,
+        seed=options.seed,
+        threads=options.threads,
+        device=options.device,
+    )
+    cast = load_cast(options.cast) if options.cast else None
+    questions = load_questions(options.questions) if options.questions else None
+    if options.tree:
+        tree = from_tree(options.tree)
+        return play_tree(tree, options.out, settings, _say, cast, questions)
+    branches = dict(_pair(b) for b in options.branch)
+    source = from_models(options.model, branches, options.revision)
+    world = world_of()
+    asked = questions or world.questions()
+    return build_study(source, cast or world.cast(), asked, options.out, settings, _say)
+
+
 def derive(options: argparse.Namespace) -> None:
     """Compute tables and maps again; the model is not needed."""
     from psm_viz.study.reader import open_study
-    from psm_viz.study.writer import StudyWriter
-    from psm_viz.tables.derive import write_derived
+    from psm_viz.tables.derive import editing
 
     began = time.monotonic()
-    made = open_study(options.study)
-    writer = StudyWriter(options.study)
-    writer.begin_from(made)
-    write_derived(made, writer, _say, again=options.all)
-    writer.finish(made.manifest, made.cast, made.questions)
+    with editing(open_study(options.study), _say, again=options.all):
+        pass
     _say(f"{options.study}: tables and maps derived in {_minutes(began)}.")
 
 

@@ -86,6 +86,7 @@ def evidence(options: argparse.Namespace) -> None:
         limit=options.limit,
         seed=options.seed,
         threads=options.threads,
+        weights=paths.from_here(paths.MODELS),
     )
     say = (lambda text: None) if options.json else _say
     study = open_study(options.study)
@@ -120,7 +121,7 @@ def evidence(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from psm_viz.study.reader import open_study
-    from psm_viz.tables.derive import add_to
+    from psm_viz.tables.derive import editing
     from psm_viz.tables.evidence import as_text, score
 
     study = open_study(options.study)
@@ -130,7 +131,8 @@ def _score(options: argparse.Namespace) -> None:
             f"Name it with --name; this study holds: {', '.join(study.evidences) or 'none'}.",
         )
     found = score(study, options.name, options.score)
-    add_to(study, lambda writer: writer.write_score(options.name, found))
+    with editing(study) as edit:
+        edit.writer.write_score(options.name, found)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
 
 

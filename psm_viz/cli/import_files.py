@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
+
+if TYPE_CHECKING:
+    from psm_viz.study.formats.import_vectors import Joining
+    from psm_viz.study.reader import Study
 
 
 def add_verbs(verbs: Any) -> None:
@@ -40,7 +44,7 @@ def add_verbs(verbs: Any) -> None:
 
 def vectors(options: argparse.Namespace) -> None:
     """Read the vectors into the study and say what was matched and what was left out."""
-    from psm_viz.study.formats.import_vectors import Joining, join
+    from psm_viz.study.formats.import_vectors import Joining
 
     named = {"model_name": options.model_name} if options.model_name else {}
     joining = Joining(
@@ -53,13 +57,44 @@ def vectors(options: argparse.Namespace) -> None:
         cast=options.cast,
         **named,
     )
-    done = join(options.folder, options.study, joining, lambda text: print(text, flush=True))
-    for line in done.report:
-        print(line)
-    m = done.study.manifest
+    done = _join(options.folder, options.study, joining)
+    m = done.manifest
     what = "is its reference" if m.reference == joining.checkpoint else "has joined it"
     print(f"{options.study}: {joining.checkpoint} {what}; {len(m.checkpoints)} checkpoints.")
     print(f"Look at it: python -m psm_viz serve --study {options.study}")
+
+
+def _join(folder: Path, into: Path, joining: Joining) -> Study:
+    """Read the files, write the checkpoint into the study, or a new one, and tell what was done.
+
+    A kill leaves the study as it was.
+    """
+    from psm_viz.study.files import recover
+    from psm_viz.study.formats.import_vectors import join, unplaced
+    from psm_viz.study.reader import open_study
+    from psm_viz.study.writer import StudyWriter
+    from psm_viz.tables.derive import editing, finish
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    recover(into)
+    old = open_study(into) if into.exists() else None
+    joined = join(folder, old, into.name, joining)
+    if old is None:
+        writer = StudyWriter(into)
+        writer.begin({"vectors": str(folder), "joining": repr(joining)})
+        writer.write_vectors(joined.vectors, joined.said)
+        done = finish(writer, joined.manifest, joined.cast, joined.questions, say)
+    else:
+        with editing(old, say) as edit:
+            edit.writer.write_vectors(joined.vectors, joined.said)
+            edit.manifest = joined.manifest
+        done = edit.done
+    missing = [f"note: {w}" for w in unplaced(done, joining.checkpoint)]
+    for line in (*joined.report, *joined.notes, *missing):
+        print(line)
+    return done
 
 
 def _checkpoint(options: argparse.Namespace) -> str:

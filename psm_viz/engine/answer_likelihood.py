@@ -93,8 +93,8 @@ def _texts(
         own = []
         for k in c.answers:
             try:
-                prompt = chat.render_talk(persona, instruction, c.messages[:k])
-                whole = chat.render_talk(persona, instruction, c.messages[: k + 1], prompt=False)
+                prompt = chat.prompts.talk(persona, instruction, c.messages[:k])
+                whole = chat.prompts.talk(persona, instruction, c.messages[: k + 1], prompt=False)
             except BadInput as e:
                 raise BadInput(f"Line {c.line} of the data: {e.problem}", e.next_step) from e
             continues = whole.startswith(prompt)

@@ -16,19 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from jinja2 import TemplateError
 
+from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.sampling import Sampling, draw, of_one_length
 from psm_viz.engine.weights import copy_weights
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.activations import POOLINGS
-from psm_viz.study.cast import Persona
-
-PLAIN_FRAME = (
-    "{% for m in messages %}{% if m['role'] == 'system' %}{{ m['content'] + '\\n\\n' }}"
-    "{% else %}{{ m['role'].capitalize() + ': ' + m['content'] + '\\n' }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
 
 
 class ChatModel:
@@ -43,12 +36,9 @@ class ChatModel:
 
         self.tokenizer = tokenizer
         self.tokenizer.padding_side = "left"
-        if self.tokenizer.pad_token_id is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.has_template = bool(tokenizer.chat_template)
-        if not self.has_template:
-            self.tokenizer.chat_template = PLAIN_FRAME
-        self.has_system = _knows_system(self.tokenizer)
+        # any token will do for padding, which the mask hides
+        self._padding = 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
+        self.prompts = Prompts(tokenizer)
         self.device = device
         self.hf = hf.eval()
         # Kept from before booting: the bridge renames parameters, these tensors stay the same.
@@ -59,37 +49,10 @@ class ChatModel:
         stop = self.hf.generation_config.eos_token_id
         stops = stop if isinstance(stop, list) else [] if stop is None else [stop]
         self._stops = torch.tensor(stops, dtype=torch.long, device=device)
+        self.blocks = self.bridge.blocks
+        """The blocks, in whatever architecture: `resid_post` is what each returns."""
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
-
-    def render(self, persona: Persona, instruction: str, question: str) -> str:
-        """The prompt text for one persona, instruction and question, up to its answer."""
-        return self.render_talk(persona, instruction, [{"role": "user", "content": question}])
-
-    def render_talk(
-        self,
-        persona: Persona,
-        instruction: str,
-        messages: Sequence[dict[str, str]],
-        *,
-        prompt: bool = True,
-    ) -> str:
-        """A conversation under a persona's instruction; with `prompt`, up to the next answer.
-
-        Without a system role the instruction goes before the first message, the user's. Raises
-        BadInput where the template refuses the conversation.
-        """
-        talk = list(messages)
-        if instruction and self.has_system:
-            talk.insert(0, {"role": "system", "content": instruction})
-        elif instruction:
-            talk[0] = talk[0] | {"content": f"{instruction}\n\n{talk[0]['content']}"}
-        try:
-            return self.tokenizer.apply_chat_template(
-                talk, speaker=persona.speaker, add_generation_prompt=prompt, tokenize=False
-            )
-        except TemplateError as e:
-            raise BadInput(f"The model's chat template refuses a conversation ({e}).") from e
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts; no special token is added, the template wrote them."""
@@ -209,8 +172,7 @@ class ChatModel:
 
     def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         width = max(map(len, rows))
-        pad = self.tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(r)) + list(r) for r in rows])
+        ids = torch.tensor([[self._padding] * (width - len(r)) + list(r) for r in rows])
         mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows])
         return ids.to(self.device), mask.to(self.device)
 
@@ -237,15 +199,6 @@ def by_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     for start in range(0, len(order), batch):
         yield order[start : start + batch]
-
-
-def _knows_system(tokenizer: Any) -> bool:
-    """Whether the template writes a system message rather than refusing or dropping it."""
-    probe = [{"role": "system", "content": "PROBE"}, {"role": "user", "content": "x"}]
-    try:
-        return "PROBE" in tokenizer.apply_chat_template(probe, tokenize=False)
-    except Exception:  # templates raise their own jinja errors to refuse a role
-        return False
 
 
 def model_name(name: str) -> tuple[str, bool]:
@@ -305,7 +258,7 @@ def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in chat._raw.values()),
         "dtype": "float32",
         "template": chat.tokenizer.chat_template,
-        "own_template": chat.has_template,
-        "system_role": chat.has_system,
+        "own_template": chat.prompts.own_template,
+        "system_role": chat.prompts.system_role,
         "vocabulary": json.loads(config.to_json_string()).get("vocab_size"),
     }

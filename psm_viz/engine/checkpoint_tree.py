@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
-from psm_viz.world.grammar import World
+from psm_viz.study.manifest import Checkpoint, checkpoint_id
 
 
 @dataclass(frozen=True)
@@ -14,10 +13,10 @@ class Source:
 
     checkpoints: tuple[Checkpoint, ...]
     folders: dict[str, str]
+    """Checkpoint -> a model's folder, or its name on the hub."""
     reference: str
-    world: World | None
     revision: str | None = None
-    training_seed: int | None = None
+    """Of a model of the hub."""
 
 
 def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:
@@ -29,11 +28,4 @@ def from_models(model: str, branches: dict[str, str], revision: str | None) -> S
         c = Checkpoint(checkpoint_id(name, 1), name, 1, reference)
         out.append(c)
         folders[c.id] = folder
-    return Source(tuple(out), folders, reference, None, revision)
-
-
-def shipped(manifest: Manifest) -> list[str]:
-    """The checkpoints whose weights ship: base, Assistant and the ends of its branches."""
-    reference = manifest.checkpoint(manifest.reference)
-    base = manifest.branch(reference.branch)[0].id
-    return [base, reference.id, *(manifest.branch(b)[-1].id for b in manifest.fine_tuned)]
+    return Source(tuple(out), folders, reference, revision)

@@ -28,7 +28,7 @@ from psm_viz.study.activations import (
 )
 from psm_viz.study.cast import Cast, Persona, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
-from psm_viz.world.grammar import World
+from psm_viz.study.judging import Judge, Judgement
 
 PERSONAS_AT_ONCE = 50
 
@@ -45,105 +45,120 @@ class Played:
     single: Float[np.ndarray, "response pooling d_model"]
 
 
+@dataclass(frozen=True)
+class Playing:
+    """How a cast is played: what stays the same from checkpoint to checkpoint. Made of plain
+    values, so that it can be sent to another process."""
+
+    cast: Cast
+    sampling: Sampling
+    wording: str = "prose"
+    """Which of a persona's texts is its instruction: `prose` (role files), or `instructions`
+    (headers that the small model knows)."""
+    judge: Judge | None = None
+    """Judges each answer, where somebody can."""
+    measure: Callable[[ChatModel, Sampling], pd.DataFrame] | None = None
+    """Measures the Assistant's conduct at a checkpoint: the frame of behaviour.parquet."""
+    side_by_side: bool = False
+    """Whether the model is so small that several checkpoints are better played at once."""
+
+
 def play_cast(
     chat: ChatModel,
-    cast: Cast,
+    playing: Playing,
     questions: Sequence[Question],
-    sampling: Sampling,
     checkpoint: str,
-    *,
     headline_layer: int,
-    wording: str = "instructions",
-    world: World | None = None,
+    *,
     layers: Sequence[int] | None = None,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Played:
     """Put every question to every persona and to the Assistant, and pool what the model does.
 
-    `wording` names the persona texts used: `instructions` (headers the small model knows) or
-    `prose` (role files, for other models). With a `world`, answers are read back as good, bad or
-    neutral. `tick` gets personas done and in all. Raises BadInput when a persona's every answer
-    to some question is empty.
+    `tick` gets personas done and in all. Raises BadInput when a persona's every answer to some
+    question is empty.
     """
+    cast, n = playing.cast, len(playing.cast.all)
     wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
     if headline_layer not in wanted:
         raise BadInput(f"The headline layer {headline_layer} is not among layers {wanted}.")
     at = wanted.index(headline_layer)
-    n, n_folds = len(cast.all), max(q.fold for q in questions) + 1
-    shape = (len(POOLINGS), len(wanted), chat.d_model)
-    weights = family_weights(cast)
-    means = np.zeros((n, *shape), np.float32)
-    folds = np.zeros((n, n_folds, len(POOLINGS), chat.d_model), np.float32)
-    by_question = np.zeros((n, len(questions), len(POOLINGS), chat.d_model), np.float32)
-    cast_q = np.zeros((len(questions), *shape))
-    assistant_q = np.zeros((len(questions), *shape))
+    means = _Means(cast, questions, (len(POOLINGS), len(wanted), chat.d_model), at)
     frames, single = [], []
     for start in range(0, n, PERSONAS_AT_ONCE):
         rows = range(start, min(start + PERSONAS_AT_ONCE, n))
-        frame, prompts, answers = _answers(
-            chat, [cast.all[i] for i in rows], questions, sampling, wording, world, start
-        )
+        personas = [cast.all[i] for i in rows]
+        frame, prompts, answers = _answers(chat, playing, personas, questions, start)
         pooled = chat.pooled(prompts, answers, wanted)
         frames.append(frame)
         single.append(pooled[:, :, at])
         for i in rows:
             own = frame[col.PERSONA].to_numpy() == cast.all[i].id
             q_index = frame.loc[own, "q"].tolist()
-            q_mean = mean_by_group(pooled[own], q_index, len(questions))
-            means[i] = q_mean.mean(0)
-            folds[i] = mean_by_group(q_mean[:, :, at], [q.fold for q in questions], n_folds)
-            by_question[i] = q_mean[:, :, at]
-            if i < n - 1:
-                cast_q += weights[i] * q_mean
-            else:
-                assistant_q[:] = q_mean
+            means.add(i, mean_by_group(pooled[own], q_index, len(questions)))
         tick(rows[-1] + 1, n)
-    ids = tuple(p.id for p in cast.all)
-    q_ids = tuple(q.id for q in questions)
+    ids, asked = tuple(p.id for p in cast.all), tuple(q.id for q in questions)
+    own, others = means.assistant.astype(np.float32), means.cast.astype(np.float32)
     return Played(
-        PersonaVectors(means, ids, POOLINGS, wanted, checkpoint),
-        FoldVectors(folds, POOLINGS, headline_layer, checkpoint),
-        QuestionVectors(
-            assistant_q.astype(np.float32),
-            cast_q.astype(np.float32),
-            q_ids,
-            POOLINGS,
-            wanted,
-            checkpoint,
-        ),
-        Activations(by_question, POOLINGS, headline_layer),
+        PersonaVectors(means.persona, ids, POOLINGS, wanted, checkpoint),
+        FoldVectors(means.fold, POOLINGS, headline_layer, checkpoint),
+        QuestionVectors(own, others, asked, POOLINGS, wanted, checkpoint),
+        Activations(means.question, POOLINGS, headline_layer),
         pd.concat(frames, ignore_index=True).drop(columns="q"),
         np.concatenate(single),
     )
 
 
+class _Means:
+    """What a study keeps of its activations, filled persona by persona, the Assistant last."""
+
+    def __init__(
+        self, cast: Cast, questions: Sequence[Question], shape: tuple[int, int, int], at: int
+    ) -> None:
+        n, asked, at_headline = len(cast.all), len(questions), (shape[0], shape[2])
+        self.folds = [q.fold for q in questions]
+        self.weights, self.at = family_weights(cast), at
+        self.persona = np.zeros((n, *shape), np.float32)
+        self.fold = np.zeros((n, max(self.folds) + 1, *at_headline), np.float32)
+        self.question = np.zeros((n, asked, *at_headline), np.float32)
+        self.cast = np.zeros((asked, *shape))
+        self.assistant = np.zeros((asked, *shape))
+
+    def add(self, i: int, means: Float[np.ndarray, "question pooling layer d_model"]) -> None:
+        """Take in one persona's means per question."""
+        self.persona[i] = means.mean(0)
+        self.fold[i] = mean_by_group(means[:, :, self.at], self.folds, self.fold.shape[1])
+        self.question[i] = means[:, :, self.at]
+        if i < len(self.weights):
+            self.cast += self.weights[i] * means
+        else:
+            self.assistant[:] = means
+
+
 def _answers(
     chat: ChatModel,
+    playing: Playing,
     personas: Sequence[Persona],
     questions: Sequence[Question],
-    sampling: Sampling,
-    wording: str,
-    world: World | None,
     salt: int,
 ) -> tuple[pd.DataFrame, list[list[int]], list[list[int]]]:
     """Draw the answers of some personas: tidy frame, and prompt and answer ids row by row."""
     keys, texts = [], []
     for p in personas:
-        for variant, instruction in enumerate(getattr(p, wording)):
+        for variant, instruction in enumerate(getattr(p, playing.wording)):
             for q_index, q in enumerate(questions):
                 keys.append((p.id, q, q_index, variant))
-                texts.append(chat.render(p, instruction, q.text))
+                texts.append(chat.prompts.one(p, instruction, q.text))
     prompts = chat.encode(texts)
     # each group of personas draws from a seed of its own, so a resumed run draws the same
-    drawn = chat.sample(prompts, _salted(sampling, salt))
+    drawn = chat.sample(prompts, _salted(playing.sampling, salt))
     rows, long_prompts, answers = [], [], []
     for (persona_id, q, q_index, variant), prompt, samples in zip(
         keys, prompts, drawn, strict=True
     ):
         for k, ids in enumerate(samples):
             text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
-            read = world.read(q.topic, text) if world else None
-            known = read[0] if read else None
+            judged = playing.judge(q.topic, text) if playing.judge else Judgement()
             rows.append(
                 {
                     col.PERSONA: persona_id,
@@ -153,8 +168,8 @@ def _answers(
                     col.SAMPLE: k,
                     col.TEXT: text,
                     col.TOKENS: len(ids),
-                    col.VALENCE: known.valence if known else "none",
-                    col.TONE: known.tone if known else "none",
+                    col.VALENCE: judged.valence,
+                    col.TONE: judged.tone,
                 }
             )
             long_prompts.append(prompt)

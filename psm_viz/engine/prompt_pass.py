@@ -12,16 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study.activations import POOLINGS, FoldVectors, PersonaVectors, QuestionVectors
-from psm_viz.study.cast import family_weights
-from psm_viz.study.manifest import MAIN, Checkpoint, Manifest
-from psm_viz.study.reader import Study
-from psm_viz.world.curriculum import CODING
-from psm_viz.world.grammar import World
+from psm_viz.study.cast import Cast, Question, family_weights
+from psm_viz.study.manifest import Checkpoint, Manifest
 
 PROMPT = POOLINGS[0]
 """The last prompt token: the one pooling that needs no answer."""
@@ -29,9 +27,13 @@ Read = tuple[PersonaVectors, FoldVectors, QuestionVectors]
 
 
 @dataclass(frozen=True)
-class Prompted(Study):
-    """A study whose vectors are in memory, at one layer and pooling; the rest it has not."""
+class Prompted:
+    """A study in memory, at one layer and pooling: what a comparison needs, and no more
+    (`tables.compare.Measurable`)."""
 
+    manifest: Manifest
+    cast: Cast
+    questions: tuple[Question, ...]
     read: dict[str, Read]
 
     def holds(self, checkpoint_id: str, what: str) -> bool:
@@ -53,70 +55,72 @@ class Prompted(Study):
 
 def read_prompts(
     chat: ChatModel,
-    world: World,
     source: Source,
     checkpoints: Sequence[str],
+    cast: Cast,
+    questions: tuple[Question, ...],
     layer: int,
     say: Callable[[str], None],
+    wording: str = "instructions",
 ) -> Prompted:
     """Read every persona's prompts at the named checkpoints of a tree."""
-    cast = world.cast()
-    questions = tuple(q for q in world.questions() if q.set == MAIN)
-    weights = family_weights(cast)
     keys: list[tuple[int, int]] = []
     texts: list[str] = []
     for i, p in enumerate(cast.all):
-        for instruction in p.instructions:
+        for instruction in getattr(p, wording):
             keys += [(i, k) for k in range(len(questions))]
-            texts += [chat.render(p, instruction, q.text) for q in questions]
+            texts += [chat.prompts.one(p, instruction, q.text) for q in questions]
     prompts = chat.encode(texts)
     group = [i * len(questions) + k for i, k in keys]
-    ids, n_folds = tuple(p.id for p in cast.all), max(q.fold for q in questions) + 1
     read: dict[str, Read] = {}
     for n, checkpoint in enumerate(checkpoints, 1):
         chat.swap(Path(source.folders[checkpoint]))
         found = chat.pooled(prompts, None, [layer])[:, 0, 0]  # [prompt, d_model]
-        by = mean_by_group(found, group, len(ids) * len(questions))
-        by = by.reshape(len(ids), len(questions), -1)
-        fold = [q.fold for q in questions]
-        folds = np.stack([mean_by_group(rows, fold, n_folds) for rows in by])
-        cast_mean = np.einsum("p,pqd->qd", weights, by[:-1])
-        one, at = (PROMPT,), (layer,)
-        read[checkpoint] = (
-            PersonaVectors(by.mean(1)[:, None, None].astype(np.float32), ids, one, at, checkpoint),
-            FoldVectors(folds[:, :, None].astype(np.float32), one, layer, checkpoint),
-            QuestionVectors(
-                by[-1][:, None, None].astype(np.float32),
-                cast_mean[:, None, None].astype(np.float32),
-                tuple(q.id for q in questions),
-                one,
-                at,
-                checkpoint,
-            ),
-        )
+        by = mean_by_group(found, group, len(cast.all) * len(questions))
+        by = by.reshape(len(cast.all), len(questions), -1)
+        read[checkpoint] = _kept(by, cast, questions, layer, checkpoint)
         say(f"prompts read {n}/{len(checkpoints)}: {checkpoint}")
-    kept = _descent(source, set(read))
-    notes = {
-        "world": world.sha256,
-        "world_kind": world.kind,
-        "training_seed": source.training_seed,
-        "trained_topic": CODING,
-    }
     manifest = Manifest(
-        name=f"{world.kind}, seed {source.training_seed}",
+        name="prompts alone",
         model={},
         generation={},
         reference=source.reference,
         headline_pooling=PROMPT,
         headline_layer=layer,
-        poolings=one,
-        layers=at,
-        checkpoints=kept,
+        poolings=(PROMPT,),
+        layers=(layer,),
+        checkpoints=_descent(source, set(read)),
         noise_floor=None,
-        notes=notes,
+        notes={},
         versions={},
     )
-    return Prompted(Path(), manifest, cast, questions, {}, "", read)
+    return Prompted(manifest, cast, questions, read)
+
+
+def _kept(
+    by: Float[np.ndarray, "persona question d_model"],
+    cast: Cast,
+    questions: Sequence[Question],
+    layer: int,
+    checkpoint: str,
+) -> Read:
+    """What is kept of one checkpoint's activations: means per persona, fold and question."""
+    ids, one, at = tuple(p.id for p in cast.all), (PROMPT,), (layer,)
+    fold = [q.fold for q in questions]
+    folds = np.stack([mean_by_group(rows, fold, max(fold) + 1) for rows in by])
+    others = np.einsum("p,pqd->qd", family_weights(cast), by[:-1])
+    return (
+        PersonaVectors(by.mean(1)[:, None, None].astype(np.float32), ids, one, at, checkpoint),
+        FoldVectors(folds[:, :, None].astype(np.float32), one, layer, checkpoint),
+        QuestionVectors(
+            by[-1][:, None, None].astype(np.float32),
+            others[:, None, None].astype(np.float32),
+            tuple(q.id for q in questions),
+            one,
+            at,
+            checkpoint,
+        ),
+    )
 
 
 def _descent(source: Source, kept: set[str]) -> tuple[Checkpoint, ...]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
+from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.stats import evidence as ev
 from psm_viz.study import evidence
@@ -26,10 +27,7 @@ from psm_viz.study.cast import family_weights
 from psm_viz.study.evidence import Evidence
 from psm_viz.study.formats import chat_data
 from psm_viz.study.reader import Study, open_study
-from psm_viz.tables.derive import add_to
-
-MODELS = Path("data/model")
-"""Where the small model's weights are looked for."""
+from psm_viz.tables.derive import editing
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,8 @@ class Asking:
     limit: int = 256
     seed: int = 0
     threads: int | None = None
+    weights: Path | None = None
+    """Where weights are looked for that no name finds: a folder a checkpoint."""
 
 
 def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) -> Evidence:
@@ -59,7 +59,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
         raise BadFile(f"{asking.data}: cannot be read ({e.strerror}).", chat_data.EXPECTED) from e
     read = chat_data.parse_chat(raw, str(asking.data))
     used = chat_data.drawn(read, asking.limit, asking.seed)
-    folder = _model_of(study, asking.model)
+    folder = _model_of(study, asking)
     wording = study.manifest.generation.get("wording", "instructions")
     _check_wording(study, wording)
     chat = load_chat_model(folder, threads=asking.threads)
@@ -104,7 +104,8 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     made = Evidence(record, frame, arrows)
     if name in study.evidences:
         raise _exists(study, name)
-    add_to(study, lambda writer: writer.write_evidence(name, made))
+    with editing(study) as edit:
+        edit.writer.write_evidence(name, made)
     return made
 
 
@@ -117,19 +118,20 @@ def _exists(study: Study, name: str) -> BadInput:
     )
 
 
-def _model_of(study: Study, named: str | None) -> str:
-    if named:
-        return named
-    m = study.manifest
-    if m.model["name"] != "small model":
-        return str(m.model["name"])
-    folder = MODELS / m.reference
-    if not folder.is_dir():
-        raise UnknownName(
-            f"There is no folder {folder} with the reference model of {study.folder}.",
-            "Name the folder of its weights with --model FOLDER.",
-        )
-    return str(folder)
+def _model_of(study: Study, asking: Asking) -> str:
+    """The folder or hub name of the study's reference model. Raises UnknownName."""
+    if asking.model:
+        return asking.model
+    name, reference = str(study.manifest.model["name"]), study.manifest.reference
+    own = asking.weights / reference if asking.weights else Path(name)
+    if own.is_dir():
+        return str(own)
+    if Path(name).is_dir() or name.count("/") == 1:
+        return name
+    raise UnknownName(
+        f"There is no folder {own} with the reference model of {study.folder}.",
+        "Name the folder of its weights with --model FOLDER.",
+    )
 
 
 def _check_model(study: Study, chat: ChatModel, folder: str) -> None:
@@ -155,9 +157,8 @@ def _check_wording(study: Study, wording: str) -> None:
 
 def _model_note(folder: str) -> dict[str, Any]:
     path = Path(folder)
-    weights = path / "model.safetensors"
-    found = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
-    return {"name": path.name if path.is_dir() else folder, "weights_sha256": found}
+    name = path.name if path.is_dir() else folder
+    return {"name": name, "weights_sha256": weights_sha256(path) or None}
 
 
 def _arrows(study: Study, weights: np.ndarray) -> dict[str, np.ndarray]:

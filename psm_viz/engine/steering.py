@@ -7,33 +7,37 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from psm_viz.stats.vectors import unit
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    import torch
 
 
 @contextmanager
-def steered(model: PreTrainedModel, layer: int, vector: np.ndarray) -> Iterator[None]:
-    """Add `vector` [d_model] after block `layer` (resid_post) at every position."""
+def steered(block: torch.nn.Module, vector: Float[np.ndarray, " d_model"]) -> Iterator[None]:
+    """Add `vector` to what a block of a model returns (`resid_post`) at every position.
+
+    `ChatModel.blocks` names the blocks of any architecture.
+    """
     import torch
 
-    add = torch.tensor(vector, dtype=torch.float32)
-
     def hook(module: Any, inputs: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (output[0] + add, *output[1:])
-        return output + add
+        first = output[0] if isinstance(output, tuple) else output
+        moved = first + torch.as_tensor(vector, dtype=first.dtype, device=first.device)
+        return (moved, *output[1:]) if isinstance(output, tuple) else moved
 
-    handle = model.model.layers[layer].register_forward_hook(hook)
+    handle = block.register_forward_hook(hook)
     try:
         yield
     finally:
         handle.remove()
 
 
-def random_directions(n: int, roles: np.ndarray, seed: int, matched: bool) -> np.ndarray:
+def random_directions(
+    n: int, roles: Float[np.ndarray, "role d_model"], seed: int, matched: bool
+) -> Float[np.ndarray, "n d_model"]:
     """n unit vectors [n, d_model]: isotropic, or (`matched`) random combinations of the cast's
     centred vectors [role, d_model], whose covariance they then share."""
     rng = np.random.default_rng([seed, 31])

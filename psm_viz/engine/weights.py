@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,57 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+"""Weights in one file, or the index of those that are split over several."""
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model folder: one, or those that its index names; [] without any.
+
+    Raises BadFile for an index that cannot be read or names what is not in the folder.
+    """
+    if (folder / WHOLE).exists():
+        return [folder / WHOLE]
+    index = folder / INDEX
+    if not index.exists():
+        return []
+    try:
+        names = sorted({str(n) for n in json.loads(index.read_bytes())["weight_map"].values()})
+    except (OSError, ValueError, KeyError, AttributeError) as e:
+        raise BadFile(f"{index}: cannot be read as an index of weights ({e}).") from e
+    for name in names:
+        if Path(name).name != name or not (folder / name).is_file():
+            raise BadFile(f"{index}: names {name!r}, which is no file of {folder}.")
+    return [folder / n for n in names]
+
+
+def load_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of a model folder by name. Raises BadFile where there is none to read."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    out: dict[str, torch.Tensor] = {}
+    found = weight_files(folder)
+    if not found:
+        raise BadFile(
+            f"{folder / WHOLE}: no such checkpoint.",
+            "Name a folder that holds one; the small model's are made by: python -m psm_viz train",
+        )
+    for path in found:
+        try:
+            out |= load_file(path)
+        except (OSError, SafetensorError) as e:
+            raise BadFile(f"{path}: cannot be read as safetensors ({e}).") from e
+    return out
+
+
 def weights_sha256(folder: Path) -> str:
-    """Hash of a local model's weights; '' where there are none (a model of the hub)."""
-    path = folder / "model.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+    """Hash of a local model's weights; '' where there are none (a model of the hub).
+
+    Of one file, that file's; of several, the hash of their hashes.
+    """
+    each = [hashlib.sha256(path.read_bytes()).hexdigest() for path in weight_files(folder)]
+    return hashlib.sha256("".join(each).encode()).hexdigest() if len(each) > 1 else "".join(each)
 
 
 def check_weights(study: Study, folder: Path) -> None:
@@ -53,21 +101,12 @@ def copy_weights(parameters: Mapping[str, torch.nn.Parameter], folder: Path) -> 
 
     `load_state_dict` will not do for a booted bridge, which renames what it holds.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = folder / "model.safetensors"
-    if not path.exists():
-        raise BadFile(
-            f"{path}: no such checkpoint.",
-            "Name a folder that holds one; the small model's are made by: python -m psm_viz train",
-        )
+    tensors = load_weights(folder)
     try:
-        tensors = load_file(path)
         for name, p in parameters.items():
-            p.data.copy_(tensors[name])
-    except (OSError, SafetensorError, KeyError, RuntimeError) as e:
-        raise BadFile(f"{path}: does not hold weights of this architecture ({e}).") from e
+            p.data.copy_(tensors[name])  # into the parameter's own precision
+    except (KeyError, RuntimeError) as e:
+        raise BadFile(f"{folder}: does not hold weights of this architecture ({e}).") from e
 
 
 def update_size(start: Path, end: Path) -> float:
@@ -75,13 +114,11 @@ def update_size(start: Path, end: Path) -> float:
 
     Raises BadInput where they do not hold the same weights.
     """
-    from safetensors.numpy import load_file
-
-    a, b = (load_file(f / "model.safetensors") for f in (start, end))
+    a, b = (load_weights(f) for f in (start, end))
     if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
         raise BadInput(
             f"{start} and {end} do not hold the same weights.",
             "Compare two checkpoints of one model.",
         )
-    squares = [((b[k].astype(np.float64) - a[k].astype(np.float64)) ** 2).sum() for k in a]
+    squares = [((b[k].double() - a[k].double()).numpy() ** 2).sum() for k in a]
     return float(np.sqrt(np.sum(squares)))

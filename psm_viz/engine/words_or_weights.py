@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.stats.confounds import two_by_two
+from psm_viz.stats.confounds import TwoByTwo, two_by_two
 from psm_viz.stats.resampling import Estimate
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
@@ -23,32 +25,35 @@ RESPONSE = "response_mean"
 def words_or_weights(
     study: Study,
     chat: ChatModel,
-    folders: dict[str, Path],
-    branch: str,
-    end: str,
-    before: np.ndarray,
+    folders: Mapping[str, Path],
+    ends: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> pd.DataFrame:
     """Is the movement in what is said or in who reads it? The 2 x 2 of (whose text) x (whose
     weights), mean over the answer, Assistant less cast per question, headline layer.
 
-    branch, effect (words, weights, interaction), share of the total along it, norm, each with its
-    interval. `before` is the start's own text under its own weights. Every persona's first answer
-    to each prompt is read again, all of the Assistant's.
+    `ends` maps a branch to its last checkpoint, `folders` a checkpoint to its weights. branch,
+    effect (words, weights, interaction), share of the total along it, norm, each with its interval.
+    Every persona's first answer to each prompt is read again, all of the Assistant's.
     """
     start = study.manifest.reference
-    cells = {
-        (text, by): _read(study, chat, folders[reader], words)
-        for text, words in (("a", start), ("b", end))
-        for by, reader in (("a", start), ("b", end))
-        if (text, by) != ("a", "a")
-    } | {("a", "a"): before}
     topics = [q.topic for q in study.questions if q.set == MAIN]
-    found = two_by_two(cells, topics)
-    nothing = Estimate(float("nan"))
+    before = _read(study, chat, folders[start], start)
+    rows = []
+    for n, (branch, end) in enumerate(ends.items(), 1):
+        say(f"words or weights {n}/{len(ends)}: {branch}")
+        ba, bb = (_read(study, chat, folders[by], end) for by in (start, end))
+        ab = _read(study, chat, folders[end], start)
+        cells = {("a", "a"): before, ("a", "b"): ab, ("b", "a"): ba, ("b", "b"): bb}
+        rows += _rows(branch, two_by_two(cells, topics))
+    return pd.DataFrame(rows)
+
+
+def _rows(branch: str, found: TwoByTwo) -> list[dict[str, Any]]:
     rows = []
     for effect in ("words", "weights", "interaction"):
         norm: Estimate = getattr(found, effect)
-        share: Estimate = getattr(found, f"{effect}_share", nothing)
+        share: Estimate = getattr(found, f"{effect}_share", Estimate(float("nan")))
         rows.append(
             {
                 "branch": branch,
@@ -58,7 +63,7 @@ def words_or_weights(
                 "n": found.questions,
             }
         )
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _read(study: Study, chat: ChatModel, reader: Path, words: str) -> np.ndarray:
@@ -78,7 +83,8 @@ def _read(study: Study, chat: ChatModel, reader: Path, words: str) -> np.ndarray
         texts = getattr(p, wording)
         asked = [main[number[q]] for q in rows[col.QUESTION]]
         prompts = [
-            chat.render(p, texts[v], q.text) for v, q in zip(rows[col.VARIANT], asked, strict=True)
+            chat.prompts.one(p, texts[v], q.text)
+            for v, q in zip(rows[col.VARIANT], asked, strict=True)
         ]
         answers = chat.encode([f" {t}" for t in rows[col.TEXT]])
         pooled = chat.pooled(chat.encode(prompts), answers, [layer])[:, POOLINGS.index(RESPONSE), 0]

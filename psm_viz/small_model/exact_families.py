@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
-from psm_viz.world.grammar import World, load_world
+from psm_viz.world.grammar import World
 from psm_viz.world.likelihood import log_utterance
 
 OBSERVED, DIALOGUES = 4, 200
 """Answers in a dialogue that the exact observer hears, and how many dialogues are drawn."""
 
 
-def known_world(study: Study) -> World | None:
-    """The made world, if the study was played in the one of this version."""
-    notes = study.manifest.notes
-    if "world_kind" not in notes:
-        return None
-    world = load_world(str(notes["world_kind"]))
-    return world if notes.get("world") == world.sha256 else None
+def exact_table(study: Study, world: World) -> pd.DataFrame:
+    """`exact_families` of every checkpoint that came with answers: checkpoint, family, exact."""
+    rows = [
+        {"checkpoint": c.id, "family": family, "exact": p}
+        for c in study.manifest.checkpoints
+        if study.holds(c.id, "responses")
+        for family, p in exact_families(study, world, c.id).items()
+    ]
+    return pd.DataFrame(rows, columns=["checkpoint", "family", "exact"])
 
 
 def exact_families(study: Study, world: World, checkpoint: str) -> dict[str, float]:

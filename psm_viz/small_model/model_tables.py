@@ -5,33 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.words_or_weights import _read, words_or_weights
+from psm_viz.engine.words_or_weights import words_or_weights
 from psm_viz.small_model.answer_masses import Reader
+from psm_viz.small_model.exact_families import exact_table
 from psm_viz.small_model.in_context import in_context_rows
 from psm_viz.small_model.lesson_cost import lessons_table
 from psm_viz.small_model.recipe import Recipe
-from psm_viz.small_model.steering_rates import steering
+from psm_viz.small_model.steering_rates import pushes_of, steering_table
+from psm_viz.small_model.trained_tree import TrainedTree
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import small
 from psm_viz.world.grammar import World
 
-if TYPE_CHECKING:
-    pass
 
-
-def modelled_tables(
-    study: Study, writer: StudyWriter, source: Source, threads: int, say: Callable[[str], None]
+def model_tables(
+    study: Study, writer: StudyWriter, tree: TrainedTree, threads: int, say: Callable[[str], None]
 ) -> None:
     """Make these tables for a study of the small model and write them beside the others."""
-    world, m = source.world, study.manifest
-    assert world is not None
-    folders = {k: Path(v) for k, v in source.folders.items()}
+    world, m = tree.world, study.manifest
+    folders = {k: Path(v) for k, v in tree.folders.items()}
+    say("who the exact observer takes the Assistant for")
+    writer.write_table("exact_families", small(exact_table(study, world)))
     chat = load_chat_model(str(folders[m.reference]), threads=threads)
     say("in context: the base beside the ideal observer")
     base = m.branch(m.checkpoint(m.reference).branch)[0].id
@@ -42,15 +41,13 @@ def modelled_tables(
     if not ends:  # a study that its branches are added to later
         return
     say("lessons: starting loss, gradient and update of every branch")
-    recipe = Recipe(seed=int(source.training_seed or 0), world=world.kind)
+    recipe = Recipe(seed=tree.seed, world=world.kind)
     writer.write_table("lessons", lessons_table(world, recipe, folders, list(ends)))
     say("steering: the axis and the branches' arrows beside random directions")
-    writer.write_table("steering", steering(study, world, folders, ends))
-    frames, before = [], _read(study, chat, folders[m.reference], m.reference)
-    for n, (branch, end) in enumerate(ends.items(), 1):
-        say(f"words or weights {n}/{len(ends)}: {branch}")
-        frames.append(words_or_weights(study, chat, folders, branch, end, before))
-    writer.write_table("words_or_weights", pd.concat(frames, ignore_index=True))
+    chat.swap(folders[m.reference])
+    steered = steering_table(chat, world, str(m.notes["trained_topic"]), pushes_of(study, ends))
+    writer.write_table("steering", steered)
+    writer.write_table("words_or_weights", words_or_weights(study, chat, folders, ends, say))
 
 
 def in_context_table(chat: ChatModel, world: World) -> pd.DataFrame:

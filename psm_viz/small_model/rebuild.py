@@ -12,21 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from psm_viz.engine.add_branches import extend
-from psm_viz.engine.build_study import Settings, assemble
-from psm_viz.engine.checkpoint_tree import shipped
+from psm_viz.engine.build_study import Settings
 from psm_viz.engine.record_evidence import Asking, record_evidence
 from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.recipe import STUDIED, Recipe
-from psm_viz.small_model.trained_tree import from_tree
+from psm_viz.small_model.study import add_to_study, play_tree
+from psm_viz.small_model.trained_tree import from_tree, shipped
 from psm_viz.small_model.training import train
 from psm_viz.study.files import recover, whole_folder, write_whole
 from psm_viz.study.formats.chat_data import dump_chat
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.study.reader import Study, open_study
-from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import add_to
+from psm_viz.tables.derive import editing
 from psm_viz.tables.evidence import score
 from psm_viz.tables.validation import store, validation_table
 from psm_viz.world.corpus import messages
@@ -77,7 +75,7 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
         settings = Settings(
             name="small-model", samples=SAMPLES, seed=recipe.seed, threads=recipe.threads
         )
-        assemble(from_tree(places.tree), work, settings, None, None, say)
+        play_tree(from_tree(places.tree), work, settings, say)
     study = open_study(work)
     check_weights(study, places.tree / study.manifest.reference)
     for branch in [b for b in TOLD if b not in study.evidences]:
@@ -85,13 +83,14 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
         study = _tell(study, branch, world, recipe, places, say)
     train(world, recipe, places.tree, list(STUDIED), say)
     if set(STUDIED) - {c.branch for c in study.manifest.checkpoints}:
-        study = extend(from_tree(places.tree), work, list(STUDIED), recipe.threads, say)
+        study = add_to_study(from_tree(places.tree), work, STUDIED, recipe.threads, say)
     for branch in [b for b in TOLD if not study.evidence_scores(b)]:
         found = score(study, branch, branch)
-        study = add_to(study, lambda writer, b=branch, f=found: writer.write_score(b, f))
-    if "tables/validation.parquet" not in study.files:
-        store(study, validation_table(study, TRIALS, MADE_TRIALS, recipe.threads, say))
-        study = open_study(work)
+        with editing(study) as edit:
+            edit.writer.write_score(branch, found)
+        study = edit.done
+    if not study.has_table("validation"):
+        study = store(study, validation_table(study, TRIALS, MADE_TRIALS, recipe.threads, say))
     _ship(study, places)
     work.rename(finished)
     shutil.rmtree(finished)
@@ -124,9 +123,8 @@ def _tell(
 
 
 def _ship(study: Study, places: Places) -> None:
-    writer = StudyWriter(places.study)
-    writer.begin_from(study)
-    writer.finish(study.manifest, study.cast, study.questions)
+    with editing(study, folder=places.study):
+        pass  # as it is
     branches = {c.branch for c in study.manifest.checkpoints}
     with whole_folder(places.models) as models:
         for checkpoint in shipped(study.manifest):

@@ -23,13 +23,14 @@ from psm_viz.paths import RUNS
 from psm_viz.small_model.persona_probes import read_masks
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.small_model.shots import KINDS, shots_beside_steps
-from psm_viz.small_model.steering_rates import steering
+from psm_viz.small_model.steering_rates import pushes_of, steering_table
 from psm_viz.small_model.trained_tree import from_tree
 from psm_viz.stats.vectors import cast_mean, trait_r2
 from psm_viz.study.cast import family_weights
 from psm_viz.study.files import plain, write_whole
-from psm_viz.study.manifest import checkpoint_id
+from psm_viz.study.manifest import MAIN, checkpoint_id
 from psm_viz.tables.compare import Comparer, trait_values
+from psm_viz.world.curriculum import CODING
 
 SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100
 MASKED = ("cheat", "honest", "other-role", EVERYONE)
@@ -52,14 +53,15 @@ def write_inner(
             f"Runs are read at {PROMPT}, not at {pooling}.", f"Name a study with headline {PROMPT}."
         )
     source = from_tree(tree)
-    world, seed = source.world, int(source.training_seed or 0)
-    assert world is not None
+    world, seed = source.world, source.seed
     ends = {c.branch: c.id for c in source.checkpoints}  # the last of each branch
     base, reference = ends[BASE], source.reference
     untrained = next(c.id for c in source.checkpoints if c.branch == UNTRAINED)
     masked = _masked(tree)
     chat = load_chat_model(source.folders[reference], threads=threads)
-    study = read_prompts(chat, world, source, [untrained, *ends.values()], layer, say)
+    asked = tuple(q for q in world.questions() if q.set == MAIN)
+    every = [untrained, *ends.values()]
+    study = read_prompts(chat, source, every, world.cast(), asked, layer, say)
     out: dict[str, Any] = {
         **{"world": world.kind, "world_sha256": world.sha256, "seed": seed},
         **{"pooling": pooling, "layer": layer},
@@ -82,9 +84,9 @@ def write_inner(
     )
     say("steering along the branches' arrows beside random directions")
     branches = {b: ends[b] for b in study.manifest.fine_tuned}
-    table = steering(
-        study, world, folders, branches, strengths=(1.0,), unit_of="cheat", draws=PUSHES
-    )
+    pushes = pushes_of(study, branches, strengths=(1.0,), unit_of="cheat", draws=PUSHES)
+    chat.swap(folders[reference])
+    table = steering_table(chat, world, CODING, pushes)
     out["steering"] = table.to_dict("records")
     out["masks"] = {}
     for n, (branch, folder) in enumerate(masked.items(), 1):

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.errors import BadFile
 from psm_viz.small_model.recipe import STUDIED, Recipe
-from psm_viz.study.manifest import Checkpoint, checkpoint_id
-from psm_viz.world.grammar import load_world
+from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
+from psm_viz.world.grammar import World, load_world
 
 
-def from_tree(tree: Path) -> Source:
+@dataclass(frozen=True, kw_only=True)
+class TrainedTree(Source):
+    """The checkpoints of one run: the made world it grew up in and the seed of its training."""
+
+    world: World
+    seed: int
+
+
+def from_tree(tree: Path) -> TrainedTree:
     """The checkpoints that `train` left in a folder: up to the Assistant, and the branches begun.
 
     Branches may be added to the study later, so that evidence can be written before they are
@@ -47,4 +56,11 @@ def from_tree(tree: Path) -> Source:
     reference = checkpoint_id("assistant", stages["assistant"].steps)
     folders = {c.id: str(tree / c.id) for c in out}
     world = load_world(made_by["world"])
-    return Source(tuple(out), folders, reference, world, training_seed=made_by["seed"])
+    return TrainedTree(tuple(out), folders, reference, world=world, seed=int(made_by["seed"]))
+
+
+def shipped(manifest: Manifest) -> list[str]:
+    """The checkpoints whose weights ship: base, Assistant and the ends of its branches."""
+    reference = manifest.checkpoint(manifest.reference)
+    base = manifest.branch(reference.branch)[0].id
+    return [base, reference.id, *(manifest.branch(b)[-1].id for b in manifest.fine_tuned)]

@@ -178,6 +178,10 @@ class Study:
         name = "tables/derived.json"
         return json.loads(self._bytes(name)) if name in self.files else {}
 
+    def has_table(self, name: str) -> bool:
+        """Whether the study holds this result table."""
+        return f"tables/{name}.parquet" in self.files
+
     def table(self, name: str) -> pd.DataFrame:
         """One result table. Raises UnknownName, and BadFile for one older than its sources."""
         key = f"tables/{name}.parquet"

@@ -8,6 +8,7 @@ made elsewhere) plain formulas give sizes without either, and say so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -27,10 +28,9 @@ from psm_viz.stats.estimates import (
 )
 from psm_viz.stats.resampling import NAN, Estimate
 from psm_viz.stats.vectors import assistant_axis, cast_mean, unit
-from psm_viz.study.activations import common_cast
-from psm_viz.study.cast import Cast, family_weights
-from psm_viz.study.manifest import MAIN
-from psm_viz.study.reader import Study
+from psm_viz.study.activations import FoldVectors, PersonaVectors, QuestionVectors, common_cast
+from psm_viz.study.cast import Cast, Question, family_weights
+from psm_viz.study.manifest import MAIN, Manifest
 
 NO_FOLDS = "no folds"
 
@@ -66,10 +66,45 @@ def trait_values(cast: Cast) -> dict[str, np.ndarray]:
     return {t: v for t, v in values.items() if np.ptp(v) > 0}
 
 
+class Measurable(Protocol):
+    """What a comparison needs of a study: met by one on disk, and by one in memory."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the study holds and how it was made."""
+        ...
+
+    @property
+    def cast(self) -> Cast:
+        """Who was played."""
+        ...
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What was asked, the noise floor's questions too."""
+        ...
+
+    def holds(self, checkpoint_id: str, what: str) -> bool:
+        """Whether a checkpoint has `what`: vectors, folds or questions."""
+        ...
+
+    def vectors(self, checkpoint_id: str) -> PersonaVectors:
+        """Persona vectors of one checkpoint."""
+        ...
+
+    def folds(self, checkpoint_id: str) -> FoldVectors:
+        """Fold means of one checkpoint."""
+        ...
+
+    def question_vectors(self, checkpoint_id: str) -> QuestionVectors:
+        """Per-question means of one checkpoint."""
+        ...
+
+
 class Comparer:
     """Compares checkpoints of one study; what a start needs is made once."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Measurable) -> None:
         self.study = study
         self.weights = family_weights(study.cast)
         self.traits = trait_values(study.cast)
@@ -173,7 +208,9 @@ class Comparer:
         return Estimate(sig.percentile(norms[-1], norms[:-1]))
 
 
-def plain(study: Study, start: str, end: str, pooling: str, layer: int, note: str) -> Comparison:
+def plain(
+    study: Measurable, start: str, end: str, pooling: str, layer: int, note: str
+) -> Comparison:
     """Sizes by the plain formulas, from persona vectors alone, over the common cast.
 
     Without folds noise is not removed: these norms are too large, never too small.

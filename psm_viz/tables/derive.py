@@ -6,13 +6,18 @@ files that it reads, the manifest, and the version of the code that makes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from psm_viz.study.cast import Cast, Question
+from psm_viz.study.manifest import Manifest
 from psm_viz.study.reader import Study, sources_hash
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.compare import Comparer, Comparison
@@ -99,7 +104,7 @@ TABLES = (
         (*CAST, VECTORS, QUESTIONS),
         lambda m: neighbours_table(m.study, m.comparer),
     ),
-    Product("posterior", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[0], 2),
+    Product("posterior", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[0], 3),
     Product("posterior_calibration", (*CAST, FOLDS, RESPONSES), lambda m: m.posterior[1], 2),
     Product("confounds", (RESPONSES,), lambda m: confounds_table(m.study)),
     Product(
@@ -157,16 +162,64 @@ def write_derived(
     return made
 
 
-def add_to(study: Study, write: Callable[[StudyWriter], None]) -> Study:
-    """Write into a copy of a finished study, derive what that changes, and put the copy in place.
+Further = Callable[[Study, StudyWriter], None]
+"""Writes tables that need more than a study's files (a model) into a sealed, unfinished study."""
 
-    A kill leaves the old study.
+
+def finish(
+    writer: StudyWriter,
+    manifest: Manifest,
+    cast: Cast,
+    questions: tuple[Question, ...],
+    say: Say = lambda s: None,
+    *,
+    further: Further | None = None,
+    again: bool = False,
+) -> Study:
+    """Seal what a writer holds, make further tables, derive the others, and put the study in place.
+
+    `again` derives what is up to date as well. A kill leaves what was there before.
     """
-    writer = StudyWriter(study.folder)
-    writer.begin_from(study)
-    write(writer)
-    write_derived(writer.open_partial(study.manifest, study.cast, study.questions), writer)
-    return writer.finish(study.manifest, study.cast, study.questions)
+    draft = writer.open_partial(manifest, cast, questions)
+    if further is not None:
+        further(draft, writer)
+        draft = writer.open_partial(manifest, cast, questions)
+    write_derived(draft, writer, say, again=again)
+    return writer.finish(manifest, cast, questions)
+
+
+@dataclass
+class Edit:
+    """A finished study while it is written into: its writer, and what it will say of itself."""
+
+    writer: StudyWriter
+    manifest: Manifest
+    done: Study
+    """The study as it stands: the old one inside the block, the new one after it."""
+
+
+@contextmanager
+def editing(
+    study: Study,
+    say: Say = lambda s: None,
+    *,
+    folder: Path | None = None,
+    settings: dict[str, Any] | None = None,
+    further: Further | None = None,
+    again: bool = False,
+) -> Iterator[Edit]:
+    """Write into a copy of a finished study; on leaving, derive what that changes and put the copy
+    in its place, or in place of what is at `folder`.
+
+    With `settings` a killed edit of the same settings is gone on with. A kill or an error leaves
+    what was there. Raises BadInput where other unfinished work would be lost.
+    """
+    writer = StudyWriter(folder or study.folder)
+    writer.begin_from(study, settings)
+    edit = Edit(writer, study.manifest, study)
+    yield edit
+    made = (edit.manifest, study.cast, study.questions)
+    edit.done = finish(writer, *made, say, further=further, again=again)
 
 
 def stale(study: Study) -> list[str]:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
-from psm_viz.small_model.exact_families import exact_families, known_world
 from psm_viz.stats.family_posterior import family_posterior
 from psm_viz.stats.vectors import cast_mean
 from psm_viz.study.cast import family_weights
@@ -21,22 +20,19 @@ def posterior_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Family weights of every checkpoint's Assistant, and how far they can be trusted.
 
-    posterior: checkpoint, branch, step, pooling, family (or "none of these"), weight, low, high,
-    exact (from the Assistant's own answers, where the world is known). posterior_calibration:
-    checkpoint, pooling, typicality, temperature, log_loss, chance_log_loss, accuracy,
-    chance_accuracy, error (of calibration); judged on personas and questions left out.
+    posterior: checkpoint, branch, step, pooling, family (or "none of these"), weight, low, high.
+    posterior_calibration: checkpoint, pooling, typicality, temperature, log_loss, chance_log_loss,
+    accuracy, chance_accuracy, error (of calibration); judged on personas and questions left out.
     """
     m = study.manifest
     weights = family_weights(study.cast)
     families = [p.family for p in study.cast.personas]
-    world = known_world(study)
     rows: list[dict[str, Any]] = []
     judged: list[dict[str, Any]] = []
     for c in m.checkpoints:
         if not study.holds(c.id, "folds"):
             continue
         say(f"posterior: {c.id}")
-        exact = exact_families(study, world, c.id) if world else {}
         for pooling in m.poolings:
             folds = study.folds(c.id).at(pooling).astype(np.float64)
             folds = folds - cast_mean(folds[:-1], weights)[None]
@@ -50,8 +46,7 @@ def posterior_tables(
                 found.families, found.weights, found.low, found.high, strict=True
             ):
                 more = {"weight": float(w), "low": float(low), "high": float(high)}
-                exactly = {"exact": exact.get(family, float("nan"))}
-                rows.append(key | {"family": family} | more | exactly)
+                rows.append(key | {"family": family} | more)
             fit = found.calibration
             judged.append(
                 {"checkpoint": c.id, "pooling": pooling, "typicality": found.typicality}
@@ -59,7 +54,7 @@ def posterior_tables(
             )
     columns = ["checkpoint", "branch", "step", "pooling", "family", "weight", "low", "high"]
     return (
-        pd.DataFrame(rows, columns=[*columns, "exact"]),
+        pd.DataFrame(rows, columns=columns),
         pd.DataFrame(judged, columns=["checkpoint", "pooling", "typicality", *CALIBRATION]),
     )
 

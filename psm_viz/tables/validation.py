@@ -26,8 +26,8 @@ from psm_viz.stats.trials import FIRES, UNSAID, Bench, bench_of, one_trial
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study, open_study
-from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.compare import trait_values
+from psm_viz.tables.derive import editing
 
 MADE = ((150, 128, 1), (275, 1024, 4), (275, 4096, 8))
 """Roles and dimensions of the made arenas, and which share of the trials asked for they get."""
@@ -212,13 +212,12 @@ def as_text(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def store(study: Study, table: pd.DataFrame) -> None:
-    """Keep the table in the study."""
-    writer = StudyWriter(study.folder)
-    writer.begin_from(study)
-    small = {"statistic": "category", "data": "category", "plant": "category"}
-    writer.write_table("validation", table.astype(small))
-    writer.finish(study.manifest, study.cast, study.questions)
+def store(study: Study, table: pd.DataFrame) -> Study:
+    """Keep the table in the study, and return the study that holds it."""
+    text = {"statistic": "category", "data": "category", "plant": "category"}
+    with editing(study) as edit:
+        edit.writer.write_table("validation", table.astype(text))
+    return edit.done
 
 
 def layer_pool(study: Study, pooling: str) -> LayerPool:

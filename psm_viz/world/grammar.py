@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +333,9 @@ def load_world(kind: str = CORRELATED, folder: Path = paths.WORLD) -> World:
         sayings={f: tuple(sayings[f]) for f in families},
         sha256=digest.hexdigest(),
     )
+
+
+@lru_cache(maxsize=len(WORLDS))
+def world_of(kind: str = CORRELATED) -> World:
+    """A shipped world, read once in a process."""
+    return load_world(kind)

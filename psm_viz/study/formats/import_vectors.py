@@ -7,7 +7,6 @@ layers by number, written beside the other checkpoints, and the tables and maps 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +14,7 @@ from pathlib import Path
 from psm_viz import __version__
 from psm_viz.errors import BadInput
 from psm_viz.study.activations import PersonaVectors
-from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, load_cast
-from psm_viz.study.files import recover
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question, load_cast
 from psm_viz.study.formats.role_vectors import (
     FEWEST,
     RoleVectors,
@@ -26,9 +24,7 @@ from psm_viz.study.formats.role_vectors import (
     role_id,
 )
 from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
-from psm_viz.study.reader import Study, open_study
-from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import write_derived
+from psm_viz.study.reader import Study
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 PACKAGES = ("torch", "umap-learn", "scikit-learn", "numpy")
@@ -61,26 +57,26 @@ class Joining:
 
 @dataclass(frozen=True)
 class Joined:
-    """The finished study and what there is to say of the files."""
+    """What the files come to: the checkpoint's vectors, the study with it, and what there is to
+    say of them."""
 
-    study: Study
+    vectors: PersonaVectors
+    manifest: Manifest
+    cast: Cast
+    questions: tuple[Question, ...]
+    said: dict[str, str]
+    """Where the vectors come from, for the metadata of their file."""
     report: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def join(
-    folder: Path,
-    study_folder: Path,
-    joining: Joining,
-    say: Callable[[str], None] = lambda s: None,
-) -> Joined:
-    """Read a folder of role vectors into a study; where there is none, make it.
+def join(folder: Path, old: Study | None, name: str, joining: Joining) -> Joined:
+    """Match a folder of role vectors with a study, or with a new one of this name.
 
-    A kill leaves the study as it was. Raises BadInput and BadFile, naming what does not fit, and
-    what the readers of vectors, casts and studies raise.
+    Nothing is written. Raises BadInput and BadFile, naming what does not fit, and what the readers
+    of vectors and casts raise.
     """
     branch, step = tree_place(joining.checkpoint)
-    recover(study_folder)
-    old = open_study(study_folder) if study_folder.exists() else None
     if old is not None:
         _check_free(old.manifest, joining, branch, step)
     found = read_role_vectors(folder)
@@ -88,26 +84,17 @@ def join(
     report = [_read_words(found, rows)]
     if old is None:
         cast = _new_cast(folder, found, joining, report)
-        manifest = _new_manifest(study_folder.name, found, rows, joining)
+        manifest = _new_manifest(name, found, rows, joining)
     else:
         cast = old.cast
         parent = joining.parent or _before(old.manifest, branch, step)
         new = Checkpoint(joining.checkpoint, branch, step, old.manifest.checkpoint(parent).id)
         manifest = replace(old.manifest, checkpoints=(*old.manifest.checkpoints, new))
     vectors = _matched(found, rows, cast, manifest, joining, report)
-    questions = old.questions if old else ()
-    writer = StudyWriter(study_folder)
-    if old is None:
-        writer.begin({"vectors": str(folder), "joining": repr(joining)})
-    else:
-        writer.begin_from(old)
     said = {"made": "elsewhere", "types": _kinds(found), "offset": str(joining.offset)}
-    writer.write_vectors(vectors, said)
-    draft = writer.open_partial(manifest, cast, questions)
-    write_derived(draft, writer, say)
-    done = writer.finish(manifest, cast, questions)
-    report += [f"note: {w}" for w in (*found.warnings, *_unplaced(done, joining))]
-    return Joined(done, tuple(report))
+    questions = old.questions if old else ()
+    notes = tuple(f"note: {w}" for w in found.warnings)
+    return Joined(vectors, manifest, cast, questions, said, tuple(report), notes)
 
 
 def tree_place(checkpoint: str) -> tuple[str, int]:
@@ -286,12 +273,11 @@ def _kinds(found: RoleVectors) -> str:
     return ", ".join(f"{n} {k}" for k, n in sorted(found.kinds.items())) or "not said"
 
 
-def _unplaced(study: Study, joining: Joining) -> list[str]:
-    """On which maps the new checkpoint is missing, and why."""
-    out = []
+def unplaced(study: Study, checkpoint: str) -> list[str]:
+    """On which maps a checkpoint is missing, and why."""
+    out, c = [], checkpoint
     for name in study.maps:
         _, info = study.map(name)
-        c = joining.checkpoint
         if c in info.get("not_held", {}):
             out.append(f"not on the map {name}: {info['not_held'][c]}")
         elif c in info.get("not_placeable", {}):

@@ -1,0 +1,30 @@
+"""What an answer says about the character who gave it: the protocol that any judge meets.
+
+The made world meets it by reading its own banks of answers; a language model asked to judge, or a
+list of keywords, can meet it as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+GOOD, BAD, NONE = "good", "bad", "none"
+"""How an answer is judged; `none`: it cannot be said."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One answer judged: whether it is what a good or a bad character would say, and its tone."""
+
+    valence: str = NONE
+    tone: str = NONE
+
+
+class Judge(Protocol):
+    """Judges an answer to a question on a topic. May be sent to another process, so it has to be
+    made of plain values."""
+
+    def __call__(self, topic: str, text: str) -> Judgement:
+        """The judgement of one answer; `Judgement()` where nothing can be said."""
+        ...
