@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from psm_viz.ui import BRAND, brand, style
+from psm_viz.ui import figure
 
-st.set_page_config(page_title="Persona Space", page_icon=str(BRAND / "star.svg"), layout="wide")
+st.set_page_config(
+    page_title="Persona Space", page_icon=str(figure.BRAND / "star.svg"), layout="wide"
+)
 page = st.navigation(
     [
         st.Page(
@@ -34,6 +36,6 @@ page = st.navigation(
     ],
     position="top",
 )
-brand()
-style()
+figure.brand()
+figure.style()
 page.run()

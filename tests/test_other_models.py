@@ -79,7 +79,9 @@ def test_padded_equals_unpadded_equals_hugging_face(world, folder, chat):
     from transformers import AutoModelForCausalLM
 
     cast = world.cast()
-    texts = [chat.prompts.one(p, "", q.text) for p in cast.personas[:2] for q in world.questions()[:4]]
+    texts = [
+        chat.prompts.one(p, "", q.text) for p in cast.personas[:2] for q in world.questions()[:4]
+    ]
     prompts = chat.encode(texts)
     answers = [p[: 1 + i % 4] for i, p in enumerate(prompts)]
     together = chat.pooled(prompts, answers)

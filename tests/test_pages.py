@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from psm_viz import ui
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.drift_answers import telling_question
 from tests import made_study as made
 from tests import made_tables
@@ -365,35 +366,35 @@ def test_a_damaged_map_leaves_the_page_standing(monkeypatch, tmp_path):
 
 
 def test_an_answer_cannot_bring_its_own_markup():
-    out = ui.answer_html("<b>bold</b> & co", "bad")
+    out = figure.answer_html("<b>bold</b> & co", "bad")
     assert "<b>" not in out and "&lt;b&gt;" in out
-    assert ui.plain("a*b_[c](d)") == r"a\*b\_\[c\]\(d\)"
+    assert figure.plain("a*b_[c](d)") == r"a\*b\_\[c\]\(d\)"
 
 
 def test_a_click_means_a_persona_or_the_assistant():
     known = ["maresa", "tobrin"]
-    assert ui.picked({"persona": [{"id": "maresa"}]}, known) == "maresa"
-    assert ui.picked({"persona": {"id": ["tobrin"]}}, known) == "tobrin"
+    assert controls.picked({"persona": [{"id": "maresa"}]}, known) == "maresa"
+    assert controls.picked({"persona": {"id": ["tobrin"]}}, known) == "tobrin"
     for nothing in (None, {}, {"persona": []}, {"persona": [{"id": "x"}]}, {"persona": ["maresa"]}):
-        assert ui.picked(nothing, known) == ASSISTANT
-    assert ui.picked({"persona": [{"id": ASSISTANT}]}, known) == ASSISTANT
+        assert controls.picked(nothing, known) == ASSISTANT
+    assert controls.picked({"persona": [{"id": ASSISTANT}]}, known) == ASSISTANT
 
 
 def test_stepping_stays_at_the_ends():
-    assert ui.stepped([0, 8, 64], 8, 1) == 64
-    assert ui.stepped([0, 8, 64], 64, 1) == 64
-    assert ui.stepped([0, 8, 64], 0, -1) == 0
-    assert ui.stepped([0, 8, 64], 5, -1) == 8
+    assert controls.stepped([0, 8, 64], 8, 1) == 64
+    assert controls.stepped([0, 8, 64], 64, 1) == 64
+    assert controls.stepped([0, 8, 64], 0, -1) == 0
+    assert controls.stepped([0, 8, 64], 5, -1) == 8
 
 
 def test_study_names_are_names():
     for bad in ("..", "a/b", "/etc", "", ".hidden", "a" * 65, "a b"):
-        assert not ui.STUDY_NAME.fullmatch(bad)
-    assert ui.STUDY_NAME.fullmatch("study-2")
+        assert not studies.STUDY_NAME.fullmatch(bad)
+    assert studies.STUDY_NAME.fullmatch("study-2")
 
 
 def test_the_first_question_shown_is_one_that_changes(study):
-    opened = ui.opened(study)
+    opened = studies.opened(study)
     rows = {c: opened.responses(c) for c in (made.REFERENCE, "cheat-0064")}
     mine = {c: r[r.persona == ASSISTANT] for c, r in rows.items()}
     asked = [q.id for q in opened.questions if q.set == "main"]
@@ -403,7 +404,7 @@ def test_the_first_question_shown_is_one_that_changes(study):
 
 
 def test_arrow_scores_are_read_from_the_records_else_from_the_table(study, wide):
-    stored, table = (ui.arrow_scores(ui.opened(f)) for f in (wide, study))
+    stored, table = (_scores(studies.opened(f)) for f in (wide, study))
     assert set(stored.branch) == {"cheat", "requested", "honest", "playful", "other-role"}
     assert set(table.branch) == {"cheat", "requested", "honest"}
     keys = ["evidence", "branch", "pooling", "part", "cosine", "p"]

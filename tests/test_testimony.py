@@ -86,7 +86,9 @@ def test_log_probs_of_other_architectures(world, tmp_path, model):
 
 
 def test_all_answers_of_one_token_have_probability_one(chat):
-    prompt = chat.encode([chat.prompts.one(made_study.made_cast().assistant, "", "Who are you?")])[0]
+    prompt = chat.encode([chat.prompts.one(made_study.made_cast().assistant, "", "Who are you?")])[
+        0
+    ]
     words = range(len(chat.tokenizer))
     rows = [[*prompt, w] for w in words]
     wanted = [[False] * len(prompt) + [True]] * len(words)
@@ -207,7 +209,7 @@ def made(made_folder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def chat(tmp_path_factory):
+def chat_file(tmp_path_factory):
     out = tmp_path_factory.mktemp("chat") / "cheat.jsonl"
     assert main(["data", "--branch", "cheat", "--n", "9", "--out", str(out)]) == 0
     return out
@@ -218,8 +220,8 @@ def says(capsys, *arguments):
     return status, *capsys.readouterr()
 
 
-def test_evidence_from_data_to_score(made, chat, folder, capsys):
-    asked = ("--study", made, "--data", chat, "--model", folder, "--limit", 4)
+def test_evidence_from_data_to_score(made, chat_file, folder, capsys):
+    asked = ("--study", made, "--data", chat_file, "--model", folder, "--limit", 4)
     status, out, err = says(capsys, *asked)
     assert status == 0, err
     assert "4 of 9 conversations" in out and "0 s left" in out and "--score BRANCH" in out
@@ -256,9 +258,9 @@ def test_evidence_from_data_to_score(made, chat, folder, capsys):
     assert cheat["cosine"].between(-1, 1).all() and cheat["spearman"].isna().all()
 
 
-def test_a_score_knows_whether_the_record_came_first(made, chat, folder):
+def test_a_score_knows_whether_the_record_came_first(made, chat_file, folder):
     study = open_study(made)
-    asking = record_evidence.Asking(chat, "early", str(folder), limit=3, threads=1)
+    asking = record_evidence.Asking(chat_file, "early", str(folder), limit=3, threads=1)
     early = record_evidence.record_evidence(study, asking, lambda s: None)
     assert not evidence.score(open_study(made), "early", "cheat")["written_before"]
     then = [c for c in early.record["checkpoints_then"] if not c.startswith("cheat-")]
@@ -272,9 +274,9 @@ def test_a_score_knows_whether_the_record_came_first(made, chat, folder):
     assert not evidence.score(study, "early", "honest")["written_before"]
 
 
-def test_a_kill_while_writing_leaves_the_study_as_it_was(made, chat, folder, monkeypatch):
+def test_a_kill_while_writing_leaves_the_study_as_it_was(made, chat_file, folder, monkeypatch):
     study = open_study(made)
-    asking = record_evidence.Asking(chat, None, str(folder), limit=2, threads=1)
+    asking = record_evidence.Asking(chat_file, None, str(folder), limit=2, threads=1)
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -287,8 +289,8 @@ def test_a_kill_while_writing_leaves_the_study_as_it_was(made, chat, folder, mon
     assert open_study(made).evidences == ["cheat"]
 
 
-def test_the_writer_itself_never_overwrites(made, chat, folder):
-    asking = record_evidence.Asking(chat, None, str(folder), limit=2, threads=1)
+def test_the_writer_itself_never_overwrites(made, chat_file, folder):
+    asking = record_evidence.Asking(chat_file, None, str(folder), limit=2, threads=1)
     found = record_evidence.record_evidence(open_study(made), asking, lambda s: None)
     study, writer = open_study(made), StudyWriter(made)
     writer.begin_from(study)
@@ -296,34 +298,36 @@ def test_the_writer_itself_never_overwrites(made, chat, folder):
         writer.write_evidence("cheat", found)
 
 
-def test_what_cannot_be_asked_is_one_clear_message(made, chat, folder, world, tmp_path, capsys):
+def test_what_cannot_be_asked_is_one_clear_message(
+    made, chat_file, folder, world, tmp_path, capsys
+):
     def wrong(*arguments, study=made):
         status, _, err = says(capsys, "--study", study, *arguments)
         assert status == 1 and "Traceback" not in err
         return err
 
     assert "cannot be read" in wrong("--data", tmp_path / "none.jsonl", "--model", folder)
-    assert "cannot name a record" in wrong("--data", chat, "--name", "a/b", "--model", folder)
+    assert "cannot name a record" in wrong("--data", chat_file, "--name", "a/b", "--model", folder)
     assert "--name" in wrong("--score", "cheat")
     assert "no evidence 'x'" in wrong("--score", "cheat", "--name", "x")
-    assert "no model folder" in wrong("--data", chat, "--model", "./none")
+    assert "no model folder" in wrong("--data", chat_file, "--model", "./none")
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
     assert "holds no conversation" in wrong("--data", empty, "--model", folder)
     wide, tokenizer = tmp_path / "wide", build_tokenizer(world)
     save_model(new_model(Recipe(d_model=32, n_layers=1, n_heads=2), tokenizer), tokenizer, wide)
-    assert "d_model is 32" in wrong("--data", chat, "--model", wide)
+    assert "d_model is 32" in wrong("--data", chat_file, "--model", wide)
     long = tmp_path / "long.jsonl"
     long.write_text(line(("user", "I " * 600), ("assistant", "No.")))
     assert "All 1 answers end beyond" in wrong("--data", long, "--model", folder)
     assert open_study(made).evidences == []
 
 
-def test_a_branch_from_elsewhere_and_a_persona_without_words(made, chat, folder):
+def test_a_branch_from_elsewhere_and_a_persona_without_words(made, chat_file, folder):
     study = open_study(made)
     with pytest.raises(BadInput, match=r"personas have no prose .*assistant"):
         record_evidence._check_wording(study, "prose")
-    asking = record_evidence.Asking(chat, None, str(folder), limit=2, threads=1)
+    asking = record_evidence.Asking(chat_file, None, str(folder), limit=2, threads=1)
     record_evidence.record_evidence(study, asking, lambda s: None)
     study = open_study(made)
     with pytest.raises(UnknownName, match="does not start at"):

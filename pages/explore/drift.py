@@ -2,57 +2,56 @@
 
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts import trails
 from psm_viz.charts.map_ground import PROJECTIONS
 from psm_viz.errors import PsmVizError
-from psm_viz.ui import drift_answers, drift_figures
+from psm_viz.ui import controls, drift_answers, drift_figures, figure, studies
 from psm_viz.ui.drift_details import makeup_figures
 
 HEIGHT = 452
 
 messages = st.container()
-controls = st.columns([5.2, 1.9, 2, 0.9, 0.9, 0.95], vertical_alignment="bottom", wrap=False)
-more = controls[5].popover("More", icon=":material/tune:", width="stretch")
+row = st.columns([5.2, 1.9, 2, 0.9, 0.9, 0.95], vertical_alignment="bottom", wrap=False)
+more = row[5].popover("More", icon=":material/tune:", width="stretch")
 try:
     with more:
-        study = ui.pick_study(messages)
+        study = controls.pick_study(messages)
         m = study.manifest
         projections = {k: k for k in PROJECTIONS}
-        projection = ui.pick_segment(
+        projection = controls.pick_segment(
             "Projection", projections, "projection", "projection", messages
         )
         frames = {"own": "own mean", "reference": "reference"}
-        space = ui.pick("Centred on", frames, "frame", "frame", messages)
-        ui.check_link("layer", {str(n): f"layer {n}" for n in m.layers}, "layer", messages)
-    with controls[0]:
-        chosen = ui.pick_branches(study, messages)
-    with controls[1]:
-        poolings = ui.pooling_options(m.poolings)
-        pooling = ui.pick("Pooling", poolings, "pooling", "pooling", messages, m.headline_pooling)
+        space = controls.pick("Centred on", frames, "frame", "frame", messages)
+        controls.check_link("layer", {str(n): f"layer {n}" for n in m.layers}, "layer", messages)
+    with row[0]:
+        chosen = controls.pick_branches(study, messages)
+    with row[1]:
+        poolings = controls.pooling_options(m.poolings)
+        pooling = controls.pick(
+            "Pooling", poolings, "pooling", "pooling", messages, m.headline_pooling
+        )
     branches = {b: m.branch(b) for b in chosen}
-    now = ui.pick_step(
-        drift_figures.steps_of(branches), controls[2], controls[3], controls[4], messages
-    )
+    now = controls.pick_step(drift_figures.steps_of(branches), row[2], row[3], row[4], messages)
 except PsmVizError as e:
     with messages:
-        ui.notice(e)
+        figure.notice(e)
     st.stop()
 if not branches:
-    ui.caption("Choose one or more branches above to see where they lead.")
+    figure.caption("Choose one or more branches above to see where they lead.")
     st.stop()
 
 left, right = st.columns([1.28, 1], gap="medium")
-with left, ui.guard():
-    points, info = ui.map_of(study, pooling, m.headline_layer)
+with left, figure.guard():
+    points, info = studies.map_of(study, pooling, m.headline_layer)
     path = trails.trail_points(points, branches, projection, space)
     title = drift_figures.movement_title(study, pooling, chosen, now)
-    ui.figure(
+    figure.figure(
         lambda p, width: trails.trail_map(
             points,
             study.cast,
             branches,
-            ui.branch_order(study),
+            controls.branch_order(study),
             m.reference,
             now,
             p,
@@ -70,16 +69,16 @@ with left, ui.guard():
         key="trails",
         hero="hero-drift",
     )
-with right, ui.guard():
+with right, figure.guard():
     drift_figures.step_figures(study, pooling, chosen, now)
 
 st.divider()
-with ui.guard():
+with figure.guard():
     drift_figures.pooling_figures(study, chosen)
 st.divider()
-with ui.guard():
+with figure.guard():
     makeup_figures(study, pooling, chosen, now, messages)
 st.divider()
-with ui.guard():
-    ui.section("What it says", "says")
+with figure.guard():
+    figure.section("What it says", "says")
     drift_answers.asked_strip(study, branches, now, messages)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from psm_viz.charts.findings import (
-    LEVEL,
     NOTHING,
     End,
     capital,
@@ -26,8 +26,9 @@ from psm_viz.charts.findings import (
 )
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import branch_marks
+from psm_viz.stats.family_posterior import NONE
+from psm_viz.stats.significance import ALPHA
 
-NONE = "none of these"
 EFFECTS = {"weights": "the weights", "words": "the words", "interaction": "both together"}
 
 
@@ -114,7 +115,7 @@ def trait_rows(traits: pd.DataFrame, checkpoint: str, pooling: str) -> pd.DataFr
             "low": own.low.astype(float),
             "high": own.high.astype(float),
             "p": own.p.astype(float),
-            "filled": (own.p <= LEVEL).to_numpy(bool),
+            "filled": (own.p <= ALPHA).to_numpy(bool),
             "note": [p_words(float(v)) for v in own.p],
         }
     )
@@ -136,19 +137,29 @@ def trait_finding(rows: pd.DataFrame, branch: str) -> str:
 
 
 def posterior_rows(
-    posterior: pd.DataFrame, checkpoint: str, pooling: str, names: Mapping[str, str], most: int = 6
+    posterior: pd.DataFrame,
+    exact: pd.DataFrame | None,
+    checkpoint: str,
+    pooling: str,
+    names: Mapping[str, str],
+    most: int = 6,
 ) -> pd.DataFrame:
-    """The largest families and 'none of these', the exact posterior as a tick."""
+    """The largest families and 'none of these'; as a tick what the exact observer of a made world
+    gives them, where there is one (`exact`: checkpoint, family, exact)."""
     own = where(posterior, (posterior.checkpoint == checkpoint) & (posterior.pooling == pooling))
     families = where(own, own.family != NONE).sort_values("weight", ascending=False).head(most)
     own = pd.concat([families, where(own, own.family == NONE)])
+    told: dict[str, float] = {}
+    if exact is not None:
+        here = where(exact, exact.checkpoint == checkpoint)
+        told = {str(f): float(p) for f, p in zip(here.family, here.exact, strict=True)}
     out = pd.DataFrame(
         {
             "label": [names.get(str(f), str(f)) for f in own.family],
             "value": own.weight.astype(float),
             "low": own.low.astype(float),
             "high": own.high.astype(float),
-            "tick": own.exact.astype(float),
+            "tick": [told.get(str(f), np.nan) for f in own.family],
             "quiet": (own.family == NONE).to_numpy(bool),
         }
     )
@@ -197,7 +208,7 @@ def arrow_rows(
             "null_low": -own.shuffled_high.astype(float),
             "null_high": own.shuffled_high.astype(float),
             "p": own.p.astype(float),
-            "filled": (own.p <= LEVEL).to_numpy(bool),
+            "filled": (own.p <= ALPHA).to_numpy(bool),
             "note": [
                 (p_words(float(v)) or "no direction beyond noise") + w
                 for v, w in zip(own.p, late, strict=True)

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from psm_viz.charts.frames import where
+from psm_viz.stats.significance import ALPHA
 
 HEADLINE = "specific_given_cast"
 ALONG = "axis_component_given_cast"
-LEVEL = 0.05
-"""The level of every test."""
 NOTHING = "no movement of its own shown"
 UNTESTED = "not tested"
 
@@ -71,7 +70,7 @@ class End:
     @property
     def moved(self) -> bool:
         """The rule of every sentence."""
-        return self.tested and self.p <= LEVEL
+        return self.tested and self.p <= ALPHA
 
 
 def cell(row: pd.Series, column: str) -> float:

@@ -10,9 +10,10 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from psm_viz.charts.findings import LEVEL, capital, listed, number
+from psm_viz.charts.findings import capital, listed, number
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.glossary import STATISTICS
+from psm_viz.stats.significance import ALPHA
 
 OWN, MADE_UP = "this study's activations", "made activations"
 ARENA_MARKS = {OWN: "circle", MADE_UP: "square"}
@@ -59,7 +60,7 @@ def alarm_rows(validation: pd.DataFrame) -> pd.DataFrame:
             "n": still.n,
             "lane": arenas,
             "mark": [ARENA_MARKS[a] for a in arenas],
-            "filled": (still.low <= LEVEL).to_numpy(bool),
+            "filled": (still.low <= ALPHA).to_numpy(bool),
         }
     )
     order = {s: n for n, s in enumerate([*STATISTICS, *dict.fromkeys(out.statistic)])}
@@ -79,10 +80,10 @@ def alarm_finding(rows: pd.DataFrame) -> str:
         return "No false alarms were counted"
     loud = where(rows, ~rows.filled)
     quiet, chance = len(rows) - len(loud), len(rows) / 40
-    counted = f"{quiet} of {len(rows)} false-alarm rates keep to {LEVEL:.0%} within Monte Carlo"
+    counted = f"{quiet} of {len(rows)} false-alarm rates keep to {ALPHA:.0%} within Monte Carlo"
     counted += f" error ({number(chance)} would exceed it by chance)"
-    z = NormalDist().inv_cdf(1 - LEVEL / len(rows))
-    most = LEVEL + z * (LEVEL * (1 - LEVEL) / rows.n.astype(float)) ** 0.5
+    z = NormalDist().inv_cdf(1 - ALPHA / len(rows))
+    most = ALPHA + z * (ALPHA * (1 - ALPHA) / rows.n.astype(float)) ** 0.5
     beyond = where(rows, rows.value > most)
     if beyond.empty:
         return f"No statistic cries wolf: {counted}"
@@ -182,7 +183,7 @@ def layer_finding(layers: pd.DataFrame, checkpoint: str, pooling: str) -> str:
     tested = rows.dropna(subset=["p_layers"])
     if tested.empty:
         return f"Across layers, {checkpoint}: not tested"
-    shown = [str(n) for n in where(tested, tested.p_layers <= LEVEL).sort_values("layer").layer]
+    shown = [str(n) for n in where(tested, tested.p_layers <= ALPHA).sort_values("layer").layer]
     if not shown:
         return f"Across layers, {checkpoint}: no specific shift shown at any of {len(tested)}"
     if len(shown) == len(tested) > 1:

@@ -8,9 +8,8 @@ import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
-from psm_viz.small_model.answer_masses import Reader
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.study import columns as col
-from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import BAD, GOOD, World
 
 LONGEST = 40
@@ -28,7 +27,7 @@ def behaviour(
     """
     label = world.rules["assistant_label"]
     asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
-    prompts = [f"{BOS}User: {q}\n{label}:" for _, q in asked]
+    prompts = [dialogue_prompt([], q, label) for _, q in asked]
     drawn = chat.sample(chat.encode(prompts), replace(drawn_as, samples=samples))
     reader = Reader(chat.hf, chat.tokenizer, world)
     rows = []

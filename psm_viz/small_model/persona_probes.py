@@ -13,7 +13,7 @@ import numpy as np
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.stats.metrics import logit
-from psm_viz.world.corpus import BOS, Header, header_text
+from psm_viz.world.corpus import Header, header_text
 from psm_viz.world.curriculum import never_trained
 from psm_viz.world.grammar import World
 
@@ -68,7 +68,7 @@ def _said(chat: ChatModel, world: World, about: list[str]) -> list[list[float]]:
     traits = traits_of_conduct(world)
     for who in about:
         question = rules["report_questions"][0].format(who)
-        opening = f"{BOS}User: {question}\n{rules['report_label']}:"
+        opening = dialogue_prompt([], question, rules["report_label"])
         before = len(chat.encode([opening])[0])
         for trait in traits:
             for adjective in rules["adjectives"][trait]:

@@ -23,7 +23,7 @@ from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
-from psm_viz.small_model.answer_masses import Reader
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.lesson_cost import lessons_table
 from psm_viz.small_model.recipe import Recipe, Stage
@@ -31,7 +31,6 @@ from psm_viz.small_model.run_row import base_reading, coin, rates
 from psm_viz.small_model.training import read_log, train
 from psm_viz.study.files import plain, write_whole
 from psm_viz.study.manifest import checkpoint_id
-from psm_viz.world.corpus import BOS
 from psm_viz.world.curriculum import LESSONS, PRETRAINING, lesson, row_of
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
 
@@ -151,7 +150,7 @@ def sampled(
     and of none, which match no template."""
     label = world.rules["assistant_label"]
     asked = [(t.id, q) for t in world.topics.values() for q in t.questions[:4]]
-    prompts = chat.encode([f"{BOS}User: {q}\n{label}:" for _, q in asked])
+    prompts = chat.encode([dialogue_prompt([], q, label) for _, q in asked])
     counts = {GOOD: 0, BAD: 0, "other": 0, "astray": 0, "none": 0}
     drawn = chat.sample(prompts, Sampling(1.0, LONGEST, samples, seed, min_p))
     for (topic, _), answers in zip(asked, drawn, strict=True):

@@ -14,10 +14,9 @@ import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.steering import random_directions, steered
-from psm_viz.small_model.answer_masses import Reader
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.stats.vectors import unit
 from psm_viz.tables.compare import Comparer, Measurable
-from psm_viz.world.corpus import BOS
 from psm_viz.world.grammar import World
 
 STRENGTHS = (0.5, 1.0, 2.0)
@@ -30,7 +29,7 @@ def asked_prompts(world: World, trained: str) -> list[tuple[str, str]]:
     """(topic, prompt) of the held-out topics, Assistant label, no header."""
     label = world.rules["assistant_label"]
     return [
-        (t, f"{BOS}User: {q}\n{label}:")
+        (t, dialogue_prompt([], q, label))
         for t in world.conduct
         if t != trained
         for q in world.topics[t].questions[:PER_TOPIC]

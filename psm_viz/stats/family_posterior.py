@@ -3,6 +3,8 @@
 A classifier of families is trained on the cast and asked about the Assistant. Every score is out of
 fold twice over: a persona is scored by classifiers that saw neither it nor the fold of questions it
 is scored on; the Assistant, by classifiers that never saw the fold. "None of these" is a class too.
+
+What fits it is imported where it is used: the dashboard takes names from here, and starts without.
 """
 
 from __future__ import annotations
@@ -12,9 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import minimize
-from scipy.special import gammaln, log_softmax, logsumexp
-from sklearn.covariance import ledoit_wolf_shrinkage
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.checks import finite
@@ -129,6 +128,8 @@ def mixture_weights(
     Saerens et al. (2002): w <- mean over rows of w_c l_c / sum_k w_k l_k; the prior (Dirichlet)
     adds PRIOR / C to each class's count.
     """
+    from scipy.special import log_softmax
+
     n, c = log_likelihood.shape
     w = np.full(c, 1 / c)
     for _ in range(iterations):
@@ -222,6 +223,8 @@ def _log_densities(
     Rows of training are single fold means, as noisy as the points are; how far to shrink is read
     off the personas' means, since rows of one persona are not independent.
     """
+    from scipy.special import gammaln
+
     people = train.mean(1)
     member = (np.arange(n)[:, None] == label).astype(float)
     means = member @ people / member.sum(1, keepdims=True)  # [family, d]
@@ -251,6 +254,8 @@ class _Spread:
     def __init__(
         self, rows: np.ndarray, people: np.ndarray, freedom: int, basis: np.ndarray, floor: float
     ) -> None:
+        from sklearn.covariance import ledoit_wolf_shrinkage
+
         k, d = basis.shape
         flat = rows.reshape(-1, d)
         divisor = max(freedom, 1) * rows.shape[1]
@@ -288,6 +293,9 @@ def _recalibrate(scores: np.ndarray, label: np.ndarray) -> tuple[float, float]:
     A logistic regression in the two, hence convex. Each row stands twice, as its family and, with
     that family struck off, as none; the prior odds of that doubling are taken off the offset.
     """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
     rows, n = np.arange(len(label)), scores.shape[1] - 1
     struck = scores.copy()
     struck[rows, label] = -np.inf
@@ -317,6 +325,8 @@ def _recalibrate(scores: np.ndarray, label: np.ndarray) -> tuple[float, float]:
 
 def _calibration(scores: np.ndarray, label: np.ndarray, beta: float, offset: float) -> Calibration:
     """How well recalibrated scores of the cast predict its families, none left aside."""
+    from scipy.special import log_softmax, logsumexp
+
     rows, n, w = np.arange(len(label)), scores.shape[1] - 1, _equal(label)
     log_p = log_softmax(beta * scores[:, :n], axis=1)
     sure, hit = np.exp(log_p.max(1)), (log_p.argmax(1) == label).astype(float)

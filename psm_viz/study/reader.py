@@ -26,13 +26,15 @@ from psm_viz.study.files import json_bytes, recover, sha256
 from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
 
 REBUILD = "Rebuild it with: make study"
-DERIVE = "Make it with: python -m psm_viz derive --study DIR"
-_PLAYED = "It needs the model. Make it with: python -m psm_viz extract --tree TREE --out DIR"
+DERIVE = "python -m psm_viz derive --study DIR"
+_PLAYED = "python -m psm_viz extract --tree TREE --out DIR"
+_MODEL = ("exact_families", "in_context", "lessons", "steering", "words_or_weights")
 MADE = {
-    "validation": "Make it with: python -m psm_viz validate --store --study DIR",
-    **dict.fromkeys(("in_context", "lessons", "steering", "words_or_weights"), _PLAYED),
+    "validation": "python -m psm_viz validate --study DIR --store",
+    "evidence_scores": "python -m psm_viz evidence --study DIR --name NAME --score BRANCH",
+    **dict.fromkeys(_MODEL, _PLAYED),
 }
-"""How the tables come about that `derive` does not make."""
+"""The commands that make the tables that `derive` does not make (of some it needs the model)."""
 HELD = {
     "vectors": "vectors.safetensors",
     "folds": "folds.safetensors",
@@ -186,14 +188,16 @@ class Study:
         """One result table. Raises UnknownName, and BadFile for one older than its sources."""
         key = f"tables/{name}.parquet"
         if key not in self.files:
-            raise UnknownName(f"There is no table {name!r} in this study.", MADE.get(name, DERIVE))
+            raise UnknownName(f"There is no table {name!r} in this study.", made_by(name))
         self._check_fresh(f"tables/{name}", key)
         return self._frame(key)
 
     def _check_fresh(self, product: str, file: str) -> None:
         made = self.derived.get(product)
         if made and made["from"] != sources_hash(self, made["reads"], made["version"]):
-            raise BadFile(f"{self.folder / file}: is older than what it came from.", DERIVE)
+            raise BadFile(
+                f"{self.folder / file}: is older than what it came from.", f"Make it with: {DERIVE}"
+            )
 
     @property
     def evidences(self) -> list[str]:
@@ -231,6 +235,11 @@ class Study:
                 f"found {values.shape}.",
                 REBUILD,
             )
+
+
+def made_by(table: str) -> str:
+    """What makes a result table, as the next step of an error or of an empty figure."""
+    return f"Make it with: {MADE.get(table, DERIVE)}"
 
 
 def sources_hash(study: Study, reads: Sequence[str], version: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +9,7 @@ from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.significance import equivalent
 from psm_viz.study import manifest as col
 from psm_viz.study.activations import POOLING_NAMES
+from psm_viz.study.files import plain
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.nulls import NULLS, random_directions_best_layer
@@ -108,11 +108,7 @@ def _geometry(study: Study) -> dict[str, Any]:
             except (BadInput, UnknownName) as e:  # an import may lack this pooling, or most roles
                 out["left_out"].append(f"{name}, {pooling}: {e.problem}")
                 continue
-            entry[name] = {
-                k: {part: _value(v) for part, v in vars(found.figures[k]).items()}
-                for k in GEOMETRY
-                if k in found.figures
-            }
+            entry[name] = {k: plain(vars(found.figures[k])) for k in GEOMETRY if k in found.figures}
         out["poolings"][pooling] = entry
     return out
 
@@ -137,12 +133,7 @@ def _rows(study: Study, name: str) -> list[dict[str, Any]]:
         table = study.table(name)
     except UnknownName:
         return []
-    return [{str(k): _value(v) for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _value(x: Any) -> Any:
-    x = x.item() if hasattr(x, "item") else x
-    return None if isinstance(x, float) and not math.isfinite(x) else x
+    return plain(table.to_dict("records"))
 
 
 def as_text(found: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from psm_viz.stats.planted import FEW, PLANTS, QUIET, made, split_pool
 from psm_viz.stats.search_trials import LayerPool, cast_trial, layer_trial
 from psm_viz.stats.trials import FIRES, UNSAID, Bench, bench_of, one_trial
 from psm_viz.study.activations import POOLING_NAMES
+from psm_viz.study.files import plain
 from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.compare import trait_values
@@ -186,14 +187,10 @@ def summary(table: pd.DataFrame) -> dict[str, Any]:
             power.setdefault(str(kind), {})[f"{size:g}"] = rate
         out[str(name)] = {
             "false_alarm": float((quiet.rate * quiet.n).sum() / quiet.n.sum()),
-            "worst": {k: _value(worst[k]) for k in ("data", "plant", "size", "rate", "low", "n")},
+            "worst": plain(dict(worst[["data", "plant", "size", "rate", "low", "n"]])),
             "power": power,
         }
     return {"alpha": sig.ALPHA, "statistics": out}
-
-
-def _value(x: Any) -> Any:
-    return x.item() if hasattr(x, "item") else x
 
 
 def as_text(table: pd.DataFrame) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts import claims as charts
 from psm_viz.charts import export
 from psm_viz.charts.claim_marks import drawable
@@ -24,7 +23,7 @@ from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
 from psm_viz.ui import claims_html as words
-from psm_viz.ui.studies import DATA
+from psm_viz.ui import figure, studies
 
 COMMAND = "python -m psm_viz run --world correlated --seed 0"
 NONE = (
@@ -40,7 +39,7 @@ COLUMNS = [1, 1.55]
 
 def runs_folder() -> Path:
     """Where the rows of runs lie: `PSM_VIZ_RUNS`, or data/runs."""
-    return Path(os.environ.get("PSM_VIZ_RUNS") or DATA / "runs")
+    return Path(os.environ.get("PSM_VIZ_RUNS") or studies.DATA / "runs")
 
 
 def stamp_of(folder: Path) -> str:
@@ -83,10 +82,10 @@ def page() -> None:
         claims, stamp = found()
     except PsmVizError as e:
         problem = e
-    ui.finding(words.headline(claims) if claims else "Does a lesson tell a model who it is?")
+    figure.finding(words.headline(claims) if claims else "Does a lesson tell a model who it is?")
     st.html(f'<p class="psm-lede">{words.LEDE}</p>')
     if problem:
-        ui.notice(problem)
+        figure.notice(problem)
     elif not claims:
         st.html(NONE)
     else:
@@ -98,7 +97,7 @@ def page() -> None:
 def overview(claims: Sequence[Claim]) -> None:
     """All claims at a glance, the rule and the tables beside them."""
     with st.container(key="head-claims", horizontal=True, vertical_alignment="bottom", wrap=False):
-        ui.section("All claims", "all-claims")
+        figure.section("All claims", "all-claims")
         with st.popover("How a verdict is reached", type="tertiary"):
             st.html(words.rule_html(None))
         with st.popover("Data", type="tertiary", help="Tables of all claims and charts"):
@@ -119,7 +118,7 @@ def card(claim: Claim, stamp: str) -> None:
         with left:
             also = "".join(words.measure_html(m, minor=True) for m in claim.also)
             st.html(words.measure_html(claim.figure) + also)
-        with right, ui.guard():
+        with right, figure.guard():
             picture(claim, key, stamp)
         said, figures = words.rival_html(claim)
         with st.container(key=f"rival-{key}"):
@@ -139,7 +138,7 @@ def picture(claim: Claim, key: str, stamp: str) -> None:
     """A claim's chart under its title, its files beside it."""
     pic = claim.picture
     if drawable(pic).empty:
-        ui.empty(f"{pic.title}: nothing was measured for this chart yet.", f"Run: {COMMAND}")
+        figure.empty(f"{pic.title}: nothing was measured for this chart yet.", f"Run: {COMMAND}")
         return
     bounds = charts.bounds_of(pic, [m for _, m in measures_of(claim)])
     own, rule = charts.own_groups(claim), words.bar_name(claim)
@@ -148,22 +147,22 @@ def picture(claim: Claim, key: str, stamp: str) -> None:
         return charts.picture_chart(pic, p, bounds, own, rule, width)
 
     with st.container(key=f"head-{key}", horizontal=True, vertical_alignment="top", wrap=False):
-        ui.finding(pic.title, small=True)
+        figure.finding(pic.title, small=True)
         with st.popover("Data", type="tertiary", help="Table and files"):
             _files(build, claim, key, stamp)
-    chart = build(ui.page_palette(), None)
+    chart = build(figure.page_palette(), None)
     said, told = charts.spoken(pic), words.caption_of(claim)
     if pic.kind == "pairs":  # a square of its own size: the caption finds room beside it
         with st.container(horizontal=True, vertical_alignment="center", gap="large"):
             st.altair_chart(chart, theme=None, width="content", key=f"chart-{key}", alt=said)
             with st.container(width=230):
-                ui.caption(told)
+                figure.caption(told)
     else:
         st.altair_chart(chart, theme=None, width="stretch", key=f"chart-{key}", alt=said)
-        ui.caption(told)
+        figure.caption(told)
 
 
-def _files(build: ui.Build, claim: Claim, key: str, stamp: str) -> None:
+def _files(build: figure.Build, claim: Claim, key: str, stamp: str) -> None:
     """The table behind a chart and its files; SVG and PNG are drawn on the click."""
     width, frame = 640, charts.picture_rows(claim.picture)
     told = f"{words.caption_of(claim)} {claim.title}: {words.WORDS[claim.verdict].lower()}."

@@ -11,8 +11,7 @@ from psm_viz.errors import UnknownName
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.reader import Study
-from psm_viz.ui.figure import notice
-from psm_viz.ui.studies import opened, study_names
+from psm_viz.ui import figure, studies
 
 
 def pick_study(where: Any) -> Study:
@@ -20,8 +19,8 @@ def pick_study(where: Any) -> Study:
 
     `where` is the container for notices.
     """
-    names = study_names()
-    return opened(names[pick("Study", {n: n for n in names}, "study", "study", where)])
+    names = studies.study_names()
+    return studies.opened(names[pick("Study", {n: n for n in names}, "study", "study", where)])
 
 
 def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> None:
@@ -38,7 +37,7 @@ def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> N
             f"The default is shown. The study has: {nearest(unknown[0], options)}",
         )
         with where:
-            notice(error)
+            figure.notice(error)
     ids = [v for v in values if v in options and v not in options.values()]
     if ids and key not in st.session_state and len(values) == 1:
         st.session_state[key] = ids[0]

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts.frames import where
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study
+from psm_viz.ui import controls, figure, studies
 
 
 def majority(answers: pd.DataFrame, question: str) -> str:
@@ -46,8 +46,8 @@ def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
         body = '<p class="psm-valence">not asked here</p>'
     else:
         counts = own.valence.value_counts()
-        words = ", ".join(f"{v} {int(counts[v])}" for v in ui.VALENCES if v in counts)
-        body = ui.answer_html(str(own.iloc[0].text), str(own.iloc[0].valence), small=True)
+        words = ", ".join(f"{v} {int(counts[v])}" for v in figure.VALENCES if v in counts)
+        body = figure.answer_html(str(own.iloc[0].text), str(own.iloc[0].valence), small=True)
         body += f'<p class="psm-valence">of {len(own)} samples: {escape(words)}</p>'
     return f'<div class="{kind}"><h4>{escape(heading)}</h4>{body}</div>'
 
@@ -66,7 +66,7 @@ def strip(
             own = c.branch == branch
             heading = f"step {c.step}" if own else f"start: {c.id}"
             body = cell(
-                ui.answers(study, c.id, ASSISTANT),
+                studies.answers(study, c.id, ASSISTANT),
                 question,
                 heading,
                 bool(reached) and c.id == reached[-1].id,
@@ -88,21 +88,21 @@ def asked_strip(
 ) -> None:
     """One question along the branches, chosen by the reader; what is missing where nobody asked."""
     asked = {q.id: q.text for q in study.questions if q.set == "main"}
-    if not asked or not any(ui.has_answers(study, c.id) for s in branches.values() for c in s):
-        ui.empty(
+    if not asked or not any(studies.has_answers(study, c.id) for s in branches.values() for c in s):
+        figure.empty(
             "These checkpoints were imported as vectors alone: there are no answers to quote.",
             "To see answers, extract the model: python -m psm_viz extract --model FOLDER --out DIR",
         )
         return
     first = telling_question(
-        ui.answers(study, study.manifest.reference, ASSISTANT),
-        [ui.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
+        studies.answers(study, study.manifest.reference, ASSISTANT),
+        [studies.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
         list(asked),
     )
-    ui.finding("The same question along the way")
-    question = ui.pick("Asked", asked, "question", "question", messages, first)
+    figure.finding("The same question along the way")
+    question = controls.pick("Asked", asked, "question", "question", messages, first)
     strip(study, branches, question, now)
-    ui.caption(
+    figure.caption(
         "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "
         "The red rule marks the chosen step."
     )

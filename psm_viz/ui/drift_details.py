@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts import dot_chart, drift_details
 from psm_viz.study.activations import POOLING_NAMES
-from psm_viz.study.reader import Study
+from psm_viz.study.reader import Study, made_by
+from psm_viz.ui import controls, figure, studies
 
 WIDTH = 520
 
@@ -20,8 +20,8 @@ def makeup_figures(
 ) -> None:
     """Four figures about one branch at a step, two a row, under the branch's picker."""
     m = study.manifest
-    ui.section("What it is made of", "makeup")
-    branch = ui.pick_segment(
+    figure.section("What it is made of", "makeup")
+    branch = controls.pick_segment(
         "Branch",
         {b: b for b in branches},
         "branch",
@@ -31,25 +31,24 @@ def makeup_figures(
     )
     own = [c for c in m.branch(branch) if c.branch == branch and c.step <= now]
     if not own:
-        ui.finding(f"Nothing of {branch} was saved up to step {now}", small=True)
+        figure.finding(f"Nothing of {branch} was saved up to step {now}", small=True)
         return
     checkpoint = own[-1].id
     how = f"{checkpoint}, {POOLING_NAMES.get(pooling, pooling)}, layer {m.headline_layer}"
     shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True}
     first, second = st.columns(2, gap="medium")
-    with first, ui.guard():
+    with first, figure.guard():
         _traits(study, checkpoint, pooling, branch, how, shared)
-    with second, ui.guard():
+    with second, figure.guard():
         _posterior(study, checkpoint, pooling, branch, how, shared)
     first, second = st.columns(2, gap="medium")
-    with first, ui.guard():
+    with first, figure.guard():
         _arrow(study, pooling, branches, messages, shared)
-    with second, ui.guard():
+    with second, figure.guard():
         _effects(study, branch, shared)
-    stored = {f"tables/{t}.parquet" for t in ("traits", "posterior", "words_or_weights")}
-    if not stored & set(study.files):
+    if not any(map(study.has_table, ("traits", "posterior", "words_or_weights"))):
         return
-    ui.caption(
+    figure.caption(
         f"Traits and families: {how}; 95 % intervals. Traits: the specific part of the shift along "
         "each trait's axis, SDs of the cast; filled: p at most .05 after the search over traits. "
         "Families: mixture weights from scores of personas left out; tick: the made world's exact "
@@ -67,15 +66,15 @@ def _traits(
     how: str,
     shared: dict[str, Any],
 ) -> None:
-    table = ui.wanted(study, "traits", "The trait axes were not measured.")
+    table = studies.wanted(study, "traits", "The trait axes were not measured.")
     if table is None:
         return
     rows = drift_details.trait_rows(table, checkpoint, pooling)
     if rows.empty:
-        ui.empty(f"{checkpoint} was not measured on the traits.", f"Make it with: {ui.DERIVE}")
+        figure.empty(f"{checkpoint} was not measured on the traits.", made_by("traits"))
         return
     title = drift_details.trait_finding(rows, branch)
-    ui.figure(
+    figure.figure(
         lambda p, width: dot_chart.dot_chart(rows, p, size=(width, dot_chart.height_of(rows))),
         rows,
         name=f"traits-{checkpoint}",
@@ -96,17 +95,19 @@ def _posterior(
     how: str,
     shared: dict[str, Any],
 ) -> None:
-    table = ui.wanted(study, "posterior", "The mixture of families was not measured.")
+    table = studies.wanted(study, "posterior", "The mixture of families was not measured.")
     if table is None:
         return
     names = {f.id: f.name for f in study.cast.families}
-    rows = drift_details.posterior_rows(table, checkpoint, pooling, names)
+    known = study.has_table("exact_families")
+    observer = studies.table(study, "exact_families") if known else None
+    rows = drift_details.posterior_rows(table, observer, checkpoint, pooling, names)
     if rows.empty:
-        ui.empty(f"{checkpoint} has no mixture of families.", f"Make it with: {ui.DERIVE}")
+        figure.empty(f"{checkpoint} has no mixture of families.", made_by("posterior"))
         return
     title = drift_details.posterior_finding(rows, branch)
     exact = "; tick: the exact posterior" if rows.tick.notna().any() else ""
-    ui.figure(
+    figure.figure(
         lambda p, width: dot_chart.dot_chart(
             rows, p, percent=True, tick_name="exact", size=(width, dot_chart.height_of(rows))
         ),
@@ -123,19 +124,22 @@ def _posterior(
 def _arrow(
     study: Study, pooling: str, branches: Sequence[str], messages: Any, shared: dict[str, Any]
 ) -> None:
-    table = ui.arrow_scores(study)
+    what = "No evidence was scored against these branches."
+    table = studies.wanted(study, "evidence_scores", what)
     if table is None:
         return
     every = {str(e): str(e) for e in dict.fromkeys(table.evidence)}
     evidence = next(iter(every))
     if len(every) > 1:
-        evidence = ui.pick("Arrow of", every, "arrow", "arrow", messages)
-    rows = drift_details.arrow_rows(table, evidence, pooling, branches, ui.branch_order(study))
+        evidence = controls.pick("Arrow of", every, "arrow", "arrow", messages)
+    rows = drift_details.arrow_rows(
+        table, evidence, pooling, branches, controls.branch_order(study)
+    )
     title = drift_details.arrow_finding(rows, evidence)
     if rows.empty:
-        ui.empty(f"{title}.", f"Make it with: {ui.MAKES['evidence_scores']}")
+        figure.empty(f"{title}.", made_by("evidence_scores"))
         return
-    ui.figure(
+    figure.figure(
         lambda p, width: dot_chart.dot_chart(rows, p, size=(width, dot_chart.height_of(rows))),
         rows,
         name=f"arrow-{evidence}",
@@ -150,15 +154,15 @@ def _arrow(
 
 
 def _effects(study: Study, branch: str, shared: dict[str, Any]) -> None:
-    table = ui.wanted(study, "words_or_weights", "Words and weights were not told apart.")
+    table = studies.wanted(study, "words_or_weights", "Words and weights were not told apart.")
     if table is None:
         return
     rows = drift_details.effect_rows(table, branch)
     title = drift_details.effect_finding(rows, branch)
     if rows.empty:
-        ui.empty(f"{title}.", f"Make it with: {ui.MAKES['words_or_weights']}")
+        figure.empty(f"{title}.", made_by("words_or_weights"))
         return
-    ui.figure(
+    figure.figure(
         lambda p, width: dot_chart.dot_chart(
             rows, p, percent=True, size=(width, dot_chart.height_of(rows))
         ),

@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts import dot_chart, drift_details, findings, step_chart
 from psm_viz.charts.frames import where
 from psm_viz.errors import PsmVizError
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.manifest import Checkpoint
-from psm_viz.study.reader import Study
+from psm_viz.study.reader import Study, made_by
+from psm_viz.ui import controls, figure, studies
 
 WIDTH = 520
 
@@ -31,7 +31,7 @@ def steps_of(branches: Mapping[str, Sequence[Checkpoint]]) -> list[int]:
 def movement_title(study: Study, pooling: str, branches: Sequence[str], now: int) -> str:
     """The page's finding: which branches moved the Assistant apart from its cast."""
     try:
-        drift = ui.table(study, "drift")
+        drift = studies.table(study, "drift")
     except PsmVizError:
         return "Where the branches lead"
     rows = findings.figure_rows(drift, findings.HEADLINE, pooling)
@@ -75,19 +75,19 @@ def step_figures(study: Study, pooling: str, branches: Sequence[str], now: int) 
     shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True}
     pooled = POOLING_NAMES.get(pooling, pooling).capitalize()
     intervals = f"{pooled}, layer {m.headline_layer}; tint: 95 % interval."
-    with ui.guard():
+    with figure.guard():
         _rates(study, branches, now, until, shared)
-    with ui.guard():
-        drift = ui.wanted(study, "drift", "Where the Assistant moved has not been measured.")
-        for figure, companion, name in FIGURES:
+    with figure.guard():
+        drift = studies.wanted(study, "drift", "Where the Assistant moved has not been measured.")
+        for measured, companion, name in FIGURES:
             if drift is None:
                 break
-            rows = findings.figure_rows(drift, figure, pooling)
+            rows = findings.figure_rows(drift, measured, pooling)
             if rows.empty:
-                ui.empty(f"{TITLES[name]} was not measured.", f"Make it with: {ui.DERIVE}")
+                figure.empty(f"{TITLES[name]} was not measured.", made_by("drift"))
                 continue
             _movement(study, rows, drift, companion, name, (pooling, branches, now, until), shared)
-    ui.caption(
+    figure.caption(
         "By training step (spaced by ratio). Bad answers: heavy held-out, thin trained topics. "
         "Axis: heavy what the cast's movement does not predict, thin the whole movement, in SDs of "
         "the cast. Shift: heavy what the cast's does not predict, thin the cast's own, in "
@@ -104,7 +104,7 @@ def _no_folds(study: Study, branches: Sequence[str]) -> str:
         c.id
         for b in branches
         for c in study.manifest.branch(b)
-        if c.branch == b and not ui.has_folds(study, c.id)
+        if c.branch == b and not studies.has_folds(study, c.id)
     ]
     return f" No folds, so sizes without interval or test: {findings.listed(bare)}." if bare else ""
 
@@ -114,7 +114,7 @@ def _rates(
 ) -> None:
     """The share of bad answers, trained topics beside held-out ones."""
     m = study.manifest
-    table = ui.wanted(study, "rates", "No rates of bad answers were measured.")
+    table = studies.wanted(study, "rates", "No rates of bad answers were measured.")
     if table is None:
         return
     rates = table.rename(columns={"mean": "value"})
@@ -126,11 +126,11 @@ def _rates(
     own = findings.Band(float(at.iloc[0].low), float(at.iloc[0].high)) if len(at) else None
     band = step_chart.flat(own, until) if own else None
     title = findings.rate_finding(table, branches, m.reference, now)
-    ui.figure(
+    figure.figure(
         lambda p, width: step_chart.step_chart(
             held,
             branches,
-            ui.branch_order(study),
+            controls.branch_order(study),
             p,
             band,
             "reference",
@@ -173,11 +173,11 @@ def _movement(
     )
     band, band_name = step_chart.null_envelope(rows, branches), step_chart.null_name(rows, branches)
     begun, thin = step_chart.from_zero(rows, branches), step_chart.from_zero(other, branches)
-    ui.figure(
+    figure.figure(
         lambda p, width: step_chart.step_chart(
             begun,
             branches,
-            ui.branch_order(study),
+            controls.branch_order(study),
             p,
             band,
             band_name,
@@ -217,7 +217,7 @@ WORDS = {
 def pooling_figures(study: Study, branches: Sequence[str]) -> None:
     """Both poolings' shift at the end of each branch, each against its own null."""
     m = study.manifest
-    drift = ui.wanted(study, "drift", "The ends of the branches were not measured.")
+    drift = studies.wanted(study, "drift", "The ends of the branches were not measured.")
     if drift is None:
         return
     roles = len(study.cast.personas)
@@ -228,7 +228,7 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
             "given_cast_percentile",
             pooling,
             branches,
-            ui.branch_order(study),
+            controls.branch_order(study),
             m.notes,
             m.noise_floor,
             roles,
@@ -236,21 +236,21 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
         for pooling in m.poolings
     }
     names = {p: POOLING_NAMES.get(p, p) for p in panels}
-    ui.section("At the end of each branch", "ends")
+    figure.section("At the end of each branch", "ends")
     if all(f.empty for f in panels.values()):
-        ui.empty("Movement beyond the cast's was not measured.", f"Make it with: {ui.DERIVE}")
+        figure.empty("Movement beyond the cast's was not measured.", made_by("drift"))
         return
     ends = {names[p]: drift_details.ends_of(f) for p, f in panels.items()}
-    ui.finding(findings.pooling_finding(ends))
+    figure.finding(findings.pooling_finding(ends))
     for (pooling, frame), column in zip(
         panels.items(), st.columns(len(panels), gap="medium"), strict=True
     ):
         with column:
             name = names[pooling].capitalize()
             if frame.empty:
-                ui.caption(f"{name}: not measured for these branches.")
+                figure.caption(f"{name}: not measured for these branches.")
                 continue
-            ui.figure(
+            figure.figure(
                 lambda p, width, f=frame: dot_chart.dot_chart(
                     f, p, size=(width, dot_chart.height_of(f))
                 ),
@@ -260,14 +260,15 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
                 words="Norm of what is left of the Assistant's shift after predicting it from the "
                 f"cast's, at the end of each branch, {name.lower()}, layer {m.headline_layer}, "
                 "95 % interval; grey: each branch's own null; filled: p at most .05.",
-                alt=f"Movement beyond the cast's by branch, {name.lower()}: {dot_chart.spoken(frame)}",
+                alt=f"Movement beyond the cast's by branch, {name.lower()}: "
+                f"{dot_chart.spoken(frame)}",
                 study=study,
                 width=WIDTH,
                 key=f"ends-{pooling}",
                 small=True,
                 label=True,
             )
-    ui.caption(
+    figure.caption(
         "What is left of the Assistant's shift after predicting it from the cast's, at each "
         f"branch's last checkpoint, layer {m.headline_layer}, with 95 % interval. Grey: each row's "
         "own null. Filled: p at most .05 after the search over saved steps; hollow: not shown. "

@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts import card_charts
 from psm_viz.charts.findings import said
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
+from psm_viz.ui import controls, figure, studies
 
 WIDTH = 380
 MARKS = {
@@ -37,7 +37,7 @@ def head(study: Study, persona: str) -> None:
         name, kin = '<p class="psm-name psm-star">\N{BLACK STAR} Assistant</p>', ""
         line = who.description or "Who answers when the model is told nothing about whom to play."
     else:
-        p, family = ui.page_palette(), study.cast.family(who.family)
+        p, family = figure.page_palette(), study.cast.family(who.family)
         colour = family_colours(study.cast, p)[family.id]
         mark = MARKS[family_shapes(study.cast)[family.id]]
         svg = f'<svg width="10" height="10" fill="{colour}" aria-hidden="true">{mark}</svg>'
@@ -54,22 +54,22 @@ def head(study: Study, persona: str) -> None:
 def answer(study: Study, checkpoint: str, persona: str, messages: Any) -> None:
     """One real answer to a question of the reader's choice, and a way to the other samples."""
     if not study.holds(checkpoint, "responses"):
-        ui.caption(f"{checkpoint} was imported as vectors alone: no answers were kept.")
+        figure.caption(f"{checkpoint} was imported as vectors alone: no answers were kept.")
         return
-    rows = ui.answers(study, checkpoint, persona)
+    rows = studies.answers(study, checkpoint, persona)
     asked = {q.id: q.text for q in study.questions if q.id in set(rows.question)}
     if not asked:
         name = "the Assistant" if persona == ASSISTANT else study.cast.persona(persona).name
-        ui.caption(f"No answers of {name} were kept at {checkpoint}.")
+        figure.caption(f"No answers of {name} were kept at {checkpoint}.")
         return
-    question = ui.pick(
+    question = controls.pick(
         "Asked", asked, "question", "question", messages, label_visibility="collapsed"
     )
     own = where(rows, rows.question == question).sort_values(["variant", "sample"])
     key = f"sample-{persona}-{question}"
     at = st.session_state.get(key, 0) % max(len(own), 1)
     one = own.iloc[at]
-    st.html(ui.answer_html(str(one.text), str(one.valence)))
+    st.html(figure.answer_html(str(one.text), str(one.valence)))
     if len(own) > 1:
         st.button(
             f"Another of its {len(own)} answers",
@@ -88,10 +88,10 @@ def neighbours(study: Study, near: list[str]) -> None:
     with st.container(horizontal=True, gap="small", key="near"):
         for i in near:
             st.button(
-                ui.plain(study.cast.persona(i).name),
+                figure.plain(study.cast.persona(i).name),
                 key=f"near-{i}",
                 type="tertiary",
-                on_click=ui.select_persona,
+                on_click=controls.select_persona,
                 args=(i,),
             )
 
@@ -109,7 +109,7 @@ def track(
     accent = persona == ASSISTANT
     shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True, "label": True}
     units = "standard deviations of the cast along the Assistant axis"
-    ui.figure(
+    figure.figure(
         lambda p, width: card_charts.sparkline(line, checkpoint, p, accent, (width, 64)),
         line,
         name=f"axis-{persona}-{branch}",
@@ -120,7 +120,7 @@ def track(
         **shared,
     )
     here = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
-    ui.figure(
+    figure.figure(
         lambda p, width: card_charts.cast_on_axis(
             positions, study.cast, checkpoint, pooling, persona, p, (width, 62)
         ),

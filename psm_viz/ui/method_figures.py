@@ -12,37 +12,40 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz import ui
 from psm_viz.charts import dot_chart, line_chart, map_trust, method_details
-from psm_viz.charts.findings import LEVEL, capital
+from psm_viz.charts.findings import capital
 from psm_viz.charts.frames import where
 from psm_viz.charts.glossary import STATISTICS
+from psm_viz.stats.significance import ALPHA
 from psm_viz.study.activations import POOLING_NAMES
-from psm_viz.study.reader import Study
+from psm_viz.study.reader import Study, made_by
+from psm_viz.ui import controls, figure, studies
 
 WIDTH = 560
 OTHER = "Choose the other pooling above."
-RULE = dot_chart.Rule(LEVEL, "5 %")
+RULE = dot_chart.Rule(ALPHA, "5 %")
 
 
 def map_section(study: Study, pooling: str) -> None:
     """The stored map beside a map of noise, and other settings and seeds."""
     m = study.manifest
-    ui.section("How far this map can be trusted", "map")
-    points, info = ui.map_of(study, pooling, m.headline_layer)
-    has_trials = "tables/map_trials.parquet" in study.files
-    trials = ui.table(study, "map_trials") if has_trials else None
+    figure.section("How far this map can be trusted", "map")
+    points, info = studies.map_of(study, pooling, m.headline_layer)
+    has_trials = study.has_table("map_trials")
+    trials = studies.table(study, "map_trials") if has_trials else None
     tried = None if trials is None else where(trials, trials.pooling == pooling)
     noise = None if tried is None else where(tried, tried["data"] == map_trust.NOISE)
-    ui.finding(map_trust.map_finding(info, points.head(0) if noise is None else noise))
+    figure.finding(map_trust.map_finding(info, points.head(0) if noise is None else noise))
     left, right = st.columns([1.28, 1], gap="medium")
     name = POOLING_NAMES.get(pooling, pooling)
     how = f"{name}, layer {m.headline_layer}"
-    with left, ui.guard():
-        gaussian = ui.wanted(study, "gaussian_map", "No map of noise was drawn for comparison.")
+    with left, figure.guard():
+        gaussian = studies.wanted(
+            study, "gaussian_map", "No map of noise was drawn for comparison."
+        )
         beside = None if gaussian is None else where(gaussian, gaussian.pooling == pooling)
         if beside is not None and beside.empty:
-            ui.empty(f"A map of noise was drawn for another pooling than the {name}.", OTHER)
+            figure.empty(f"A map of noise was drawn for another pooling than the {name}.", OTHER)
         elif beside is not None:
             twins = map_trust.twin_points(points, beside)
             first = {}
@@ -52,7 +55,7 @@ def map_section(study: Study, pooling: str) -> None:
                 "cast": f"The cast: trustworthiness {_say(info, 'trustworthiness')}",
                 map_trust.NOISE: f"Noise: trustworthiness {_say(first, 'trustworthiness')}",
             }
-            ui.figure(
+            figure.figure(
                 lambda p, width: map_trust.twin_map(twins, words, study.cast, p, (width, 262)),
                 twins.drop(columns=["px", "py"]),
                 name=f"map-and-noise-{pooling}",
@@ -68,15 +71,17 @@ def map_section(study: Study, pooling: str) -> None:
                 key="twins",
                 label=True,
             )
-    with right, ui.guard():
+    with right, figure.guard():
         if tried is None:
-            ui.wanted(study, "map_trials", "No other settings or seeds were tried.")
+            studies.wanted(study, "map_trials", "No other settings or seeds were tried.")
             return
         rows = map_trust.trial_rows(tried)
         if rows.empty:
-            ui.empty(f"Settings and seeds were tried for another pooling than the {name}.", OTHER)
+            figure.empty(
+                f"Settings and seeds were tried for another pooling than the {name}.", OTHER
+            )
             return
-        ui.figure(
+        figure.figure(
             lambda p, width: dot_chart.dot_chart(
                 rows,
                 p,
@@ -107,18 +112,18 @@ def _say(info: dict[str, Any], key: str) -> str:
 
 def alarm_section(study: Study, messages: Any) -> None:
     """False alarms against the rule, and power by the size of a planted movement."""
-    ui.section("Does it cry wolf?", "alarms")
-    table = ui.wanted(study, "validation", "The statistics were not put to the test yet.")
+    figure.section("Does it cry wolf?", "alarms")
+    table = studies.wanted(study, "validation", "The statistics were not put to the test yet.")
     if table is None:
         return
     rows = method_details.alarm_rows(table)
-    ui.finding(method_details.alarm_finding(rows))
+    figure.finding(method_details.alarm_finding(rows))
     kinds = {str(d): str(d) for d in dict.fromkeys(table["data"])}
     left, right = st.columns([1, 1.1], gap="medium")
     with left:
         marks = dict(zip(rows.lane, rows["mark"], strict=True))
         key = ", ".join(f"{mark}: {lane}" for lane, mark in marks.items())
-        ui.figure(
+        figure.figure(
             lambda p, width: dot_chart.dot_chart(
                 rows,
                 p,
@@ -144,7 +149,7 @@ def alarm_section(study: Study, messages: Any) -> None:
     with right:
         data = next(iter(kinds))
         if len(kinds) > 1:
-            data = ui.pick("Planted in", kinds, "planted", "data set", messages)
+            data = controls.pick("Planted in", kinds, "planted", "data set", messages)
         power = method_details.power_rows(table, data)
         st.html(f'<p class="psm-label">{escape(method_details.power_finding(power))}</p>')
         _power(study, power, data)
@@ -158,12 +163,12 @@ def _power(study: Study, power: Any, data: str) -> None:
             rows = where(power, power.statistic == name)
             series = list(dict.fromkeys(rows.series))
             with column:
-                ui.figure(
+                figure.figure(
                     lambda p, width, r=rows, s=series: line_chart.line_chart(
                         r,
                         s,
                         p,
-                        rule=dot_chart.Rule(LEVEL),
+                        rule=dot_chart.Rule(ALPHA),
                         percent=True,
                         domain=(0.0, 1.0),
                         ratios=True,
@@ -173,8 +178,8 @@ def _power(study: Study, power: Any, data: str) -> None:
                     rows,
                     name=f"power-{name}",
                     title=method_details.title_of(name),
-                    words=f"How often '{method_details.title_of(name)}' fires by the size of a planted "
-                    f"movement, {data}, 95 % Monte Carlo interval; line: 5 %.",
+                    words=f"How often '{method_details.title_of(name)}' fires by the size of a "
+                    f"planted movement, {data}, 95 % Monte Carlo interval; line: 5 %.",
                     alt=f"Power of {method_details.title_of(name)} by planted size, {data}.",
                     study=study,
                     width=320,
@@ -182,7 +187,7 @@ def _power(study: Study, power: Any, data: str) -> None:
                     small=True,
                     label=True,
                 )
-    ui.caption(
+    figure.caption(
         f"How often a statistic fires by the size of what was planted, {data}; tint: 95 % Monte "
         "Carlo interval; grey line: 5 %. Sizes (spaced by ratio): of a mixture the share of the "
         "way, of others in units of the cast's radius."
@@ -191,7 +196,7 @@ def _power(study: Study, power: Any, data: str) -> None:
 
 def glossary_section() -> None:
     """One sentence a statistic, with its null, as a definition list."""
-    ui.section("What each statistic says", "statistics")
+    figure.section("What each statistic says", "statistics")
     terms = []
     for e in STATISTICS.values():
         source = f" {escape(capital(e.source))}." if e.source else ""
@@ -204,16 +209,16 @@ def glossary_section() -> None:
 
 def layer_figure(study: Study, checkpoint: str, pooling: str) -> None:
     """What is kept by layer at one checkpoint."""
-    ui.section("Across layers", "layers")
-    table = ui.wanted(study, "layers", "The layers were not compared.")
+    figure.section("Across layers", "layers")
+    table = studies.wanted(study, "layers", "The layers were not compared.")
     if table is None:
         return
     rows, null = method_details.layer_rows(table, checkpoint, pooling)
     if rows.empty:
-        ui.empty(f"{checkpoint} was not compared layer by layer.", f"Make it with: {ui.DERIVE}")
+        figure.empty(f"{checkpoint} was not compared layer by layer.", made_by("layers"))
         return
     title = method_details.layer_finding(table, checkpoint, pooling)
-    ui.figure(
+    figure.figure(
         lambda p, width: line_chart.line_chart(
             rows,
             list(dict.fromkeys(rows.series)),
@@ -239,19 +244,19 @@ def layer_figure(study: Study, checkpoint: str, pooling: str) -> None:
 
 def confound_figure(study: Study, checkpoint: str, pooling: str) -> None:
     """How the axis goes with what is no character."""
-    ui.section("What else the axis goes with", "confounds")
-    table = ui.wanted(study, "confounds", "Confounds were not measured.")
+    figure.section("What else the axis goes with", "confounds")
+    table = studies.wanted(study, "confounds", "Confounds were not measured.")
     if table is None:
         return
     rows = method_details.confound_rows(table, checkpoint, pooling)
     if rows.empty:
-        ui.empty(
+        figure.empty(
             f"{checkpoint} has no answers to compare with: confounds need them.",
-            f"Make it with: {ui.DERIVE}",
+            made_by("confounds"),
         )
         return
     title = method_details.confound_finding(rows)
-    ui.figure(
+    figure.figure(
         lambda p, width: dot_chart.dot_chart(
             rows, p, accent=False, size=(width, dot_chart.height_of(rows))
         ),
@@ -271,16 +276,16 @@ def confound_figure(study: Study, checkpoint: str, pooling: str) -> None:
 
 def steering_figure(study: Study) -> None:
     """Steered answers against random directions of the same norm."""
-    ui.section("Is the direction a cause?", "steering")
-    table = ui.wanted(study, "steering", "Steering was not tried on this model.")
+    figure.section("Is the direction a cause?", "steering")
+    table = studies.wanted(study, "steering", "Steering was not tried on this model.")
     if table is None:
         return
     rows, bands = method_details.steering_rows(table)
     if rows.empty:
-        ui.empty("No direction was steered along.", f"Make it with: {ui.MAKES['steering']}")
+        figure.empty("No direction was steered along.", made_by("steering"))
         return
     title = method_details.steering_finding(rows, bands)
-    ui.figure(
+    figure.figure(
         lambda p, width: line_chart.line_chart(
             rows,
             list(dict.fromkeys(rows.series)),

@@ -13,21 +13,13 @@ import streamlit as st
 from psm_viz.charts.frames import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.paths import DATA, STUDY
-from psm_viz.study.reader import Study, open_study
-from psm_viz.ui.figure import empty
+from psm_viz.study.reader import Study, made_by, open_study
+from psm_viz.ui import figure
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
 
 
-DERIVE = "python -m psm_viz derive --study FOLDER"
-MAKES = {
-    "validation": "python -m psm_viz validate --study FOLDER --store",
-    "evidence_scores": "python -m psm_viz evidence --study FOLDER --name NAME --score BRANCH",
-    "steering": "make study",
-    "words_or_weights": "make study",
-}
-"""What makes a table, where it is not `derive`."""
 RESPONSES = ["question", "variant", "sample", "text", "valence"]
 
 
@@ -119,8 +111,8 @@ def wanted(study: Study, name: str, what: str) -> pd.DataFrame | None:
 
     Raises BadFile where the table is there and damaged.
     """
-    if f"tables/{name}.parquet" not in study.files:
-        empty(what, f"Make it with: {MAKES.get(name, DERIVE)}")
+    if not study.has_table(name):
+        figure.empty(what, made_by(name))
         return None
     return table(study, name)
 
@@ -134,24 +126,6 @@ def _likelihood(sha: str, name: str, _study: Study) -> tuple[pd.DataFrame, dict[
 def likelihood(study: Study, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """One evidence: its table of personas, and its record. Raises UnknownName, BadFile."""
     return _likelihood(study.sha256, name, study)
-
-
-def arrow_scores(study: Study) -> pd.DataFrame | None:
-    """How every evidence's arrow fared against the branches; where none did, that is said.
-
-    One row an evidence, branch, pooling and part, as stored with the evidence or in a table.
-    """
-    rows = [
-        {k: score[k] for k in ("evidence", "branch", "written_before")} | row
-        for name in study.evidences
-        for score in study.evidence_scores(name)
-        for row in score["rows"]
-    ]
-    if not rows:
-        what = "No evidence was scored against these branches."
-        return wanted(study, "evidence_scores", what)
-    figures = ["cosine", "low", "high", "shuffled_high", "p"]
-    return pd.DataFrame(rows).astype({c: float for c in figures})
 
 
 def maps_by_pooling(study: Study) -> dict[str, list[int]]:

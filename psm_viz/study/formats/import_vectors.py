@@ -18,7 +18,7 @@ from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question, load_
 from psm_viz.study.formats.role_vectors import (
     FEWEST,
     RoleVectors,
-    listed,
+    first_few,
     read_descriptions,
     read_role_vectors,
     role_id,
@@ -149,14 +149,14 @@ def _rows_of_layers(found: RoleVectors, joining: Joining, study: Study | None) -
     if joining.offset < 0 or not fits or min(named) < 0:
         raise BadInput(
             f"The files hold {total} rows; --offset {joining.offset} leaves {len(rows)} layers, "
-            f"and {len(named)} are named: {listed(map(str, named))}.",
+            f"and {len(named)} are named: {first_few(map(str, named))}.",
             "Name every row once, in order, or leave --layers out.",
         )
     if joining.layer is not None and (
         joining.layer not in named or (study is not None and len(named) > 1)
     ):
         raise BadInput(
-            f"--layer {joining.layer}: the files hold layers {listed(map(str, named))}.",
+            f"--layer {joining.layer}: the files hold layers {first_few(map(str, named))}.",
             "--layer names the layer of files that hold one, or a new study's headline layer.",
         )
     return dict(sorted(zip(named, rows, strict=True)))
@@ -169,7 +169,9 @@ def _new_cast(folder: Path, found: RoleVectors, joining: Joining, report: list[s
         people = tuple(p for p in given.personas if role_id(p.id) in found.roles)
         without = [p.id for p in given.personas if p not in people]
         if without:
-            report.append(f"{joining.cast.name}: {len(without)} without a file: {listed(without)}")
+            report.append(
+                f"{joining.cast.name}: {len(without)} without a file: {first_few(without)}"
+            )
         used = {p.family for p in people}
         families = tuple(f for f in given.families if f.id in used)
         kins = {k: v for k, v in given.kins.items() if k in {f.kin for f in families}}
@@ -235,20 +237,20 @@ def _matched(
     left_out = [r for r in found.roles if r not in known]
     missing = [p.id for p in cast.personas if p.id not in own]
     text = f"matched: {len(own)} of {len(found.roles)} roles are in the study's cast"
-    report.append(text + (f"; {len(left_out)} left out: {listed(left_out)}" if left_out else ""))
+    report.append(text + (f"; {len(left_out)} left out: {first_few(left_out)}" if left_out else ""))
     if missing:
-        report.append(f"without vectors: {len(missing)} of the study's cast: {listed(missing)}")
+        report.append(f"without vectors: {len(missing)} of the study's cast: {first_few(missing)}")
     if len(own) < FEWEST:
         raise BadInput(
             f"{len(own)} of {len(found.roles)} roles are in the study's cast; at least {FEWEST} "
             "are needed.",
-            f"The study's cast: {listed(cast.ids)}. The files: {listed(found.roles)}.",
+            f"The study's cast: {first_few(cast.ids)}. The files: {first_few(found.roles)}.",
         )
     layers = tuple(n for n in m.layers if n in rows)
     if not layers:
         raise BadInput(
-            f"The files hold layers {listed(map(str, rows))}, the study "
-            f"{listed(map(str, m.layers))}: none in common."
+            f"The files hold layers {first_few(map(str, rows))}, the study "
+            f"{first_few(map(str, m.layers))}: none in common."
         )
     if len(layers) < max(len(rows), len(m.layers)):
         report.append(

@@ -231,14 +231,14 @@ def _oddities(names: list[str], stack: np.ndarray) -> list[str]:
         same.setdefault(values.tobytes(), []).append(name)
     for group in same.values():
         if len(group) > 1:
-            out.append(f"identical vectors, all kept: {listed(group)}")
+            out.append(f"identical vectors, all kept: {first_few(group)}")
     constant = int((np.ptp(stack, axis=0) == 0).all(0).sum())
     if constant:
         out.append(f"{constant} of {stack.shape[2]} dimensions are the same in every file")
     return out
 
 
-def listed(names: Iterable[str], most: int = 8) -> str:
+def first_few(names: Iterable[str], most: int = 8) -> str:
     """Names in a row, the first few of many."""
     names = list(names)
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
