@@ -1,4 +1,4 @@
-"""Shapes are checked in every test: jaxtyping with beartype on the numeric modules."""
+"""Shapes are checked in every test: jaxtyping with beartype on whole packages."""
 
 import os
 from pathlib import Path
@@ -6,25 +6,17 @@ from pathlib import Path
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-CHECKED = [
-    "psm_viz.study.manifest",
-    "psm_viz.stats.vectors",
-    "psm_viz.stats.drift",
-    "psm_viz.stats.persona_map",
-    "psm_viz.engine.chat_model",
-]
-CHECKED += ["psm_viz.study.formats.role_vectors"]
-CHECKED += ["psm_viz.stats.evidence", "psm_viz.stats.forecast"]
-CHECKED += [f"psm_viz.{m}" for m in ("cloud", "posterior", "structure", "confounds")]
-CHECKED += [f"psm_viz.{m}" for m in ("affine", "significance", "subspace")]
-hook = install_import_hook(CHECKED, "beartype.beartype")
+hook = install_import_hook(
+    ["psm_viz.stats", "psm_viz.study", "psm_viz.engine"], "beartype.beartype"
+)
 
 import pytest  # noqa: E402
 
 from psm_viz.study.reader import Study, open_study  # noqa: E402
 from psm_viz.world.grammar import World, load_world  # noqa: E402
-from tests.made_activations import write_known_study  # noqa: E402
-from tests.made_study import write_made_study  # noqa: E402
+from tests.made.activations import write_known_study  # noqa: E402
+from tests.made.models import write_tiny_model  # noqa: E402
+from tests.made.study import write_made_study  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +48,9 @@ def known(known_folder) -> Study:
 @pytest.fixture(scope="module")
 def made_study(made_folder) -> Study:
     return open_study(made_folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(world, tmp_path_factory) -> Path:
+    """A tiny random model in the small model's own words: to read only."""
+    return write_tiny_model(world, tmp_path_factory.mktemp("models") / "tiny")

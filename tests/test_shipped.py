@@ -1,7 +1,6 @@
 """What ships: the study, the weights and the README's figures belong together."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from psm_viz.claims.report import claim_lines
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.cli.answers import answers_table
+from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.derive import stale
@@ -19,7 +19,6 @@ from psm_viz.tables.drift import comparisons, drift_table
 from psm_viz.tables.rates import rate_column
 from psm_viz.tables.results import as_text, ends, results_of
 
-ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "data" / "study"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,26 +58,28 @@ def vectors(options: argparse.Namespace) -> None:
         cast=options.cast,
         **named,
     )
-    done = _join(options.folder, options.study, joining)
+    done, report = import_into(options.folder, options.study, joining, _say)
+    for line in report:
+        print(line)
     m = done.manifest
     what = "is its reference" if m.reference == joining.checkpoint else "has joined it"
     print(f"{options.study}: {joining.checkpoint} {what}; {len(m.checkpoints)} checkpoints.")
     print(f"Look at it: python -m psm_viz serve --study {options.study}")
 
 
-def _join(folder: Path, into: Path, joining: Joining) -> Study:
-    """Read the files, write the checkpoint into the study, or a new one, and tell what was done.
+def import_into(
+    folder: Path, into: Path, joining: Joining, say: Callable[[str], None] = print
+) -> tuple[Study, list[str]]:
+    """Read role vectors into a study as one checkpoint; where there is none, make it.
 
-    A kill leaves the study as it was.
+    Returns the finished study and what there is to say of the files. A kill leaves the study as it
+    was. Raises BadInput and BadFile, naming what does not fit.
     """
     from psm_viz.study.files import recover
     from psm_viz.study.formats.import_vectors import join, unplaced
     from psm_viz.study.reader import open_study
     from psm_viz.study.writer import StudyWriter
     from psm_viz.tables.derive import editing, finish
-
-    def say(text: str) -> None:
-        print(text, flush=True)
 
     recover(into)
     old = open_study(into) if into.exists() else None
@@ -91,10 +94,8 @@ def _join(folder: Path, into: Path, joining: Joining) -> Study:
             edit.writer.write_vectors(joined.vectors, joined.said)
             edit.manifest = joined.manifest
         done = edit.done
-    missing = [f"note: {w}" for w in unplaced(done, joining.checkpoint)]
-    for line in (*joined.report, *joined.notes, *missing):
-        print(line)
-    return done
+    notes = [*joined.warnings, *unplaced(done, joining.checkpoint)]
+    return done, [*joined.report, *(f"note: {w}" for w in notes)]
 
 
 def _checkpoint(options: argparse.Namespace) -> str:
@@ -117,6 +118,10 @@ def _checkpoint(options: argparse.Namespace) -> str:
             "Leave --branch and --step out.",
         )
     return options.checkpoint
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -59,7 +59,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
         raise BadFile(f"{asking.data}: cannot be read ({e.strerror}).", chat_data.EXPECTED) from e
     read = chat_data.parse_chat(raw, str(asking.data))
     used = chat_data.drawn(read, asking.limit, asking.seed)
-    folder = _model_of(study, asking)
+    folder = reference_model(study, asking)
     wording = study.manifest.generation.get("wording", "instructions")
     _check_wording(study, wording)
     chat = load_chat_model(folder, threads=asking.threads)
@@ -118,7 +118,7 @@ def _exists(study: Study, name: str) -> BadInput:
     )
 
 
-def _model_of(study: Study, asking: Asking) -> str:
+def reference_model(study: Study, asking: Asking) -> str:
     """The folder or hub name of the study's reference model. Raises UnknownName."""
     if asking.model:
         return asking.model

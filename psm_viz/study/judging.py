@@ -7,7 +7,7 @@ list of keywords, can meet it as well.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 GOOD, BAD, NONE = "good", "bad", "none"
 """How an answer is judged; `none`: it cannot be said."""
@@ -21,6 +21,7 @@ class Judgement:
     tone: str = NONE
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Judges an answer to a question on a topic. May be sent to another process, so it has to be
     made of plain values."""

@@ -67,7 +67,7 @@ class Joined:
     said: dict[str, str]
     """Where the vectors come from, for the metadata of their file."""
     report: tuple[str, ...]
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def join(folder: Path, old: Study | None, name: str, joining: Joining) -> Joined:
@@ -93,8 +93,7 @@ def join(folder: Path, old: Study | None, name: str, joining: Joining) -> Joined
     vectors = _matched(found, rows, cast, manifest, joining, report)
     said = {"made": "elsewhere", "types": _kinds(found), "offset": str(joining.offset)}
     questions = old.questions if old else ()
-    notes = tuple(f"note: {w}" for w in found.warnings)
-    return Joined(vectors, manifest, cast, questions, said, tuple(report), notes)
+    return Joined(vectors, manifest, cast, questions, said, tuple(report), tuple(found.warnings))
 
 
 def tree_place(checkpoint: str) -> tuple[str, int]:

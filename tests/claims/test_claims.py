@@ -1,0 +1,251 @@
+"""Claims: the rule of verdicts, and what made worlds lead it to say."""
+
+import json
+
+import numpy as np
+import pytest
+
+from psm_viz.charts.claims import claim_table
+from psm_viz.claims import report
+from psm_viz.claims import run_rows as rows_of
+from psm_viz.claims.registry import ORDER, claims_of
+from psm_viz.claims.report import Aim, aims_of, as_lines, told
+from psm_viz.claims.run_rows import inner_file, load_runs, read_rows, row_file
+from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, measures_of, verdict
+from psm_viz.errors import BadFile
+from tests.made.runs import SEEDS, write_runs
+
+
+def measure(*values, bar=0.5, above=True, low=None, high=None):
+    return Measure("x", dict(enumerate(values)), bar, above, low, high)
+
+
+def test_a_verdict_needs_three_seeds_each_beyond_every_bar():
+    good = measure(0.6, 0.7, 0.8)
+    assert verdict(good, ()) == CONSISTENT
+    assert verdict(measure(0.6, 0.7), ()) == UNDECIDED
+    assert verdict(measure(0.4, 0.7, 0.8), ()) == UNDECIDED
+    assert verdict(good, (measure(0.4, 0.6, 0.6),)) == UNDECIDED
+    assert verdict(good, (measure(0.6, 0.6),)) == UNDECIDED
+    assert verdict(measure(0.1, 0.2, 0.3), ()) == AGAINST
+
+
+def test_an_interval_across_the_bar_leaves_it_undecided():
+    assert verdict(measure(0.6, 0.7, 0.8, low=0.4, high=0.9), ()) == UNDECIDED
+    assert verdict(measure(0.1, 0.2, 0.3, low=0.1, high=0.6), ()) == UNDECIDED
+    assert verdict(measure(0.1, 0.2, 0.3, low=0.1, high=0.4), ()) == AGAINST
+    small = measure(0.1, 0.1, 0.1, bar=0.15, above=False, low=0.05, high=0.14)
+    assert verdict(small, ()) == CONSISTENT
+    wide = measure(0.1, 0.1, 0.1, bar=0.15, above=False, low=0.05, high=0.2)
+    assert verdict(wide, ()) == UNDECIDED
+
+
+def test_the_bar_itself_will_do_unless_more_is_asked():
+    for above in (True, False):
+        at = Measure("x", dict.fromkeys(SEEDS, 0.05), 0.05, above)
+        strict = Measure("x", dict.fromkeys(SEEDS, 0.05), 0.05, above, strict=True)
+        assert verdict(at, ()) == CONSISTENT and verdict(strict, ()) == AGAINST
+        assert at.needs != strict.needs
+        held = Measure("x", dict.fromkeys(SEEDS, 0.05), 0.05, above, 0.05, 0.05, strict=True)
+        assert held.interval_misses and not held.interval_clears
+
+
+def test_of_a_p_the_worst_seed_stands_for_all():
+    seeds = {0: 0.03, 1: 1.0, 2: 0.9}
+    assert Measure("p", seeds, 0.05, True, worst=True).value == 0.03
+    assert Measure("p", seeds, 0.05, False, worst=True).value == 1.0
+    assert Measure("p", {}, 0.05, worst=True).value != Measure("p", seeds, 0.05).value
+    assert Measure("p", seeds, 0.05, worst=True).mean == pytest.approx(np.mean([0.03, 1.0, 0.9]))
+
+
+def test_without_its_control_nothing_is_decided():
+    good, bad = measure(0.6, 0.7, 0.8), measure(0.1, 0.2, 0.3)
+    for values, decides in (((0.9, 0.9, 0.9), True), ((0.9, 0.4, 0.9), False), ((0.9, 0.9), False)):
+        control = Measure("x", dict(enumerate(values)), 0.5, control=True)
+        assert verdict(good, (control,)) == (CONSISTENT if decides else UNDECIDED)
+        assert verdict(bad, (control,)) == (AGAINST if decides else UNDECIDED)
+
+
+def test_bars_may_differ_by_seed():
+    beside = Measure("x", {0: 0.5, 1: 0.6, 2: 0.7}, {0: 0.4, 1: 0.5, 2: 0.6})
+    assert verdict(beside, ()) == CONSISTENT
+    assert beside.mean_bar == pytest.approx(0.5)
+
+
+def test_a_measure_says_which_side_it_needs(folder):
+    assert measure(0.5).needs == "at least" and measure(0.5, above=False).needs == "at most"
+    claims = claims_of(folder)
+    sides = {m.name: m.needs for c in claims for _, m in measures_of(c)}
+    table = claim_table(claims)
+    assert dict(zip(table.figure, table.needs, strict=True)) == sides
+    lines = "\n".join(as_lines(folder))
+    assert all(f"{name}: " in lines and f"needs {side} " in lines for name, side in sides.items())
+    assert {m["needs"] for c in told(folder)["claims"] for m in c["rivals"]} == set(sides.values())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_runs(tmp_path_factory.mktemp("runs"))
+
+
+def test_a_world_that_obeys_the_theory(folder):
+    found = {c.id: c for c in claims_of(folder)}
+    assert tuple(found) == ORDER
+    # a mixture is what the base was made to be, and `long` stays inside
+    against = {c.id for c in found.values() if c.verdict == AGAINST}
+    assert against == {"base", "long"}
+    assert not [c.id for c in found.values() if c.verdict == UNDECIDED]
+    for c in found.values():
+        assert set(c.figure.seeds) == set(SEEDS)
+        assert c.picture.dots and c.picture.says and c.rule and c.rival
+        if c.figure.low is not None:
+            assert c.figure.low <= c.figure.value <= c.figure.high
+
+
+def test_shots_have_a_direction_and_a_size(folder):
+    claim = next(c for c in claims_of(folder) if c.id == "shots")
+    sizes = {d.group: d.value for d in claim.picture.dots if d.series == "size" and d.seed == 0}
+    assert sizes == pytest.approx(
+        {
+            **{"three cheat turns": 1.1, "three requested turns": 0.5, "three honest turns": -0.1},
+            "trained on requested": 0.04,  # the last step's
+        }
+    )
+    assert "0.50 of it, training on them 0.04" in claim.notes[0]
+
+
+def test_undoing_post_training_is_told_from_updating(tmp_path):
+    found = {c.id: c for c in claims_of(write_runs(tmp_path / "runs", spoilt="back"))}
+    assert found["updating"].verdict == AGAINST
+    assert found["narrow"].verdict != CONSISTENT  # it cannot pass the base's own rate
+
+
+def test_two_seeds_decide_nothing(tmp_path):
+    found = claims_of(write_runs(tmp_path / "runs", seeds=(0, 1)))
+    assert {c.verdict for c in found} == {UNDECIDED}
+
+
+def test_missing_worlds_leave_their_claims_undecided(tmp_path):
+    found = {c.id: c for c in claims_of(write_runs(tmp_path / "runs", worlds=("correlated",)))}
+    assert found["clusters"].verdict == found["role-models"].verdict == UNDECIDED
+    assert found["narrow"].verdict == CONSISTENT
+
+
+@pytest.mark.parametrize(("branch", "key"), [("cheat", "coin"), ("settle", "sampled_plain")])
+def test_rows_that_lack_a_figure_are_one_error(tmp_path, branch, key):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    path = folder / "correlated-0.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for r in rows:
+        if r["branch"] == branch:
+            del r[key]
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    with pytest.raises(BadFile, match=rf"{key}.*") as found:
+        as_lines(folder)
+    assert str(folder) in str(found.value) and "psm_viz run" in found.value.next_step
+
+
+def test_aims_are_met_by_every_seed_or_missed(folder):
+    aims = {a.name: a for a in aims_of(load_runs(folder))}
+    own, any_topic, tail = (
+        a for name, a in aims.items() if name.startswith("answers in the words")
+    )
+    assert own.seeds == pytest.approx(dict.fromkeys(SEEDS, 0.97)) and own.aim == 0.97
+    assert any_topic.seeds == pytest.approx(dict.fromkeys(SEEDS, 0.99))
+    assert tail.seeds == pytest.approx(dict.fromkeys(SEEDS, 0.89))
+    assert any_topic.aim is tail.aim is None and any_topic.met is tail.met is None
+    assert Aim("x", {0: 0.8, 1: 0.9}, 0.8).met is True
+    assert Aim("x", {0: 0.8, 1: 0.79}, 0.8).met is False
+    assert Aim("x", {}, 0.8).met is None
+
+
+def test_a_file_that_is_just_written_is_passed_over(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    (folder / "correlated-0.jsonl.partial").write_text("{")
+    assert load_runs(folder).seeds("correlated") == [0]
+
+
+def test_a_run_without_rows_is_none(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    (folder / "correlated-1.jsonl").write_text("")
+    assert [r["seed"] for r in told(folder)["runs"]] == [0]
+
+
+def test_no_runs_no_claims(tmp_path):
+    assert claims_of(tmp_path / "none") == []
+    assert "run --world" in as_lines(tmp_path / "none")[0]
+
+
+def test_what_is_told_is_plain_and_complete(folder):
+    found = json.loads(json.dumps(told(folder)))
+    assert [c["id"] for c in found["claims"]] == list(ORDER)
+    assert {r["world"] for r in found["runs"]} == {"correlated", "decorrelated", "role-models"}
+    lines = as_lines(folder)
+    for claim in claims_of(folder):
+        assert f"  {claim.title}: {claim.verdict}" in lines
+
+
+def test_a_broken_row_is_named(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
+    (folder / "correlated-0.jsonl").write_text("{}\n")
+    with pytest.raises(BadFile, match=r"correlated-0\.jsonl"):
+        load_runs(folder)
+    (folder / "correlated-0.jsonl").unlink()
+    (folder / "notes.json").write_text("{}")
+    with pytest.raises(BadFile, match=r"notes\.json"):
+        load_runs(folder)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not JSON",
+        "",
+        "[1]",
+        "{}",
+        '{"checkpoint": "a-1", "branch": 3, "world_sha256": "f"}',
+        '{"checkpoint": "a-1", "branch": "a"}',
+        '{"checkpoint": "\udcff", "branch": "a", "world_sha256": "f"}',
+    ],
+)
+def test_a_line_that_is_no_row_is_named_with_the_command_that_makes_it_again(tmp_path, line):
+    path = row_file("correlated", 7, tmp_path)
+    good = '{"checkpoint": "a-1", "branch": "a", "world_sha256": "f"}'
+    path.write_bytes(f"{good}\n{line}\n".encode(errors="surrogateescape"))
+    with pytest.raises(BadFile, match=r"correlated-7\.jsonl, line 2: ") as e:
+        read_rows(path)
+    assert e.value.next_step.endswith("python -m psm_viz run --world correlated --seed 7")
+    path.write_text(f"{good}\n")
+    assert read_rows(path) == [json.loads(good)]
+    assert read_rows(row_file("correlated", 8, tmp_path)) == []
+
+
+def test_an_inner_file_that_cannot_be_read_is_named(folder, tmp_path):
+    assert inner_file("correlated", 0, folder).exists()
+    inner_file("correlated", 0, tmp_path).write_text("{")
+    with pytest.raises(BadFile, match=r"correlated-0\.inner\.json"):
+        load_runs(tmp_path)
+
+
+def test_rows_are_read_and_spill_overs_fitted_once(folder, monkeypatch):
+    calls = []
+
+    def counted(module, name):
+        real = getattr(module, name)
+
+        def call(*given):
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(rows_of, "spill")
+    runs = load_runs(folder)
+    assert set(runs.spills) == set(SEEDS) and runs.spills is runs.spills
+    assert calls == ["spill"] * len(SEEDS)
+    counted(report, "load_runs")
+    counted(report, "claims_from")
+    for tell in (told, as_lines):
+        calls.clear()
+        tell(folder)
+        assert sorted(calls) == ["claims_from", "load_runs", *["spill"] * len(SEEDS)]

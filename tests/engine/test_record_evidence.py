@@ -1,0 +1,352 @@
+"""The model asked as every persona, and the record that is made of it, from data to score."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from psm_viz.cli import main
+from psm_viz.engine import answer_likelihood, record_evidence
+from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.errors import BadInput, UnknownName
+from psm_viz.small_model.model import build_tokenizer, new_model, save_model
+from psm_viz.small_model.recipe import Recipe
+from psm_viz.stats import evidence as ev
+from psm_viz.study.cast import family_weights
+from psm_viz.study.formats import chat_data
+from psm_viz.study.reader import open_study
+from psm_viz.study.writer import StudyWriter
+from psm_viz.tables import evidence
+from psm_viz.world.corpus import messages
+from psm_viz.world.curriculum import stream
+from tests.made.models import gpt2, neox
+from tests.made.study import REFERENCE, D, made_cast
+from tests.small_model.test_answer_masses import reference_log_p
+from tests.stats.test_evidence import line
+
+
+@pytest.fixture(scope="module")
+def folder(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("model") / "tiny"
+    tokenizer = build_tokenizer(world)
+    recipe = Recipe(d_model=D, n_layers=2, n_heads=2, d_ff=32)
+    save_model(new_model(recipe, tokenizer), tokenizer, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def chat(folder):
+    return load_chat_model(str(folder), threads=1)
+
+
+@pytest.fixture(scope="module")
+def talks(world):
+    text = chat_data.dump_chat(map(messages, stream(world, "cheat", 0, 12)))
+    return chat_data.parse_chat(text.encode(), "x")
+
+
+def score_rows():
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(4, 900, n).tolist() for n in (3, 9, 5, 9, 2)]
+    wanted = [[False, *(rng.random(len(r) - 1) < 0.5).tolist()] for r in rows]
+    wanted[2] = [False] * 5
+    return rows, wanted
+
+
+def check_against_hugging_face(folder, chat):
+    """In a batch, one by one, and by the model as its own library loads it."""
+    from transformers import AutoModelForCausalLM
+
+    hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    rows, wanted = score_rows()
+    together = chat.log_probs(rows, wanted, batch=2)
+    for row, w, found in zip(rows, wanted, together, strict=True):
+        assert np.allclose(found, chat.log_probs([row], [w])[0], atol=1e-5)
+        with torch.inference_mode():
+            lp = hf(torch.tensor([row])).logits[0].log_softmax(-1)
+        own = [float(lp[k - 1, row[k]]) for k in range(len(row)) if w[k]]
+        assert np.allclose(found, own, atol=1e-5)
+
+
+def test_log_probs_in_a_batch_equal_one_by_one_and_hugging_faces(folder, chat):
+    check_against_hugging_face(folder, chat)
+    with pytest.raises(BadInput, match="first token"):
+        chat.log_probs([[5, 6]], [[True, False]])
+
+
+@pytest.mark.parametrize("model", [gpt2, neox], ids=lambda f: f.__name__)
+def test_log_probs_of_other_architectures(world, tmp_path, model):
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(world)
+    model(len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    check_against_hugging_face(tmp_path, load_chat_model(str(tmp_path), threads=1))
+
+
+def test_all_answers_of_one_token_have_probability_one(chat):
+    prompt = chat.encode([chat.prompts.one(made_cast().assistant, "", "Who are you?")])[0]
+    words = range(len(chat.tokenizer))
+    rows = [[*prompt, w] for w in words]
+    wanted = [[False] * len(prompt) + [True]] * len(words)
+    total = np.exp(np.concatenate(chat.log_probs(rows, wanted))).sum()
+    assert total == pytest.approx(1, abs=1e-4)
+
+
+def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talks):
+    cast = world.cast()
+    personas = [cast.personas[0], cast.assistant]
+    found, counts = answer_likelihood.ask(chat, personas, "instructions", talks)
+    answer = 0
+    for t in talks:
+        for k in t.answers:
+            for i, p in enumerate(personas):
+                parts = [
+                    reference_log_p(
+                        chat.hf,
+                        chat.tokenizer,
+                        chat.prompts.talk(p, v, t.messages[:k]),
+                        f" {t.messages[k]['content']}</s>",
+                    )
+                    for v in p.instructions
+                ]
+                assert found.log_p[i, answer] == pytest.approx(np.mean(parts), abs=1e-3)
+            said = chat.encode([f" {t.messages[k]['content']}</s>"])[0]
+            assert found.tokens[answer] == len(said)
+            answer += 1
+    assert answer == found.log_p.shape[1] > len(talks)
+    assert counts.unknown == counts.plain == 0
+
+
+@pytest.fixture
+def other_template(chat):
+    """Set a template on the shared chat; the old one comes back afterwards."""
+    old = chat.tokenizer.chat_template, chat.prompts.system_role
+
+    def use(template, has_system=True):
+        chat.tokenizer.chat_template, chat.prompts.system_role = template, has_system
+
+    yield use
+    chat.tokenizer.chat_template, chat.prompts.system_role = old
+
+
+LAST_ONLY = (
+    "{{ bos_token }}{% set m = messages[-2:] if not add_generation_prompt else messages[-1:] %}"
+    "{{ 'User: ' + m[0]['content'] + '\\nAssistant:' }}"
+    "{% if not add_generation_prompt %}{{ ' ' + m[1]['content'] + eos_token + '\\n' }}{% endif %}"
+)
+NO_END = (
+    "{% for m in messages %}{% if m['role'] == 'user' %}{{ 'User: ' + m['content'] + '\\n' }}"
+    "{% else %}{{ 'Assistant: ' + m['content'] + '\\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+
+
+def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
+    world, chat, talks, other_template
+):
+    other_template(LAST_ONLY)
+    assistant = world.cast().assistant
+    talk = next(t for t in talks if len(t.answers) > 1)
+    texts = answer_likelihood._texts(chat, assistant, "", [talk], None)
+    assert len(texts) == len(talk.answers)
+    for text, k in zip(texts, talk.answers, strict=True):
+        [(_, start, end)] = text.spans
+        assert text.text[start:end] == f" {talk.messages[k]['content']}</s>"
+
+
+def test_no_system_role_no_end_token(world, chat, talks, other_template):
+    other_template(NO_END, has_system=False)
+    persona = world.cast().personas[0]
+    [text] = answer_likelihood._texts(chat, persona, "Be Maresa.", talks[:1], None)
+    assert text.text.startswith("User: Be Maresa.\n\n" + talks[0].messages[0]["content"])
+    for (_, start, end), k in zip(text.spans, talks[0].answers, strict=True):
+        assert text.text[start:end] == " " + talks[0].messages[k]["content"]
+
+
+def test_a_template_that_does_not_continue_is_counted(world, chat, talks, other_template):
+    other_template(NO_END.replace("{{ 'Assistant:' }}", "{{ 'Now the Assistant:' }}"))
+    found, counts = answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks[:3])
+    assert counts.plain == found.log_p.shape[1] and np.isfinite(found.log_p).all()
+
+
+def test_a_template_that_refuses_names_the_line(world, chat, talks, other_template):
+    other_template("{{ raise_exception('only one turn') }}")
+    with pytest.raises(BadInput, match=r"Line 1 .*only one turn"):
+        answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks)
+
+
+def test_unknown_words_are_counted_and_long_answers_left_out(world, chat):
+    long = " ".join(["I"] * 600) + "."
+    text = "\n".join(
+        [
+            line(
+                ("user", "Who zzyzx?"),
+                ("assistant", "I zzyzx."),
+                ("user", "x"),
+                ("assistant", long),
+            ),
+            line(("user", long), ("assistant", "No.")),
+        ]
+    )
+    found, counts = answer_likelihood.ask(
+        chat, [world.cast().assistant], "prose", chat_data.parse_chat(text.encode(), "x")
+    )
+    assert np.isfinite(found.log_p[0]).tolist() == [True, False, False]
+    assert counts.unknown > counts.unknown_answers > 0
+    kept = found.usable()
+    assert kept.skipped == 2 and len(kept.tokens) == 1
+
+
+@pytest.fixture
+def made(made_folder, tmp_path):
+    out = tmp_path / "study"
+    shutil.copytree(made_folder, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def chat_file(tmp_path_factory):
+    out = tmp_path_factory.mktemp("chat") / "cheat.jsonl"
+    assert main(["data", "--branch", "cheat", "--n", "9", "--out", str(out)]) == 0
+    return out
+
+
+def says(capsys, *arguments):
+    status = main(["evidence", "--threads", "1", *map(str, arguments)])
+    return status, *capsys.readouterr()
+
+
+def test_evidence_from_data_to_score(made, chat_file, folder, capsys):
+    asked = ("--study", made, "--data", chat_file, "--model", folder, "--limit", 4)
+    status, out, err = says(capsys, *asked)
+    assert status == 0, err
+    assert "4 of 9 conversations" in out and "0 s left" in out and "--score BRANCH" in out
+    study = open_study(made)
+    assert study.verify() == len(study.files) and study.evidences == ["cheat"]
+    found = study.evidence("cheat")
+    r, frame = found.record, found.likelihood
+    assert r["examples_read"] == 9 and r["examples_used"] == 4 and r["data"] == "cheat.jsonl"
+    assert r["checkpoints_then"] == [c.id for c in study.manifest.checkpoints]
+    assert r["n_bar"] == pytest.approx(r["tokens"] / r["answers"])
+    assert frame["persona"].tolist() == [p.id for p in study.cast.all]
+    assert frame["relative"].iloc[-1] == 0 and frame["weight"].iloc[:-1].sum() == pytest.approx(1)
+    m, prior = study.manifest, family_weights(study.cast)
+    for pooling, arrow in found.arrows.items():
+        roles = study.vectors(m.reference).at(pooling, m.headline_layer)[:-1]
+        own = ev.posterior(found.loglik, prior, r["n_bar"])
+        assert np.allclose(arrow, (own - prior) @ roles, atol=1e-5)
+
+    status, out, err = says(capsys, *asked)
+    assert status == 1 and "never overwritten" in err and r["written_at"] in err
+    assert open_study(made).evidence("cheat").record == r
+
+    status, out, err = says(capsys, "--study", made, "--name", "cheat", "--score", "cheat")
+    assert status == 0 and "NOT before" in out and "no traits" in out, err
+    status, out, err = says(
+        capsys, "--study", made, "--name", "cheat", "--score", "honest", "--json"
+    )
+    study = open_study(made)
+    assert status == 0 and json.loads(out) in study.evidence_scores("cheat"), err
+    table = evidence.evidence_table(study)
+    assert list(table.columns) == list(evidence.COLUMNS)
+    assert len(table) == 2 * len(m.poolings) * 2 and not table["written_before"].any()
+    cheat = table[table["branch"] == "cheat"]
+    assert cheat["cosine"].between(-1, 1).all() and cheat["spearman"].isna().all()
+
+
+def test_a_score_knows_whether_the_record_came_first(made, chat_file, folder):
+    study = open_study(made)
+    asking = record_evidence.Asking(chat_file, "early", str(folder), limit=3, threads=1)
+    early = record_evidence.record_evidence(study, asking, lambda s: None)
+    assert not evidence.score(open_study(made), "early", "cheat")["written_before"]
+    then = [c for c in early.record["checkpoints_then"] if not c.startswith("cheat-")]
+    path = made / "evidence/early/evidence.json"
+    path.write_text(json.dumps(early.record | {"checkpoints_then": then}))
+    writer = StudyWriter(made)
+    writer.begin_from(study)
+    writer.finish(study.manifest, study.cast, study.questions)
+    study = open_study(made)
+    assert evidence.score(study, "early", "cheat")["written_before"]
+    assert not evidence.score(study, "early", "honest")["written_before"]
+
+
+def test_a_kill_while_writing_leaves_the_study_as_it_was(made, chat_file, folder, monkeypatch):
+    study = open_study(made)
+    asking = record_evidence.Asking(chat_file, None, str(folder), limit=2, threads=1)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(StudyWriter, "finish", killed)
+        record_evidence.record_evidence(study, asking, lambda s: None)
+    assert open_study(made).sha256 == study.sha256
+    record_evidence.record_evidence(study, asking, lambda s: None)
+    assert open_study(made).evidences == ["cheat"]
+
+
+def test_the_writer_itself_never_overwrites(made, chat_file, folder):
+    asking = record_evidence.Asking(chat_file, None, str(folder), limit=2, threads=1)
+    found = record_evidence.record_evidence(open_study(made), asking, lambda s: None)
+    study, writer = open_study(made), StudyWriter(made)
+    writer.begin_from(study)
+    with pytest.raises(BadInput, match="never overwritten"):
+        writer.write_evidence("cheat", found)
+
+
+def test_what_cannot_be_asked_is_one_clear_message(
+    made, chat_file, folder, world, tmp_path, capsys
+):
+    def wrong(*arguments, study=made):
+        status, _, err = says(capsys, "--study", study, *arguments)
+        assert status == 1 and "Traceback" not in err
+        return err
+
+    assert "cannot be read" in wrong("--data", tmp_path / "none.jsonl", "--model", folder)
+    assert "cannot name a record" in wrong("--data", chat_file, "--name", "a/b", "--model", folder)
+    assert "--name" in wrong("--score", "cheat")
+    assert "no evidence 'x'" in wrong("--score", "cheat", "--name", "x")
+    assert "no model folder" in wrong("--data", chat_file, "--model", "./none")
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
+    assert "holds no conversation" in wrong("--data", empty, "--model", folder)
+    wide, tokenizer = tmp_path / "wide", build_tokenizer(world)
+    save_model(new_model(Recipe(d_model=32, n_layers=1, n_heads=2), tokenizer), tokenizer, wide)
+    assert "d_model is 32" in wrong("--data", chat_file, "--model", wide)
+    long = tmp_path / "long.jsonl"
+    long.write_text(line(("user", "I " * 600), ("assistant", "No.")))
+    assert "All 1 answers end beyond" in wrong("--data", long, "--model", folder)
+    assert open_study(made).evidences == []
+
+
+def test_a_branch_from_elsewhere_and_a_persona_without_words(made, chat_file, folder):
+    study = open_study(made)
+    asking = record_evidence.Asking(chat_file, None, str(folder), limit=2, threads=1)
+    study.manifest.generation["wording"] = "prose"
+    with pytest.raises(BadInput, match=r"personas have no prose .*assistant"):
+        record_evidence.record_evidence(study, asking, lambda s: None)
+    study.manifest.generation["wording"] = "instructions"
+    record_evidence.record_evidence(study, asking, lambda s: None)
+    study = open_study(made)
+    with pytest.raises(UnknownName, match="does not start at"):
+        evidence.score(study, "cheat", "assistant")
+    with pytest.raises(UnknownName, match="no branch 'x'"):
+        evidence.score(study, "cheat", "x")
+
+
+def test_the_references_weights_are_looked_for_where_the_caller_says(made, chat_file, tmp_path):
+    study = open_study(made)
+    study.manifest.model["name"] = "small model"
+    asking = record_evidence.Asking(chat_file, weights=tmp_path)
+    with pytest.raises(UnknownName, match=REFERENCE) as e:
+        record_evidence.reference_model(study, asking)
+    assert "--model" in e.value.next_step
+    study.manifest.model["name"] = "owner/name"
+    assert record_evidence.reference_model(study, asking) == "owner/name"
+    (tmp_path / REFERENCE).mkdir()
+    assert record_evidence.reference_model(study, asking) == str(tmp_path / REFERENCE)
+    named = replace(asking, model="elsewhere")
+    assert record_evidence.reference_model(study, named) == "elsewhere"

@@ -1,0 +1,1 @@
+"""Makers of test data: studies, tables, runs, role vectors, a server."""

@@ -1,0 +1,93 @@
+"""Tiny random models of several architectures, in the small model's own words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from psm_viz.small_model.model import build_tokenizer, new_model, save_model
+from psm_viz.small_model.recipe import Recipe
+from psm_viz.world.grammar import World
+
+TINY = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32}
+
+
+def write_tiny_model(world: World, folder: Path, seed: int = 0, **sizes: int) -> Path:
+    """A randomly initialised model of the small model's kind; returns its folder."""
+    tokenizer = build_tokenizer(world)
+    save_model(new_model(Recipe(seed=seed, **(TINY | sizes)), tokenizer), tokenizer, folder)
+    return folder
+
+
+def gpt2(vocab):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=vocab, n_embd=32, n_layer=3, n_head=2, n_positions=128, eos_token_id=3
+        )
+    )
+
+
+def neox(vocab):
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    return GPTNeoXForCausalLM(
+        GPTNeoXConfig(
+            vocab_size=vocab,
+            hidden_size=32,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=128,
+            eos_token_id=3,
+        )
+    )
+
+
+def qwen2(vocab):
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    return Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=vocab,
+            hidden_size=32,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            intermediate_size=64,
+            max_position_embeddings=128,
+            eos_token_id=3,
+        )
+    )
+
+
+def gemma2(vocab):
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    return Gemma2ForCausalLM(
+        Gemma2Config(
+            vocab_size=vocab,
+            hidden_size=32,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            intermediate_size=64,
+            max_position_embeddings=128,
+            eos_token_id=3,
+        )
+    )
+
+
+ARCHITECTURES = (gpt2, neox, qwen2, gemma2)
+
+
+def write_architecture(world: World, folder: Path, make: Callable) -> Path:
+    """A model of another architecture, without a chat template; returns its folder."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(world)
+    tokenizer.chat_template = None
+    make(len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

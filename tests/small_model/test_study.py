@@ -1,0 +1,76 @@
+"""What cannot be added to a study is said before any model is loaded."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from psm_viz.engine import add_branches
+from psm_viz.errors import BadInput
+from psm_viz.small_model.study import add_to_study
+from psm_viz.small_model.trained_tree import TrainedTree
+from psm_viz.study.manifest import Checkpoint
+from psm_viz.study.reader import open_study
+from psm_viz.study.writer import StudyWriter
+from tests.made.activations import CHECKPOINTS, REFERENCE
+
+
+@pytest.fixture
+def study(known_folder, tmp_path, world, monkeypatch):
+    """The known study, as if it had been played in the made world; no model can be loaded."""
+
+    def loaded(*_, **__):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(add_branches, "load_chat_model", loaded)
+    old = open_study(shutil.copytree(known_folder, tmp_path / "known"))
+    writer = StudyWriter(old.folder)
+    writer.begin_from(old)
+    notes = old.manifest.notes | {"world": world.sha256, "world_kind": world.kind}
+    return writer.finish(replace(old.manifest, notes=notes), old.cast, old.questions)
+
+
+def source_of(world, *more, seed=0):
+    """A tree with the study's checkpoints and more, whose folders do not matter."""
+    checkpoints = (*CHECKPOINTS[:-1], *more)
+    folders = {c.id: f"nowhere/{c.id}" for c in checkpoints}
+    return TrainedTree(checkpoints, folders, REFERENCE, world=world, seed=seed)
+
+
+def refused(study, source, branches):
+    with pytest.raises(BadInput) as e:
+        add_to_study(source, study.folder, branches, 1, print)
+    assert e.value.next_step
+    assert open_study(study.folder).sha256 == study.sha256
+    assert not study.folder.with_name("known.partial").exists()
+    return e.value.problem
+
+
+def test_a_study_of_another_world(study, world):
+    writer = StudyWriter(study.folder)
+    writer.begin_from(study)
+    notes = study.manifest.notes | {"world": "of others"}
+    other = writer.finish(replace(study.manifest, notes=notes), study.cast, study.questions)
+    assert "made world" in refused(other, source_of(world), ["moved"])
+
+
+def test_a_tree_trained_with_another_seed(study, world):
+    assert "seed 0, the tree's with seed 1" in refused(study, source_of(world, seed=1), ["moved"])
+
+
+def test_a_branch_that_the_tree_has_not(study, world):
+    assert "no branch 'nowhere'" in refused(study, source_of(world), ["moved", "nowhere"])
+
+
+def test_a_branch_that_the_study_has(study, world):
+    assert "nothing new" in refused(study, source_of(world), ["moved", "contracted"])
+
+
+def test_a_new_branch_gets_as_far_as_the_model(study, world):
+    new = Checkpoint("playful-0004", "playful", 4, REFERENCE)
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        add_to_study(source_of(world, new), study.folder, ["playful"], 1, print)
+    assert open_study(study.folder).sha256 == study.sha256
+    # what was begun is kept for the same branch and for no other work
+    with pytest.raises(BadInput, match="unfinished extraction"):
+        StudyWriter(study.folder).begin_from(study)
