@@ -49,8 +49,8 @@ class ChatModel:
         stop = self.hf.generation_config.eos_token_id
         stops = stop if isinstance(stop, list) else [] if stop is None else [stop]
         self._stops = torch.tensor(stops, dtype=torch.long, device=device)
-        self.blocks = self.bridge.blocks
-        """The blocks, in whatever architecture: `resid_post` is what each returns."""
+        self.resid_post = [block.hook_out for block in self.bridge.blocks]
+        """What each block's output passes through, in whatever architecture: where it is steered."""
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
 

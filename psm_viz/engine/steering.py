@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def steered(block: torch.nn.Module, vector: Float[np.ndarray, " d_model"]) -> Iterator[None]:
-    """Add `vector` to what a block of a model returns (`resid_post`) at every position.
+def steered(point: torch.nn.Module, vector: Float[np.ndarray, " d_model"]) -> Iterator[None]:
+    """Add `vector` to what a module of a model returns, at every position.
 
-    `ChatModel.blocks` names the blocks of any architecture.
+    `ChatModel.resid_post` names the modules for any architecture. What is read there while steering
+    is read with the vector added.
     """
     import torch
 
@@ -28,7 +29,7 @@ def steered(block: torch.nn.Module, vector: Float[np.ndarray, " d_model"]) -> It
         moved = first + torch.as_tensor(vector, dtype=first.dtype, device=first.device)
         return (moved, *output[1:]) if isinstance(output, tuple) else moved
 
-    handle = block.register_forward_hook(hook)
+    handle = point.register_forward_hook(hook)
     try:
         yield
     finally:

@@ -67,7 +67,7 @@ def steering_table(chat: ChatModel, world: World, trained: str, pushes: Pushes) 
         return float(np.mean([reader.p_low(p, t) for t, p in prompts]))
 
     def pushed(vector: np.ndarray) -> float:
-        with steered(chat.blocks[pushes.layer], vector):
+        with steered(chat.resid_post[pushes.layer], vector):
             return rate()
 
     nan = float("nan")

@@ -1,6 +1,7 @@
 """Vectors made elsewhere, from files to a study: matched, left out, placed, and never half done."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def test_layers_are_matched_by_number(study, tmp_path):
         ({"layer": 1}, "the files hold layers 0, 1, 2"),
         ({"pooling": "prompt_last"}, "Pooling 'prompt_last' is not in this study"),
         ({"parent": "nowhere"}, "no checkpoint 'nowhere'"),
-        ({"cast": "cast.json"}, "--cast is for a new study"),
+        ({"cast": Path("cast.json")}, "--cast is for a new study"),
     ],
 )
 def test_options_that_do_not_fit_the_files(study, files, options, problem):

@@ -79,7 +79,7 @@ def test_the_blocks_of_any_architecture_are_found(architecture, layer):
     chat, v = architecture, np.random.default_rng(0).normal(size=architecture.d_model)
     prompts = chat.encode(["User: Who are you?\nAssistant:", "User: Hello.\nAssistant:"])
     before = chat.pooled(prompts)[:, 0]
-    with steered(chat.blocks[layer], 5 * v):
+    with steered(chat.resid_post[layer], 5 * v):
         after, said = chat.pooled(prompts)[:, 0], chat.sample(prompts, Sampling(0.0, 4, 1))
     assert np.allclose(after[:, layer] - before[:, layer], 5 * v, atol=1e-4)
     assert np.allclose(after[:, :layer], before[:, :layer], atol=1e-6)

@@ -115,6 +115,7 @@ def shop(tmp_path, monkeypatch):
     monkeypatch.setattr(rooms, "validation_table", lambda *a: None)
     monkeypatch.setattr(rooms, "store", made.store)
     monkeypatch.setattr(rooms, "open_study", made.open)
+    monkeypatch.setattr(rooms, "check_weights", lambda study, folder: None)
     monkeypatch.setattr(rooms, "from_tree", lambda tree: None)
     monkeypatch.setattr(rooms, "shipped", lambda manifest: ["settle-3000", "cheat-0064"])
     return made
