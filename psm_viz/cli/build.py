@@ -17,6 +17,23 @@ if TYPE_CHECKING:
 
 def add_verbs(verbs: Any) -> None:
     """Add `train`, `extract`, `derive` and `study`."""
+    _add_train(verbs)
+    _add_extract(verbs)
+    d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")
+    d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
+    d.add_argument("--all", action="store_true", help="also what is up to date")
+    d.set_defaults(run=derive)
+
+    s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
+    s.add_argument("--build", type=Path, help="folder of checkpoints (default: build/runs/...)")
+    s.add_argument("--out", type=Path, default=paths.from_here(paths.STUDY))
+    s.add_argument("--models", type=Path, default=paths.from_here(paths.MODELS))
+    s.add_argument("--seed", type=int, default=0)
+    s.add_argument("--threads", type=int, default=2)
+    s.set_defaults(run=study)
+
+
+def _add_train(verbs: Any) -> None:
     t = verbs.add_parser(
         "train", help="train the small model: base, Assistant, the branches of the study"
     )
@@ -29,6 +46,8 @@ def add_verbs(verbs: Any) -> None:
     t.add_argument("--threads", type=int, default=2)
     t.set_defaults(run=train)
 
+
+def _add_extract(verbs: Any) -> None:
     e = verbs.add_parser("extract", help="a model plays the cast; the study is written to disk")
     origin = e.add_mutually_exclusive_group(required=True)
     origin.add_argument("--tree", type=Path, help="folder of checkpoints made by `train`")
@@ -69,19 +88,6 @@ def add_verbs(verbs: Any) -> None:
         help="with --tree: add this branch to the finished study --out (may be repeated)",
     )
     e.set_defaults(run=extract)
-
-    d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")
-    d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
-    d.add_argument("--all", action="store_true", help="also what is up to date")
-    d.set_defaults(run=derive)
-
-    s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
-    s.add_argument("--build", type=Path, help="folder of checkpoints (default: build/runs/...)")
-    s.add_argument("--out", type=Path, default=paths.from_here(paths.STUDY))
-    s.add_argument("--models", type=Path, default=paths.from_here(paths.MODELS))
-    s.add_argument("--seed", type=int, default=0)
-    s.add_argument("--threads", type=int, default=2)
-    s.set_defaults(run=study)
 
 
 def train(options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ ROWS = 64
 
 
 @dataclass(frozen=True)
-class _Text:
+class Rendered:
     """A rendered conversation and where its answers stand: (answer number, start, end)."""
 
     text: str
@@ -29,7 +29,7 @@ class _Text:
 
 
 @dataclass
-class _Counts:
+class Counts:
     """What was met on the way, counted in the Assistant's own reading."""
 
     unknown: int = 0
@@ -44,7 +44,7 @@ def ask(
     wording: str,
     conversations: Sequence[Conversation],
     say: Callable[[str], None] = lambda text: None,
-) -> tuple[Testimony, _Counts]:
+) -> tuple[Testimony, Counts]:
     """log p of every answer under every persona, the last of whom is the Assistant.
 
     A persona's instruction variants are averaged as log p. An answer that ends beyond the model's
@@ -55,7 +55,7 @@ def ask(
         raise BadInput("This model's tokenizer does not say which text a token stands for.")
     owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
     log_p = np.zeros((len(personas), len(owner)))
-    tokens, counts = np.zeros(len(owner), dtype=np.int64), _Counts()
+    tokens, counts = np.zeros(len(owner), dtype=np.int64), Counts()
     began = said = time.monotonic()
     # the Assistant first: its reading counts tokens, and shows soonest what is wrong with the data
     for done, i in enumerate([len(personas) - 1, *range(len(personas) - 1)], 1):
@@ -63,7 +63,7 @@ def ask(
         variants = getattr(persona, wording)
         for k, instruction in enumerate(variants):
             first = done == 1 and k == 0
-            texts = _texts(chat, persona, instruction, conversations, counts if first else None)
+            texts = rendered(chat, persona, instruction, conversations, counts if first else None)
             ids, places = _encode(chat, texts)
             if first:
                 _count(chat, ids, places, tokens, counts)
@@ -76,13 +76,13 @@ def ask(
     return Testimony(log_p, tokens, owner), counts
 
 
-def _texts(
+def rendered(
     chat: ChatModel,
     persona: Persona,
     instruction: str,
     conversations: Sequence[Conversation],
-    counts: _Counts | None,
-) -> list[_Text]:
+    counts: Counts | None,
+) -> list[Rendered]:
     """Every conversation as the template writes it, with its answers' places.
 
     One text holds all answers of a conversation where the template only ever appends; where it
@@ -104,16 +104,16 @@ def _texts(
                 if counts:
                     counts.plain += 1
             text = prompt + added
-            own.append(_Text(text, ((number, len(prompt), len(text)),)))
+            own.append(Rendered(text, ((number, len(prompt), len(text)),)))
             number += 1
         longest = own[-1].text
         if all(longest.startswith(t.text) for t in own):
-            own = [_Text(longest, tuple(s for t in own for s in t.spans))]
+            own = [Rendered(longest, tuple(s for t in own for s in t.spans))]
         out += own
     return out
 
 
-def _encode(chat: ChatModel, texts: Sequence[_Text]) -> tuple[list[list[int]], list[np.ndarray]]:
+def _encode(chat: ChatModel, texts: Sequence[Rendered]) -> tuple[list[list[int]], list[np.ndarray]]:
     """Token ids of every text, and for each token the answer it belongs to, or -1."""
     made = chat.tokenizer(
         [t.text for t in texts], add_special_tokens=False, return_offsets_mapping=True
@@ -133,7 +133,7 @@ def _count(
     ids: Sequence[list[int]],
     places: Sequence[np.ndarray],
     tokens: np.ndarray,
-    counts: _Counts,
+    counts: Counts,
 ) -> None:
     t = chat.tokenizer
     # some tokenizers have no token for the unknown and name their end token instead

@@ -104,10 +104,8 @@ def build_study(
         chat, playing, main, source.reference, settings, say
     )
     plan = [*source.checkpoints]
-    noise: str | None = None
-    if again and len(again) == len(main):
-        noise = checkpoint_id("again", 0)
-        plan.append(Checkpoint(noise, "again", 0, source.reference))
+    noise = checkpoint_id("again", 0) if again and len(again) == len(main) else None
+    plan += [Checkpoint(noise, "again", 0, source.reference)] if noise else []
     drawn = playing.sampling
     jobs = [
         Job(

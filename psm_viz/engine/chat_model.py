@@ -50,7 +50,7 @@ class ChatModel:
         stops = stop if isinstance(stop, list) else [] if stop is None else [stop]
         self._stops = torch.tensor(stops, dtype=torch.long, device=device)
         self.resid_post = [block.hook_out for block in self.bridge.blocks]
-        """What each block's output passes through, in whatever architecture: where it is steered."""
+        """What each block returns passes through here, in any architecture: where it is steered."""
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.engine.answer_likelihood import ask
+from psm_viz.engine.answer_likelihood import Counts, ask
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadFile, BadInput, UnknownName
@@ -28,6 +28,15 @@ from psm_viz.study.evidence import Evidence
 from psm_viz.study.formats import chat_data
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.derive import editing
+
+KEYS = (
+    *("name", "data", "data_sha256", "examples_read", "examples_used", "answers", "tokens"),
+    *("n_bar", "skipped_too_long", "unknown_tokens", "unknown_tokens_in_answers"),
+    *("system_messages_replaced", "answers_outside_template", "limit", "seed", "wording"),
+    *("reference", "model", "headline_layer", "formula", "source", "written_at"),
+    "checkpoints_then",
+)
+"""What a record says, in its order on disk."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +85,22 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     frame = ev.likelihood_table(ids, testimony, prior, asking.seed)
     study = open_study(study.folder)  # somebody may have written into it meanwhile
     arrows = _arrows(study, frame["weight"].to_numpy()[:-1])
-    record = {
-        "name": name,
-        "data": asking.data.name,
-        "data_sha256": hashlib.sha256(raw).hexdigest(),
-        "examples_read": len(read),
+    said = _counted(testimony, counts, systems) | {"examples_read": len(read)}
+    said |= {"data": asking.data.name, "data_sha256": hashlib.sha256(raw).hexdigest()}
+    said |= {"limit": asking.limit, "seed": asking.seed, "wording": wording}
+    said |= {"name": name, "model": _model_note(folder)} | _when_and_how(study)
+    record = {key: said[key] for key in KEYS}
+    made = Evidence(record, frame, arrows)
+    if name in study.evidences:
+        raise _exists(study, name)
+    with editing(study) as edit:
+        edit.writer.write_evidence(name, made)
+    return made
+
+
+def _counted(testimony: ev.Testimony, counts: Counts, systems: int) -> dict[str, Any]:
+    """What was heard, and what was met on the way."""
+    return {
         "examples_used": len(np.unique(testimony.example)),
         "answers": len(testimony.tokens),
         "tokens": int(testimony.tokens.sum()),
@@ -90,23 +110,19 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
         "unknown_tokens_in_answers": counts.unknown_answers,
         "system_messages_replaced": systems,
         "answers_outside_template": counts.plain,
-        "limit": asking.limit,
-        "seed": asking.seed,
-        "wording": wording,
+    }
+
+
+def _when_and_how(study: Study) -> dict[str, Any]:
+    """Where the arrows are from, by which formula, and what the study held at the time."""
+    return {
         "reference": study.manifest.reference,
-        "model": _model_note(folder),
         "headline_layer": study.manifest.headline_layer,
         "formula": ev.FORMULA,
         "source": ev.SOURCE,
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "checkpoints_then": [c.id for c in study.manifest.checkpoints],
     }
-    made = Evidence(record, frame, arrows)
-    if name in study.evidences:
-        raise _exists(study, name)
-    with editing(study) as edit:
-        edit.writer.write_evidence(name, made)
-    return made
 
 
 def _exists(study: Study, name: str) -> BadInput:

@@ -34,7 +34,7 @@ class Reader:
         if topic not in self._openings:
             bank = [u for (t, _), u in self.world.by_text.items() if t == topic]
             rows = [self.tokenizer.encode(f" {u.text}", add_special_tokens=False) for u in bank]
-            short = _shortest_unlike(rows)
+            short = shortest_unlike(rows)
             kept = [n for n, u in enumerate(bank) if not u.held_out]
             lengths = torch.tensor([len(short[n]) for n in kept])
             pad: Any = self.tokenizer.pad_token_id
@@ -82,7 +82,7 @@ class Reader:
         return mass[low] / (mass[high] + mass[low])
 
 
-def _shortest_unlike(rows: list[list[int]]) -> list[list[int]]:
+def shortest_unlike(rows: list[list[int]]) -> list[list[int]]:
     """Each row's shortest opening that opens no other row; a whole row where there is none."""
     seen: dict[tuple[int, ...], int] = {}
     for row in rows:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from psm_viz.engine.weights import best_device, copy_weights, parameters
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model.answer_masses import Reader
-from psm_viz.small_model.batches import losses, stage_batches
+from psm_viz.small_model.batches import Encoded, losses, stage_batches
 from psm_viz.small_model.in_context import in_context_fit
 from psm_viz.small_model.model import PAD, build_tokenizer, new_model, save_model, token
 from psm_viz.small_model.recipe import Recipe, Stage
@@ -28,7 +28,7 @@ from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 def new_optimizers(model: PreTrainedModel, stage: Stage) -> list[torch.optim.Optimizer]:
@@ -109,12 +109,93 @@ def _load_state(folder: Path, model: Any, optimizers: Any) -> _State | None:
     return state
 
 
-def _lr(stage: Stage, step: int) -> float:
-    """Warm-up, constant, linear cool-down. `step` counts from 0."""
+def learning_rate(stage: Stage, step: int) -> float:
+    """The rate of a step, counted from 0: warm-up, constant, linear cool-down."""
     if step < stage.warmup:
         return stage.lr * (step + 1) / stage.warmup
     left = (stage.steps - step) / max(1.0, stage.cooldown * stage.steps)
     return stage.lr * min(1.0, max(0.05, left))
+
+
+@dataclass
+class _Work:
+    """A stage under way: the model, what moves it, and where it was taken up."""
+
+    recipe: Recipe
+    stage: Stage
+    out: Path
+    tokenizer: PreTrainedTokenizerFast
+    model: Any
+    optimizers: list[torch.optim.Optimizer]
+    state: _State
+    began: float
+
+    @property
+    def folder(self) -> Path:
+        """Where its state is kept while it is trained."""
+        return self.out / f"{self.stage.name}.state"
+
+    @property
+    def supervised(self) -> bool:
+        """Whether the model is asked for the answers' words inside it too: in pre-training."""
+        return self.stage.name in PRETRAINING
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on the stage in all."""
+        return self.state.seconds + time.monotonic() - self.began
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Append a line to the stage's log."""
+        with _log_of(self.out, self.stage).open("a") as f:
+            f.write(json.dumps(record) + "\n")
+
+    def keep(self, step: int) -> None:
+        """Save the model as the checkpoint of a step."""
+        save_model(self.model, self.tokenizer, self.out / checkpoint_id(self.stage.name, step))
+
+    def learn(self, step: int, batch: list[Encoded]) -> tuple[float, float, float]:
+        """One optimizer step: loss (nats per answer token), loss on words, gradient's norm."""
+        import torch
+
+        self.model.train()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(self.stage, step)
+        device, pad = self.model.device.type, token(self.tokenizer, PAD)
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.recipe.bf16):
+            loss, words = losses(self.model, batch, pad, supervised=self.supervised)
+        self.model.zero_grad(set_to_none=True)
+        (loss + words).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss.item(), words.item(), float(norm)
+
+
+def _log_of(out: Path, stage: Stage) -> Path:
+    return out / f"{stage.name}.log.jsonl"
+
+
+def _take_up(world: World, recipe: Recipe, stage: Stage, out: Path) -> _Work:
+    """A stage's model and optimizers as a killed run left them, or at its start."""
+    import torch
+
+    torch.set_num_threads(recipe.threads)
+    tokenizer = build_tokenizer(world)
+    model: Any = new_model(recipe, tokenizer)
+    model.to(best_device())
+    if stage.parent:
+        copy_weights(dict(model.named_parameters()), out / stage.parent)
+    work = _Work(
+        recipe, stage, out, tokenizer, model, new_optimizers(model, stage), _State(0, 0.0), 0.0
+    )
+    work.folder.mkdir(parents=True, exist_ok=True)
+    work.state = _load_state(work.folder, model, work.optimizers) or work.state
+    log = _log_of(out, stage)
+    kept = [r for r in read_log(log) if r["step"] < work.state.step] if work.state.step else []
+    log.write_text("".join(json.dumps(r) + "\n" for r in kept))
+    return work
 
 
 def run_stage(
@@ -131,82 +212,52 @@ def run_stage(
     gradient norm, seconds, and in pre-training the in-context fit. Raises BadFile when the
     parent is missing, BadInput when pre-training ends without knowing its characters.
     """
-    import torch
-
     final = out / checkpoint_id(stage.name, stage.steps)
-    folder = out / f"{stage.name}.state"
     if final.exists():
-        shutil.rmtree(folder, ignore_errors=True)  # a kill may have come between the two
+        # a kill may have come between the two
+        shutil.rmtree(out / f"{stage.name}.state", ignore_errors=True)
         say(f"{stage.name}: already trained ({final}).")
         return
-    torch.set_num_threads(recipe.threads)
-    tokenizer = build_tokenizer(world)
-    device = best_device()
-    model: Any = new_model(recipe, tokenizer)
-    model.to(device)
-    if stage.parent:
-        copy_weights(dict(model.named_parameters()), out / stage.parent)
-    optimizers = new_optimizers(model, stage)
-    folder.mkdir(parents=True, exist_ok=True)
-    state = _load_state(folder, model, optimizers) or _State(0, 0.0)
-    log = out / f"{stage.name}.log.jsonl"
-    kept = [r for r in read_log(log) if r["step"] < state.step] if state.step else []
-    log.write_text("".join(json.dumps(r) + "\n" for r in kept))
-    say(f"{stage.name}: preparing {stage.steps} steps ({parameters(model):,} parameters)")
-    data = stage_batches(world, stage, tokenizer, recipe.seed)
-    if state.step == 0 and 0 in stage.saves:
-        save_model(model, tokenizer, out / checkpoint_id(stage.name, 0))
-    reader = Reader(model, tokenizer, world)
-    supervised = stage.name in PRETRAINING
-    began, first, last_loss = time.monotonic(), state.step, float("nan")
-    for step in range(state.step, stage.steps):
+    work = _take_up(world, recipe, stage, out)
+    first = work.state.step
+    say(f"{stage.name}: preparing {stage.steps} steps ({parameters(work.model):,} parameters)")
+    data = stage_batches(world, stage, work.tokenizer, recipe.seed)
+    if first == 0 and 0 in stage.saves:
+        work.keep(0)
+    reader = Reader(work.model, work.tokenizer, world)
+    loss, work.began = float("nan"), time.monotonic()
+    for step in range(first, stage.steps):
         record: dict[str, Any] = {"step": step}
-        if supervised and step % recipe.probe_every == 0:
+        if work.supervised and step % recipe.probe_every == 0:
             record |= in_context_fit(reader)
-        model.train()
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = _lr(stage, step)
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.bf16):
-            loss, words = losses(model, data[step], token(tokenizer, PAD), supervised=supervised)
-        model.zero_grad(set_to_none=True)
-        (loss + words).backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
+        loss, words, norm = work.learn(step, data[step])
         done = step + 1
-        last_loss = loss.item()
         if len(record) > 1 or step % 10 == 0 or stage.steps <= 120:
-            spent = state.seconds + time.monotonic() - began
-            record |= {
-                "loss": last_loss,
-                "words": words.item(),
-                "gradient": float(norm),
-                "seconds": round(spent, 1),
-            }
-            with log.open("a") as f:
-                f.write(json.dumps(record) + "\n")
+            record |= {"loss": loss, "words": words, "gradient": norm}
+            work.note(record | {"seconds": round(work.seconds, 1)})
         if done in stage.saves:
-            save_model(model, tokenizer, out / checkpoint_id(stage.name, done))
+            work.keep(done)
         if done % save_every == 0 and done < stage.steps:
-            _save_state(
-                folder, model, optimizers, _State(done, state.seconds + time.monotonic() - began)
-            )
+            _save_state(work.folder, work.model, work.optimizers, _State(done, work.seconds))
         if done % 25 == 0 or done == stage.steps:
-            left = (time.monotonic() - began) / (done - first) * (stage.steps - done)
+            left = (time.monotonic() - work.began) / (done - first) * (stage.steps - done)
             fit = f", in-context R2 {record['r2']:.2f}" if "r2" in record else ""
-            say(f"{stage.name} {done}/{stage.steps}: loss {last_loss:.3f}{fit}, {left:.0f} s left")
-    if supervised:
+            say(f"{stage.name} {done}/{stage.steps}: loss {loss:.3f}{fit}, {left:.0f} s left")
+    if work.supervised:
         fit = in_context_fit(reader)
-        with log.open("a") as f:
-            f.write(json.dumps({"step": stage.steps, **fit, "loss": last_loss}) + "\n")
-        if fit["named"] < recipe.probe_gate:
-            raise BadInput(
-                f"Pre-training ended with a correlation of {fit['named']:.2f} with what its named "
-                f"characters would do; at least {recipe.probe_gate} is needed.",
-                "Train longer (more steps) or check the grammar's gain.",
-            )
-    shutil.rmtree(folder)
+        work.note({"step": stage.steps, **fit, "loss": loss})
+        _check_knows(fit, recipe)
+    shutil.rmtree(work.folder)
+
+
+def _check_knows(fit: dict[str, float], recipe: Recipe) -> None:
+    """Raise BadInput where pre-training ended without knowing its named characters."""
+    if fit["named"] < recipe.probe_gate:
+        raise BadInput(
+            f"Pre-training ended with a correlation of {fit['named']:.2f} with what its named "
+            f"characters would do; at least {recipe.probe_gate} is needed.",
+            "Train longer (more steps) or check the grammar's gain.",
+        )
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from psm_viz.errors import BadInput, UnknownName
-from psm_viz.stats import adjusted_drift, drift, persona_space
+from psm_viz.stats import adjusted_drift, drift
 from psm_viz.stats import significance as sig
 from psm_viz.stats.estimates import (
     Asked,
@@ -26,13 +26,11 @@ from psm_viz.stats.estimates import (
     specific_squares,
     trait_figures,
 )
-from psm_viz.stats.resampling import NAN, Estimate
-from psm_viz.stats.vectors import assistant_axis, cast_mean, unit
+from psm_viz.stats.plain_drift import NO_FOLDS, plain_figures, plain_traits
+from psm_viz.stats.resampling import Estimate
 from psm_viz.study.activations import FoldVectors, PersonaVectors, QuestionVectors, common_cast
 from psm_viz.study.cast import Cast, Question, family_weights
 from psm_viz.study.manifest import MAIN, Manifest
-
-NO_FOLDS = "no folds"
 
 
 @dataclass(frozen=True)
@@ -228,50 +226,11 @@ def plain(
             f"{start} and {end} have {len(cast.personas)} personas in common; at least "
             f"{adjusted_drift.FEWEST_ROLES} are needed."
         )
-    weights = family_weights(cast)
     if len(cast.personas) < len(study.cast.personas):
         said = f"{len(cast.personas)} of {len(study.cast.personas)} personas in common"
         note = f"{note}; {said}" if note else said
+    weights = family_weights(cast)
     x, y = (v.of(cast).at(pooling, layer).astype(np.float64) for v in (a, b))
-    shift = y - x
-    total, common_shift = shift[-1], cast_mean(shift[:-1], weights)
-    own = total - common_shift
-    axis = assistant_axis(x[-1], x[:-1], weights)
-    axis_after = assistant_axis(y[-1], y[:-1], weights)
-    u = unit(axis)
-    spread = drift.spread_along((x[:-1] - cast_mean(x[:-1], weights)) @ u, weights)
-    along = adjusted_drift.directions(x, weights)
-    left = adjusted_drift.given_start(x, shift, along)
-    placed = adjusted_drift.given_place(x, x, shift, u)
-    both = np.linalg.norm(total) * np.linalg.norm(common_shift)
-    cast_left = (left.cast**2).sum(1) / left.cast_factor**2
-    own_left = float((left.assistant**2).sum() / left.assistant_factor**2)
-    on_axis = placed.cast[:, 0] / placed.cast_factor
-    own_on_axis = float(placed.assistant[0] / placed.assistant_factor)
-    moves = shift @ u
-    values = {
-        "shift_norm": np.linalg.norm(total),
-        "global_norm": np.linalg.norm(common_shift),
-        "specific_norm": np.linalg.norm(own),
-        "specific_given_cast": np.linalg.norm(left.assistant),
-        "given_cast_percentile": sig.percentile(own_left, cast_left),
-        "cos_shift_global": total @ common_shift / both if both > 0 else NAN,
-        "axis_component": moves[-1] / spread,
-        "axis_position_cast": own @ u / spread,
-        "axis_percentile": sig.percentile(moves[-1], moves[:-1]),
-        "axis_component_given_cast": placed.assistant[0] / spread,
-        "percentile_given_cast": sig.percentile(own_on_axis, on_axis),
-        "axis_cosine": u @ unit(axis_after),
-        "axis_ratio": np.linalg.norm(axis_after) / np.linalg.norm(axis),
-    }
-    for share in persona_space.SHARES:
-        values[f"in_space_share_{share * 100:.0f}"] = persona_space.plain_share(x, own, share)
-    figures = {k: Estimate(float(v), null=NO_FOLDS) for k, v in values.items()}
-    parts = {"total": total, "global": common_shift, "specific": own}
-    traits: dict[str, dict[str, Estimate]] = {part: {} for part in parts}
-    for name, value in trait_values(cast).items():
-        t, wide = drift.scaled_trait_axis(x[:-1], value, weights)
-        for part, moved in parts.items():
-            traits[part][name] = Estimate(float(moved @ t / wide), null=NO_FOLDS)
-    found = {k: v for k, v in traits.items() if v}
-    return Comparison(start, end, pooling, layer, figures, found, len(cast.personas), note)
+    figures = plain_figures(x, y, weights)
+    traits = plain_traits(x, y, weights, trait_values(cast))
+    return Comparison(start, end, pooling, layer, figures, traits, len(cast.personas), note)

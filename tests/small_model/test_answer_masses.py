@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.small_model.answer_masses import Reader, _shortest_unlike, dialogue_prompt
+from psm_viz.small_model.answer_masses import Reader, dialogue_prompt, shortest_unlike
 from psm_viz.small_model.in_context import (
     CONDITIONS,
     EVIDENCE,
@@ -214,11 +214,11 @@ def test_a_model_that_recites_is_read_off_exactly(world, tiny):
         assert found["none"] == pytest.approx(held, abs=1e-5) and held > 0.01
 
 
-def test_shortest_unlike_opens_no_other_row():
+def testshortest_unlike_opens_no_other_row():
     rng = np.random.default_rng(0)
     for _ in range(200):
         rows = [rng.integers(0, 3, rng.integers(1, 7)).tolist() for _ in range(6)]
-        short = _shortest_unlike(rows)
+        short = shortest_unlike(rows)
         for i, (row, opening) in enumerate(zip(rows, short, strict=True)):
             others = rows[:i] + rows[i + 1 :]
             n = len(opening)
@@ -229,8 +229,8 @@ def test_shortest_unlike_opens_no_other_row():
 
             assert not any(unlike(k) for k in range(1, n))
             assert unlike(n) or opening == row  # a row that opens another has no such opening
-    assert _shortest_unlike([[1, 2], [1, 2, 3]]) == [[1, 2], [1, 2, 3]]
-    assert _shortest_unlike([[5, 6, 7]]) == [[5]]
+    assert shortest_unlike([[1, 2], [1, 2, 3]]) == [[1, 2], [1, 2, 3]]
+    assert shortest_unlike([[5, 6, 7]]) == [[5]]
 
 
 def test_a_prompt_is_the_start_of_the_document_it_belongs_to(world):

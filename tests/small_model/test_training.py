@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.small_model.model import save_model
 from psm_viz.small_model.recipe import STUDIED, Recipe, Stage
-from psm_viz.small_model.training import _lr, read_log, run_stage, train
+from psm_viz.small_model.training import learning_rate, read_log, run_stage, train
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import LESSONS
 
@@ -75,7 +75,7 @@ def test_pre_training_is_looked_at_and_must_know_its_characters(world, tmp_path)
 
 def test_the_rate_warms_up_stays_and_cools_down():
     stage = Stage("x", None, 100, 1.0, (100,), warmup=10, cooldown=0.5)
-    rates = [_lr(stage, k) for k in range(100)]
+    rates = [learning_rate(stage, k) for k in range(100)]
     assert np.all(np.diff(rates[:10]) > 0) and rates[9] == 1 and set(rates[10:51]) == {1.0}
     assert np.all(np.diff(rates[51:]) <= 0) and rates[-1] == pytest.approx(0.05)
 
