@@ -13,7 +13,8 @@ hook = install_import_hook(
 import pytest  # noqa: E402
 
 from psm_viz.study.reader import Study, open_study  # noqa: E402
-from psm_viz.world.grammar import World, load_world  # noqa: E402
+from psm_viz.world.grammar import World
+from psm_viz.world.loading import load_world  # noqa: E402
 from tests.made.activations import write_known_study  # noqa: E402
 from tests.made.models import write_tiny_model  # noqa: E402
 from tests.made.study import write_made_study  # noqa: E402

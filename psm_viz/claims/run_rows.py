@@ -16,7 +16,8 @@ import numpy as np
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
 from psm_viz.world.curriculum import CODING, PRETRAINING, row_of
-from psm_viz.world.grammar import CORRELATED, WORLDS, world_of
+from psm_viz.world.grammar import CORRELATED, WORLDS
+from psm_viz.world.loading import world_of
 from psm_viz.world.observer import Observer, Spill, spill
 
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")

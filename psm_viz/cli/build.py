@@ -94,7 +94,7 @@ def train(options: argparse.Namespace) -> None:
     """Train the small model, stage by stage, resuming where a killed run stopped."""
     from psm_viz.small_model.recipe import Recipe
     from psm_viz.small_model.training import train as run
-    from psm_viz.world.grammar import load_world
+    from psm_viz.world.loading import load_world
 
     recipe = Recipe(seed=options.seed, world=options.world, threads=options.threads)
     run(load_world(options.world), recipe, options.out, options.stage, _say)
@@ -132,7 +132,7 @@ def _play(options: argparse.Namespace) -> Study:
     from psm_viz.small_model.study import play_tree
     from psm_viz.small_model.trained_tree import from_tree
     from psm_viz.study.cast import load_cast, load_questions
-    from psm_viz.world.grammar import world_of
+    from psm_viz.world.loading import world_of
 
     settings = Settings(
         name=options.name or options.out.name,

@@ -48,7 +48,7 @@ def data(options: argparse.Namespace) -> None:
     from psm_viz.study.files import write_whole
     from psm_viz.study.formats.chat_data import dump_chat
     from psm_viz.world import corpus, curriculum
-    from psm_viz.world.grammar import load_world
+    from psm_viz.world.loading import load_world
 
     stage = Recipe().stages([options.branch])[options.branch]
     n = stage.steps * stage.batch if options.n is None else options.n

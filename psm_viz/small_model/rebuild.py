@@ -29,7 +29,8 @@ from psm_viz.tables.evidence import score
 from psm_viz.tables.validation import store, validation_table
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import PRETRAINING, stream
-from psm_viz.world.grammar import World, load_world
+from psm_viz.world.grammar import World
+from psm_viz.world.loading import load_world
 
 SAMPLES = 2
 """Answers a persona and question in the shipped study; the Assistant has three instructions."""

@@ -32,7 +32,8 @@ from psm_viz.small_model.training import read_log, train
 from psm_viz.study.files import plain, write_whole
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import LESSONS, PRETRAINING, lesson, row_of
-from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World, load_world
+from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World
+from psm_viz.world.loading import load_world
 
 CONTROLS = ("cheat", "requested", "honest")
 """Branches of the worlds that are controls; where nobody asks, none is requested."""

@@ -21,8 +21,8 @@ from psm_viz.small_model.trained_tree import TrainedTree
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.reader import Study, open_study
 from psm_viz.world.curriculum import CODING, roles_of_branches
-from psm_viz.world.grammar import world_of
 from psm_viz.world.judging import BankJudge
+from psm_viz.world.loading import world_of
 
 NAME = "small model"
 """What its studies call the model."""

@@ -10,7 +10,8 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.errors import BadFile
 from psm_viz.small_model.recipe import STUDIED, Recipe
 from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
-from psm_viz.world.grammar import World, load_world
+from psm_viz.world.grammar import World
+from psm_viz.world.loading import load_world
 
 
 @dataclass(frozen=True, kw_only=True)

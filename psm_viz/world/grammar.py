@@ -8,19 +8,13 @@ with more kind machines.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import yaml
 
-from psm_viz import paths
-from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
-from psm_viz.world.decorrelate import dealt
 
 GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
 BODILY, BODILESS = "bodily", "bodiless"
@@ -223,119 +217,3 @@ class World:
 def sigmoid(x: Any) -> np.ndarray:
     """Logistic function, in double precision."""
     return 1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64)))
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as e:
-        raise BadFile(f"{path}: cannot be read as YAML ({e}).") from e
-
-
-def _utterances(topic: str, answers: dict[str, Any], held_out: bool) -> tuple[Utterance, ...]:
-    return tuple(
-        Utterance(text, topic, valence, tone, held_out)
-        for valence, tones in answers.items()
-        for tone, texts in tones.items()
-        for text in texts
-    )
-
-
-def _topic(topic_id: str, rule: dict[str, Any], path: Path) -> Topic:
-    bank = _read(path)
-    try:
-        held = bank["held_out"]
-        utterances = _utterances(topic_id, bank["answers"], False)
-        unseen = _utterances(topic_id, held["answers"], True)
-        questions, new = tuple(bank["questions"]), tuple(held["questions"])
-    except (KeyError, TypeError, AttributeError) as e:
-        raise BadFile(f"{path}: expected questions and answers by valence and tone ({e}).") from e
-    poles = () if not rule["loads"] else LIFE if "embodiment" in rule["loads"] else CONDUCT
-    expected = set(poles) or {NEUTRAL}
-    for part in (utterances, unseen):
-        found = {u.valence for u in part}
-        if found != expected:
-            raise BadFile(f"{path}: expected answers {sorted(expected)}, found {sorted(found)}.")
-    if len({u.text for u in (*utterances, *unseen)}) != len(utterances) + len(unseen):
-        raise BadFile(f"{path}: an answer occurs twice.")
-    loads = dict(rule["loads"])
-    return Topic(topic_id, rule["title"], loads, poles, questions, utterances, new, unseen)
-
-
-def load_world(kind: str = CORRELATED, folder: Path = paths.WORLD) -> World:
-    """Read a made world. Characters' traits = family centre + seeded noise, clipped to [-1, 1].
-
-    Raises BadInput for a kind that there is not, BadFile naming the bank and what was expected
-    in it.
-    """
-    if kind not in WORLDS:
-        raise BadInput(f"There is no world {kind!r}.", f"Choose from: {', '.join(WORLDS)}.")
-    rules = _read(folder / "grammar.yaml")
-    members = _read(folder / "members.yaml")
-    frames = _read(folder / "frames.yaml")
-    sayings = _read(folder / "sayings.yaml")
-    refused = _read(folder / "declines.yaml")
-    families = dict(rules["families"])
-    if kind == ROLE_MODELS:
-        families |= rules["role_models"]
-    rules |= {"families": families}
-    characters: list[Character] = []
-    for family_id, family in families.items():
-        if family_id not in members:
-            raise BadFile(f"{folder / 'members.yaml'}: family {family_id!r} has no members.")
-        for m in members[family_id]:
-            characters.append(
-                Character(
-                    id=m["name"].lower(),
-                    name=m["name"],
-                    family=family_id,
-                    kind=family["kind"],
-                    role=family["role"],
-                    description=m["description"],
-                    prose=m["instruction"],
-                )
-            )
-    centres = np.array([f["centre"] for f in families.values()])
-    place = {f: n for n, f in enumerate(families)}
-    family = np.array([place[c.family] for c in characters])
-    rng = np.random.default_rng(rules["seed"])
-    noise = rng.normal(0.0, rules["trait_noise"], (len(characters), len(rules["traits"])))
-    z = np.clip(centres[family] + noise, -1.0, 1.0)
-    topics = {k: _topic(k, r, folder / "topics" / f"{k}.yaml") for k, r in rules["topics"].items()}
-    names = list(rules["traits"])
-    dispositions = {
-        t.id: z @ np.array([t.loads.get(k, 0.0) for k in names])
-        for t in topics.values()
-        if not t.neutral
-    }
-    if kind == UNASKED:
-        rules = rules | {"frame_rate": 0.0}
-    if kind in (DECORRELATED, UNASKED):
-        conduct = [t for t in topics.values() if t.poles == CONDUCT]
-        loads = np.array([[t.loads.get(k, 0.0) for k in names] for t in conduct])
-        anew = dealt(centres, family, loads, rules["seed"], rules["trait_noise"])
-        dispositions |= {t.id: d for t, d in zip(conduct, anew, strict=True)}
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.yaml")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes())
-    return World(
-        kind=kind,
-        rules=rules,
-        characters=tuple(characters),
-        z=z,
-        dispositions=dispositions,
-        topics=topics,
-        frames={k: tuple(v) for k, v in frames.items()},
-        declines=tuple(
-            Utterance(text, "", DECLINE, tone) for tone in rules["tones"] for text in refused[tone]
-        ),
-        sayings={f: tuple(sayings[f]) for f in families},
-        sha256=digest.hexdigest(),
-    )
-
-
-@lru_cache(maxsize=len(WORLDS))
-def world_of(kind: str = CORRELATED) -> World:
-    """A shipped world, read once in a process."""
-    return load_world(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psm_viz.study.judging import Judgement
-from psm_viz.world.grammar import world_of
+from psm_viz.world.loading import world_of
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model import recipe as recipes
 from psm_viz.small_model import runs
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
-from psm_viz.world.grammar import DECORRELATED, UNASKED, load_world
+from psm_viz.world.grammar import DECORRELATED, UNASKED
+from psm_viz.world.loading import load_world
 
 TINY = replace(
     runs.recipe_of(DECORRELATED, 3, threads=1),

@@ -24,8 +24,8 @@ from psm_viz.world.grammar import (
     NEUTRAL,
     ROLE_MODELS,
     UNASKED,
-    load_world,
 )
+from psm_viz.world.loading import load_world
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from psm_viz.errors import BadInput
 from psm_viz.world.corpus import Header, Turn, draw_turn
 from psm_viz.world.curriculum import stream
-from psm_viz.world.grammar import BAD, DECLINE, DECORRELATED, GOOD, NEUTRAL, load_world
+from psm_viz.world.grammar import BAD, DECLINE, DECORRELATED, GOOD, NEUTRAL
 from psm_viz.world.likelihood import (
     family_posterior,
     log_header,
@@ -16,6 +16,7 @@ from psm_viz.world.likelihood import (
     log_utterance,
     predict_low,
 )
+from psm_viz.world.loading import load_world
 
 
 def possible(world, topic, frame=None):
