@@ -15,7 +15,7 @@ from psm_viz.small_model.recipe import Recipe
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.world.corpus import EOS
 from psm_viz.world.curriculum import stream
-from tests.small_model.test_answer_masses import reference_log_p
+from tests.made.models import reference_log_p
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,9 @@ from psm_viz.study.writer import StudyWriter
 from psm_viz.tables import evidence
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import stream
-from tests.made.models import gpt2, neox
+from tests.made.chat_lines import line
+from tests.made.models import gpt2, neox, reference_log_p
 from tests.made.study import REFERENCE, D, made_cast
-from tests.small_model.test_answer_masses import reference_log_p
-from tests.stats.test_evidence import line
 
 
 @pytest.fixture(scope="module")

@@ -91,3 +91,15 @@ def write_architecture(world: World, folder: Path, make: Callable) -> Path:
     make(len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def reference_log_p(model, tokenizer, prompt, continuation):
+    """log P(continuation | prompt), one whole forward pass without cache for every token."""
+    ids = tokenizer.encode(prompt, add_special_tokens=False)
+    total = 0.0
+    for token in tokenizer.encode(continuation, add_special_tokens=False):
+        with torch.inference_mode():
+            logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1]
+        total += float(logits.double().log_softmax(-1)[token])
+        ids = [*ids, token]
+    return total

@@ -20,59 +20,11 @@ from psm_viz.small_model.in_context import (
 from psm_viz.small_model.model import build_tokenizer, new_model
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.stats.metrics import r_squared
-from psm_viz.world.corpus import BOS, EOS, Header, Turn
+from psm_viz.world.corpus import EOS
 from psm_viz.world.curriculum import stream
 from psm_viz.world.grammar import BAD, DECLINE, GOOD
-from psm_viz.world.likelihood import log_posterior, predict_low
-
-
-def reference_log_p(model, tokenizer, prompt, continuation):
-    """log P(continuation | prompt), one whole forward pass without cache for every token."""
-    ids = tokenizer.encode(prompt, add_special_tokens=False)
-    total = 0.0
-    for token in tokenizer.encode(continuation, add_special_tokens=False):
-        with torch.inference_mode():
-            logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1]
-        total += float(logits.double().log_softmax(-1)[token])
-        ids = [*ids, token]
-    return total
-
-
-class Oracle:
-    """The exact observer behind a reader's two methods: it sees the text of a prompt alone."""
-
-    def __init__(self, world):
-        self.world, self.asked = world, []
-        self.topic_of = {
-            q: t.id for t in world.topics.values() for q in (*t.questions, *t.held_out_questions)
-        }
-
-    def question(self, said):
-        """The topic, the request's valence and its words of what a user says."""
-        [q] = [q for q in self.topic_of if said == q or said.startswith(f"{q} ")]
-        request = said[len(q) :].strip()
-        frames = [f for f in (GOOD, BAD) if request in self.world.frames[f]]
-        assert bool(request) == bool(frames)
-        return self.topic_of[q], frames[0] if frames else None
-
-    def p_low(self, prompt, topic):
-        world = self.world
-        start, *parts = prompt.removeprefix(BOS).split("User: ")
-        *before, last = [p.split("\n") for p in parts]
-        label = last[1].removesuffix(":")
-        turns = []
-        for asked, said, _ in before:
-            own, frame = self.question(asked)
-            assert said.startswith(f"{label}: ") and said.endswith(EOS)
-            read = world.read(own, said.removeprefix(f"{label}:").removesuffix(EOS))
-            assert read is not None, said
-            turns.append(Turn(own, "", read[0], frame, saying=read[1]))
-        assert self.question(last[0]) == (topic, None) and len(last) == 2
-        self.asked.append((topic, last[0], label, start.strip()))
-        kind = [k for k in ("machine", "person") if start.strip().endswith(f"a stranger, a {k}.")]
-        header = Header("", kind=kind[0]) if kind else None
-        who = label if label in {c.name for c in world.characters} else None
-        return predict_low(world, log_posterior(world, turns, header=header, label=who), topic)
+from tests.made.models import reference_log_p
+from tests.made.oracle import Oracle
 
 
 class Reciter(torch.nn.Module):
@@ -214,7 +166,7 @@ def test_a_model_that_recites_is_read_off_exactly(world, tiny):
         assert found["none"] == pytest.approx(held, abs=1e-5) and held > 0.01
 
 
-def testshortest_unlike_opens_no_other_row():
+def test_shortest_unlike_opens_no_other_row():
     rng = np.random.default_rng(0)
     for _ in range(200):
         rows = [rng.integers(0, 3, rng.integers(1, 7)).tolist() for _ in range(6)]

@@ -5,7 +5,7 @@ import pytest
 
 from psm_viz.small_model.run_row import PAIRS, PER_TOPIC, base_reading, coin, rates, speakers
 from psm_viz.world.likelihood import log_posterior, predict_low
-from tests.small_model.test_answer_masses import Oracle
+from tests.made.oracle import Oracle
 
 
 @pytest.fixture(scope="module")

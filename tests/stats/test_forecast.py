@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from psm_viz.stats import forecast, metrics, resampling
-from tests.stats.test_evidence import DIMS, EACH, FAMILIES, family_likes_it, plant
+from tests.made.evidence import DIMS, EACH, FAMILIES, family_likes_it, plant
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.tables.compare import Comparer
-from psm_viz.tables.neighbours import MOST, neighbours_at
-from tests.made.activations import FLOOR, HEAD, LAYERS, RAW, REFERENCE, add_vectors
+from psm_viz.tables.neighbours import MOST, neighbours_at, neighbours_table
+from tests.made.activations import CHECKPOINTS, FLOOR, HEAD, LAYERS, RAW, REFERENCE, add_vectors
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,12 @@ def test_the_last_of_few_has_no_next(known, known_folder, tmp_path):
 def test_where_all_are_one_point_nobody_is_near(known, compare):
     with pytest.raises(BadInput, match=f"{RAW}, prompt_last, layer 1"):
         neighbours_at(known, compare, RAW, POOLINGS[0], HEAD)
+
+
+def test_neighbours_have_ranks_and_leave_out_who_has_none(known, compare):
+    table = neighbours_table(known, compare)
+    assert set(table.checkpoint) == {c.id for c in CHECKPOINTS} - {RAW}
+    for _, rows in table.groupby(["checkpoint", "pooling"]):
+        assert rows["rank"].tolist() == [1, 2, 3, 4, 5]
+        assert rows.cosine.is_monotonic_decreasing and (rows.margin >= 0).all()
+        assert rows.kept.between(0, 1).all()

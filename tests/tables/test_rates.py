@@ -6,7 +6,8 @@ import pytest
 
 from psm_viz.errors import BadInput
 from psm_viz.study import columns as col
-from psm_viz.tables.rates import in_context, rate, split_rates
+from psm_viz.tables.rates import in_context, rate, rates_table, split_rates
+from tests.made.activations import FLOOR, MOVED
 
 
 def frame(p_bad, topics=("coding", "money", "news", "school"), per=4):
@@ -63,3 +64,16 @@ def test_in_context_r2_is_one_for_the_observer_itself_and_low_for_a_flat_model()
     assert same["r2"]["mean"] == pytest.approx(1.0)
     assert flat["r2"]["mean"] < 0 and flat["r2"]["mean"] == pytest.approx(flat["r2_flat"])
     assert same["conditions"]["no evidence"]["exact"]["mean"] == pytest.approx(0.45)
+
+
+def test_rates_have_a_row_for_each_half_of_every_measured_checkpoint(made_study, known):
+    table = rates_table(made_study, made_study.questions[0].topic)
+    measured = [
+        c.id for c in made_study.manifest.checkpoints if made_study.behaviour(c.id) is not None
+    ]
+    assert len(table) == 2 * len(measured) and set(table.set) == {"trained", "heldout"}
+    table = rates_table(known, known.manifest.notes["trained_topic"]).set_index("checkpoint")
+    assert FLOOR not in table.index
+    for c, share in MOVED.items():
+        assert np.allclose(table.loc[c, ["mean", "low", "high"]].to_numpy(float), share)
+    assert rates_table(known, None).empty
