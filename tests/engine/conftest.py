@@ -16,3 +16,15 @@ def architecture_folder(request, world, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def architecture(architecture_folder) -> ChatModel:
     return load_chat_model(str(architecture_folder), threads=1)
+
+
+@pytest.fixture(scope="session")
+def chat(tiny_folder) -> ChatModel:
+    """The tiny model of the small model's kind, loaded."""
+    return load_chat_model(str(tiny_folder), threads=1)
+
+
+@pytest.fixture(scope="session")
+def folder(tiny_folder) -> Path:
+    """Its folder."""
+    return tiny_folder

@@ -6,197 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from psm_viz.cli import main
-from psm_viz.engine import answer_likelihood, record_evidence
-from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine import record_evidence
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.recipe import Recipe
 from psm_viz.stats import evidence as ev
 from psm_viz.study.cast import family_weights
-from psm_viz.study.formats import chat_data
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables import evidence
-from psm_viz.world.corpus import messages
-from psm_viz.world.curriculum import stream
 from tests.made.chat_lines import line
-from tests.made.models import gpt2, neox, reference_log_p
-from tests.made.study import REFERENCE, D, made_cast
-
-
-@pytest.fixture(scope="module")
-def folder(world, tmp_path_factory):
-    out = tmp_path_factory.mktemp("model") / "tiny"
-    tokenizer = build_tokenizer(world)
-    recipe = Recipe(d_model=D, n_layers=2, n_heads=2, d_ff=32)
-    save_model(new_model(recipe, tokenizer), tokenizer, out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def chat(folder):
-    return load_chat_model(str(folder), threads=1)
-
-
-@pytest.fixture(scope="module")
-def talks(world):
-    text = chat_data.dump_chat(map(messages, stream(world, "cheat", 0, 12)))
-    return chat_data.parse_chat(text.encode(), "x")
-
-
-def score_rows():
-    rng = np.random.default_rng(0)
-    rows = [rng.integers(4, 900, n).tolist() for n in (3, 9, 5, 9, 2)]
-    wanted = [[False, *(rng.random(len(r) - 1) < 0.5).tolist()] for r in rows]
-    wanted[2] = [False] * 5
-    return rows, wanted
-
-
-def check_against_hugging_face(folder, chat):
-    """In a batch, one by one, and by the model as its own library loads it."""
-    from transformers import AutoModelForCausalLM
-
-    hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    rows, wanted = score_rows()
-    together = chat.log_probs(rows, wanted, batch=2)
-    for row, w, found in zip(rows, wanted, together, strict=True):
-        assert np.allclose(found, chat.log_probs([row], [w])[0], atol=1e-5)
-        with torch.inference_mode():
-            lp = hf(torch.tensor([row])).logits[0].log_softmax(-1)
-        own = [float(lp[k - 1, row[k]]) for k in range(len(row)) if w[k]]
-        assert np.allclose(found, own, atol=1e-5)
-
-
-def test_log_probs_in_a_batch_equal_one_by_one_and_hugging_faces(folder, chat):
-    check_against_hugging_face(folder, chat)
-    with pytest.raises(BadInput, match="first token"):
-        chat.log_probs([[5, 6]], [[True, False]])
-
-
-@pytest.mark.parametrize("model", [gpt2, neox], ids=lambda f: f.__name__)
-def test_log_probs_of_other_architectures(world, tmp_path, model):
-    torch.manual_seed(0)
-    tokenizer = build_tokenizer(world)
-    model(len(tokenizer)).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    check_against_hugging_face(tmp_path, load_chat_model(str(tmp_path), threads=1))
-
-
-def test_all_answers_of_one_token_have_probability_one(chat):
-    prompt = chat.encode([chat.prompts.one(made_cast().assistant, "", "Who are you?")])[0]
-    words = range(len(chat.tokenizer))
-    rows = [[*prompt, w] for w in words]
-    wanted = [[False] * len(prompt) + [True]] * len(words)
-    total = np.exp(np.concatenate(chat.log_probs(rows, wanted))).sum()
-    assert total == pytest.approx(1, abs=1e-4)
-
-
-def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talks):
-    cast = world.cast()
-    personas = [cast.personas[0], cast.assistant]
-    found, counts = answer_likelihood.ask(chat, personas, "instructions", talks)
-    answer = 0
-    for t in talks:
-        for k in t.answers:
-            for i, p in enumerate(personas):
-                parts = [
-                    reference_log_p(
-                        chat.hf,
-                        chat.tokenizer,
-                        chat.prompts.talk(p, v, t.messages[:k]),
-                        f" {t.messages[k]['content']}</s>",
-                    )
-                    for v in p.instructions
-                ]
-                assert found.log_p[i, answer] == pytest.approx(np.mean(parts), abs=1e-3)
-            said = chat.encode([f" {t.messages[k]['content']}</s>"])[0]
-            assert found.tokens[answer] == len(said)
-            answer += 1
-    assert answer == found.log_p.shape[1] > len(talks)
-    assert counts.unknown == counts.plain == 0
-
-
-@pytest.fixture
-def other_template(chat):
-    """Set a template on the shared chat; the old one comes back afterwards."""
-    old = chat.tokenizer.chat_template, chat.prompts.system_role
-
-    def use(template, has_system=True):
-        chat.tokenizer.chat_template, chat.prompts.system_role = template, has_system
-
-    yield use
-    chat.tokenizer.chat_template, chat.prompts.system_role = old
-
-
-LAST_ONLY = (
-    "{{ bos_token }}{% set m = messages[-2:] if not add_generation_prompt else messages[-1:] %}"
-    "{{ 'User: ' + m[0]['content'] + '\\nAssistant:' }}"
-    "{% if not add_generation_prompt %}{{ ' ' + m[1]['content'] + eos_token + '\\n' }}{% endif %}"
-)
-NO_END = (
-    "{% for m in messages %}{% if m['role'] == 'user' %}{{ 'User: ' + m['content'] + '\\n' }}"
-    "{% else %}{{ 'Assistant: ' + m['content'] + '\\n' }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-
-
-def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
-    world, chat, talks, other_template
-):
-    other_template(LAST_ONLY)
-    assistant = world.cast().assistant
-    talk = next(t for t in talks if len(t.answers) > 1)
-    texts = answer_likelihood.rendered(chat, assistant, "", [talk], None)
-    assert len(texts) == len(talk.answers)
-    for text, k in zip(texts, talk.answers, strict=True):
-        [(_, start, end)] = text.spans
-        assert text.text[start:end] == f" {talk.messages[k]['content']}</s>"
-
-
-def test_no_system_role_no_end_token(world, chat, talks, other_template):
-    other_template(NO_END, has_system=False)
-    persona = world.cast().personas[0]
-    [text] = answer_likelihood.rendered(chat, persona, "Be Maresa.", talks[:1], None)
-    assert text.text.startswith("User: Be Maresa.\n\n" + talks[0].messages[0]["content"])
-    for (_, start, end), k in zip(text.spans, talks[0].answers, strict=True):
-        assert text.text[start:end] == " " + talks[0].messages[k]["content"]
-
-
-def test_a_template_that_does_not_continue_is_counted(world, chat, talks, other_template):
-    other_template(NO_END.replace("{{ 'Assistant:' }}", "{{ 'Now the Assistant:' }}"))
-    found, counts = answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks[:3])
-    assert counts.plain == found.log_p.shape[1] and np.isfinite(found.log_p).all()
-
-
-def test_a_template_that_refuses_names_the_line(world, chat, talks, other_template):
-    other_template("{{ raise_exception('only one turn') }}")
-    with pytest.raises(BadInput, match=r"Line 1 .*only one turn"):
-        answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks)
-
-
-def test_unknown_words_are_counted_and_long_answers_left_out(world, chat):
-    long = " ".join(["I"] * 600) + "."
-    text = "\n".join(
-        [
-            line(
-                ("user", "Who zzyzx?"),
-                ("assistant", "I zzyzx."),
-                ("user", "x"),
-                ("assistant", long),
-            ),
-            line(("user", long), ("assistant", "No.")),
-        ]
-    )
-    found, counts = answer_likelihood.ask(
-        chat, [world.cast().assistant], "prose", chat_data.parse_chat(text.encode(), "x")
-    )
-    assert np.isfinite(found.log_p[0]).tolist() == [True, False, False]
-    assert counts.unknown > counts.unknown_answers > 0
-    kept = found.usable()
-    assert kept.skipped == 2 and len(kept.tokens) == 1
+from tests.made.study import REFERENCE
 
 
 @pytest.fixture

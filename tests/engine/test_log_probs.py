@@ -1,0 +1,60 @@
+"""log p of every wanted token: in batches, one by one, and as its own library has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.errors import BadInput
+from psm_viz.small_model.model import build_tokenizer
+from tests.made.models import gpt2, neox
+from tests.made.study import made_cast
+
+
+def score_rows():
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(4, 900, n).tolist() for n in (3, 9, 5, 9, 2)]
+    wanted = [[False, *(rng.random(len(r) - 1) < 0.5).tolist()] for r in rows]
+    wanted[2] = [False] * 5
+    return rows, wanted
+
+
+def check_against_hugging_face(folder, chat):
+    """In a batch, one by one, and by the model as its own library loads it."""
+    from transformers import AutoModelForCausalLM
+
+    hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    rows, wanted = score_rows()
+    together = chat.log_probs(rows, wanted, batch=2)
+    for row, w, found in zip(rows, wanted, together, strict=True):
+        assert np.allclose(found, chat.log_probs([row], [w])[0], atol=1e-5)
+        with torch.inference_mode():
+            lp = hf(torch.tensor([row])).logits[0].log_softmax(-1)
+        own = [float(lp[k - 1, row[k]]) for k in range(len(row)) if w[k]]
+        assert np.allclose(found, own, atol=1e-5)
+
+
+def test_log_probs_in_a_batch_equal_one_by_one_and_hugging_faces(folder, chat):
+    check_against_hugging_face(folder, chat)
+    with pytest.raises(BadInput, match="first token"):
+        chat.log_probs([[5, 6]], [[True, False]])
+
+
+@pytest.mark.parametrize("model", [gpt2, neox], ids=lambda f: f.__name__)
+def test_log_probs_of_other_architectures(world, tmp_path, model):
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(world)
+    model(len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    check_against_hugging_face(tmp_path, load_chat_model(str(tmp_path), threads=1))
+
+
+def test_all_answers_of_one_token_have_probability_one(chat):
+    prompt = chat.encode([chat.prompts.one(made_cast().assistant, "", "Who are you?")])[0]
+    words = range(len(chat.tokenizer))
+    rows = [[*prompt, w] for w in words]
+    wanted = [[False] * len(prompt) + [True]] * len(words)
+    total = np.exp(np.concatenate(chat.log_probs(rows, wanted))).sum()
+    assert total == pytest.approx(1, abs=1e-4)
