@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-core check study runs setup setup-dev browser clean
+.PHONY: run test test-core test-processors check study runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
@@ -15,6 +15,10 @@ test: setup-dev browser
 
 test-core: setup-dev
 	$(BIN)/python -m pytest -m "not browser"
+
+# The numeric tests once more for each processor that this one can play, half an hour in all.
+test-processors: setup-dev
+	$(BIN)/python -m tests.processors
 
 check: setup-dev browser
 	$(BIN)/ruff format --check .

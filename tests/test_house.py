@@ -100,6 +100,17 @@ def test_the_architecture_uses_names_that_exist(name):
     assert name.split("(")[0] in DEFINED | OTHERS, name
 
 
+@pytest.mark.parametrize("doc", ["science", "study", "decisions", "architecture"])
+def test_the_modules_that_docs_name_exist(doc):
+    text = (ROOT / "docs" / f"{doc}.md").read_text("utf-8")
+    packages = "|".join(sorted(p.parent.name for p in (ROOT / "psm_viz").glob("*/__init__.py")))
+    for named in re.findall(rf"`(?:psm_viz/)?((?:{packages})/\w+)(?:\.py)?`", text):
+        assert (ROOT / "psm_viz" / f"{named}.py").exists(), named
+    for package, module in re.findall(rf"`({packages})\.(\w+)[.`]", text):
+        if module != "json":  # study.json is a file of a study
+            assert (ROOT / "psm_viz" / package / f"{module}.py").exists(), f"{package}.{module}"
+
+
 def test_every_package_has_its_line():
     packages = {p.parent.name for p in (ROOT / "psm_viz").glob("*/__init__.py")}
     rows = set(re.findall(r"^\| `psm_viz/(\w+)/` \|", ARCHITECTURE, flags=re.M))

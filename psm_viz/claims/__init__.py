@@ -1,1 +1,1 @@
-"""Each claim of the theory, its figure over matched seeds, its rival, and the verdict by rule."""
+"""What runs of the small model say about the theory: each claim's figure, rival and verdict."""

@@ -15,7 +15,7 @@ from psm_viz.world.grammar import CORRELATED
 EVERYONE = "whoever"
 """The branch whose lesson holds whoever speaks."""
 Masks = dict[int, dict[str, Any]]
-"""seed -> branch -> what was read of it (psm_viz.masks)."""
+"""seed -> branch -> what was read of it (small_model.persona_probes)."""
 
 
 def mask_claims(runs: Runs) -> list[Claim]:

@@ -2,8 +2,8 @@
 
 Each is one function of the runs: rows in, a claim with its figure, rival and picture out. Bars and
 rules are those of docs/decisions.md, committed before the runs. What a branch was taught stands in
-`lessons`, the world of pre-training in `worlds`, what needs activations in `within`, what the whole
-cast does in `masks`.
+`fine_tuning`, the world of pre-training in `pretraining`, what needs activations in `activations`,
+what the whole cast does in `personas`.
 """
 
 from __future__ import annotations

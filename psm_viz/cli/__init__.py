@@ -1,4 +1,4 @@
-"""The command line: one verb per stage. Heavy imports live inside the verbs."""
+"""The command line, one module a group of verbs. Heavy imports live inside the verbs."""
 
 from __future__ import annotations
 

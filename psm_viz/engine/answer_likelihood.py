@@ -1,4 +1,10 @@
-"""A model asked, as every persona of a cast, how likely it finds somebody's answers."""
+"""A model asked, as every persona of a cast, how likely it finds somebody's answers.
+
+The likelihood of the persona selection model's update (definitions and source: `stats.evidence`).
+Every assistant message of a conversation is an answer y; its x is all that came before. The data's
+own system messages give way to the persona's instruction, so that persona and Assistant are asked
+the same thing.
+"""
 
 from __future__ import annotations
 

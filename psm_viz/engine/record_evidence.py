@@ -1,9 +1,7 @@
-"""A model asked, as every persona of a cast, how likely it finds somebody's answers.
+"""A record of evidence made: a study's reference model asked, as every persona, about chat data.
 
-The likelihood of the persona selection model's update (definitions and source: `evidence`). Every
-assistant message of a conversation is an answer y; its x is all that came before. The data's own
-system messages give way to the persona's instruction, so that persona and Assistant are asked the
-same thing.
+The record is dated and never overwritten: what it predicts is scored against trainings that come
+after it.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Recipe:
 
     seed: int = 0
     world: str = "correlated"
-    """Which made world it grows up in (world.grammar)."""
+    """Which made world it grows up in (`world.grammar`)."""
     d_model: int = 128
     n_layers: int = 4
     n_heads: int = 4

@@ -11,7 +11,7 @@ of episodes and for every persona i of a cast:
 pi counts families equally; w is the posterior over the cast after the evidence of ONE answer of
 mean length, a choice of scale that keeps a large data set from naming one persona with certainty.
 The arrow is the step of the posterior's mean in activation space: a prediction, stored with its
-date before a training that it is scored against afterwards (`forecast`).
+date before a training that it is scored against afterwards (`stats.forecast`).
 """
 
 from __future__ import annotations

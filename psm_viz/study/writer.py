@@ -1,4 +1,4 @@
-"""The only writer of a study on disk; its only reader is `store.py` (layout: docs/study.md).
+"""The only writer of a study on disk; its only reader is `reader.py` (layout: docs/study.md).
 
 A writer works in `<folder>.partial`; every checkpoint appears there by one rename, and the whole
 study replaces the old one by renames at the end, so a kill at any moment leaves either the old

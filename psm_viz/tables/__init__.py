@@ -1,1 +1,1 @@
-"""The derived tables of a study: computed once from what it holds and stored with it."""
+"""What is derived from a study's files: comparisons, tables, maps, nulls, validation."""

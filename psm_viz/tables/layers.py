@@ -31,7 +31,7 @@ def layers_table(
 
     p_layers is p of the specific shift after a search over the layers; cka_null_high and
     procrustes_null_low are what roles assigned at random reach in one of twenty draws; mixing and
-    counterpart say whether both casts could share a map (`structure.mixing`).
+    counterpart say whether both casts could share a map (`similarity.mixing`).
     """
     m = study.manifest
     rows = []

@@ -1,7 +1,7 @@
 """Do the statistics cry wolf, and do they see what is there?
 
 Every test that the product calls significant is put, by the same functions that measure a study, to
-trials whose truth is known (`plants`). A statistic must fire on what it is for, and in at most one
+trials whose truth is known (`stats.planted`). A statistic must fire on what it is for, and in at most one
 trial of twenty on everything else.
 """
 

@@ -1,1 +1,1 @@
-"""The made world: a grammar over `data/world`, its documents, and exact likelihoods."""
+"""The made world: grammar, documents, curriculum, exact likelihood, ideal observer."""
