@@ -63,8 +63,8 @@ def deal(topics: Sequence[str], rng: np.random.Generator) -> tuple[list[int], li
     second: list[int] = []
     for t in dict.fromkeys(topics):
         dealt = rng.permutation(np.flatnonzero(of == t))[:4]
-        first += list(dealt[:2])
-        second += list(dealt[2:])
+        first += dealt[:2].tolist()
+        second += dealt[2:].tolist()
     return first, second
 
 
