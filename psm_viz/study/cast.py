@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -77,20 +77,35 @@ class Cast:
 
     def persona(self, persona_id: str) -> Persona:
         """Return one persona. Raises UnknownName with the nearest ids."""
-        for p in self.all:
-            if p.id == persona_id:
-                return p
-        raise UnknownName(
-            f"There is no persona {persona_id!r} in this study.",
-            f"Choose one of: {nearest(persona_id, [p.id for p in self.all])}.",
-        )
+        return by_id("persona", persona_id, self.all)
 
     def family(self, family_id: str) -> Family:
-        """Return one family. Raises UnknownName."""
-        for f in self.families:
-            if f.id == family_id:
-                return f
-        raise UnknownName(f"There is no family {family_id!r} in this study.")
+        """Return one family. Raises UnknownName with the nearest ids."""
+        return by_id("family", family_id, self.families)
+
+
+@runtime_checkable
+class Named(Protocol):
+    """Whatever a study knows by an id."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def by_id(kind: str, wanted: str, known: Sequence[N]) -> N:
+    """The one of this id. Raises UnknownName with the nearest ids."""
+    for one in known:
+        if one.id == wanted:
+            return one
+    raise UnknownName(
+        f"There is no {kind} {wanted!r} in this study.",
+        f"Choose one of: {nearest(wanted, [one.id for one in known])}.",
+    )
 
 
 def nearest(wanted: str, known: Iterable[str], n: int = 5) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psm_viz.errors import UnknownName
-from psm_viz.study.cast import nearest
+from psm_viz.study.cast import by_id
 
 SCHEMA = 1
 MAIN, AGAIN = "main", "again"
@@ -62,13 +62,7 @@ class Manifest:
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Return one checkpoint. Raises UnknownName with the nearest ids."""
-        for c in self.checkpoints:
-            if c.id == checkpoint_id:
-                return c
-        raise UnknownName(
-            f"There is no checkpoint {checkpoint_id!r} in this study.",
-            f"Choose one of: {nearest(checkpoint_id, [c.id for c in self.checkpoints])}.",
-        )
+        return by_id("checkpoint", checkpoint_id, self.checkpoints)
 
     def branch(self, name: str) -> list[Checkpoint]:
         """The checkpoints of one branch by step, its branch point first where it has one."""

@@ -29,55 +29,34 @@ def gpt2(vocab):
     )
 
 
+SMALL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 128,
+    "eos_token_id": 3,
+}
+"""Sizes by the names that most architectures have for them."""
+
+
 def neox(vocab):
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
-    return GPTNeoXForCausalLM(
-        GPTNeoXConfig(
-            vocab_size=vocab,
-            hidden_size=32,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=128,
-            eos_token_id=3,
-        )
-    )
+    return GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=vocab, **SMALL))
 
 
 def qwen2(vocab):
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    return Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=vocab,
-            hidden_size=32,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            intermediate_size=64,
-            max_position_embeddings=128,
-            eos_token_id=3,
-        )
-    )
+    return Qwen2ForCausalLM(Qwen2Config(vocab_size=vocab, num_key_value_heads=1, **SMALL))
 
 
 def gemma2(vocab):
     from transformers import Gemma2Config, Gemma2ForCausalLM
 
-    return Gemma2ForCausalLM(
-        Gemma2Config(
-            vocab_size=vocab,
-            hidden_size=32,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=16,
-            intermediate_size=64,
-            max_position_embeddings=128,
-            eos_token_id=3,
-        )
-    )
+    config = Gemma2Config(vocab_size=vocab, num_key_value_heads=1, head_dim=16, **SMALL)
+    return Gemma2ForCausalLM(config)
 
 
 ARCHITECTURES = (gpt2, neox, qwen2, gemma2)
