@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.steering import random_directions, steered
 from psm_viz.errors import BadInput
+from tests.made.models import MORE, any_model, write_architecture
 
 
 def cast():
@@ -73,15 +75,26 @@ def test_a_vector_is_added_at_every_position_and_only_while_steering(block):
     assert (out() == 0).all()
 
 
-@pytest.mark.parametrize("layer", [0, 1])
-def test_the_blocks_of_any_architecture_are_found(architecture, layer):
+def check_steering(chat, layer):
     """What is read there moves by what was added, and answers follow."""
-    chat, v = architecture, np.random.default_rng(0).normal(size=architecture.d_model)
+    v = np.random.default_rng(0).normal(size=chat.d_model)
     prompts = chat.encode(["User: Who are you?\nAssistant:", "User: Hello.\nAssistant:"])
     before = chat.pooled(prompts)[:, 0]
+    greedy = Sampling(0.0, 4, 1)
     with steered(chat.resid_post[layer], 5 * v):
-        after, said = chat.pooled(prompts)[:, 0], chat.sample(prompts, Sampling(0.0, 4, 1))
+        after, said = chat.pooled(prompts)[:, 0], chat.sample(prompts, greedy)
     assert np.allclose(after[:, layer] - before[:, layer], 5 * v, atol=1e-4)
     assert np.allclose(after[:, :layer], before[:, :layer], atol=1e-6)
     assert not np.allclose(after[:, layer + 1], before[:, layer + 1], atol=1e-3)
-    assert said != chat.sample(prompts, Sampling(0.0, 4, 1))
+    assert said != chat.sample(prompts, greedy)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_where_a_block_returns_is_found(architecture, layer):
+    check_steering(architecture, layer)
+
+
+@pytest.mark.parametrize("kind", MORE)
+def test_so_it_is_in_other_kinds_of_blocks(world, tmp_path, kind):
+    folder = write_architecture(world, tmp_path, any_model(kind))
+    check_steering(load_chat_model(str(folder), threads=1), 1)

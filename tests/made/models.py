@@ -62,6 +62,31 @@ def gemma2(vocab):
 ARCHITECTURES = (gpt2, neox, qwen2, gemma2)
 
 
+MORE = {
+    "bloom": {},
+    "falcon": {},
+    "gptj": {"n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 128, "rotary_dim": 8},
+    "mixtral": {"num_key_value_heads": 1, "num_local_experts": 2},
+    "opt": {"ffn_dim": 64, "word_embed_proj_dim": 32},
+    "phi3": {"num_key_value_heads": 2, "pad_token_id": 0, "bos_token_id": 2},
+}
+"""Further architectures, of other kinds of blocks, by type, and what else they must be told."""
+
+
+def any_model(kind):
+    """A maker of a tiny model of a type."""
+
+    def make(vocab):
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        sizes = SMALL | MORE[kind]
+        return AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(kind, vocab_size=vocab, **sizes)
+        )
+
+    return make
+
+
 def write_architecture(world: World, folder: Path, make: Callable) -> Path:
     """A model of another architecture, without a chat template; returns its folder."""
     torch.manual_seed(0)
