@@ -1,17 +1,22 @@
 """What cannot be added to a study is said before any model is loaded."""
 
+import multiprocessing
 import shutil
 from dataclasses import replace
 
 import pytest
 
 from psm_viz.engine import add_branches
+from psm_viz.engine.extract import Playing
+from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
-from psm_viz.small_model.study import add_to_study
+from psm_viz.small_model.study import Conduct, add_to_study
 from psm_viz.small_model.trained_tree import TrainedTree
+from psm_viz.study.judging import Judge, Judgement
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.world.judging import BankJudge
 from tests.made.activations import CHECKPOINTS, REFERENCE
 
 
@@ -74,3 +79,18 @@ def test_a_new_branch_gets_as_far_as_the_model(study, world):
     # what was begun is kept for the same branch and for no other work
     with pytest.raises(BadInput, match="unfinished extraction"):
         StudyWriter(study.folder).begin_from(study)
+
+
+def test_what_is_sent_to_other_processes_arrives_and_judges_alike(world):
+    cast = world.cast()
+    playing = Playing(cast, Sampling(), "instructions", BankJudge(world.kind), Conduct(world.kind))
+    here, there = multiprocessing.Pipe()
+    here.send(playing)
+    arrived = there.recv()
+    assert arrived == playing
+    topic = world.topics[world.conduct[0]]
+    for valence, tone in (("good", "cool"), ("bad", "plain")):
+        said = topic.cell(valence, tone)[0].text
+        assert arrived.judge(topic.id, said) == Judgement(valence, tone)
+    assert arrived.judge(topic.id, "Nobody says this.") == Judgement()
+    assert isinstance(arrived.judge, Judge)
