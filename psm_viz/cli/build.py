@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.progress import minutes_since, say
 from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
 
@@ -97,7 +98,7 @@ def train(options: argparse.Namespace) -> None:
     from psm_viz.world.loading import load_world
 
     recipe = Recipe(seed=options.seed, world=options.world, threads=options.threads)
-    run(load_world(options.world), recipe, options.out, options.stage, _say)
+    run(load_world(options.world), recipe, options.out, options.stage, say)
 
 
 def extract(options: argparse.Namespace) -> None:
@@ -105,12 +106,13 @@ def extract(options: argparse.Namespace) -> None:
     began = time.monotonic()
     if options.add:
         made = _add(options)
-        _say(f"{options.out}: now {len(made.manifest.checkpoints)} checkpoints, {_minutes(began)}.")
+        n = len(made.manifest.checkpoints)
+        say(f"{options.out}: now {n} checkpoints, {minutes_since(began)}.")
         return
     made = _play(options)
-    _say(
+    say(
         f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
-        f"personas, {_minutes(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
+        f"personas, {minutes_since(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
     )
 
 
@@ -121,7 +123,7 @@ def _add(options: argparse.Namespace) -> Study:
 
     if not options.tree:
         raise BadInput("--add needs --tree: it adds branches of a trained tree.")
-    return add_to_study(from_tree(options.tree), options.out, options.add, options.threads, _say)
+    return add_to_study(from_tree(options.tree), options.out, options.add, options.threads, say)
 
 
 def _play(options: argparse.Namespace) -> Study:
@@ -149,12 +151,12 @@ def _play(options: argparse.Namespace) -> Study:
     questions = load_questions(options.questions) if options.questions else None
     if options.tree:
         tree = from_tree(options.tree)
-        return play_tree(tree, options.out, settings, _say, cast, questions)
+        return play_tree(tree, options.out, settings, say, cast, questions)
     branches = dict(_pair(b) for b in options.branch)
     source = from_models(options.model, branches, options.revision)
     world = world_of()
     asked = questions or world.questions()
-    return build_study(source, cast or world.cast(), asked, options.out, settings, _say)
+    return build_study(source, cast or world.cast(), asked, options.out, settings, say)
 
 
 def derive(options: argparse.Namespace) -> None:
@@ -163,9 +165,9 @@ def derive(options: argparse.Namespace) -> None:
     from psm_viz.tables.derive import editing
 
     began = time.monotonic()
-    with editing(open_study(options.study), _say, again=options.all):
+    with editing(open_study(options.study), say, again=options.all):
         pass
-    _say(f"{options.study}: tables and maps derived in {_minutes(began)}.")
+    say(f"{options.study}: tables and maps derived in {minutes_since(began)}.")
 
 
 def study(options: argparse.Namespace) -> None:
@@ -177,16 +179,8 @@ def study(options: argparse.Namespace) -> None:
     began = time.monotonic()
     tree = options.build or Path("build/runs") / f"{CORRELATED}-{options.seed}"
     places = Places(tree, options.out, options.models)
-    rebuild(recipe_of(CORRELATED, options.seed, options.threads), places, _say)
-    _say(f"Study rebuilt in {_minutes(began)}.")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _minutes(began: float) -> str:
-    return f"{(time.monotonic() - began) / 60:.1f} minutes"
+    rebuild(recipe_of(CORRELATED, options.seed, options.threads), places, say)
+    say(f"Study rebuilt in {minutes_since(began)}.")
 
 
 def _pair(text: str) -> tuple[str, str]:

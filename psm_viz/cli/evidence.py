@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.progress import quiet, say
 from psm_viz.errors import BadInput
 
 
@@ -88,9 +89,8 @@ def evidence(options: argparse.Namespace) -> None:
         threads=options.threads,
         weights=paths.from_here(paths.MODELS),
     )
-    say = (lambda text: None) if options.json else _say
     study = open_study(options.study)
-    made = record_evidence(study, asking, say)
+    made = record_evidence(study, asking, quiet if options.json else say)
     if options.json:
         print(json.dumps(made.record, indent=2))
         return
@@ -134,7 +134,3 @@ def _score(options: argparse.Namespace) -> None:
     with editing(study) as edit:
         edit.writer.write_score(options.name, found)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.cli.progress import say
 from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
 
@@ -58,7 +59,7 @@ def vectors(options: argparse.Namespace) -> None:
         cast=options.cast,
         **named,
     )
-    done, report = import_into(options.folder, options.study, joining, _say)
+    done, report = import_into(options.folder, options.study, joining, say)
     for line in report:
         print(line)
     m = done.manifest
@@ -118,10 +119,6 @@ def _checkpoint(options: argparse.Namespace) -> str:
             "Leave --branch and --step out.",
         )
     return options.checkpoint
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.progress import quiet, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
 
@@ -124,7 +125,7 @@ def validate(options: argparse.Namespace) -> None:
             options.trials,
             options.made,
             options.threads,
-            lambda s: print(s, flush=True) if not options.json else None,
+            quiet if options.json else say,
         )
         if options.store:
             store(study, table)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.progress import say
 
 
 def add_verbs(verbs: Any) -> None:
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     from psm_viz.small_model.runs import run as go
 
     tree = options.tree or Path("build/runs") / f"{options.world}-{options.seed}"
-    go(recipe_of(options.world, options.seed, options.threads), tree, print, options.rows)
+    go(recipe_of(options.world, options.seed, options.threads), tree, say, options.rows)
 
 
 def inner(options: argparse.Namespace) -> None:
@@ -54,4 +55,4 @@ def inner(options: argparse.Namespace) -> None:
 
     m = open_study(options.like).manifest
     at = (m.headline_pooling, m.headline_layer)
-    print(write_inner(options.tree, *at, print, options.rows, threads=options.threads))
+    print(write_inner(options.tree, *at, say, options.rows, threads=options.threads))
