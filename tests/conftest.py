@@ -10,14 +10,14 @@ hook = install_import_hook(
     ["psm_viz.stats", "psm_viz.study", "psm_viz.engine"], "beartype.beartype"
 )
 
-import pytest  # noqa: E402
+import pytest
 
-from psm_viz.study.reader import Study, open_study  # noqa: E402
+from psm_viz.study.reader import Study, open_study
 from psm_viz.world.grammar import World
-from psm_viz.world.loading import load_world  # noqa: E402
-from tests.made.activations import write_known_study  # noqa: E402
-from tests.made.models import write_tiny_model  # noqa: E402
-from tests.made.study import write_made_study  # noqa: E402
+from psm_viz.world.loading import load_world
+from tests.made.activations import write_known_study
+from tests.made.models import write_tiny_model
+from tests.made.study import write_made_study
 
 
 @pytest.fixture(scope="session")
