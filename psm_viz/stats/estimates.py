@@ -1,7 +1,7 @@
 """The figures between two sets of activations, each with its interval, its null and its p.
 
-Arrays in, figures out: the same functions measure a study (`tables.compare`) and are put to the test on
-planted movements (`tables.validation`).
+Arrays in, figures out: the same functions measure a study (`tables.compare`) and are put to the
+test on planted movements (`tables.validation`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """How a predicted arrow fared: a record of evidence against the end of a branch.
 
-The arrow (definition and source: `stats.evidence`) is set beside what the branch did to the Assistant, as
-a whole (D) and apart from the cast (s). Everything is cross-fitted: a question's movement meets the
-arrow made from the other folds' questions, |arrow|^2 is a product between folds and |s|^2 one
-between questions of different topics. So a cosine may pass 1 by its noise (it is then shown as 1),
-and is missing where there is no more movement than noise.
+The arrow (definition and source: `stats.evidence`) is set beside what the branch did to the
+Assistant, as a whole (D) and apart from the cast (s). Everything is cross-fitted: a question's
+movement meets the arrow made from the other folds' questions, |arrow|^2 is a product between folds
+and |s|^2 one between questions of different topics. So a cosine may pass 1 by its noise (it is then
+shown as 1), and is missing where there is no more movement than noise.
 
 Null: l shuffled over the cast by families, the arrow made again each time. p is one-sided,
 (1 + shuffles that reach it) / (1 + shuffles).

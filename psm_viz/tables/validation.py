@@ -1,8 +1,8 @@
 """Do the statistics cry wolf, and do they see what is there?
 
 Every test that the product calls significant is put, by the same functions that measure a study, to
-trials whose truth is known (`stats.planted`). A statistic must fire on what it is for, and in at most one
-trial of twenty on everything else.
+trials whose truth is known (`stats.planted`). A statistic must fire on what it is for, and in at
+most one trial of twenty on everything else.
 """
 
 from __future__ import annotations
