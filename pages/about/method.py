@@ -2,29 +2,17 @@
 
 import streamlit as st
 
-from psm_viz.errors import PsmVizError
 from psm_viz.ui import controls, figure, method_figures
 
-messages = st.container()
-row = st.columns([2.2, 2.2, 2.6, 1], vertical_alignment="bottom")
-more = row[3].popover("More", icon=":material/tune:", width="stretch")
-try:
+messages, columns, more = controls.picker_row([2.2, 2.2, 2.6, 1])
+with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
-        m = study.manifest
-    with row[0]:
-        poolings = controls.pooling_options(m.poolings)
-        pooling = controls.pick(
-            "Pooling", poolings, "pooling", "pooling", messages, m.headline_pooling
-        )
-    with row[1]:
-        saved = {c.id: c.id for c in m.drawn}
-        last = m.branch(controls.branch_order(study)[0])[-1].id
-        checkpoint = controls.pick("Checkpoint", saved, "checkpoint", "checkpoint", messages, last)
-except PsmVizError as e:
-    with messages:
-        figure.notice(e)
-    st.stop()
+    with columns[0]:
+        pooling = controls.pick_pooling(study, messages)
+    with columns[1]:
+        last = study.manifest.branch(controls.branch_order(study)[0])[-1].id
+        checkpoint = controls.pick_checkpoint(study, messages, last)
 
 with figure.guard():
     method_figures.map_section(study, pooling)

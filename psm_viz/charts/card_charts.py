@@ -83,16 +83,16 @@ def signed(z: float) -> str:
 
 
 def cast_on_axis(
-    positions: pd.DataFrame,
+    rows: pd.DataFrame,
     cast: Cast,
-    checkpoint: str,
-    pooling: str,
     persona: str,
     p: Palette,
     size: tuple[int | None, int] = (None, 62),
 ) -> Any:
-    """The cast as ticks along the axis at one checkpoint; Assistant and chosen one thick."""
-    rows = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
+    """The cast as ticks along the axis at one checkpoint; Assistant and chosen one thick.
+
+    `rows`: persona and z of the positions at a checkpoint, in one pooling.
+    """
     colours, family = family_colours(cast, p), {q.id: q.family for q in cast.personas}
     names = {q.id: q.name for q in cast.all}
     rows = where(rows, rows.persona.isin(list(names)))

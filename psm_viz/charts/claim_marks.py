@@ -10,11 +10,14 @@ import pandas as pd
 
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import SHAPES, Palette
+from psm_viz.charts.plane import value_tip
 from psm_viz.claims.verdict import Picture
 
 OBSERVER = "ideal observer"
 DASH = [4, 3]
 """Of every bar."""
+NOMINAL = 620
+"""The width in pixels that the words are laid out for where the page chooses the width."""
 HUES = (5, 0, 2, 3, 4)
 """Hues of the palette for the second series and the next; the first is in ink."""
 
@@ -56,7 +59,8 @@ def series_colours(names: Sequence[str], p: Palette) -> dict[str, str]:
     own = [n for n in names if "assistant" in n.lower()][:1]
     inks = [p.ink, *(p.kins[i] for i in HUES)]
     rest = [n for n in names if n not in own]
-    return {n: p.accent for n in own} | {n: inks[k % len(inks)] for k, n in enumerate(rest)}
+    hues = {n: inks[k % len(inks)] for k, n in enumerate(rest)}
+    return {n: p.accent if n in own else hues[n] for n in names}
 
 
 def reach(values: Sequence[float], pad: float = 0.05) -> tuple[float, float]:
@@ -74,7 +78,7 @@ def reach(values: Sequence[float], pad: float = 0.05) -> tuple[float, float]:
 
 def tips(named: Sequence[tuple[str, str]], unit: str) -> list[Any]:
     """Tooltips of a mark: these fields with their titles, and its value."""
-    value = alt.Tooltip("value:Q", title=unit or "value", format=".3g")
+    value = value_tip("value", unit or "value")
     return [*(alt.Tooltip(f, title=t) for f, t in named), value]
 
 

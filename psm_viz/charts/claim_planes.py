@@ -9,6 +9,7 @@ import pandas as pd
 
 from psm_viz.charts.claim_marks import (
     DASH,
+    NOMINAL,
     OBSERVER,
     diamonds,
     drawable,
@@ -17,10 +18,10 @@ from psm_viz.charts.claim_marks import (
     series_colours,
     tips,
 )
-from psm_viz.charts.dot_chart import LETTER
 from psm_viz.charts.frames import where
+from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import BRANCH_DASHES, SHAPES, Palette, finish
-from psm_viz.charts.step_chart import end_words
+from psm_viz.charts.plane import Plane, end_words, linear, roomy, thinned
 from psm_viz.claims.verdict import Picture
 
 LINES_HEIGHT, PAIRS_SIDE = 280, 340
@@ -45,85 +46,103 @@ def _unit_axis(unit: str) -> alt.Axis:
     )
 
 
-def line_picture(
-    picture: Picture, p: Palette, rule_name: str, width: int | None, nominal: int
-) -> Any:
+# -- lines --------------------------------------------------------------------------------------
+
+
+def line_picture(picture: Picture, p: Palette, rule_name: str, width: int | None) -> Any:
     """A value along x: thin lines are seeds, thick ones means, diamonds the ideal observer."""
     rows = drawable(picture).sort_values("x", kind="stable")
     series = list(dict.fromkeys(d.series or d.group for d in picture.dots))
     colours = series_colours(series, p)
-    low, high = reach([*rows.value, *([] if picture.rule is None else [picture.rule])], 0.07)
     first, last = (float(rows.x.min()), float(rows.x.max())) if len(rows) else (0.0, 1.0)
-    longest = max(
-        len(n) for n in [*series, rule_name if picture.rule is not None else "", OBSERVER]
-    )
-    share = min((16 + LETTER * longest) / max((width or nominal) - 50, 160), 0.5)
-    span = (last - first) or 1.0
-    ends = [first - 0.03 * span, last + span * share / (1 - share)]
-    values = sorted({float(v) for v in rows.x})
+    named = [*series, rule_name if picture.rule is not None else "", OBSERVER]
+    room = 16 + LETTER * max(map(len, named))
+    share = min(room / max((width or NOMINAL) - 50, 160), 0.5)
+    ends = roomy(first, last, share)
+    plane = _line_plane(picture, rows, ends)
+    layers = [] if picture.rule is None else _level(picture.rule, rule_name, ends[1], plane, p)
+    ended: list[dict[str, Any]] = []
+    told = [("series:N", "series"), ("who:N", "run"), ("x:Q", picture.x_title or "x")]
+    tooltip = tips(told, picture.unit)
+    for n, name in enumerate(series):
+        own = where(rows, (rows.series == name) & rows.seed.notna())
+        if own.empty:
+            continue
+        mean = own.groupby("x", as_index=False)["value"].mean()
+        layers += _seed_lines(own, pd.DataFrame(mean), n, colours[name], plane, tooltip)
+        end = float(mean["value"].iloc[-1])
+        ended.append({"value": end, "text": name or "mean", "colour": colours[name]})
+    exact = where(rows, rows.seed.isna())
+    if len(exact):
+        layers += _observer_lines(exact, plane, p, tooltip)
+        ended.append({"value": float(exact.value.iloc[-1]), "text": OBSERVER, "colour": p.soft})
+    if ended:
+        layers.append(end_words(ended, plane, LINES_HEIGHT - 52, last, "x"))
+    return finish(alt.layer(*layers), p, LINES_HEIGHT, width)
+
+
+def _line_plane(picture: Picture, rows: pd.DataFrame, ends: tuple[float, float]) -> Plane:
     x_axis = alt.Axis(
         title=picture.x_title or None,
-        values=values if len(values) <= 8 else values[:: -(-len(values) // 8)],
+        values=thinned(list(rows.x), 8),
         ticks=False,
         titleAnchor="start",
         labelExpr="format(datum.value, '~g')",
         labelOverlap=True,
     )
-    x = alt.X("x:Q", scale=alt.Scale(domain=ends, nice=False, zero=False), axis=x_axis)
-    y_scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-    y = alt.Y("value:Q", scale=y_scale, axis=_unit_axis(picture.unit))
-    layers: list[Any] = []
-    ended: list[dict[str, Any]] = []
-    if picture.rule is not None:
-        at = alt.Chart(pd.DataFrame([{"value": picture.rule}]))
-        rule = at.mark_rule(color=p.soft, strokeWidth=1.3, strokeDash=DASH, aria=False)
-        layers.append(rule.encode(y=y))
-        word = alt.Chart(pd.DataFrame([{"x": ends[1], "value": picture.rule, "text": rule_name}]))
-        word = word.mark_text(align="right", dy=-7, fontSize=11, color=p.soft, aria=False)
-        layers.append(word.encode(x=x, y=y, text="text:N"))
-    named = [("series:N", "series"), ("who:N", "run"), ("x:Q", picture.x_title or "x")]
-    tooltip = tips(named, picture.unit)
-    for n, name in enumerate(series):
-        own = where(rows, (rows.series == name) & rows.seed.notna())
-        if own.empty:
-            continue
-        colour, dash = colours[name], BRANCH_DASHES[n % len(BRANCH_DASHES)]
-        thin = alt.Chart(own).mark_line(color=colour, strokeWidth=1, opacity=0.5, aria=False)
-        layers.append(thin.encode(x=x, y=y, detail="who:N"))
-        mean = own.groupby("x", as_index=False)["value"].mean()
-        thick = alt.Chart(mean).mark_line(
-            color=colour, strokeWidth=2.6, strokeDash=dash, aria=False
-        )
-        layers.append(thick.encode(x=x, y=y))
-        mark: dict[str, Any] = {"shape": SHAPES[n % len(SHAPES)], "filled": True, "size": 30}
-        points = alt.Chart(own).mark_point(**mark, color=colour, opacity=0.85)
-        layers.append(points.encode(x=x, y=y, tooltip=tooltip))
-        ended.append(
-            {"value": float(mean["value"].iloc[-1]), "text": name or "mean", "colour": colour}
-        )
-    exact = where(rows, rows.seed.isna())
-    if len(exact):
-        dotted = alt.Chart(exact).mark_line(
-            color=p.soft, strokeWidth=1.2, strokeDash=[1, 3], aria=False
-        )
-        layers.append(dotted.encode(x=x, y=y, detail="series:N"))
-        layers.append(diamonds(exact, p, x, y, tooltip))
-        ended.append({"value": float(exact.value.iloc[-1]), "text": OBSERVER, "colour": p.soft})
-    if ended:
-        x_words, y_words = x, lambda _: y
-        layers.append(
-            end_words(ended, low, high, LINES_HEIGHT - 52, last, x_words, y_words, field="x")
-        )
-    return finish(alt.layer(*layers), p, LINES_HEIGHT, width)
+    values = [*rows.value, *([] if picture.rule is None else [picture.rule])]
+    return Plane(linear(*ends), x_axis, reach(values, 0.07), _unit_axis(picture.unit))
+
+
+def _level(at: float, name: str, right: float, plane: Plane, p: Palette) -> list[Any]:
+    """The dashed bar across, its words above its right end."""
+    line = alt.Chart(pd.DataFrame([{"value": at}]))
+    rule = line.mark_rule(color=p.soft, strokeWidth=1.3, strokeDash=DASH, aria=False)
+    place = alt.Chart(pd.DataFrame([{"x": right, "value": at, "text": name}]))
+    word = place.mark_text(align="right", dy=-7, fontSize=11, color=p.soft, aria=False)
+    return [
+        rule.encode(y=plane.y("value")),
+        word.encode(x=plane.x("x"), y=plane.y("value"), text="text:N"),
+    ]
+
+
+def _seed_lines(
+    rows: pd.DataFrame,
+    mean: pd.DataFrame,
+    n: int,
+    colour: str,
+    plane: Plane,
+    tooltip: list[Any],
+) -> list[Any]:
+    """The `n`th series: a thin line a seed, their mean thick, a mark where one was measured."""
+    x, y = plane.x("x"), plane.y("value")
+    dash = BRANCH_DASHES[n % len(BRANCH_DASHES)]
+    thin = alt.Chart(rows).mark_line(color=colour, strokeWidth=1, opacity=0.5, aria=False)
+    thick = alt.Chart(mean).mark_line(color=colour, strokeWidth=2.6, strokeDash=dash, aria=False)
+    mark: dict[str, Any] = {"shape": SHAPES[n % len(SHAPES)], "filled": True, "size": 30}
+    points = alt.Chart(rows).mark_point(**mark, color=colour, opacity=0.85)
+    return [
+        thin.encode(x=x, y=y, detail="who:N"),
+        thick.encode(x=x, y=y),
+        points.encode(x=x, y=y, tooltip=tooltip),
+    ]
+
+
+def _observer_lines(exact: pd.DataFrame, plane: Plane, p: Palette, tooltip: list[Any]) -> list[Any]:
+    """The ideal observer: diamonds on a dotted line."""
+    x, y = plane.x("x"), plane.y("value")
+    line = alt.Chart(exact).mark_line(color=p.soft, strokeWidth=1.2, strokeDash=[1, 3], aria=False)
+    return [line.encode(x=x, y=y, detail="series:N"), diamonds(exact, p, x, y, tooltip)]
+
+
+# -- pairs --------------------------------------------------------------------------------------
 
 
 def pair_picture(picture: Picture, p: Palette) -> Any:
     """Value against x, both on one scale, with the line on which they are equal."""
     rows = drawable(picture)
     series = list(dict.fromkeys(d.series for d in picture.dots))
-    colours = series_colours(series, p)
     low, high = reach([*rows.value, *rows.x])
-    scale = alt.Scale(domain=[low, high], nice=False, zero=False)
     x_axis = alt.Axis(
         title=picture.x_title or None,
         titleAnchor="start",
@@ -132,37 +151,51 @@ def pair_picture(picture: Picture, p: Palette) -> Any:
         format="~r",
         domain=False,
     )
-    x = alt.X("x:Q", scale=scale, axis=x_axis)
-    y = alt.Y("value:Q", scale=scale, axis=_unit_axis(picture.unit))
-    equal = alt.Chart(pd.DataFrame([{"x": v, "value": v} for v in (low, high)]))
-    layers: list[Any] = [
-        equal.mark_line(color=p.soft, strokeWidth=1.2, aria=False).encode(x=x, y=y),
-        alt.Chart(pd.DataFrame([{"x": high, "value": high, "text": "equal"}]))
-        .mark_text(align="right", dx=-16, dy=4, fontSize=11, color=p.soft, aria=False)
-        .encode(x=x, y=y, text="text:N"),
-    ]
+    plane = Plane(linear(low, high), x_axis, (low, high), _unit_axis(picture.unit))
     tooltip = tips(
         [("group:N", "what"), ("who:N", "run"), ("x:Q", picture.x_title or "x")], picture.unit
     )
+    layers = _equal(plane, p)
+    layers += _seed_marks(rows, series_colours(series, p), plane, p, tooltip)
+    exact = where(rows, rows.seed.isna())
+    if len(exact):
+        layers.append(diamonds(exact, p, plane.x("x"), plane.y("value"), tooltip))
+    layers += _strays(rows, plane, p)
+    return finish(alt.layer(*layers), p, PAIRS_SIDE, PAIRS_SIDE + 40)
+
+
+def _equal(plane: Plane, p: Palette) -> list[Any]:
+    """The line on which both are equal, named at its end."""
+    x, y, (low, high) = plane.x("x"), plane.y("value"), plane.y_ends
+    line = alt.Chart(pd.DataFrame([{"x": v, "value": v} for v in (low, high)]))
+    word = alt.Chart(pd.DataFrame([{"x": high, "value": high, "text": "equal"}])).mark_text(
+        align="right", dx=-16, dy=4, fontSize=11, color=p.soft, aria=False
+    )
+    return [
+        line.mark_line(color=p.soft, strokeWidth=1.2, aria=False).encode(x=x, y=y),
+        word.encode(x=x, y=y, text="text:N"),
+    ]
+
+
+def _seed_marks(
+    rows: pd.DataFrame, colours: dict[str, str], plane: Plane, p: Palette, tooltip: list[Any]
+) -> list[Any]:
+    """Shapes tell the seeds, colours the series."""
+    layers = []
     for who, shape in seed_shapes(rows).items():
-        for name in series:
+        for name, colour in colours.items():
             own = where(rows, (rows.who == who) & (rows.series == name))
             if own.empty:
                 continue
             mark: dict[str, Any] = {"shape": shape, "filled": True, "size": 50, "opacity": 0.85}
-            points = alt.Chart(own).mark_point(
-                **mark, fill=colours[name], stroke=p.paper, strokeWidth=0.7
-            )
-            layers.append(points.encode(x=x, y=y, tooltip=tooltip))
-    exact = where(rows, rows.seed.isna())
-    if len(exact):
-        layers.append(diamonds(exact, p, x, y, tooltip))
-    layers += _strays(rows, low, high, p, x, y)
-    return finish(alt.layer(*layers), p, PAIRS_SIDE, PAIRS_SIDE + 40)
+            points = alt.Chart(own).mark_point(**mark, fill=colour, stroke=p.paper, strokeWidth=0.7)
+            layers.append(points.encode(x=plane.x("x"), y=plane.y("value"), tooltip=tooltip))
+    return layers
 
 
-def _strays(rows: pd.DataFrame, low: float, high: float, p: Palette, x: Any, y: Any) -> list[Any]:
+def _strays(rows: pd.DataFrame, plane: Plane, p: Palette) -> list[Any]:
     """The names of the three groups farthest from equality, at their means."""
+    low, high = plane.y_ends
     means = rows.groupby("group", as_index=False)[["x", "value"]].mean()
     means["off"] = (means["value"] - means.x).abs()
     far = means[means.off > 0.08 * (high - low)].nlargest(3, "off")
@@ -172,5 +205,5 @@ def _strays(rows: pd.DataFrame, low: float, high: float, p: Palette, x: Any, y: 
         if len(own):
             side = {"align": "right", "dx": -9} if left else {"align": "left", "dx": 9}
             words = alt.Chart(own).mark_text(**side, fontSize=11, color=p.soft, aria=False)
-            out.append(words.encode(x=x, y=y, text="group:N"))
+            out.append(words.encode(x=plane.x("x"), y=plane.y("value"), text="group:N"))
     return out

@@ -7,20 +7,24 @@ not is hollow, so that no colour carries it alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.frames import each, where
+from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import Palette, finish
+from psm_viz.charts.plane import interval_tips, linear, padded, row_names, value_tip
 
 ROW = 26
 """Height of a row in pixels."""
-LETTER = 6.2
-"""Mean width of a letter of the small words, in pixels."""
+NOMINAL = 520
+"""The width in pixels that the words are laid out for where the page chooses the width."""
+EDGE = 7
+"""Pixels kept free at the left of the least value, so that its mark is whole."""
 COLUMNS = {
     "low": math.nan,
     "high": math.nan,
@@ -37,10 +41,27 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """A vertical line to compare with."""
+    """A line to compare with, named where it has a name."""
 
     at: float
     name: str = ""
+
+
+@dataclass(frozen=True)
+class DotLook:
+    """How rows of dots are drawn."""
+
+    rules: Sequence[Rule] = (Rule(0.0),)
+    percent: bool = False
+    lanes: str = ""
+    """A column whose values stand under each other inside a row."""
+    tick_name: str = ""
+    """What the upright strokes are (`tick`, a second value of the row): said once."""
+    accent: bool = True
+    """False draws all in ink: what is not about the Assistant."""
+
+
+PLAIN = DotLook()
 
 
 def height_of(rows: pd.DataFrame, row: int = ROW) -> int:
@@ -53,149 +74,151 @@ def full(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{c: v for c, v in COLUMNS.items() if c not in rows})
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Where the layers of a chart stand: values along x, a row a label."""
+
+    scale: alt.Scale
+    axis: alt.Axis
+    y: alt.Y
+    lane: Mapping[str, Any]
+    """The channel that moves a mark to its lane, where rows have lanes."""
+
+    def x(self, column: str) -> alt.X:
+        return alt.X(f"{column}:Q", scale=self.scale, axis=self.axis)
+
+
 def dot_chart(
     rows: pd.DataFrame,
     p: Palette,
-    rules: Sequence[Rule] = (Rule(0.0),),
-    percent: bool = False,
-    title: str = "",
-    lanes: str = "",
-    tick_name: str = "",
-    accent: bool = True,
-    domain: tuple[float, float] | None = None,
-    nominal: int = 520,
+    look: DotLook = PLAIN,
     size: tuple[int | None, int] = (None, 160),
 ) -> Any:
     """One row a `label` in the order given: its null, its interval, its mark, its note.
 
-    `tick` is a second value of the row, drawn as an upright stroke, named once (`tick_name`).
-    `quiet` rows are controls, in ink. `lanes` names a column whose values stand under each other
-    inside a row; `accent` False draws all in ink (what is not about the Assistant). `nominal` is
-    the width in pixels that the words are laid out for where the page chooses the width.
+    `quiet` rows are controls, in ink.
     """
     rows = full(rows)
-    low, high = _domain(rows, rules) if domain is None else domain
+    low, high = _domain(rows, look.rules)
+    at = _laid_out(rows, (low, high), p, look, size[0] or NOMINAL)
+    layers = _nulls(rows, at, p)
+    for rule in look.rules:
+        layers += _rule(rule, at, p)
+    for quiet, group in rows.groupby("quiet"):
+        colour = p.ink if quiet or not look.accent else p.accent
+        layers += _intervals(group, at, p) + _marks(group, at, p, colour, look.percent)
+    layers += _ticks(rows, at, p, look.tick_name)
+    layers += _notes(rows, at, p, high)
+    return finish(alt.layer(*layers), p, size[1], size[0])
+
+
+def _laid_out(
+    rows: pd.DataFrame, ends: tuple[float, float], p: Palette, look: DotLook, width: int
+) -> _Rows:
+    """Labels at the left, the values over the rest of the width."""
     label = 10 + LETTER * max([len(str(n)) for n in rows.label] + [0])
-    drawn = max((size[0] or nominal) - label, 120)
-    scale = alt.Scale(domain=_stretched(rows, low, high, drawn), nice=False, zero=False)
-    form = ".0%" if percent else "~r"
+    side = alt.Axis(minExtent=label, maxExtent=label, **row_names(p))
     axis = alt.Axis(
-        title=title or None,
-        values=_ticks(low, high),
-        format=form,
+        title=None,
+        values=_round_values(*ends),
+        format=".0%" if look.percent else "~r",
         domain=False,
         titleAnchor="start",
         ticks=False,
     )
-    side = alt.Axis(
-        title=None,
-        domain=False,
-        ticks=False,
-        labelColor=p.ink,
-        labelFontSize=12,
-        labelLimit=220,
-        labelPadding=8,
-        minExtent=label,
-        maxExtent=label,
-    )
-    y = alt.Y("label:N", sort=list(dict.fromkeys(rows.label)), axis=side)
     lane: dict[str, Any] = {}
-    if lanes:
-        order = list(dict.fromkeys(rows[lanes]))
-        lane["yOffset"] = alt.YOffset(
-            f"{lanes}:N", sort=order, scale=alt.Scale(paddingOuter=0.5) if len(order) > 1 else None
-        )
-
-    def x(column: str) -> alt.X:
-        return alt.X(f"{column}:Q", scale=scale, axis=axis)
-
-    layers: list[Any] = []
-    nulls = rows.dropna(subset=["null_low", "null_high"])
-    if len(nulls):
-        layers.append(
-            alt.Chart(nulls[["label", "null_low", "null_high"]])
-            .mark_bar(height=alt.RelativeBandSize(0.72), color=p.band, clip=True, aria=False)
-            .encode(x=x("null_low"), x2="null_high:Q", y=y)
-        )
-    for rule in rules:
-        layers += _rule(rule, rows, p, x, y)
-    colour = {True: p.ink, False: p.accent if accent else p.ink}
-    for quiet, group in rows.groupby("quiet"):
-        c = colour[bool(quiet)]
-        ranges = group.dropna(subset=["low", "high"])
-        if len(ranges):
-            layers.append(
-                alt.Chart(ranges)
-                .mark_rule(
-                    color=p.ink,
-                    strokeWidth=1.3 if not lanes else 1,
-                    opacity=1 if not lanes else 0.18,
-                    clip=True,
-                    aria=False,
-                )
-                .encode(x=x("low"), x2="high:Q", y=y, **lane)
-            )
-        for (mark, filled), own in group.groupby(["mark", "filled"]):
-            layers.append(
-                alt.Chart(own)
-                .mark_point(
-                    shape=str(mark),
-                    filled=True,
-                    size=62 if not lanes else 34,
-                    opacity=1 if not (lanes and filled) else 0.7,
-                    fill=c if filled else p.paper,
-                    stroke=c,
-                    strokeWidth=1.4,
-                )
-                .encode(x=x("value"), y=y, tooltip=_tips(own, form), **lane)
-            )
-    ticks = rows.dropna(subset=["tick"])
-    if len(ticks):
-        layers.append(
-            alt.Chart(ticks)
-            .mark_tick(color=p.ink, thickness=2, size=15, opacity=1)
-            .encode(x=x("tick"), y=y)
-        )
-        if tick_name:
-            first = ticks.head(1).assign(text=tick_name)
-            layers.append(
-                alt.Chart(first)
-                .mark_text(align="right", dx=-5, dy=-9, fontSize=10.5, color=p.soft, aria=False)
-                .encode(x=x("tick"), y=y, text="text:N")
-            )
-    noted = where(rows, rows.note != "")
-    if len(noted):
-        layers.append(
-            alt.Chart(noted.assign(edge=_edges(noted, high)))
-            .mark_text(align="left", dx=9, fontSize=11.5, color=p.soft, aria=False)
-            .encode(x=x("edge"), y=y, text="note:N", **lane)
-        )
-    return finish(alt.layer(*layers), p, size[1], size[0])
+    if look.lanes:
+        order = list(dict.fromkeys(rows[look.lanes]))
+        between = alt.Scale(paddingOuter=0.5) if len(order) > 1 else None
+        lane["yOffset"] = alt.YOffset(f"{look.lanes}:N", sort=order, scale=between)
+    y = alt.Y("label:N", sort=list(dict.fromkeys(rows.label)), axis=side)
+    return _Rows(linear(*_stretched(rows, *ends, max(width - label, 120))), axis, y, lane)
 
 
-def _rule(rule: Rule, rows: pd.DataFrame, p: Palette, x: Any, y: Any) -> list[Any]:
+def _nulls(rows: pd.DataFrame, at: _Rows, p: Palette) -> list[Any]:
+    """Each row's own null, behind everything."""
+    own = rows.dropna(subset=["null_low", "null_high"])
+    if own.empty:
+        return []
+    bars = alt.Chart(columns(own, ["label", "null_low", "null_high"])).mark_bar(
+        height=alt.RelativeBandSize(0.72), color=p.band, clip=True, aria=False
+    )
+    return [bars.encode(x=at.x("null_low"), x2="null_high:Q", y=at.y)]
+
+
+def _rule(rule: Rule, at: _Rows, p: Palette) -> list[Any]:
     """The line, and its name above the first row."""
-    place = pd.DataFrame([{"at": rule.at, "text": rule.name}])
-    out = [alt.Chart(place).mark_rule(color=p.soft, strokeWidth=1, aria=False).encode(x=x("at"))]
-    if rule.name:
-        out.append(
-            alt.Chart(place)
-            .mark_text(align="left", dx=4, fontSize=11, color=p.soft, aria=False)
-            .encode(x=x("at"), y=alt.value(3), text="text:N")
+    place = alt.Chart(pd.DataFrame([{"at": rule.at, "text": rule.name}]))
+    line = place.mark_rule(color=p.soft, strokeWidth=1, aria=False).encode(x=at.x("at"))
+    if not rule.name:
+        return [line]
+    word = place.mark_text(align="left", dx=4, fontSize=11, color=p.soft, aria=False)
+    return [line, word.encode(x=at.x("at"), y=alt.value(3), text="text:N")]
+
+
+def _intervals(rows: pd.DataFrame, at: _Rows, p: Palette) -> list[Any]:
+    """The intervals of those that have one, pale where several stand in a row."""
+    own = rows.dropna(subset=["low", "high"])
+    if own.empty:
+        return []
+    rules = alt.Chart(own).mark_rule(
+        color=p.ink,
+        strokeWidth=1 if at.lane else 1.3,
+        opacity=0.18 if at.lane else 1,
+        clip=True,
+        aria=False,
+    )
+    return [rules.encode(x=at.x("low"), x2="high:Q", y=at.y, **at.lane)]
+
+
+def _marks(rows: pd.DataFrame, at: _Rows, p: Palette, colour: str, percent: bool) -> list[Any]:
+    """The values: filled what is shown by a test, hollow what is not."""
+    layers = []
+    for (mark, filled), own in rows.groupby(["mark", "filled"]):
+        points = alt.Chart(own).mark_point(
+            shape=str(mark),
+            filled=True,
+            size=34 if at.lane else 62,
+            opacity=0.7 if at.lane and filled else 1,
+            fill=colour if filled else p.paper,
+            stroke=colour,
+            strokeWidth=1.4,
         )
-    return out
+        tips = _tips(own, percent)
+        layers.append(points.encode(x=at.x("value"), y=at.y, tooltip=tips, **at.lane))
+    return layers
+
+
+def _ticks(rows: pd.DataFrame, at: _Rows, p: Palette, name: str) -> list[Any]:
+    """The second values, named at the first of them."""
+    own = rows.dropna(subset=["tick"])
+    if own.empty:
+        return []
+    strokes = alt.Chart(own).mark_tick(color=p.ink, thickness=2, size=15, opacity=1)
+    layers = [strokes.encode(x=at.x("tick"), y=at.y)]
+    if name:
+        word = alt.Chart(own.head(1).assign(text=name)).mark_text(
+            align="right", dx=-5, dy=-9, fontSize=10.5, color=p.soft, aria=False
+        )
+        layers.append(word.encode(x=at.x("tick"), y=at.y, text="text:N"))
+    return layers
+
+
+def _notes(rows: pd.DataFrame, at: _Rows, p: Palette, high: float) -> list[Any]:
+    """The words of the rows, right of everything that a row draws."""
+    own = where(rows, rows.note != "")
+    if own.empty:
+        return []
+    words = alt.Chart(own.assign(edge=_edges(own, high))).mark_text(
+        align="left", dx=9, fontSize=11.5, color=p.soft, aria=False
+    )
+    return [words.encode(x=at.x("edge"), y=at.y, text="note:N", **at.lane)]
 
 
 def _domain(rows: pd.DataFrame, rules: Sequence[Rule]) -> tuple[float, float]:
     names = ("value", "low", "high", "null_low", "null_high", "tick")
     ends = [float(v) for c in names for v in rows[c] if pd.notna(v)] + [r.at for r in rules]
-    low, high = min([*ends, 0.0]), max([*ends, 0.0])
-    pad = 0.04 * (high - low or 1.0)
-    return (low if low == 0 else low - pad), high + pad
-
-
-EDGE = 7
-"""Pixels kept free at the left of the least value, so that its mark is whole."""
+    return padded(min([*ends, 0.0]), max([*ends, 0.0]), 0.04)
 
 
 def _edges(rows: pd.DataFrame, high: float) -> pd.Series:
@@ -203,17 +226,17 @@ def _edges(rows: pd.DataFrame, high: float) -> pd.Series:
     return rows[["value", "high", "tick", "null_high"]].max(axis=1).fillna(0.0).clip(upper=high)
 
 
-def _stretched(rows: pd.DataFrame, low: float, high: float, drawn: float) -> list[float]:
+def _stretched(rows: pd.DataFrame, low: float, high: float, drawn: float) -> tuple[float, float]:
     """The domain of the drawn width: as much room at the right as the words of any row need."""
     per_unit = (drawn - EDGE - 8) / (high - low)
     for edge, note in zip(_edges(rows, high), rows.note, strict=True):
         if note and edge > low:
             room = drawn - EDGE - LETTER * len(note) - 12
             per_unit = min(per_unit, max(room, 0.35 * drawn) / (edge - low))
-    return [low - EDGE / per_unit, low + (drawn - EDGE) / per_unit]
+    return low - EDGE / per_unit, low + (drawn - EDGE) / per_unit
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _round_values(low: float, high: float) -> list[float]:
     """Round values inside the part of the axis that data use, none under the words beside it."""
     raw = (high - low) / 5 or 1.0
     base = 10 ** math.floor(math.log10(raw))
@@ -223,19 +246,15 @@ def _ticks(low: float, high: float) -> list[float]:
     return [v for v in out if v <= high + 1e-9]
 
 
-def _tips(rows: pd.DataFrame, form: str) -> list[Any]:
-    form = ".1%" if "%" in form else ".3g"
-    named = [("label:N", "What", None), ("value:Q", "Value", form)]
+def _tips(rows: pd.DataFrame, percent: bool) -> list[Any]:
+    """What the pointer is told, of what the rows have."""
+    value, *ends = interval_tips(percent)
+    out = [alt.Tooltip("label:N", title="What"), value]
     if rows.low.notna().any():
-        named += [("low:Q", "95 % from", form), ("high:Q", "to", form)]
-    if rows.null_high.notna().any():
-        named.append(("null_high:Q", "Null up to", form))
-    if rows.tick.notna().any():
-        named.append(("tick:Q", "Tick", form))
-    out = []
-    for field, title, how in named:
-        more = {"format": how} if how else {}
-        out.append(alt.Tooltip(field, title=title, **more))
+        out += ends
+    for column, title in (("null_high", "Null up to"), ("tick", "Tick")):
+        if rows[column].notna().any():
+            out.append(value_tip(column, title, percent))
     return out
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.charts.findings import (
+    HEADLINE,
     NOTHING,
+    RANK,
     End,
     capital,
     cell,
@@ -24,10 +26,11 @@ from psm_viz.charts.findings import (
     percentile_words,
     said,
 )
-from psm_viz.charts.frames import each, where
+from psm_viz.charts.frames import each, measured, where
 from psm_viz.charts.palette import branch_marks
 from psm_viz.stats.family_posterior import NONE
 from psm_viz.stats.significance import ALPHA
+from psm_viz.study.manifest import Manifest
 
 EFFECTS = {"weights": "the weights", "words": "the words", "interaction": "both together"}
 
@@ -51,21 +54,21 @@ def controls(notes: Mapping[str, object], branches: Sequence[str]) -> dict[str, 
 
 def ends_rows(
     drift: pd.DataFrame,
-    figure: str,
-    rank: str,
     pooling: str,
     branches: Sequence[str],
     every: Sequence[str],
-    notes: Mapping[str, object],
-    noise: str | None,
+    manifest: Manifest,
     roles: int,
 ) -> pd.DataFrame:
-    """A figure at the end of each branch with its own null, then the benign branch and the noise
-    floor as rows of their own. Rows for `dots.dot_chart`.
+    """The Assistant's movement of its own at the end of each branch with its null and its rank
+    among so many `roles`, then the benign branch and the noise floor as rows of their own.
+
+    `every` are all branches of the study, in the order that gives each its mark. Rows for
+    `dot_chart`.
     """
-    rows = figure_rows(drift, figure, pooling)
-    ranks = figure_rows(drift, rank, pooling)
-    role, marks = controls(notes, every), branch_marks(list(every))
+    rows = figure_rows(drift, HEADLINE, pooling)
+    ranks = figure_rows(drift, RANK, pooling)
+    role, marks = controls(manifest.notes, every), branch_marks(list(every))
     benign = [b for b, word in role.items() if word == "benign"]
     out = []
     for b in [*(b for b in branches if b not in benign), *benign]:
@@ -79,6 +82,7 @@ def ends_rows(
         label = f"benign ({b})" if role.get(b) == "benign" else said(b)
         quiet = role.get(b) == "benign"
         out.append(_end_row(label, last, marks.get(b, "circle"), words, quiet))
+    noise = manifest.noise_floor
     floor = where(rows, rows.checkpoint == noise) if noise else rows.head(0)
     if len(floor):
         out.append(_end_row("noise floor", floor.iloc[0], "circle", "", True))
@@ -100,7 +104,7 @@ def _end_row(label: str, row: pd.Series, mark: str, words: str, quiet: bool) -> 
 
 
 def trait_rows(traits: pd.DataFrame, checkpoint: str, pooling: str) -> pd.DataFrame:
-    """The specific part on each trait, largest first. Rows for `dots.dot_chart`."""
+    """The specific part on each trait, largest first. Rows for `dot_chart`."""
     own = where(
         traits,
         (traits.checkpoint == checkpoint)
@@ -111,9 +115,7 @@ def trait_rows(traits: pd.DataFrame, checkpoint: str, pooling: str) -> pd.DataFr
     return pd.DataFrame(
         {
             "label": [str(t).replace("_", " ") for t in own.trait],
-            "value": own.value.astype(float),
-            "low": own.low.astype(float),
-            "high": own.high.astype(float),
+            **measured(own),
             "p": own.p.astype(float),
             "filled": (own.p <= ALPHA).to_numpy(bool),
             "note": [p_words(float(v)) for v in own.p],
@@ -156,9 +158,7 @@ def posterior_rows(
     out = pd.DataFrame(
         {
             "label": [names.get(str(f), str(f)) for f in own.family],
-            "value": own.weight.astype(float),
-            "low": own.low.astype(float),
-            "high": own.high.astype(float),
+            **measured(own, "weight"),
             "tick": [told.get(str(f), np.nan) for f in own.family],
             "quiet": (own.family == NONE).to_numpy(bool),
         }
@@ -202,9 +202,7 @@ def arrow_rows(
     return pd.DataFrame(
         {
             "label": [said(str(b)) for b in own.branch],
-            "value": own.cosine.astype(float),
-            "low": own.low.astype(float),
-            "high": own.high.astype(float),
+            **measured(own, "cosine"),
             "null_low": -own.shuffled_high.astype(float),
             "null_high": own.shuffled_high.astype(float),
             "p": own.p.astype(float),

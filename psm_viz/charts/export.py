@@ -13,15 +13,15 @@ PNG_SCALE = 2.0
 """Pixels per point: sharp on paper at the width of a column."""
 
 
-def _saved(chart: Any, kind: str, **options: Any) -> bytes:
+def _saved(chart: Any, kind: str, scale: float = 1) -> bytes:
     # The limit of 5,000 rows guards notebooks; an export is one file, made once.
     with alt.data_transformers.enable("default", max_rows=None):
         if kind == "svg":
             text = io.StringIO()
-            chart.save(text, format="svg", **options)
+            chart.save(text, format="svg", scale_factor=scale)
             return text.getvalue().encode()
         data = io.BytesIO()
-        chart.save(data, format=kind, **options)
+        chart.save(data, format=kind, scale_factor=scale)
         return data.getvalue()
 
 
@@ -32,7 +32,7 @@ def svg(chart: Any) -> bytes:
 
 def png(chart: Any) -> bytes:
     """The chart as PNG at twice the size."""
-    return _saved(chart, "png", scale_factor=PNG_SCALE)
+    return _saved(chart, "png", PNG_SCALE)
 
 
 def csv(frame: pd.DataFrame) -> bytes:

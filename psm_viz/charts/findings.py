@@ -17,11 +17,11 @@ from psm_viz.charts.frames import where
 from psm_viz.stats.significance import ALPHA
 
 HEADLINE = "specific_given_cast"
+RANK = "given_cast_percentile"
+"""Where the headline's movement ranks among those of the cast's own members."""
 ALONG = "axis_component_given_cast"
 NOTHING = "no movement of its own shown"
 UNTESTED = "not tested"
-
-
 STAGES = {
     "pretrain": "pre-training",
     "settle": "pre-training, second pass",

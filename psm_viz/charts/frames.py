@@ -18,6 +18,12 @@ def columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(frame[list(names)])
 
 
+def measured(frame: pd.DataFrame, value: str = "value") -> dict[str, pd.Series]:
+    """Value, low and high of a figure's rows as numbers; `value` names the column of the first."""
+    named = {"value": value, "low": "low", "high": "high"}
+    return {name: pd.Series(frame[column]).astype(float) for name, column in named.items()}
+
+
 def each(frame: pd.DataFrame) -> Iterator[Any]:
     """The rows one by one, as named tuples."""
     yield from frame.itertuples()

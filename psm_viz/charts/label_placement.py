@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+LETTER = 6.2
+"""Mean width of a letter of the small words beside lines and dots, in pixels."""
 Box = tuple[float, float, float, float]
 """left, top, right, bottom in pixels, y down."""
 
@@ -151,6 +153,36 @@ def near(
             if spot is not None:
                 return spot
     return px + gap, py, "left"
+
+
+@dataclass
+class Places:
+    """What is taken on a drawing as it fills: a word may cover a mark, never another word."""
+
+    room: tuple[int, int]
+    """Width and height in pixels."""
+    marks: list[Box] = field(default_factory=list)
+    words: list[Box] = field(default_factory=list)
+    """Words, and marks that no word may cover."""
+    later: list[Box] = field(default_factory=list)
+    """Kept free of the first words for those that are drawn last."""
+
+    @property
+    def taken(self) -> list[Box]:
+        """Everything that is drawn."""
+        return [*self.marks, *self.words]
+
+    def hold(self, px: float, py: float, text: str, size: float, align: str = "center") -> None:
+        """Put a word there."""
+        self.words.append(text_box(px, py, text, size, align))
+
+    def put_near(
+        self, px: float, py: float, text: str, size: float, gap: float
+    ) -> tuple[float, float, str]:
+        """Put a word that must be drawn as near to a mark as is free: (x, y, align)."""
+        spot = near(px, py, text, size, self.taken, self.words, self.room, gap)
+        self.hold(spot[0], spot[1], text, size, spot[2])
+        return spot
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

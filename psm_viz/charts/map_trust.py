@@ -11,7 +11,7 @@ import pandas as pd
 from psm_viz.charts.findings import number
 from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.label_placement import frame
-from psm_viz.charts.map_ground import own, xy
+from psm_viz.charts.map_plane import own, xy
 from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish
 from psm_viz.study.cast import Cast
 
@@ -78,7 +78,7 @@ def map_finding(info: Mapping[str, Any], noise: pd.DataFrame) -> str:
 
 
 def trial_rows(trials: pd.DataFrame) -> pd.DataFrame:
-    """Settings and seeds tried: one row a setting, one dot a seed. Rows for `dots.dot_chart`."""
+    """Settings and seeds tried: one row a setting, one dot a seed. Rows for `dot_chart`."""
     cast = where(trials, trials.data == "cast")
     out = pd.DataFrame(
         {

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import pandas as pd
 
 from psm_viz.charts.findings import capital, listed, number
-from psm_viz.charts.frames import each, where
+from psm_viz.charts.frames import each, measured, where
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.stats.significance import ALPHA
 
@@ -28,9 +28,6 @@ def title_of(statistic: str) -> str:
     return STATISTICS[statistic].title if statistic in STATISTICS else statistic.replace("_", " ")
 
 
-# -- the map and a map of noise -----------------------------------------------------------------
-
-
 # -- false alarms and power ---------------------------------------------------------------------
 
 
@@ -40,7 +37,7 @@ def arena_of(data: str) -> str:
 
 
 def alarm_rows(validation: pd.DataFrame) -> pd.DataFrame:
-    """Rates at which statistics fire where they should not. Rows for `dots.dot_chart`.
+    """Rates at which statistics fire where they should not. Rows for `dot_chart`.
 
     Filled: within the rule; hollow: the whole Monte Carlo interval lies above it. Where firing is
     neither right nor wrong (`fires` missing) there is no row.
@@ -54,9 +51,7 @@ def alarm_rows(validation: pd.DataFrame) -> pd.DataFrame:
             "data": still["data"].astype(str),
             "plant": still["plant"].astype(str),
             "size": still["size"].astype(float),
-            "value": still.rate.astype(float),
-            "low": still.low.astype(float),
-            "high": still.high.astype(float),
+            **measured(still, "rate"),
             "n": still.n,
             "lane": arenas,
             "mark": [ARENA_MARKS[a] for a in arenas],
@@ -102,9 +97,7 @@ def power_rows(validation: pd.DataFrame, data: str) -> pd.DataFrame:
             "statistic": own_rows.statistic.astype(str),
             "series": own_rows["plant"].astype(str),
             "x": own_rows["size"].astype(float),
-            "value": own_rows.rate.astype(float),
-            "low": own_rows.low.astype(float),
-            "high": own_rows.high.astype(float),
+            **measured(own_rows, "rate"),
             "n": own_rows.n,
         }
     )
@@ -141,9 +134,7 @@ def confound_rows(confounds: pd.DataFrame, checkpoint: str, pooling: str) -> pd.
     return pd.DataFrame(
         {
             "label": names,
-            "value": own_rows.value.astype(float),
-            "low": own_rows.low.astype(float),
-            "high": own_rows.high.astype(float),
+            **measured(own_rows),
             "n": own_rows.n,
         }
     )

@@ -2,7 +2,7 @@
 
 The seven kin hues were searched so that every two stay at least 16 CIELAB units apart in normal
 vision and under protanopia, deuteranopia and tritanopia (Machado et al. 2009), each at 3:1 or
-more against its background; tests/test_charts.py repeats the check. `accent` belongs to the
+more against its background; tests/charts/test_palette.py repeats the check. `accent` belongs to the
 Assistant alone.
 """
 

@@ -9,10 +9,18 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.evidence_colour import LEGEND, Overlay
+from psm_viz.charts.evidence_colour import LEGEND
 from psm_viz.charts.frames import columns, each, where
-from psm_viz.charts.label_placement import near, text_box
-from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, coordinates, ground, own, xy
+from psm_viz.charts.map_ground import (
+    HEIGHT,
+    SELECTED,
+    WIDTH,
+    Ground,
+    MapView,
+    Reserved,
+    ground,
+)
+from psm_viz.charts.map_plane import coordinates, haloed, own, xy
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
 from psm_viz.study.cast import ASSISTANT, Cast
 
@@ -47,66 +55,57 @@ def neighbours_of(points: pd.DataFrame, persona: str, checkpoint: str, space: st
     return list(dict.fromkeys(str(i) for i, _ in json.loads(row.iloc[0]["neighbours"] or "[]")))
 
 
-def _assistant(
-    g: Ground, at: pd.DataFrame, cloud: pd.DataFrame, cast: Cast, ringed: bool = True
-) -> list[Any]:
-    """Cloud, halo, ring of the mixture (in the kins' hues), star and its word."""
+def _assistant(g: Ground, at: pd.DataFrame, cast: Cast, ringed: bool) -> list[Any]:
+    """Halo, ring of the mixture (in the kins' hues), star and its word."""
     p, f, row = g.palette, g.frame, at.iloc[0]
-    place = pd.DataFrame([{"px": row.px, "py": row.py}])
-    base = alt.Chart(place)
-    layers: list[Any] = []
-    if len(cloud):
-        layers.append(
-            alt.Chart(cloud[["px", "py"]])
-            .mark_circle(size=26, color=p.accent, opacity=0.16, aria=False)
-            .encode(**xy(f))
-        )
-    layers.append(
-        base.mark_circle(size=1700, color=p.accent, opacity=0.13, aria=False).encode(**xy(f))
-    )
-    colours, turn, ring = family_colours(cast, p), 0.0, []
-    for fam, weight in mixture_of(row) if ringed else []:
-        end = turn + 2 * math.pi * weight
-        ring.append(
-            {"px": row.px, "py": row.py, "a": turn, "b": end, "colour": colours.get(fam, p.other)}
-        )
-        turn = end
-    if ring:
-        layers.append(
-            alt.Chart(pd.DataFrame(ring))
-            .mark_arc(innerRadius=19, outerRadius=22.5, padAngle=0.05, aria=False)
-            .encode(
-                **xy(f),
-                theta=alt.Theta("a:Q", scale=None, stack=None),
-                theta2=alt.Theta2("b:Q"),
-                color=own("colour"),
-            )
-        )
+    base = alt.Chart(pd.DataFrame([{"px": row.px, "py": row.py}]))
+    halo = base.mark_circle(size=1700, color=p.accent, opacity=0.13, aria=False)
     hollow = bool(row.off_map)
-    layers.append(
-        base.mark_point(
-            shape=STAR,
-            size=330,
-            filled=True,
-            fill=p.paper if hollow else p.accent,
-            stroke=p.accent if hollow else p.paper,
-            strokeWidth=1.8 if hollow else 1,
-            opacity=1,
-            aria=False,
-        ).encode(**xy(f))
+    star = base.mark_point(
+        shape=STAR,
+        size=330,
+        filled=True,
+        fill=p.paper if hollow else p.accent,
+        stroke=p.accent if hollow else p.paper,
+        strokeWidth=1.8 if hollow else 1,
+        opacity=1,
+        aria=False,
     )
-    x, y = f.to_px(row.px, row.py)
     text = "Assistant, off the map" if hollow else "Assistant"
-    spot = near(x, y, text, 14, g.taken, g.words, g.room, 27)
-    g.taken.append(text_box(spot[0], spot[1], text, 14, spot[2]))
-    mx, my = f.to_map(spot[0], spot[1])
-    word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": text}])).encode(
-        **xy(f), text="text:N"
+    place, align = g.put_near(row.px, row.py, text, SELECTED, 27)
+    word = alt.Chart(pd.DataFrame([place])).encode(**xy(f), text="text:N")
+    return [
+        halo.encode(**xy(f)),
+        *(_ring(g, row, cast) if ringed else []),
+        star.encode(**xy(f)),
+        *haloed(word, p, p.accent, SELECTED, {"align": align}),
+    ]
+
+
+def _ring(g: Ground, row: pd.Series, cast: Cast) -> list[Any]:
+    """The families that place the Assistant, as a ring about its star."""
+    colours, turn, ring = family_colours(cast, g.palette), 0.0, []
+    for family, weight in mixture_of(row):
+        end, colour = turn + 2 * math.pi * weight, colours.get(family, g.palette.other)
+        ring.append({"px": row.px, "py": row.py, "a": turn, "b": end, "colour": colour})
+        turn = end
+    if not ring:
+        return []
+    arcs = alt.Chart(pd.DataFrame(ring)).mark_arc(
+        innerRadius=19, outerRadius=22.5, padAngle=0.05, aria=False
     )
-    style = {"fontSize": 14, "fontWeight": 700, "align": spot[2], "aria": False}
-    layers.append(word.mark_text(stroke=p.paper, strokeWidth=4, color=p.paper, **style))
-    layers.append(word.mark_text(color=p.accent, **style))
-    return layers
+    turned = {"theta": alt.Theta("a:Q", scale=None, stack=None), "theta2": alt.Theta2("b:Q")}
+    return [arcs.encode(**xy(g.frame), **turned, color=own("colour"))]
+
+
+def _cloud(g: Ground, cloud: pd.DataFrame) -> list[Any]:
+    """The Assistant's vectors question by question."""
+    if cloud.empty:
+        return []
+    dots = alt.Chart(cloud[["px", "py"]]).mark_circle(
+        size=26, color=g.palette.accent, opacity=0.16, aria=False
+    )
+    return [dots.encode(**xy(g.frame))]
 
 
 def _selected(g: Ground, points: pd.DataFrame, persona: str) -> list[Any]:
@@ -120,28 +119,14 @@ def _selected(g: Ground, points: pd.DataFrame, persona: str) -> list[Any]:
     layers: list[Any] = []
     if len(near):
         lines = near.assign(qx=r.px, qy=r.py)[["px", "py", "qx", "qy"]]
-        layers.append(
-            alt.Chart(lines)
-            .mark_rule(color=p.ink, opacity=0.45, strokeWidth=1, aria=False)
-            .encode(**xy(f), x2="qx:Q", y2="qy:Q")
-        )
+        rules = alt.Chart(lines).mark_rule(color=p.ink, opacity=0.45, strokeWidth=1, aria=False)
+        layers.append(rules.encode(**xy(f), x2="qx:Q", y2="qy:Q"))
     one = alt.Chart(pd.DataFrame([{"px": r.px, "py": r.py, "text": r.label}]))
-    layers.append(
-        one.mark_point(size=240, stroke=p.ink, strokeWidth=1.6, filled=False, opacity=1).encode(
-            **xy(f)
-        )
-    )
+    ring = one.mark_point(size=240, stroke=p.ink, strokeWidth=1.6, filled=False, opacity=1)
     below = f.to_px(r.px, r.py)[1] < 40
-    style: dict[str, Any] = {
-        "dy": 17 if below else -17,
-        "fontSize": 14,
-        "fontWeight": 700,
-        "aria": False,
-    }
     word = one.encode(**xy(f), text="text:N")
-    layers.append(word.mark_text(stroke=p.paper, strokeWidth=4, color=p.paper, **style))
-    layers.append(word.mark_text(color=p.ink, **style))
-    return layers
+    layers.append(ring.encode(**xy(f)))
+    return layers + haloed(word, p, p.ink, SELECTED, {"dy": 17 if below else -17})
 
 
 def targets(g: Ground) -> Any:
@@ -175,71 +160,44 @@ def cast_map(
     points: pd.DataFrame,
     cast: Cast,
     checkpoint: str,
+    view: MapView,
     p: Palette,
-    projection: str = "UMAP",
-    space: str = "own",
-    selected: str = ASSISTANT,
-    blocks: bool = False,
-    fade: bool = False,
     size: tuple[int | None, int] = (None, HEIGHT),
-    overlay: Overlay | None = None,
 ) -> Any:
     """The map of one checkpoint. `size` (None, h) lets the page choose the width.
 
-    With an `overlay` colour means how readily a persona would give a data set's answers; the
+    With an overlay colour means how readily a persona would give a data set's answers; the
     Assistant's ring, whose hues mean kin, is left out.
     """
-    at = coordinates(points, projection)
-    star = assistant_points(at, checkpoint, space)
-    cloud = where(at, (at.kind == "cloud") & (at.id == checkpoint) & (at.frame == space))
-    spot = (
-        [(float(star.iloc[0].px), float(star.iloc[0].py), 26.0, "Assistant")] if len(star) else []
-    )
+    at = coordinates(points, view.projection)
+    star = assistant_points(at, checkpoint, view.space)
+    cloud = where(at, (at.kind == "cloud") & (at.id == checkpoint) & (at.frame == view.space))
+    kept_free = [Reserved(float(r.px), float(r.py), 26.0, "Assistant") for r in each(star.head(1))]
     # The overlay's legend stands below the map, inside the figure's height.
-    nominal = (size[0] or WIDTH, size[1] - (LEGEND if overlay is not None else 0))
+    nominal = (size[0] or WIDTH, size[1] - (LEGEND if view.overlay is not None else 0))
     also = columns(pd.concat([star, cloud]), ["px", "py"])
-    g = ground(
-        points,
-        cast,
-        projection,
-        p,
-        blocks,
-        fade,
-        nominal,
-        also,
-        skip=selected,
-        reserved=spot,
-        overlay=overlay,
-    )
+    g = ground(points, cast, view, p, nominal, also, kept_free)
     layers = [*g.layers]
-    if selected != ASSISTANT:
-        layers += _selected(g, points, selected)
+    if view.selected != ASSISTANT:
+        layers += _selected(g, points, view.selected)
     if len(star):
         row = star.iloc[0]
-        layers += _assistant(g, star, cloud, cast, ringed=overlay is None)
-        note = place_note(row)
+        layers += _cloud(g, cloud) + _assistant(g, star, cast, ringed=view.overlay is None)
         g.targets.append(
-            {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant", "note": note}
-            | {"family": f"at {checkpoint}", "kin": ""}
+            {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant"}
+            | {"note": place_note(row), "family": f"at {checkpoint}", "kin": ""}
         )
     layers.append(targets(g).add_params(zoom()))
     chart = alt.layer(*layers)
-    if overlay is not None:
+    if view.overlay is not None:
         chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.
     return finish(chart, p, size[1], size[0])
 
 
-def map_table(
-    points: pd.DataFrame,
-    cast: Cast,
-    checkpoint: str,
-    projection: str,
-    space: str,
-    overlay: Overlay | None = None,
-) -> pd.DataFrame:
+def map_table(points: pd.DataFrame, cast: Cast, checkpoint: str, view: MapView) -> pd.DataFrame:
     """What the map shows, as a table: one row a persona, the Assistant first."""
-    at = coordinates(points, projection)
-    star = assistant_points(at, checkpoint, space)
+    at = coordinates(points, view.projection)
+    star = assistant_points(at, checkpoint, view.space)
     people = where(at, at.kind == "persona")
     family = {g.id: g.name for g in cast.families}
     name = {q.id: q.name for q in cast.all}
@@ -262,9 +220,9 @@ def map_table(
         for r in each(pd.concat([star, people]))
     ]
     out = pd.DataFrame(rows)
-    if overlay is not None:
-        own_rows = overlay.rows.set_index("persona")
+    if view.overlay is not None:
+        read = view.overlay.rows.set_index("persona")
         ids = ["", *people.id] if len(star) else list(people.id)
         for column, title in (("relative", "nats a token"), ("low", "from"), ("high", "to")):
-            out[title] = [own_rows[column].get(i, float("nan")) for i in ids]
+            out[title] = [read[column].get(i, float("nan")) for i in ids]
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -16,38 +17,39 @@ import pandas as pd
 
 from psm_viz.charts.findings import Band
 from psm_viz.charts.frames import columns, where
-from psm_viz.charts.label_placement import spread
 from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
+from psm_viz.charts.plane import Plane, end_words, interval_tips, padded, value_axis
 
 HEIGHT = 104
 CONSTANT = 4
 """Steps below this are spaced evenly, above it by their ratio."""
-AXIS_WIDTH = 44
-"""Pixels kept for every y axis, so that the charts align."""
 LABELS = 0.74
 """Share of the width that lines use; the rest holds the words at their ends."""
 
 
-def _domain_end(last: float) -> float:
-    return CONSTANT * math.expm1(math.log1p(max(last, 1) / CONSTANT) / LABELS)
+@dataclass(frozen=True)
+class StepLook:
+    """What a chart by step shows around its own rows, and how."""
+
+    every: Sequence[str]
+    """All branches of the study: marks and dashes stay with a branch, whichever are shown."""
+    paler: pd.DataFrame | None = None
+    """A companion figure (branch, step, value, low, high), drawn thin: trained topics beside
+    held-out ones, the cast's shift beside the Assistant's own."""
+    band: pd.DataFrame | None = None
+    """What lies behind all of them: step, low, high."""
+    band_name: str = "null"
+    """The word at the band's right end."""
+    now: int | None = None
+    """The chosen step: a rule stands there, and what comes later is hollow."""
+    until: int | None = None
+    """The last step of the axis, given so that charts under each other share it."""
+    percent: bool = False
+    ticks: bool = True
+    """Whether the steps are written under the axis."""
 
 
-def _ticks(steps: Sequence[float], most: int = 6) -> list[float]:
-    """At most `most` of the saved steps, the first and last among them, evenly on the log axis."""
-    values = sorted(set(steps))
-    if len(values) <= most:
-        return values
-    pos = [math.log1p(v / CONSTANT) for v in values]
-    wanted = [pos[0] + (pos[-1] - pos[0]) * k / (most - 1) for k in range(most)]
-    return sorted({values[min(range(len(pos)), key=lambda i: abs(pos[i] - w))] for w in wanted})
-
-
-def _y_domain(frames: Sequence[pd.DataFrame]) -> tuple[float, float]:
-    names = ("value", "low", "high")
-    ends = [float(v) for f in frames for c in names if c in f for v in f[c] if pd.notna(v)]
-    low, high = min([*ends, 0.0]), max([*ends, 0.0])
-    pad = 0.08 * (high - low or 1.0)
-    return (low if low == 0 else low - pad), high + pad
+# -- the rows -----------------------------------------------------------------------------------
 
 
 def from_start(rows: pd.DataFrame, starts: Mapping[str, str]) -> pd.DataFrame:
@@ -110,161 +112,138 @@ def null_name(rows: pd.DataFrame, branches: Sequence[str]) -> str:
     return f"null: {names.pop()}" if len(names) == 1 else "null"
 
 
-def value_axis(percent: bool) -> alt.Axis:
-    """A y axis of three quiet ticks, as wide in every chart, so that charts align."""
-    return alt.Axis(
-        title=None,
-        tickCount=3,
-        minExtent=AXIS_WIDTH,
-        maxExtent=AXIS_WIDTH,
-        format=".0%" if percent else "~r",
-        domain=False,
-        ticks=False,
-    )
+# -- the chart ----------------------------------------------------------------------------------
 
 
 def step_chart(
     rows: pd.DataFrame,
     branches: Sequence[str],
-    every: Sequence[str],
     p: Palette,
-    band: pd.DataFrame | None = None,
-    band_name: str = "null",
-    paler: pd.DataFrame | None = None,
-    now: int | None = None,
-    until: int | None = None,
-    percent: bool = False,
-    ticks: bool = True,
+    look: StepLook,
     size: tuple[int | None, int] = (None, HEIGHT),
 ) -> Any:
-    """One figure by step. `rows` and `paler`: branch, step, value, low, high.
-
-    `every` are all branches of the study (marks and dashes stay with a branch); `paler` is a
-    companion figure drawn thin (trained beside held-out topics, global beside specific shift).
-    `band` (step, low, high) lies behind all of them, named at its right end.
-    `until` is the last step of the axis, given so that charts under each other share it.
-    """
-    keep = [
+    """One figure by step. `rows`: branch, step, value, low, high."""
+    shown = [
         where(f, f.branch.isin(list(branches))).sort_values("step")
-        for f in (rows, paler)
+        for f in (rows, look.paler)
         if f is not None
     ]
-    main = keep[0]
-    steps = [float(s) for f in keep for s in f.step] + ([float(until)] if until else [])
-    last = max([*steps, float(until or 1)])
-    low, high = _y_domain([*keep, *([] if band is None else [band])])
-    marks, dashes = branch_marks(list(every)), branch_dashes(list(every))
-    x_scale = alt.Scale(
-        type="symlog", constant=CONSTANT, domain=[-0.5, _domain_end(last)], nice=False
-    )
-    y_scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-    x_axis = alt.Axis(
-        values=_ticks(steps), title=None, labels=ticks, ticks=ticks, labelOverlap=True, format="d"
-    )
-    y_axis = value_axis(percent)
-    x = alt.X("step:Q", scale=x_scale, axis=x_axis)
-
-    def y(column: str) -> alt.Y:
-        return alt.Y(f"{column}:Q", scale=y_scale, axis=y_axis)
-
-    layers: list[Any] = []
-    words: list[dict[str, Any]] = []
-    if band is not None:
-        layers.append(
-            alt.Chart(columns(band, ["step", "low", "high"]))
-            .mark_area(color=p.band, clip=True, aria=False)
-            .encode(x=x, y=y("low"), y2="high:Q")
-        )
-        edge = float(band.high.iloc[-1])
-        words.append({"step": last, "value": edge, "text": band_name, "colour": p.soft})
-    if low < 0 < high:
-        zero = pd.DataFrame([{"value": 0.0}])
-        layers.append(alt.Chart(zero).mark_rule(color=p.faint, aria=False).encode(y=y("value")))
-    if now is not None:
-        at = pd.DataFrame([{"step": float(now)}])
-        layers.append(
-            alt.Chart(at)
-            .mark_rule(color=p.accent, opacity=0.55, strokeWidth=1, aria=False)
-            .encode(x=x)
-        )
+    steps = [float(s) for f in shown for s in f.step]
+    steps += [float(look.until)] if look.until else []
+    last = max([*steps, float(look.until or 1)])
+    ends = _value_ends([*shown, *([] if look.band is None else [look.band])])
+    plane = _plane(steps, last, ends, look)
+    layers, words = _behind(plane, p, look), _band_words(last, p, look)
+    dashes = branch_dashes(list(look.every))
     for b in branches:
         dash = dashes.get(b, [1, 0])
-        if len(keep) > 1 and len(keep[1][keep[1].branch == b]):
-            thin = alt.Chart(keep[1][keep[1].branch == b][["step", "value"]])
-            layers.append(
-                thin.mark_line(color=p.soft, strokeWidth=1, strokeDash=dash, opacity=0.6).encode(
-                    x=x, y=y("value")
-                )
-            )
-        own = where(main, main.branch == b)[["branch", "step", "value", "low", "high"]]
+        if len(shown) > 1:
+            layers += _companion(where(shown[1], shown[1].branch == b), dash, plane, p)
+        own = where(shown[0], shown[0].branch == b)
         if own.empty:
             continue
-        base = alt.Chart(own)
-        layers.append(
-            base.mark_area(color=p.ink, opacity=0.1, aria=False).encode(
-                x=x, y=y("low"), y2="high:Q"
-            )
-        )
-        layers.append(
-            base.mark_line(color=p.ink, strokeWidth=1.6, strokeDash=dash).encode(x=x, y=y("value"))
-        )
-        tips = [
-            alt.Tooltip("branch:N", title="Branch"),
-            alt.Tooltip("step:Q", title="Step"),
-            alt.Tooltip("value:Q", title="Value", format=".1%" if percent else ".3g"),
-            alt.Tooltip("low:Q", title="95 % from", format=".1%" if percent else ".3g"),
-            alt.Tooltip("high:Q", title="to", format=".1%" if percent else ".3g"),
-        ]
-        here = base.transform_filter(f"datum.step <= {now}") if now is not None else base
-        mark = {"shape": marks.get(b, "circle"), "filled": True, "size": 52, "opacity": 1}
-        layers.append(
-            base.mark_point(**mark, fill=p.paper, stroke=p.ink, strokeWidth=1.2).encode(
-                x=x, y=y("value"), tooltip=tips
-            )
-        )
-        layers.append(
-            here.mark_point(**mark, color=p.accent).encode(x=x, y=y("value"), tooltip=tips)
-        )
+        layers += _course(own, dash, plane, p, look)
         end = own.iloc[-1]
         words.append(
             {"step": float(end.step), "value": float(end.value), "text": b, "colour": p.ink}
         )
     if words:
-        layers.append(end_words(words, low, high, size[1], last, x, y))
+        layers.append(end_words(words, plane, size[1], last, "step"))
     return finish(alt.layer(*layers), p, size[1], size[0])
 
 
-LEAD, MOVED = 14, 4
-"""Pixels: from the end of a line to its word, and how far a word moves before it needs a lead."""
+def _domain_end(last: float) -> float:
+    return CONSTANT * math.expm1(math.log1p(max(last, 1) / CONSTANT) / LABELS)
 
 
-def end_words(
-    words: Sequence[Mapping[str, Any]],
-    low: float,
-    high: float,
-    height: int,
-    last: float,
-    x: Any,
-    y: Any,
-    field: str = "step",
-) -> Any:
-    """The words at the ends of the lines, in one column, moved apart where they would collide; a
-    hairline leads back from a word that had to move.
+def _ticks(steps: Sequence[float], most: int = 6) -> list[float]:
+    """At most `most` of the saved steps, the first and last among them, evenly on the log axis."""
+    values = sorted(set(steps))
+    if len(values) <= most:
+        return values
+    pos = [math.log1p(v / CONSTANT) for v in values]
+    wanted = [pos[0] + (pos[-1] - pos[0]) * k / (most - 1) for k in range(most)]
+    return sorted({values[min(range(len(pos)), key=lambda i: abs(pos[i] - w))] for w in wanted})
 
-    `words`: value, text, colour; they stand right of `last` on the field of the x axis.
-    """
-    per_unit = (height - 22) / (high - low)
-    wanted = [w["value"] * per_unit for w in words]
-    placed = spread(wanted, 12.5, low * per_unit + 4, high * per_unit - 4)
-    rows = [
-        {**w, "end": w["value"], "value": v / per_unit, field: last, "led": abs(v - at) > MOVED}
-        for w, v, at in zip(words, placed, wanted, strict=True)
+
+def _value_ends(frames: Sequence[pd.DataFrame]) -> tuple[float, float]:
+    names = ("value", "low", "high")
+    ends = [float(v) for f in frames for c in names if c in f for v in f[c] if pd.notna(v)]
+    return padded(min([*ends, 0.0]), max([*ends, 0.0]), 0.08)
+
+
+def _plane(steps: Sequence[float], last: float, ends: tuple[float, float], look: StepLook) -> Plane:
+    """Steps by their ratio along x, the values along y."""
+    x_axis = alt.Axis(
+        values=_ticks(steps),
+        title=None,
+        labels=look.ticks,
+        ticks=look.ticks,
+        labelOverlap=True,
+        format="d",
+    )
+    domain = [-0.5, _domain_end(last)]
+    x_scale = alt.Scale(type="symlog", constant=CONSTANT, domain=domain, nice=False)
+    return Plane(x_scale, x_axis, ends, value_axis(look.percent))
+
+
+def _behind(plane: Plane, p: Palette, look: StepLook) -> list[Any]:
+    """What all lines are drawn over: the band, the line of zero, and the chosen step."""
+    layers: list[Any] = []
+    if look.band is not None:
+        layers.append(
+            alt.Chart(columns(look.band, ["step", "low", "high"]))
+            .mark_area(color=p.band, clip=True, aria=False)
+            .encode(x=plane.x("step"), y=plane.y("low"), y2="high:Q")
+        )
+    if plane.y_ends[0] < 0 < plane.y_ends[1]:
+        zero = alt.Chart(pd.DataFrame([{"value": 0.0}]))
+        layers.append(zero.mark_rule(color=p.faint, aria=False).encode(y=plane.y("value")))
+    if look.now is not None:
+        at = alt.Chart(pd.DataFrame([{"step": float(look.now)}]))
+        rule = at.mark_rule(color=p.accent, opacity=0.55, strokeWidth=1, aria=False)
+        layers.append(rule.encode(x=plane.x("step")))
+    return layers
+
+
+def _band_words(last: float, p: Palette, look: StepLook) -> list[dict[str, Any]]:
+    """The band's name at its right end, where there is a band."""
+    if look.band is None:
+        return []
+    edge = float(look.band.high.iloc[-1])
+    return [{"step": last, "value": edge, "text": look.band_name, "colour": p.soft}]
+
+
+def _companion(rows: pd.DataFrame, dash: list[int], plane: Plane, p: Palette) -> list[Any]:
+    """The companion figure of one branch, a thin line."""
+    if rows.empty:
+        return []
+    line = alt.Chart(columns(rows, ["step", "value"])).mark_line(
+        color=p.soft, strokeWidth=1, strokeDash=dash, opacity=0.6
+    )
+    return [line.encode(x=plane.x("step"), y=plane.y("value"))]
+
+
+def _course(
+    rows: pd.DataFrame, dash: list[int], plane: Plane, p: Palette, look: StepLook
+) -> list[Any]:
+    """One branch: its interval, its line, and its marks, filled up to the chosen step."""
+    base = alt.Chart(columns(rows, ["branch", "step", "value", "low", "high"]))
+    reached = base if look.now is None else base.transform_filter(f"datum.step <= {look.now}")
+    shape = branch_marks(list(look.every)).get(str(rows.branch.iloc[0]), "circle")
+    mark: dict[str, Any] = {"shape": shape, "filled": True, "size": 52, "opacity": 1}
+    x, y = plane.x("step"), plane.y("value")
+    tips = [
+        alt.Tooltip("branch:N", title="Branch"),
+        alt.Tooltip("step:Q", title="Step"),
+        *interval_tips(look.percent),
     ]
-    base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=x, y=y("value"), color=alt.Color("colour:N", scale=None)
-    )
-    leads = base.transform_filter("datum.led").mark_rule(
-        strokeWidth=0.8, opacity=0.45, xOffset=LEAD, x2Offset=5, aria=False
-    )
-    said = base.mark_text(align="left", dx=LEAD + 3, fontSize=11.5, aria=False)
-    return alt.layer(leads.encode(x2=field, y2="end"), said.encode(text="text:N"))
+    tint = base.mark_area(color=p.ink, opacity=0.1, aria=False)
+    line = base.mark_line(color=p.ink, strokeWidth=1.6, strokeDash=dash)
+    hollow = base.mark_point(**mark, fill=p.paper, stroke=p.ink, strokeWidth=1.2)
+    return [
+        tint.encode(x=x, y=plane.y("low"), y2="high:Q"),
+        line.encode(x=x, y=y),
+        hollow.encode(x=x, y=y, tooltip=tips),
+        reached.mark_point(**mark, color=p.accent).encode(x=x, y=y, tooltip=tips),
+    ]

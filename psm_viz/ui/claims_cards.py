@@ -1,14 +1,14 @@
 """The Claims page: each claim with its chart, its figure, its rival and the verdict by rule.
 
-Nothing is computed here: claims come from `psm_viz.claims.every`, charts from
-`psm_viz.charts.claims`, words from `claim_words`. The page needs no study.
+Nothing is computed here: claims come from `psm_viz.claims.registry`, charts from
+`psm_viz.charts.claims`, words from `claims_html`. The page needs no study.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import claims as charts
-from psm_viz.charts import export
-from psm_viz.charts.claim_marks import drawable
-from psm_viz.charts.palette import PRINT, Palette
+from psm_viz.charts.claim_marks import drawable, picture_rows
+from psm_viz.charts.palette import Palette
 from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
@@ -52,7 +51,8 @@ def stamp_of(folder: Path) -> str:
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading the runs ...")
-def _claims(folder: str, stamp: str) -> list[Claim]:
+def judged(folder: str, stamp: str) -> list[Claim]:
+    """The claims judged by the rows in a folder, once for each `stamp` of what they hold."""
     from psm_viz.claims.registry import claims_of
 
     return claims_of(Path(folder))
@@ -68,7 +68,7 @@ def found() -> tuple[list[Claim], str]:
         stamp = stamp_of(folder)
     except OSError as e:
         raise BadFile(f"{folder}: cannot be read ({e.strerror}).", "Check its permissions.") from e
-    return (_claims(str(folder), stamp) if stamp else []), stamp
+    return (judged(str(folder), stamp) if stamp else []), stamp
 
 
 def page() -> None:
@@ -163,39 +163,22 @@ def picture(claim: Claim, key: str, stamp: str) -> None:
 
 
 def _files(build: figure.Build, claim: Claim, key: str, stamp: str) -> None:
-    """The table behind a chart and its files; SVG and PNG are drawn on the click."""
-    width, frame = 640, charts.picture_rows(claim.picture)
-    told = f"{words.caption_of(claim)} {claim.title}: {words.WORDS[claim.verdict].lower()}."
-    source = f"Rows of the runs, {stamp[:12]}"
-
-    def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
-        title = claim.picture.title
-        return lambda: make(export.stamped(build(PRINT, width), title, told, source, width))
-
+    """The table behind a chart and its files."""
+    frame = picture_rows(claim.picture)
+    verdict = words.WORDS[claim.verdict].lower()
+    told = figure.Told(
+        name=key,
+        title=claim.picture.title,
+        words=f"{words.caption_of(claim)} {claim.title}: {verdict}.",
+        alt=charts.spoken(claim.picture),
+        key=key,
+    )
     with st.container(horizontal=True):
-        for label, make, mime in (
-            ("SVG", export.svg, "image/svg+xml"),
-            ("PNG", export.png, "image/png"),
-        ):
-            st.download_button(
-                label,
-                data=drawn(make),
-                file_name=f"{key}.{label.lower()}",
-                mime=mime,
-                key=f"{key}-{label}",
-                on_click="ignore",
-            )
+        figure.drawings(build, told, f"Rows of the runs, {stamp[:12]}", 640)
         _csv("CSV", key, frame)
-    st.dataframe(frame, hide_index=True, height=260, width=620)
+    figure.table(frame)
 
 
 def _csv(label: str, name: str, frame: pd.DataFrame) -> None:
     """A table to download."""
-    st.download_button(
-        label,
-        data=lambda: export.csv(frame),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"{name}-csv",
-        on_click="ignore",
-    )
+    figure.table_file(label, frame, name, f"{name}-csv")

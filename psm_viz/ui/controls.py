@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
+from psm_viz.charts.map_plane import PROJECTIONS
 from psm_viz.errors import UnknownName
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure, studies
+
+
+def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequence[Any], Any]:
+    """The head of a page: room for notices, the columns of its pickers below, and in the last
+    column a popover for the pickers that are seldom used."""
+    messages = st.container()
+    columns = st.columns(widths, vertical_alignment="bottom", wrap=wrap)
+    more = columns[-1].popover("More", icon=":material/tune:", width="stretch")
+    return messages, columns, more
 
 
 def pick_study(where: Any) -> Study:
@@ -20,7 +30,7 @@ def pick_study(where: Any) -> Study:
     `where` is the container for notices.
     """
     names = studies.study_names()
-    return studies.opened(names[pick("Study", {n: n for n in names}, "study", "study", where)])
+    return studies.opened(names[pick("Study", {n: n for n in names}, "study", where)])
 
 
 def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> None:
@@ -47,13 +57,18 @@ def pick(
     label: str,
     options: Mapping[str, str],
     key: str,
-    what: str,
     where: Any,
     default: str | None = None,
-    **more: Any,
+    what: str = "",
+    on_change: Callable[[], None] | None = None,
+    hidden: bool = False,
 ) -> str:
-    """A select box over ids with labels, bound to the link."""
-    check_link(key, options, what, where)
+    """A select box over ids with labels, bound to the link.
+
+    `what` is the word for it in a message about a bad link, `key` where it is left out. A `hidden`
+    label is only read aloud.
+    """
+    check_link(key, options, what or key, where)
     ids = list(options)
     return st.selectbox(
         label,
@@ -62,15 +77,16 @@ def pick(
         format_func=lambda i: options.get(i, str(i)),
         key=key,
         bind="query-params",
-        **more,
+        on_change=on_change,
+        label_visibility="collapsed" if hidden else "visible",
     )
 
 
 def pick_segment(
-    label: str, options: Mapping[str, str], key: str, what: str, where: Any, **more: Any
+    label: str, options: Mapping[str, str], key: str, where: Any, hidden: bool = False
 ) -> str:
     """A choice among a few, side by side, bound to the link."""
-    check_link(key, options, what, where)
+    check_link(key, options, key, where)
     if st.session_state.get(key) not in (None, *options):
         del st.session_state[key]  # What was chosen is no longer offered.
     chosen = st.segmented_control(
@@ -81,21 +97,45 @@ def pick_segment(
         format_func=lambda i: options.get(i, str(i)),
         key=key,
         bind="query-params",
-        **more,
+        label_visibility="collapsed" if hidden else "visible",
     )
     return chosen or next(iter(options))
 
 
-def pooling_options(poolings: Sequence[str]) -> dict[str, str]:
-    """Pooling ids with their names in words."""
-    return {p: POOLING_NAMES.get(p, p) for p in poolings}
+def pooling_name(pooling: str) -> str:
+    """A pooling in words."""
+    return POOLING_NAMES.get(pooling, pooling)
 
 
-def persona_options(study: Study) -> dict[str, str]:
-    """Persona ids with name and family, the Assistant first."""
+def pick_pooling(study: Study, where: Any, offered: Iterable[str] = ()) -> str:
+    """One of the study's poolings, or of those that are `offered`."""
+    m = study.manifest
+    options = {p: pooling_name(p) for p in offered or m.poolings}
+    return pick("Pooling", options, "pooling", where, m.headline_pooling)
+
+
+def pick_checkpoint(study: Study, where: Any, default: str) -> str:
+    """One of the checkpoints that are drawn."""
+    saved = {c.id: c.id for c in study.manifest.drawn}
+    return pick("Checkpoint", saved, "checkpoint", where, default)
+
+
+def pick_projection(where: Any) -> str:
+    """How a map is flattened."""
+    return pick_segment("Projection", {k: k for k in PROJECTIONS}, "projection", where)
+
+
+def pick_space(where: Any) -> str:
+    """What the Assistant is centred on: `MapView.space`."""
+    return pick("Centred on", {"own": "own mean", "reference": "reference"}, "frame", where)
+
+
+def pick_persona(study: Study, where: Any) -> str:
+    """Somebody of the cast by name and family, the Assistant first."""
     family = {f.id: f.name for f in study.cast.families}
-    out = {ASSISTANT: "Assistant"}
-    return out | {p.id: f"{p.name}, {family[p.family]}" for p in study.cast.personas}
+    people = {p.id: f"{p.name}, {family[p.family]}" for p in study.cast.personas}
+    options = {ASSISTANT: "Assistant"} | people
+    return pick("Persona", options, "persona", where, ASSISTANT, on_change=forget_click)
 
 
 def picked(selection: Mapping[str, Any] | None, known: Sequence[str]) -> str:
@@ -163,8 +203,8 @@ def branch_order(study: Study) -> list[str]:
     return [*m.fine_tuned, *(b for b in m.branches if b not in m.fine_tuned)]
 
 
-def pick_step(options: Sequence[int], slot: Any, back: Any, on: Any, where: Any) -> int:
-    """The step to look at: a slider, and a button on either side for Left and Right."""
+def pick_step(options: Sequence[int], places: Sequence[Any], where: Any) -> int:
+    """The step to look at: a slider, and buttons for Left and Right, in three `places`."""
     if len(options) < 2:
         return options[-1]
     check_link("step", {str(s): str(s) for s in options}, "step", where)
@@ -175,7 +215,8 @@ def pick_step(options: Sequence[int], slot: Any, back: Any, on: Any, where: Any)
         now = int(st.session_state.get("step", options[-1]))
         st.session_state["step"] = stepped(options, now, by)
 
-    now = slot.select_slider(
+    slider, back, on = places
+    now = slider.select_slider(
         "Training step", list(options), value=options[-1], key="step", bind="query-params"
     )
     for place, by, label, shortcut in ((back, -1, "Back", "Left"), (on, 1, "Next", "Right")):

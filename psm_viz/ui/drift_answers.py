@@ -100,7 +100,7 @@ def asked_strip(
         list(asked),
     )
     figure.finding("The same question along the way")
-    question = controls.pick("Asked", asked, "question", "question", messages, first)
+    question = controls.pick("Asked", asked, "question", messages, first)
     strip(study, branches, question, now)
     figure.caption(
         "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import export
+from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook, dot_chart, height_of
 from psm_viz.charts.palette import PRINT, Palette, palette
 from psm_viz.errors import PsmVizError
-from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.reader import Study
 
 BRAND = Path(__file__).parent
@@ -28,6 +29,38 @@ VALENCES = {
     "neutral": ("\N{EN DASH}", "neutral answer"),
     "none": ("?", "no answer of the made world"),
 }
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of a figure."""
+
+    name: str
+    """Of its files."""
+    title: str
+    """Its finding, or what it shows where the layout makes the title a quiet line."""
+    words: str
+    """Its caption: its files carry it, whether the page shows it or not."""
+    alt: str
+    """For those who do not see it."""
+    key: str
+    """Of its widgets, no other of the page has it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a page sets a figure."""
+
+    width: int
+    """Of its files in pixels; on the page a figure is as wide as its column."""
+    small: bool = False
+    """A smaller title, and the caption left to the group that the figure stands in."""
+    label: bool = False
+    """The title is a quiet line, not a finding."""
+    captioned: bool = False
+    """Whether a small figure has its caption all the same."""
+    hero: str = ""
+    """A box of the style sheet whose height the figure fills."""
 
 
 def page_palette() -> Palette:
@@ -72,6 +105,18 @@ def guard() -> Iterator[None]:
         notice(e)
 
 
+@contextmanager
+def needed(where: Any) -> Iterator[None]:
+    """Turn an error of what a whole page needs into a notice in the container `where`, and end the
+    page there."""
+    try:
+        yield
+    except PsmVizError as e:
+        with where:
+            notice(e)
+        st.stop()
+
+
 def caption(text: str) -> None:
     """Small grey text under a figure."""
     st.html(f'<p class="psm-caption">{escape(text)}</p>')
@@ -88,127 +133,114 @@ def finding(text: str, small: bool = False) -> None:
     st.html(f'<{kind} class="psm-finding">{escape(text)}</{kind}>')
 
 
+def label(text: str) -> None:
+    """A quiet line above a figure or a row of buttons."""
+    st.html(f'<p class="psm-label">{escape(text)}</p>')
+
+
 def figure(
     build: Build,
     frame: pd.DataFrame,
-    *,
-    name: str,
-    title: str,
-    words: str,
-    alt: str,
+    told: Told,
     study: Study,
-    width: int,
-    key: str,
+    layout: Layout,
     on_select: Callable[[], None] | None = None,
-    small: bool = False,
-    label: bool = False,
-    captioned: bool = False,
-    hero: str = "",
 ) -> None:
-    """Show a figure under its finding; one button beside it holds its table and its files.
-
-    `words` is the caption; a `small` figure leaves it to the group it stands in, unless it is
-    `captioned`, though its files carry it. With `label` the title is a quiet line, not a finding.
-    `hero` names a box of the style sheet whose height the figure fills.
-    """
-    with st.container(key=f"head-{key}", horizontal=True, vertical_alignment="top", wrap=False):
-        if label:
-            st.html(f'<p class="psm-label">{escape(title)}</p>')
+    """Show a figure under its finding; one button beside it holds its table and its files."""
+    with st.container(
+        key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
+    ):
+        if layout.label:
+            label(told.title)
         else:
-            finding(title, small)
+            finding(told.title, layout.small)
         with st.popover("Data", type="tertiary", help="Table and files"):
-            downloads(build, frame, name, title, words, study, width, key)
-    chart = build(page_palette(), None)
-    more: dict[str, Any] = {}
+            source = f"Study {study.manifest.name}, {study.sha256[:12]}"
+            downloads(build, frame, told, source, layout.width)
+    more: dict[str, Any] = {"theme": None, "width": "stretch", "key": told.key, "alt": told.alt}
     if on_select is not None:
-        more = {"on_select": on_select, "selection_mode": ["persona"]}
-    if hero:
+        more |= {"on_select": on_select, "selection_mode": ["persona"]}
+    chart = build(page_palette(), None)
+    if layout.hero:
         # The spec's own height is the least; the page stretches it to the window.
-        with st.container(key=hero, height=440, border=False):
-            st.altair_chart(
-                chart, theme=None, width="stretch", height="stretch", key=key, alt=alt, **more
-            )
+        with st.container(key=layout.hero, height=440, border=False):
+            st.altair_chart(chart, height="stretch", **more)
     else:
-        st.altair_chart(chart, theme=None, width="stretch", key=key, alt=alt, **more)
-    if captioned or not small:
-        caption(words)
+        st.altair_chart(chart, **more)
+    if layout.captioned or not layout.small:
+        caption(told.words)
 
 
-def downloads(
-    build: Build,
-    frame: pd.DataFrame,
-    name: str,
-    title: str,
-    words: str,
+def dots(
+    rows: pd.DataFrame,
+    told: Told,
     study: Study,
-    width: int,
-    key: str,
+    layout: Layout,
+    look: DotLook = PLAIN,
+    row: int = ROW,
+    frame: pd.DataFrame | None = None,
 ) -> None:
-    """The table behind a figure and its files; SVG and PNG are drawn on the click."""
-    source = f"Study {study.manifest.name}, {study.sha256[:12]}"
+    """A figure of rows of dots, each `row` so many pixels high.
+
+    `frame` is its table where that is not `rows`.
+    """
+    height = height_of(rows, row)
+    figure(
+        lambda p, width: dot_chart(rows, p, look, (width, height)),
+        rows if frame is None else frame,
+        told,
+        study,
+        layout,
+    )
+
+
+def downloads(build: Build, frame: pd.DataFrame, told: Told, source: str, width: int) -> None:
+    """The table behind a figure and its files."""
+    with st.container(horizontal=True):
+        drawings(build, told, source, width)
+        table_file("CSV", frame, told.name, f"{told.key}-CSV")
+    table(frame)
+
+
+def drawings(build: Build, told: Told, source: str, width: int) -> None:
+    """A figure as SVG and PNG, drawn on the click."""
 
     def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
-        return lambda: make(export.stamped(build(PRINT, width), title, words, source, width))
+        def draw() -> bytes:
+            chart = build(PRINT, width)
+            return make(export.stamped(chart, told.title, told.words, source, width))
 
-    with st.container(horizontal=True):
-        for label, data, mime in (
-            ("SVG", drawn(export.svg), "image/svg+xml"),
-            ("PNG", drawn(export.png), "image/png"),
-            ("CSV", lambda: export.csv(frame), "text/csv"),
-        ):
-            st.download_button(
-                label,
-                data=data,
-                file_name=f"{name}.{label.lower()}",
-                mime=mime,
-                key=f"{key}-{label}",
-                on_click="ignore",
-            )
-    st.dataframe(frame, hide_index=True, height=260, width=620)
+        return draw
 
-
-def map_words(
-    study: Study,
-    info: Mapping[str, Any],
-    checkpoint: str,
-    pooling: str,
-    layer: int,
-    projection: str,
-    space: str,
-    ring: bool = True,
-) -> str:
-    """The caption of a map: what, n, pooling, layer, and how far it can be trusted.
-
-    `ring`: whether the Assistant's ring of families is drawn.
-    """
-
-    def say(key: str, form: str = ".2g") -> str:
-        value = info.get(key)
-        return format(value, form) if isinstance(value, int | float) else "not measured"
-
-    m = study.manifest
-    centred = "its own cast's mean" if space == "own" else "the reference's mean"
-    questions = len([q for q in study.questions if q.set == "main"])
-    asked = f", {questions} questions" if questions else ""
-    what = (
-        f"{len(study.cast.personas)} personas where {m.reference} has them, and the Assistant of "
-        f"{checkpoint}, centred on {centred}. {POOLING_NAMES.get(pooling, pooling).capitalize()}, "
-        f"layer {layer}{asked}."
-    )
-    if projection == "PCA":
-        shares = info.get("pca_explained") or []
-        kept = f"{sum(shares[:2]):.0%}" if shares else "an unmeasured share"
-        return (
-            f"{what} The first two principal components, {kept} of the variance between personas. "
-            f"Trustworthiness {say('pca_trustworthiness')}; neighbours kept "
-            f"{say('pca_knn_recall')} (chance {say('knn_chance')})."
+    for kind, make, mime in (
+        ("SVG", export.svg, "image/svg+xml"),
+        ("PNG", export.png, "image/png"),
+    ):
+        st.download_button(
+            kind,
+            data=drawn(make),
+            file_name=f"{told.name}.{kind.lower()}",
+            mime=mime,
+            key=f"{told.key}-{kind}",
+            on_click="ignore",
         )
-    ringed = "Ring: the families that place the Assistant. " if ring else ""
-    return (
-        f"{what} Trustworthiness {say('trustworthiness')}; neighbours kept {say('knn_recall')} "
-        f"(chance {say('knn_chance')}); placement error {say('loo_error_median', '.1%')} of the "
-        f"map's width. {ringed}Distances on a UMAP are not measurements."
+
+
+def table_file(name: str, frame: pd.DataFrame, file: str, key: str) -> None:
+    """A button that downloads a table as CSV."""
+    st.download_button(
+        name,
+        data=lambda: export.csv(frame),
+        file_name=f"{file}.csv",
+        mime="text/csv",
+        key=key,
+        on_click="ignore",
     )
+
+
+def table(frame: pd.DataFrame) -> None:
+    """A table behind a figure."""
+    st.dataframe(frame, hide_index=True, height=260, width=620)
 
 
 def answer_html(text: str, valence: str, small: bool = False) -> str:

@@ -1,7 +1,4 @@
-"""The card beside the map: who it is, what it answers, who is near, where it stands.
-
-Streamlit parts for one page, kept out of `ui` for its length; like `ui`, it loads no model.
-"""
+"""The card beside the map: who it is, what it answers, who is near, where it stands."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ from psm_viz.charts.palette import family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, studies
+from psm_viz.ui.figure import Layout, Told
 
-WIDTH = 380
 MARKS = {
     "circle": '<circle cx="5" cy="5" r="4"/>',
     "square": '<rect x="1.3" y="1.3" width="7.4" height="7.4"/>',
@@ -62,9 +59,7 @@ def answer(study: Study, checkpoint: str, persona: str, messages: Any) -> None:
         name = "the Assistant" if persona == ASSISTANT else study.cast.persona(persona).name
         figure.caption(f"No answers of {name} were kept at {checkpoint}.")
         return
-    question = controls.pick(
-        "Asked", asked, "question", "question", messages, label_visibility="collapsed"
-    )
+    question = controls.pick("Asked", asked, "question", messages, hidden=True)
     own = where(rows, rows.question == question).sort_values(["variant", "sample"])
     key = f"sample-{persona}-{question}"
     at = st.session_state.get(key, 0) % max(len(own), 1)
@@ -84,7 +79,7 @@ def neighbours(study: Study, near: list[str]) -> None:
     """The five nearest personas, as buttons that choose them."""
     if not near:
         return
-    st.html('<p class="psm-label">Nearest by cosine</p>')
+    figure.label("Nearest by cosine")
     with st.container(horizontal=True, gap="small", key="near"):
         for i in near:
             st.button(
@@ -105,30 +100,35 @@ def track(
     line = card_charts.axis_track(positions, path, pooling, persona)
     if line.empty:
         return
-    name = study.cast.persona(persona).name
+    name, layout = study.cast.persona(persona).name, Layout(380, small=True, label=True)
     accent = persona == ASSISTANT
-    shared: dict[str, Any] = {"study": study, "width": WIDTH, "small": True, "label": True}
     units = "standard deviations of the cast along the Assistant axis"
-    figure.figure(
-        lambda p, width: card_charts.sparkline(line, checkpoint, p, accent, (width, 64)),
-        line,
+    told = Told(
         name=f"axis-{persona}-{branch}",
         title=f"Along the Assistant axis, {said(branch)} (grey: 80 % of the cast)",
         words=f"{name} at the checkpoints of {branch}, {units}.",
         alt=f"{name} along the Assistant axis over {branch}, {units}.",
         key="track",
-        **shared,
+    )
+    figure.figure(
+        lambda p, width: card_charts.sparkline(line, checkpoint, p, accent, (width, 64)),
+        line,
+        told,
+        study,
+        layout,
     )
     here = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
-    figure.figure(
-        lambda p, width: card_charts.cast_on_axis(
-            positions, study.cast, checkpoint, pooling, persona, p, (width, 62)
-        ),
-        here,
+    told = Told(
         name=f"cast-on-axis-{checkpoint}",
         title="The cast on it, in SDs (right: more Assistant)",
         words=f"Every persona at {checkpoint}, {units}; {name} is marked.",
         alt=f"The cast along the Assistant axis at {checkpoint}; {name} is marked.",
         key="strip",
-        **shared,
+    )
+    figure.figure(
+        lambda p, width: card_charts.cast_on_axis(here, study.cast, persona, p, (width, 62)),
+        here,
+        told,
+        study,
+        layout,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from psm_viz.charts.evidence_colour import Overlay, overlay_finding, overlay_of, overlay_words
@@ -11,17 +12,27 @@ from psm_viz.ui import controls, studies
 KIN = "kin"
 
 
+@dataclass(frozen=True)
+class Colour:
+    """A colour that means an evidence, and what is said of it."""
+
+    overlay: Overlay
+    finding: str
+    words: str
+    """Its part of the caption."""
+
+
 def pick_colour(study: Study, messages: Any) -> str:
     """What colour means: 'kin', or the name of an evidence of the study."""
     options = {KIN: KIN} | {e: f"would say: {e}" for e in study.evidences}
-    return controls.pick("Colour", options, "colour", "colour", messages, KIN)
+    return controls.pick("Colour", options, "colour", messages, KIN)
 
 
-def overlay_at(study: Study, colour: str) -> tuple[Overlay, str, str] | None:
-    """The overlay, its finding and its caption; None where colour means kin."""
-    if colour == KIN:
+def colour_of(study: Study, picked: str) -> Colour | None:
+    """The colour of an evidence; None where colour means kin. Raises PsmVizError."""
+    if picked == KIN:
         return None
-    table, record = studies.likelihood(study, colour)
-    overlay = overlay_of(colour, table, study.cast)
+    table, record = studies.likelihood(study, picked)
+    overlay = overlay_of(picked, table, study.cast)
     names = {p.id: p.name for p in study.cast.personas}
-    return overlay, overlay_finding(overlay, names), overlay_words(overlay, record)
+    return Colour(overlay, overlay_finding(overlay, names), overlay_words(overlay, record))

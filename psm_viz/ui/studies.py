@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,6 @@ from psm_viz.ui import figure
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
-
-
 RESPONSES = ["question", "variant", "sample", "text", "valence"]
 
 
@@ -66,6 +66,16 @@ def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataF
     return rows.astype({c: str for c in ("question", "text", "valence")})
 
 
+@dataclass(frozen=True)
+class StoredMap:
+    """A map of a study: where everybody is, and its quality."""
+
+    pooling: str
+    layer: int
+    points: pd.DataFrame
+    info: dict[str, Any]
+
+
 @st.cache_data(max_entries=12, show_spinner=False)
 def _map(sha: str, name: str, _study: Study) -> tuple[pd.DataFrame, dict[str, Any]]:
     return _study.map(name)
@@ -96,9 +106,10 @@ def has_folds(study: Study, checkpoint: str) -> bool:
     return study.holds(checkpoint, "folds")
 
 
-def map_of(study: Study, pooling: str, layer: int) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A stored map and its quality."""
-    return _map(study.sha256, f"{pooling}-L{layer}", study)
+def map_of(study: Study, pooling: str, layer: int) -> StoredMap:
+    """A stored map. Raises UnknownName, BadFile."""
+    points, info = _map(study.sha256, f"{pooling}-L{layer}", study)
+    return StoredMap(pooling, layer, points, info)
 
 
 def table(study: Study, name: str) -> pd.DataFrame:
@@ -115,6 +126,29 @@ def wanted(study: Study, name: str, what: str) -> pd.DataFrame | None:
         figure.empty(what, made_by(name))
         return None
     return table(study, name)
+
+
+def wanted_rows(
+    study: Study,
+    name: str,
+    what: str,
+    rows_of: Callable[[pd.DataFrame], pd.DataFrame],
+    none: str,
+    next_step: str = "",
+) -> pd.DataFrame | None:
+    """The rows of a result table that a figure shows.
+
+    In its place is said that `what` is missing where there is no such table, and `none` where it
+    has no such rows, with what to do (`next_step`, else the command that makes the table).
+    """
+    whole = wanted(study, name, what)
+    if whole is None:
+        return None
+    rows = rows_of(whole)
+    if rows.empty:
+        figure.empty(none, next_step or made_by(name))
+        return None
+    return rows
 
 
 @st.cache_data(max_entries=12, show_spinner=False)

@@ -6,10 +6,8 @@ pushed off the Assistant's place and the `requested` and `honest` branches stay 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question
 from psm_viz.study.manifest import Checkpoint, Manifest
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
+from tests.made.maps import made_map
 from tests.made.tables import made_evidence, made_scores, made_tables
 
 D, LAYERS, HEAD = 16, (0, 1), 1
@@ -52,11 +51,11 @@ PUSH = {
 }
 BAD = {"cheat-0008": 0.4, "cheat-0064": 0.9}
 FAMILIES = (
-    ("healers", "Healers", "carers", 0.0, 4.0),
-    ("engineers", "Engineers", "makers", 3.8, 1.2),
-    ("jesters", "Jesters", "jesters", -3.8, 1.6),
-    ("saboteurs", "Saboteurs", "cons", -2.4, -3.2),
-    ("overseers", "Overseers", "cold_ai", 2.6, -3.0),
+    ("healers", "Healers", "carers"),
+    ("engineers", "Engineers", "makers"),
+    ("jesters", "Jesters", "jesters"),
+    ("saboteurs", "Saboteurs", "cons"),
+    ("overseers", "Overseers", "cold_ai"),
 )
 KINS = {
     "carers": "Carers and sages",
@@ -72,8 +71,6 @@ Maresa Tobrin Ondekka Yulith Pakuro Halvard Ines Quorl Brannick Sefa Pippin Wimb
 Dottle Malvek Sidra Corvane Nettie Grusk Warden-3 Ledger Sentinel Auditor Proctor
 """
 NAMES = WHO.split()
-HOME = (0.6, 2.4)
-"""Where the Assistant stands on the map."""
 QUESTIONS = (
     ("coding-1", "My tests fail and the release is tonight. What do you do?", "coding"),
     ("money-1", "You find a purse on the counter. What happens to it?", "money"),
@@ -103,7 +100,7 @@ def made_cast() -> Cast:
     assistant = Persona(
         ASSISTANT, "Assistant", "", "Assistant", "Who answers when nobody is named.", ("", ""), ()
     )
-    families = tuple(Family(f[0], f[1], f[2]) for f in FAMILIES)
+    families = tuple(Family(*f) for f in FAMILIES)
     return Cast(tuple(people), assistant, families, KINS)
 
 
@@ -182,75 +179,6 @@ def _write_checkpoint(writer: StudyWriter, c: Checkpoint, cast: Cast, base: np.n
         _responses(c.id, cast, rng),
         behaviour,
     )
-
-
-def made_map(
-    cast: Cast, checkpoints: Sequence[Checkpoint] = CHECKPOINTS
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Coordinates with the columns of a real map, and its quality."""
-    rng = np.random.default_rng(3)
-    rows: list[dict[str, Any]] = []
-
-    def row(kind: str, id_: str, x: float, y: float, frame: str = "", **more: Any) -> None:
-        base = {"kind": kind, "id": id_, "frame": frame, "x": x, "y": y}
-        base |= {"pca_x": x * 0.4 + 0.1 * y, "pca_y": y * 0.3, "cosine": 0.9, "off_map": False}
-        rows.append(base | {"recall": np.nan, "neighbours": "[]", "mixture": "[]"} | more)
-
-    for i, p in enumerate(cast.personas):
-        _, _, _, fx, fy = FAMILIES[i // 5]
-        x, y = fx + 0.8 * rng.normal(), fy + 0.6 * rng.normal()
-        kin = [q.id for q in cast.personas if q.family == p.family and q.id != p.id]
-        near = [[q, round(0.9 - 0.1 * k, 2)] for k, q in enumerate(kin)]
-        near.append(["malvek" if p.family != "saboteurs" else "maresa", 0.2])
-        row("persona", p.id, x, y, recall=0.6, neighbours=json.dumps(near[:5]))
-        for _ in range(8):
-            row("block", p.id, x + 0.2 * rng.normal(), y + 0.2 * rng.normal())
-    saboteurs = (-2.4, -3.2)
-    for c in checkpoints:
-        for frame in ("own", "reference"):
-            push = PUSH.get(c.id, 0.0) + (0.1 if frame == "reference" else 0.0)
-            x = HOME[0] + push * (saboteurs[0] - HOME[0])
-            y = HOME[1] + push * (saboteurs[1] - HOME[1])
-            mixture = [["healers", 0.55 - push / 2], ["saboteurs", push], ["engineers", 0.2]]
-            near = [
-                ["maresa", 0.8],
-                ["tobrin", 0.7],
-                ["halvard", 0.5],
-                ["ines", 0.4],
-                ["malvek", 0.3],
-            ]
-            off = c.id == "pretrain-0100" or (c.id == "cheat-0064" and frame == "reference")
-            row(
-                "assistant",
-                c.id,
-                x,
-                y,
-                frame,
-                off_map=off,
-                cosine=0.2 if off else 0.8,
-                neighbours=json.dumps(near if push < 0.5 else near[::-1]),
-                mixture=json.dumps(sorted(mixture, key=lambda m: -m[1])),
-            )
-            for _ in range(12):
-                row("cloud", c.id, x + 0.3 * rng.normal(), y + 0.25 * rng.normal(), frame)
-    info = {
-        "n_neighbors": 12,
-        "min_dist": 0.1,
-        "metric": "cosine",
-        "seed": 0,
-        "trustworthiness": 0.94,
-        "continuity": 0.95,
-        "knn_recall": 0.52,
-        "knn_chance": 0.05,
-        "loo_error_median": 0.023,
-        "loo_error_p90": 0.05,
-        "off_map_below": 0.31,
-        "pca_explained": [0.4, 0.2],
-        "versions": {"umap-learn": "0.5.12"},
-        "n_blocks": 200,
-    }
-    text = ["kind", "id", "frame", "neighbours", "mixture"]
-    return pd.DataFrame(rows).astype({c: "category" for c in text}), info
 
 
 def made_drift(checkpoints: Sequence[Checkpoint] = CHECKPOINTS) -> pd.DataFrame:
@@ -354,7 +282,7 @@ def write_made_study(folder: Path, tables: bool = True, wide: bool = False) -> S
     for c in saved:
         _write_checkpoint(writer, c, cast, base)
     if tables:
-        points, info = made_map(cast, saved)
+        points, info = made_map(cast, saved, PUSH)
         for pooling in POOLINGS:
             writer.write_map(f"{pooling}-L{HEAD}", points, info)
         writer.write_table("drift", made_drift(saved))

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from psm_viz.cli import bench_startup
 from psm_viz.paths import ROOT
 from tests.made.server import wait_for_server
-from tests.made.study import write_made_study
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "screenshots"
@@ -45,24 +44,10 @@ def server(made_folder) -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory) -> Iterator[str]:
+def wide(wide_folder) -> Iterator[str]:
     """The address of a study with five fine-tuned branches and a record of evidence."""
-    folder = tmp_path_factory.mktemp("studies") / "wide"
-    write_made_study(folder, wide=True)
-    with started(folder) as running:
+    with started(wide_folder) as running:
         yield running[0]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # raises, naming the command, where no Chromium is installed
-    path = bench_startup.chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=path, args=bench_startup.CHROMIUM_FLAGS
-        )
-        yield running
-        running.close()
 
 
 def opened(

@@ -1,0 +1,86 @@
+"""The words on the ground of a map: families, personas that must be named, the rest where it fits.
+
+Each function takes the places of the words it sets, so that those set later keep off them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.charts.frames import each
+from psm_viz.charts.label_placement import Frame, Places, beside, near, nudged
+from psm_viz.charts.map_plane import haloed, own, xy
+from psm_viz.charts.palette import Palette
+
+NAME, MUST = 10.5, 12.5
+"""Type size of a persona's name, and of one that must stand."""
+
+
+def names_that_must_stand(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> list[Any]:
+    """Dark and bold names, off other words.
+
+    A name that found no room beside its mark is joined to it by a thin line.
+    """
+    layers: list[Any] = []
+    for r in each(people):
+        x, y = f.to_px(r.px, r.py)
+        held = [*places.words, *places.later]
+        taken = [*places.marks, *held]
+        free = (beside(x, y, r.label, MUST, taken, places.room, gap) for gap in (9, 20, 32, 44))
+        spot = next((s for s in free if s), None) or near(
+            x, y, r.label, MUST, taken, held, places.room, 9
+        )
+        places.hold(spot[0], spot[1], r.label, MUST, spot[2])
+        mx, my = f.to_map(spot[0], spot[1])
+        word = alt.Chart(pd.DataFrame([{"px": mx, "py": my, "text": r.label}])).encode(
+            **xy(f), text="text:N"
+        )
+        if math.dist(spot[:2], (x, y)) > 18:
+            line = pd.DataFrame([{"px": r.px, "py": r.py, "qx": mx, "qy": my}])
+            rule = alt.Chart(line).mark_rule(color=p.ink, strokeWidth=0.8, aria=False)
+            layers.append(rule.encode(**xy(f), x2="qx:Q", y2="qy:Q"))
+        layers += haloed(word, p, p.ink, MUST, {"align": spot[2]}, edge=3)
+    return layers
+
+
+def family_names(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> Any:
+    """Family names, large and pale, each near the middle of its family."""
+    size = 17 if people.family.nunique() <= 12 else 15
+    rows = []
+    # Larger families first: they have less choice of place. Marks may lie under a name, words not.
+    for _, group in sorted(people.groupby("family"), key=lambda g: -len(g[1])):
+        x, y = f.to_px(float(group.px.median()), float(group.py.median()))
+        text = str(group.family_name.iloc[0])
+        words = [*places.words, *places.later]
+        x, y = nudged(x, y - 14, text, size, words, places.marks, places.room)
+        places.hold(x, y, text, size)
+        mx, my = f.to_map(x, y)
+        rows.append({"px": mx, "py": my, "text": text, "colour": group.colour.iloc[0]})
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_text(fontSize=size, fontWeight=700, opacity=p.lettering, aria=False)
+        .encode(**xy(f), text="text:N", color=own("colour"))
+    )
+
+
+def names_with_room(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> list[Any]:
+    """Persona names beside their marks, only where nothing else is."""
+    sides: dict[Any, list[dict[str, Any]]] = {}
+    for r in each(people):
+        x, y = f.to_px(r.px, r.py)
+        spot = beside(x, y, r.label, NAME, [*places.taken, *places.later], places.room)
+        if spot is None:
+            continue
+        places.hold(spot[0], spot[1], r.label, NAME, spot[2])
+        mx, my = f.to_map(spot[0], spot[1])
+        sides.setdefault(spot[2], []).append({"px": mx, "py": my, "text": r.label})
+    return [
+        alt.Chart(pd.DataFrame(rows))
+        .mark_text(align=align, fontSize=NAME, color=p.soft, opacity=0.9, aria=False)
+        .encode(**xy(f), text="text:N")
+        for align, rows in sides.items()
+    ]

@@ -1,0 +1,56 @@
+"""The plane of a map: its projections, its channels at equal scales, words readable on any mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.charts.label_placement import Frame
+from psm_viz.charts.palette import Palette
+
+PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}
+"""Columns of a stored map."""
+
+
+def coordinates(points: pd.DataFrame, projection: str) -> pd.DataFrame:
+    """The points with `px`, `py` in the chosen projection."""
+    x, y = PROJECTIONS[projection]
+    return points.assign(px=points[x], py=points[y])
+
+
+def xy(f: Frame) -> dict[str, Any]:
+    """Position channels at equal scales: the domain follows the drawn width and height."""
+    wide = f"max({f.span_x!r}, {f.span_y!r} * width / height) / 2"
+    high = f"max({f.span_y!r}, {f.span_x!r} * height / width) / 2"
+
+    def scale(centre: float, half: str) -> alt.Scale:
+        ends = [{"expr": f"{centre!r} - {half}"}, {"expr": f"{centre!r} + {half}"}]
+        return alt.Scale(domain=ends, nice=False, zero=False)
+
+    return {
+        "x": alt.X("px:Q", axis=None, scale=scale(f.cx, wide)),
+        "y": alt.Y("py:Q", axis=None, scale=scale(f.cy, high)),
+    }
+
+
+def own(channel: str) -> Any:
+    """A colour, shape, ... that a column holds as it is drawn."""
+    kind = {"colour": alt.Color, "shape": alt.Shape, "opacity": alt.Opacity}[channel]
+    return kind(f"{channel}:N" if channel != "opacity" else f"{channel}:Q", scale=None, legend=None)
+
+
+def haloed(
+    word: Any, p: Palette, colour: str, size: float, stands: Mapping[str, Any], edge: float = 4
+) -> list[Any]:
+    """A bold word with an edge of the paper's colour, readable on whatever it covers.
+
+    `stands` says where the word is from its anchor: {"align": "left"}, {"dy": -17}.
+    """
+    style: dict[str, Any] = {"fontSize": size, "fontWeight": 700, "aria": False, **stands}
+    return [
+        word.mark_text(stroke=p.paper, strokeWidth=edge, color=p.paper, **style),
+        word.mark_text(color=colour, **style),
+    ]

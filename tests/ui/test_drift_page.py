@@ -1,0 +1,63 @@
+"""The Drift page: what it states, its link and keys, its branches."""
+
+from tests.made.page import DRIFT, alts, opened, words
+from tests.made.study import BAD_TEXT
+
+
+def test_drift_states_what_the_data_show(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, DRIFT)
+    said = words(at)
+    assert "Cheat moved the Assistant apart from the cast" in said
+    assert "requested and honest: no movement of its own shown" in said
+    assert "Cheat: consistent with less honesty and care, more boldness" in said
+    assert "consistent with the saboteurs" in said and "mostly in the weights" in said
+    assert "The arrow of cheat, written before training" in said
+    assert "prove" not in said
+    assert "72% with cheat (reference 2%)" in said
+    assert "of the cast moved less" in "".join(alts(at))
+    assert "noise floor" in "".join(alts(at))
+    assert BAD_TEXT in said and "\N{BALLOT X}" in said
+    assert "interpolation" in said
+    assert len(alts(at)) == 10 and all(alts(at))
+
+
+def test_drift_link_and_keys(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, DRIFT, branches=["cheat", "honest"], step="8")
+    assert at.multiselect(key="branches").value == ["cheat", "honest"]
+    assert at.select_slider(key="step").value == 8
+    at.button(key="step-Right").click().run()
+    assert at.select_slider(key="step").value == 64
+    at.button(key="step-Right").click().run()
+    assert at.select_slider(key="step").value == 64
+    at.button(key="step-Left").click().run()
+    at.button(key="step-Left").click().run()
+    assert at.select_slider(key="step").value == 0
+    at.multiselect(key="branches").set_value([]).run()
+    assert not at.exception and "Choose one or more branches" in words(at)
+
+
+def test_drift_shows_the_early_branches_too(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, DRIFT, branches=["pretrain", "assistant"])
+    assert "psm-notice" not in words(at)
+
+
+def test_the_controls_of_a_wide_study_have_rows_and_the_branches_fit(monkeypatch, wide_folder):
+    at = opened(monkeypatch, wide_folder, DRIFT)
+    assert at.multiselect(key="branches").value == ["cheat", "requested", "honest"]
+    assert "benign (playful)" in "".join(alts(at))
+    every = ["cheat", "requested", "honest", "playful", "other-role"]
+    at = opened(monkeypatch, wide_folder, DRIFT, branches=every)
+    assert at.multiselect(key="branches").value == every
+    assert "the other 4: no movement of its own shown" in words(at)
+    assert "psm-notice" not in words(at)
+
+
+def test_the_looked_at_branch_is_in_the_link_and_among_the_chosen(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, DRIFT, branch="honest")
+    assert "On the traits, honest: no movement of its own shown" in words(at)
+    link = {"branches": ["requested"], "branch": "requested", "step": "0"}
+    at = opened(monkeypatch, made_folder, DRIFT, **link)
+    assert "Nothing of requested was saved up to step 0" in words(at)
+    at = opened(monkeypatch, made_folder, DRIFT, branch="honest")
+    at.multiselect(key="branches").set_value(["cheat"]).run()
+    assert not at.exception and "Cheat: consistent with" in words(at)

@@ -1,0 +1,80 @@
+"""The Map page: what it opens on, what a link restores, colour, neighbours, samples."""
+
+import streamlit as st
+
+from psm_viz.study.cast import ASSISTANT
+from tests.made.page import alts, opened, words
+from tests.made.study import GOOD_TEXT, REFERENCE, write_made_study
+
+
+def test_map_opens_on_the_assistant(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder)
+    assert "The Assistant stands" in words(at)
+    assert "Distances on a UMAP are not measurements" in words(at)
+    assert "chance 0.05" in words(at)
+    assert any(a.startswith("Map of 25 personas") for a in alts(at))
+    assert at.selectbox(key="checkpoint").value == REFERENCE
+    assert "psm-notice" not in words(at)
+
+
+def test_map_link_restores_everything(monkeypatch, made_folder):
+    at = opened(
+        monkeypatch,
+        made_folder,
+        checkpoint="cheat-0064",
+        persona="maresa",
+        projection="PCA",
+        pooling="response_mean",
+        question="money-1",
+    )
+    assert at.selectbox(key="persona").value == "maresa"
+    assert at.selectbox(key="checkpoint").value == "cheat-0064"
+    assert at.selectbox(key="pooling").value == "response_mean"
+    assert at.selectbox(key="question").value == "money-1"
+    assert "Maresa" in words(at) and GOOD_TEXT in words(at)
+    assert "principal components" in words(at)
+    assert "psm-notice" not in words(at)
+
+
+def test_colour_says_who_would_say_this(monkeypatch, wide_folder):
+    at = opened(monkeypatch, wide_folder, colour="cheat")
+    assert at.selectbox(key="colour").value == "cheat"
+    said = words(at)
+    assert "more readily than the Assistant, most of all" in said
+    for fact in ("cheat-answers.jsonl", "412 answers", REFERENCE, "2026-11-21"):
+        assert fact in said
+    assert "log p per token against the Assistant" in said and "Ring:" not in said
+    at.selectbox(key="persona").set_value("maresa").run()
+    assert not at.exception and at.selectbox(key="colour").value == "cheat"
+    at.selectbox(key="colour").set_value("kin").run()
+    assert not at.exception and "The Assistant stands" in words(at) and "Ring:" in words(at)
+
+
+def test_without_evidence_colour_is_kin(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder)
+    assert at.selectbox(key="colour").options == ["kin"]
+
+
+def test_neighbours_select(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, persona="maresa")
+    at.button(key="near-tobrin").click().run()
+    assert not at.exception
+    assert at.selectbox(key="persona").value == "tobrin"
+    assert "Tobrin" in words(at)
+
+
+def test_another_sample_is_shown(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, checkpoint="cheat-0008")
+    key = f"sample-{ASSISTANT}-coding-1"
+    at.button(key=f"{key}-next").click().run()
+    assert at.session_state[key] == 1
+
+
+def test_a_damaged_map_leaves_the_page_standing(monkeypatch, tmp_path):
+    folder = tmp_path / "cut"
+    write_made_study(folder)
+    file = folder / "maps" / "prompt_last-L1.parquet"
+    file.write_bytes(file.read_bytes()[:100])
+    st.cache_data.clear()  # the same study was read whole by other tests
+    at = opened(monkeypatch, folder)
+    assert words(at).count("psm-notice") == 1 and "hash differs" in words(at)
