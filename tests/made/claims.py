@@ -215,7 +215,7 @@ def install() -> None:
     sys.modules["psm_viz.claims.registry"] = module
 
 
-if __name__ == "__main__":  # python -m tests.made_claims run app.py ...: a dashboard with them
+if __name__ == "__main__":  # python -m tests.made.claims run app.py ...: a dashboard with them
     from streamlit.web import cli
 
     install()
