@@ -19,6 +19,7 @@ from psm_viz.study.activations import common_cast
 from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer, Comparison
+from psm_viz.tables.map_trials import NOISE
 
 DRAWS = 999
 
@@ -133,4 +134,4 @@ def gaussian_map(study: Study) -> pd.DataFrame:
     """Null 8: quality of maps of Gaussian data, a row a seed, beside the cast's. Raises
     UnknownName."""
     trials = study.table("map_trials")
-    return trials[trials["data"].astype(str) == "Gaussian noise"]
+    return trials[trials["data"].astype(str) == NOISE]
