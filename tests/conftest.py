@@ -1,6 +1,7 @@
 """Shapes are checked in every test: jaxtyping with beartype on whole packages."""
 
 import os
+import shutil
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -13,6 +14,8 @@ hook = install_import_hook(
 import pytest
 
 from psm_viz.study.reader import Study, open_study
+from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import write_derived
 from psm_viz.world.grammar import World
 from psm_viz.world.loading import load_world
 from tests.made.activations import write_known_study
@@ -39,6 +42,17 @@ def known_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("studies") / "known"
     write_known_study(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def derived_known(known_folder, tmp_path_factory) -> tuple[list[str], Study]:
+    """The known study derived once, and what was made: to read only, since maps take long."""
+    folder = shutil.copytree(known_folder, tmp_path_factory.mktemp("derived") / "known")
+    study = open_study(folder)
+    writer = StudyWriter(folder)
+    writer.begin_from(study)
+    made = write_derived(study, writer)
+    return made, writer.finish(study.manifest, study.cast, study.questions)
 
 
 @pytest.fixture(scope="session")

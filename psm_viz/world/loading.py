@@ -31,10 +31,13 @@ from psm_viz.world.grammar import (
     World,
 )
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""A world takes a tenth of the time to read with the library's compiled loader."""
+
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return yaml.load(path.read_text("utf-8"), _LOADER)
     except (OSError, ValueError, yaml.YAMLError) as e:
         raise BadFile(f"{path}: cannot be read as YAML ({e}).") from e
 

@@ -209,9 +209,9 @@ def test_drift_of_what_is_not_there(made, capsys, options, problem):
 
 
 @pytest.fixture(scope="module")
-def validated(known_folder, tmp_path_factory):
+def validated(derived_known, tmp_path_factory):
     """The known study with a table of two trials kept in it."""
-    folder = shutil.copytree(known_folder, tmp_path_factory.mktemp("cli") / "known")
+    folder = shutil.copytree(derived_known[1].folder, tmp_path_factory.mktemp("cli") / "known")
     few = ("--trials", "2", "--made", "0", "--threads", "1", "--store")
     assert main(["validate", "--study", str(folder), *few]) == 0
     return Path(folder)

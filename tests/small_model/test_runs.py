@@ -16,6 +16,7 @@ from psm_viz.world.loading import load_world
 TINY = replace(
     runs.recipe_of(DECORRELATED, 3, threads=1),
     d_model=16,
+    n_layers=3,
     n_heads=2,
     d_ff=32,
     probe_gate=-1.0,

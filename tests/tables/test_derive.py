@@ -41,20 +41,13 @@ def changed(study, *, manifest=None, questions=None, folds_of=None):
     return writer.finish(manifest or study.manifest, study.cast, questions or study.questions)
 
 
-@pytest.fixture(scope="module")
-def first(known_folder, tmp_path_factory):
-    """The known study derived once: to read only."""
-    folder = shutil.copytree(known_folder, tmp_path_factory.mktemp("derived") / "known")
-    return again(open_study(folder))
-
-
 @pytest.fixture
-def study(first, tmp_path):
-    return open_study(shutil.copytree(first[1].folder, tmp_path / "known"))
+def study(derived_known, tmp_path):
+    return open_study(shutil.copytree(derived_known[1].folder, tmp_path / "known"))
 
 
-def test_the_first_run_makes_everything(first):
-    made, study = first
+def test_the_first_run_makes_everything(derived_known):
+    made, study = derived_known
     assert set(made) == EVERYTHING == set(study.derived) and len(made) == len(EVERYTHING)
     assert study.verify() and stale(study) == []
     for key in EVERYTHING - EMPTY:
