@@ -43,6 +43,7 @@ def short(monkeypatch):
         runs, "base_reading", lambda reader: {"dialogues": whole(reader, 2)["dialogues"]}
     )
     monkeypatch.setattr(runs, "rates", one_rate)
+    monkeypatch.setattr(runs, "LONGEST", 4)  # untrained weights never end an answer
     monkeypatch.setattr(
         "psm_viz.small_model.training.in_context_fit", lambda reader: {"r2": 0.0, "named": 0.0}
     )
