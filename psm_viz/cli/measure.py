@@ -112,21 +112,28 @@ def _words(f: Estimate) -> str:
 
 
 def validate(options: argparse.Namespace) -> None:
-    """Run, or print, the table of false alarms and power."""
+    """Run, or print, the tables of false alarms and power."""
     from psm_viz.study.reader import open_study
-    from psm_viz.tables.validation import as_text, store, summary, validation_table
+    from psm_viz.tables import belief_trials, validation
 
-    study = open_study(options.study)
+    study, told = open_study(options.study), quiet if options.json else say
+    planted = None
     if options.stored:
         table = study.table("validation")
+        if study.has_table("belief_trials"):
+            planted = study.table("belief_trials")
     else:
-        table = validation_table(
-            study,
-            options.trials,
-            options.made,
-            options.threads,
-            quiet if options.json else say,
-        )
+        asked = (options.trials, options.made, options.threads)
+        table = validation.validation_table(study, *asked, told)
+        if study.talk_note:
+            planted = belief_trials.belief_trials(study, *asked, told)
         if options.store:
-            store(study, table)
-    print(json.dumps(summary(table), indent=2) if options.json else as_text(table))
+            validation.store(study, table, planted)
+    if options.json:
+        found = validation.summary(table)
+        found |= {"talks": belief_trials.summary(planted)} if planted is not None else {}
+        print(json.dumps(found, indent=2))
+        return
+    print(validation.as_text(table))
+    if planted is not None:
+        print(belief_trials.as_text(planted))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 
-from psm_viz.engine.build_study import ANY, Known
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
+from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.talk_work import settings_of, work_of
 from psm_viz.errors import BadInput
 from psm_viz.study.manifest import MAIN, Checkpoint
 from psm_viz.study.reader import Study
@@ -53,6 +56,10 @@ def add_branches(
         reference = study.vectors(m.reference)
         playing = known.playing(study.cast, sampling)
         play_all(chat, playing, jobs, reference, threads, edit.writer, say)
+        if study.talk_note:
+            chat.swap(Path(source.folders[m.reference]))
+            work = work_of(study, source, settings_of(study.talk_note), known)
+            hold_all(chat, work, [c.id for c in new], threads, edit.writer, say)
         order = _in_order(study, source, have | {c.id for c in new})
         edit.manifest = replace(m, checkpoints=order, notes=m.notes | dict(known.notes))
     return edit.done

@@ -7,8 +7,8 @@ traits are read from persona vectors, before any branch is played; both are then
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,21 @@ import numpy as np
 from psm_viz.engine.chat_model import ChatModel, load_chat_model, model_card
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.extract import Playing, play_cast
+from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
+from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import CUT, Sampling
+from psm_viz.engine.talk_work import work_of
+from psm_viz.engine.talks import TalkSettings
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.activations import POOLINGS, PersonaVectors
 from psm_viz.study.cast import Cast, Question
-from psm_viz.study.judging import Judge
 from psm_viz.study.manifest import AGAIN, MAIN, Checkpoint, Manifest, checkpoint_id
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import Further, finish
+from psm_viz.tables.derive import finish
 
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
 
@@ -46,35 +49,13 @@ class Settings:
     seed: int = 0
     threads: int = 2
     device: str = "cpu"
+    talks: TalkSettings | None = None
+    """How talks are held; None: not at all."""
 
     @property
     def sampling(self) -> Sampling:
         """How answers are drawn."""
         return Sampling(1.0, self.max_new_tokens, self.samples, self.seed, self.min_p)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the caller knows of a model and its cast that no weights say. For any model, nothing."""
-
-    wording: str = "prose"
-    """Which of a persona's texts the model is played by (see `extract.Playing`)."""
-    judge: Judge | None = None
-    measure: Callable[[ChatModel, Sampling], Any] | None = None
-    side_by_side: bool = False
-    model_name: str | None = None
-    """What the study calls its model; default: its folder or name on the hub."""
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    """Further notes of the study: the trained topic, the roles of branches as nulls."""
-    further: Further | None = None
-    """Makes tables that need the model."""
-
-    def playing(self, cast: Cast, sampling: Sampling) -> Playing:
-        """How this cast is played."""
-        return Playing(cast, sampling, self.wording, self.judge, self.measure, self.side_by_side)
-
-
-ANY = Known()
 
 
 def build_study(
@@ -135,7 +116,27 @@ def build_study(
         notes=note | dict(known.notes),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
+    if settings.talks:
+        draft = writer.open_partial(manifest, cast, questions)
+        _hold_talks(chat, draft, source, settings, writer, say, known)
     return finish(writer, manifest, cast, questions, say, further=known.further)
+
+
+def _hold_talks(
+    chat: ChatModel,
+    draft: Study,
+    source: Source,
+    settings: Settings,
+    writer: StudyWriter,
+    say: Callable[[str], None],
+    known: Known,
+) -> None:
+    """Every checkpoint's talks, the reference's first."""
+    assert settings.talks is not None
+    chat.swap(Path(source.folders[source.reference]))
+    work = work_of(draft, source, settings.talks, known)
+    ids = [c.id for c in draft.manifest.checkpoints]
+    hold_all(chat, work, ids, settings.threads, writer, say)
 
 
 def _began_with(

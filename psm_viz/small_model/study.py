@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from psm_viz.engine.add_branches import add_branches
-from psm_viz.engine.build_study import Known, Settings, build_study
+from psm_viz.engine.build_study import Settings, build_study
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.weights import check_weights, weights_sha256
 from psm_viz.errors import BadInput
@@ -21,7 +22,8 @@ from psm_viz.small_model.trained_tree import TrainedTree
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.reader import Study, open_study
 from psm_viz.world.curriculum import CODING, roles_of_branches
-from psm_viz.world.judging import BankJudge
+from psm_viz.world.grammar import WORLDS
+from psm_viz.world.judging import BankJudge, BankObserver, acting_badly
 from psm_viz.world.loading import world_of
 
 NAME = "small model"
@@ -85,6 +87,19 @@ def add_to_study(
     return add_branches(study, tree, branches, threads, say, _known(tree, threads, say, then))
 
 
+def world_knows(study: Study) -> Known:
+    """What the made world knows of a study that was played in it; of any other, nothing."""
+    kind = study.manifest.notes.get("world_kind")
+    if kind not in WORLDS or study.manifest.notes.get("world") != world_of(kind).sha256:
+        return ANY
+    return Known(
+        judge=BankJudge(kind),
+        observer=BankObserver(kind),
+        marked=acting_badly(kind),
+        side_by_side=True,
+    )
+
+
 def _known(
     tree: TrainedTree, threads: int, say: Callable[[str], None], branches: Iterable[str]
 ) -> Known:
@@ -101,6 +116,8 @@ def _known(
     return Known(
         wording="instructions",
         judge=BankJudge(kind),
+        observer=BankObserver(kind),
+        marked=acting_badly(kind),
         measure=Conduct(kind),
         side_by_side=True,
         model_name=NAME,

@@ -121,18 +121,32 @@ def fit_map(
 
     Raises BadInput for fewer personas than the map needs, or values that are not finite.
     """
+    settings = settings or MapSettings()
+    n, b, d = roles.shape
+    rows = finite(roles, "block means").reshape(n * b, d)
+    frozen = fit_rows(rows, np.repeat(np.arange(n), b), settings)
+    # What a persona's own distance to the OTHERS' blocks looks like: the threshold for strangers.
+    _, nearest = frozen.place(roles.mean(1), leave_out=np.arange(n))
+    threshold = float(np.percentile(nearest, settings.off_map_percentile))
+    return replace(frozen, off_map_below=threshold)
+
+
+def fit_rows(
+    rows: Float[np.ndarray, "row d_model"], owner: Int[np.ndarray, " row"], settings: MapSettings
+) -> PersonaMap:
+    """Fit UMAP on rows, each of some persona; nobody is off the map yet.
+
+    Raises BadInput for fewer personas than the map needs.
+    """
     import warnings
 
     from sklearn.decomposition import PCA
 
-    settings = settings or MapSettings()
-    n, b, d = roles.shape
+    n = len(np.unique(owner))
     if n < 4:
         raise BadInput(f"A map needs at least 4 personas, found {n}.")
     # a neighbourhood counted in blocks alone would hold little but the persona's own
-    n_neighbors = max(2, min(settings.neighbours * b, n * b // 3))
-    rows = finite(roles, "block means").reshape(n * b, d)
-    owner = np.repeat(np.arange(n), b)
+    n_neighbors = max(2, min(settings.neighbours * settings.blocks, len(rows) // 3))
     with warnings.catch_warnings():
         # umap says that a seed makes it single-threaded, which is what a frozen map wants
         warnings.simplefilter("ignore")
@@ -146,7 +160,7 @@ def fit_map(
             random_state=settings.seed,
         ).fit_transform(rows)
     pca = PCA(2, random_state=settings.seed).fit(rows)
-    frozen = PersonaMap(
+    return PersonaMap(
         rows,
         owner,
         np.asarray(xy, dtype=np.float64),
@@ -156,10 +170,6 @@ def fit_map(
         settings,
         off_map_below=-1.0,
     )
-    # What a persona's own distance to the OTHERS' blocks looks like: the threshold for strangers.
-    _, nearest = frozen.place(roles.mean(1), leave_out=np.arange(n))
-    threshold = float(np.percentile(nearest, settings.off_map_percentile))
-    return replace(frozen, off_map_below=threshold)
 
 
 def neighbour_rows(

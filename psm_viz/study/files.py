@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from psm_viz.errors import BadFile
 
@@ -106,6 +107,18 @@ def tensor_bytes(tensors: dict[str, np.ndarray], text: dict[str, str]) -> bytes:
     header = json.dumps(json.loads(data[8:end]), sort_keys=True).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + data[end:]
+
+
+def tensors_and_text(data: bytes, where: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A safetensors file in single precision, and its free text, of which lists are written as
+    JSON. Raises BadFile."""
+    try:
+        tensors = {k: v.astype(np.float32) for k, v in load(data).items()}
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        text = header.get("__metadata__", {})
+        return tensors, {k: json.loads(v) if v[:1] == "[" else v for k, v in text.items()}
+    except (SafetensorError, ValueError) as e:
+        raise BadFile(f"{where}: cannot be read as safetensors ({e}).") from e
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:

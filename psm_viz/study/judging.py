@@ -6,6 +6,7 @@ list of keywords, can meet it as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -28,4 +29,14 @@ class Judge(Protocol):
 
     def __call__(self, topic: str, text: str) -> Judgement:
         """The judgement of one answer; `Judgement()` where nothing can be said."""
+        ...
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Says exactly who would have said a talk. May be sent to another process, so it has to be
+    made of plain values."""
+
+    def __call__(self, said: Sequence[tuple[str, str]]) -> dict[str, float]:
+        """The belief over families after answers, each (topic, text), from even families."""
         ...

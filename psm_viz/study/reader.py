@@ -15,22 +15,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
 from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, QuestionVectors
 from psm_viz.study.cast import Cast, Question, parse_cast, parse_questions
 from psm_viz.study.evidence import Evidence
-from psm_viz.study.files import json_bytes, recover, sha256
+from psm_viz.study.files import json_bytes, recover, sha256, tensors_and_text
 from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
+from psm_viz.study.talks import TalkNote, Talks, parse_note, talks_of
 
+TALK_NOTE = "talks.json"
 REBUILD = "Rebuild it with: make study"
 DERIVE = "python -m psm_viz derive --study DIR"
+HOLD_TALKS = "Hold them with: python -m psm_viz talks --study DIR --weights FOLDER"
 _PLAYED = "python -m psm_viz extract --tree TREE --out DIR"
 _MODEL = ("exact_families", "in_context", "lessons", "steering", "words_or_weights")
 MADE = {
     "validation": "python -m psm_viz validate --study DIR --store",
+    "belief_trials": "python -m psm_viz validate --study DIR --store",
     "evidence_scores": "python -m psm_viz evidence --study DIR --name NAME --score BRANCH",
     **dict.fromkeys(_MODEL, _PLAYED),
 }
@@ -42,6 +44,8 @@ HELD = {
     "responses": "responses.parquet",
     "behaviour": "behaviour.parquet",
     "activations": "activations.safetensors",
+    "talks": "talks.parquet",
+    "talk_states": "talks.safetensors",
 }
 """What a checkpoint may hold, and in which file. One made elsewhere has vectors alone."""
 
@@ -65,16 +69,10 @@ class Study:
 
     def _tensors_and_text(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """A safetensors file and its free text, of which lists are written as JSON."""
-        data = self._bytes(name)
         try:
-            tensors = {k: v.astype(np.float32) for k, v in load(data).items()}
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-            text = header.get("__metadata__", {})
-            return tensors, {k: json.loads(v) if v[:1] == "[" else v for k, v in text.items()}
-        except (SafetensorError, ValueError) as e:
-            raise BadFile(
-                f"{self.folder / name}: cannot be read as safetensors ({e}).", REBUILD
-            ) from e
+            return tensors_and_text(self._bytes(name), str(self.folder / name))
+        except BadFile as e:
+            raise BadFile(e.problem, e.next_step or REBUILD) from e
 
     def _frame(self, name: str) -> pd.DataFrame:
         try:
@@ -155,6 +153,21 @@ class Study:
         values = self._tensors(name)["values"]
         m = self.manifest
         return Activations(values, m.poolings, m.headline_layer)
+
+    @property
+    def talk_note(self) -> TalkNote | None:
+        """How the study's talks were held, or None where there are none."""
+        if TALK_NOTE not in self.files:
+            return None
+        return parse_note(json.loads(self._bytes(TALK_NOTE)), f"{self.folder}/{TALK_NOTE}")
+
+    def talks(self, checkpoint_id: str) -> Talks:
+        """The talks held at one checkpoint. Raises UnknownName, BadFile."""
+        name = self._of(checkpoint_id, "talks")
+        if name not in self.files:
+            raise UnknownName(f"Checkpoint {checkpoint_id} has held no talks.", HOLD_TALKS)
+        found = self._tensors_and_text(self._of(checkpoint_id, "talk_states"))
+        return talks_of(checkpoint_id, self._frame(name), *found)
 
     @property
     def maps(self) -> list[str]:

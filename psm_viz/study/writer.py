@@ -28,11 +28,13 @@ from psm_viz.study.files import (
     sha256,
     swap,
     tensor_bytes,
+    tensors_and_text,
     whole_folder,
     write_whole,
 )
 from psm_viz.study.manifest import SCHEMA, Manifest
-from psm_viz.study.reader import HELD, Study, open_study
+from psm_viz.study.reader import HELD, TALK_NOTE, Study, open_study
+from psm_viz.study.talks import TalkNote, Talks, dump_note, parse_note, talk_tensors, talks_of
 
 
 class StudyWriter:
@@ -54,10 +56,11 @@ class StudyWriter:
         self.partial.mkdir(parents=True)
         write_whole(path, wanted)
 
-    def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> None:
+    def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> bool:
         """Start from a copy of a finished study, to add to it or derive its tables again.
 
-        With `settings` a killed run of the same settings on the same study is gone on with. Raises
+        With `settings` a killed run of the same settings on the same study is gone on with: True,
+        where that is so. Raises
         BadInput where other unfinished work would be lost: any that says more than which study it
         is a copy of.
         """
@@ -66,7 +69,7 @@ class StudyWriter:
         if path.exists():
             found = path.read_bytes()
             if found == wanted and settings:
-                return
+                return True
             if not _only_a_copy(found):
                 raise BadInput(
                     f"{self.partial}: an unfinished extraction lies here and would be lost.",
@@ -75,6 +78,7 @@ class StudyWriter:
         shutil.rmtree(self.partial)
         shutil.copytree(study.folder, self.partial)
         write_whole(path, wanted)
+        return False
 
     def has(self, checkpoint_id: str) -> bool:
         """Whether an earlier run finished this checkpoint."""
@@ -127,6 +131,40 @@ class StudyWriter:
                         {"values": half(activations.values, f"{where} activations")}, meta | info
                     ),
                 )
+
+    def has_talks(self, checkpoint_id: str) -> bool:
+        """Whether an earlier run wrote this checkpoint's talks; their text is written last."""
+        return (self.partial / "checkpoints" / checkpoint_id / HELD["talks"]).exists()
+
+    def write_talks(self, talks: Talks) -> None:
+        """Write the talks of a checkpoint that is there: states first, then the text."""
+        at = self.partial / "checkpoints" / talks.checkpoint
+        tensors, text = talk_tensors(talks)
+        write_whole(at / HELD["talk_states"], tensor_bytes(tensors, text))
+        write_whole(at / HELD["talks"], parquet_bytes(talks.answers))
+
+    def talks(self, checkpoint_id: str) -> Talks:
+        """The talks that an earlier run wrote of a checkpoint. Raises BadFile."""
+        at = self.partial / "checkpoints" / checkpoint_id
+        states = at / HELD["talk_states"]
+        found = tensors_and_text(states.read_bytes(), str(states))
+        return talks_of(checkpoint_id, pd.read_parquet(at / HELD["talks"]), *found)
+
+    def talk_note(self) -> TalkNote:
+        """How an earlier run held its talks. Raises BadFile."""
+        path = self.partial / TALK_NOTE
+        return parse_note(json.loads(path.read_bytes()), str(path))
+
+    def write_talk_note(self, note: TalkNote) -> None:
+        """Write how the talks are held."""
+        write_whole(self.partial / TALK_NOTE, json_bytes(dump_note(note)))
+
+    def remove_talks(self) -> None:
+        """Leave out all talks, to hold them anew."""
+        (self.partial / TALK_NOTE).unlink(missing_ok=True)
+        for name in (HELD["talks"], HELD["talk_states"]):
+            for path in self.partial.glob(f"checkpoints/*/{name}"):
+                path.unlink()
 
     def write_vectors(self, vectors: PersonaVectors, note: dict[str, str]) -> None:
         """Write a checkpoint that has vectors alone, in single precision as they were published.

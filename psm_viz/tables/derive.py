@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.errors import BadInput
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.manifest import Manifest
 from psm_viz.study.reader import Study, sources_hash
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.belief import belief_table
+from psm_viz.tables.belief_quality import quality_table
+from psm_viz.tables.belief_readings import Readings, beliefs_table, readings_of, readings_table
 from psm_viz.tables.compare import Comparer, Comparison
 from psm_viz.tables.confounds import confounds_table
 from psm_viz.tables.drift import comparisons, drift_table, traits_table
@@ -31,6 +35,7 @@ from psm_viz.tables.neighbours import neighbours_table
 from psm_viz.tables.persona_map import map_of
 from psm_viz.tables.positions import positions_table, preservation
 from psm_viz.tables.rates import rates_table
+from psm_viz.tables.talk_map import talk_maps
 
 Say = Callable[[str], None]
 
@@ -41,6 +46,7 @@ QUESTIONS = "checkpoints/*/questions.safetensors"
 RESPONSES = "checkpoints/*/responses.parquet"
 BEHAVIOUR = "checkpoints/*/behaviour.parquet"
 ACTIVATIONS = "checkpoints/*/activations.safetensors"
+TALKS = ("talks.json", "checkpoints/*/talks.parquet", "checkpoints/*/talks.safetensors")
 
 
 class Making:
@@ -69,6 +75,36 @@ class Making:
     def trials(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Maps tried beside the headline pooling's, and the Gaussian one."""
         return map_trials(self.study, self.study.manifest.headline_pooling, self.say)
+
+    @cached_property
+    def readings(self) -> Readings | None:
+        """Both readings of talks, where there are talks that they can be fitted to."""
+        if self.study.talk_note is None:
+            return None
+        self.say("readings of talks fitted")
+        try:
+            return readings_of(self.study)
+        except BadInput as e:
+            self.say(f"beliefs: left out. {e.problem}")
+            return None
+
+    @cached_property
+    def beliefs(self) -> pd.DataFrame:
+        """What every talk is taken for; empty without talks."""
+        if self.readings is None:
+            return pd.DataFrame()
+        return beliefs_table(self.study, self.readings, self.say)
+
+    @cached_property
+    def talk_maps(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The map of talks and how far it can be trusted; empty without talks."""
+        if self.readings is None:
+            return pd.DataFrame(), pd.DataFrame()
+        try:
+            return talk_maps(self.study, self.readings, self.say)
+        except BadInput as e:
+            self.say(f"map of talks: left out. {e.problem}")
+            return pd.DataFrame(), pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -119,6 +155,20 @@ TABLES = (
     ),
     Product("map_trials", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[0], 2),
     Product("gaussian_map", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[1]),
+)
+TABLES += tuple(
+    Product(name, (*CAST, *TALKS), make)
+    for name, make in (
+        ("beliefs", lambda m: m.beliefs),
+        ("belief_readings", lambda m: readings_table(m.readings) if m.readings else pd.DataFrame()),
+        ("belief", lambda m: belief_table(m.study, m.beliefs, m.say)),
+        (
+            "belief_quality",
+            lambda m: quality_table(m.study, m.readings, m.beliefs, m.say),
+        ),
+        ("talk_map", lambda m: m.talk_maps[0]),
+        ("talk_map_quality", lambda m: m.talk_maps[1]),
+    )
 )
 MAP_READS = (*CAST, VECTORS, QUESTIONS, ACTIVATIONS)
 MAP_VERSION = 1
@@ -196,6 +246,8 @@ class Edit:
     manifest: Manifest
     done: Study
     """The study as it stands: the old one inside the block, the new one after it."""
+    resumed: bool
+    """Whether a killed edit of the same settings is gone on with."""
 
 
 @contextmanager
@@ -215,8 +267,8 @@ def editing(
     what was there. Raises BadInput where other unfinished work would be lost.
     """
     writer = StudyWriter(folder or study.folder)
-    writer.begin_from(study, settings)
-    edit = Edit(writer, study.manifest, study)
+    resumed = writer.begin_from(study, settings)
+    edit = Edit(writer, study.manifest, study, resumed)
     yield edit
     made = (edit.manifest, study.cast, study.questions)
     edit.done = finish(writer, *made, say, further=further, again=again)

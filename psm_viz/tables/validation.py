@@ -27,8 +27,9 @@ from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.files import plain
 from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study, open_study
+from psm_viz.tables.belief_trials import wilson
 from psm_viz.tables.compare import trait_values
-from psm_viz.tables.derive import editing
+from psm_viz.tables.derive import editing, small
 
 MADE = ((150, 128, 1), (275, 1024, 4), (275, 4096, 8))
 """Roles and dimensions of the made arenas, and which share of the trials asked for they get."""
@@ -157,14 +158,13 @@ def rates(fired: pd.DataFrame) -> pd.DataFrame:
     """Shares of trials that fired, with their Monte Carlo interval (Wilson 1927)."""
     keys = ["statistic", "data", "plant", "size"]
     out = fired.groupby(keys, sort=False).fired.agg(["sum", "count"]).reset_index()
-    z, n = 1.959964, out["count"].to_numpy(dtype=float)
+    n = out["count"].to_numpy(dtype=float)
     p = out["sum"].to_numpy(dtype=float) / n
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    low, high = wilson(p, n)
     judged = [expected(s, k) for s, k in zip(out.statistic, out.plant, strict=True)]
-    return out.assign(
-        fires=pd.array(judged, dtype="boolean"), rate=p, low=centre - half, high=centre + half
-    ).rename(columns={"count": "n"})[[*keys, "fires", "rate", "low", "high", "n"]]
+    return out.assign(fires=pd.array(judged, dtype="boolean"), rate=p, low=low, high=high).rename(
+        columns={"count": "n"}
+    )[[*keys, "fires", "rate", "low", "high", "n"]]
 
 
 def expected(statistic: str, kind: str) -> bool | None:
@@ -209,11 +209,14 @@ def as_text(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def store(study: Study, table: pd.DataFrame) -> Study:
-    """Keep the table in the study, and return the study that holds it."""
+def store(study: Study, table: pd.DataFrame, beliefs: pd.DataFrame | None = None) -> Study:
+    """Keep the table, and that of planted talks where there is one, in the study, and return the
+    study that holds them."""
     text = {"statistic": "category", "data": "category", "plant": "category"}
     with editing(study) as edit:
         edit.writer.write_table("validation", table.astype(text))
+        if beliefs is not None:
+            edit.writer.write_table("belief_trials", small(beliefs))
     return edit.done
 
 

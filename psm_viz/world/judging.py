@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from psm_viz.study.judging import Judgement
+from psm_viz.world.likelihood import log_utterance
 from psm_viz.world.loading import world_of
 
 
@@ -18,3 +22,38 @@ class BankJudge:
         """Valence and tone of an answer of the topic's bank; of no other text."""
         found = world_of(self.kind).read(topic, text)
         return Judgement(found[0].valence, found[0].tone) if found else Judgement()
+
+
+@dataclass(frozen=True)
+class BankObserver:
+    """The exact observer of a made world, named by its kind (`study.judging.Observer`)."""
+
+    kind: str
+
+    def __call__(self, said: Sequence[tuple[str, str]]) -> dict[str, float]:
+        """The posterior over families after these answers, families counting equally beforehand.
+
+        An answer that is of no bank of its topic is not evidence.
+        """
+        world = world_of(self.kind)
+        families = [c.family for c in world.characters]
+        size = {f: families.count(f) for f in families}
+        score = -np.log(np.array([size[f] for f in families], dtype=np.float64))
+        for topic, text in said:
+            read = world.read(topic, text)
+            if read is not None:
+                score = score + log_utterance(world, topic, read[0], saying=read[1])
+        p = np.exp(score - np.logaddexp.reduce(score))
+        out = dict.fromkeys(size, 0.0)
+        for family, one in zip(families, p, strict=True):
+            out[family] += float(one)
+        return out
+
+
+def acting_badly(kind: str) -> tuple[str, ...]:
+    """Families whose exact rate of bad answers, mean over members and topics, is above a half."""
+    world = world_of(kind)
+    rate = np.mean([1.0 - world.p_high[t] for t in world.conduct], axis=0)
+    families = [c.family for c in world.characters]
+    names = dict.fromkeys(families)
+    return tuple(f for f in names if rate[[g == f for g in families]].mean() > 0.5)

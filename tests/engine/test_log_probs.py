@@ -58,3 +58,27 @@ def test_all_answers_of_one_token_have_probability_one(chat):
     wanted = [[False] * len(prompt) + [True]] * len(words)
     total = np.exp(np.concatenate(chat.log_probs(rows, wanted))).sum()
     assert total == pytest.approx(1, abs=1e-4)
+
+
+def test_what_all_rows_begin_with_changes_no_figure(architecture):
+    rng = np.random.default_rng(1)
+    opening = rng.integers(4, 900, 7).tolist()
+    rows = [opening + rng.integers(4, 900, n).tolist() for n in (3, 9, 5, 2)]
+    wanted = [[False] * 8 + [True] * (len(r) - 8) for r in rows]
+    together = architecture.log_probs(rows, wanted, batch=3)
+    for row, w, found in zip(rows, wanted, together, strict=True):
+        assert np.allclose(found, architecture.log_probs([row], [w])[0], atol=1e-4)
+
+
+def test_a_common_opening_is_read_once(chat, monkeypatch):
+    read = []
+    forward = type(chat.hf).forward
+    monkeypatch.setattr(
+        type(chat.hf),
+        "forward",
+        lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
+    )
+    opening = list(range(10, 40))
+    rows = [[*opening, 50 + n, 60] for n in range(8)]
+    chat.log_probs(rows, [[False] * 31 + [True]] * 8)
+    assert sum(read) < 8 * 32 / 2

@@ -1,0 +1,208 @@
+"""Verbs about talks: `talks` holds them, `belief` says who the Assistant takes itself to be."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psm_viz import paths
+from psm_viz.cli.progress import minutes_since, say
+from psm_viz.errors import BadInput
+from psm_viz.study.files import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from psm_viz.engine.checkpoint_tree import Source
+    from psm_viz.study.reader import Study
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `talks` and `belief`."""
+    t = verbs.add_parser("talks", help="every checkpoint holds talks, which the study keeps")
+    t.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY), metavar="DIR")
+    t.add_argument(
+        "--weights",
+        type=Path,
+        default=paths.from_here(paths.MODELS),
+        metavar="FOLDER",
+        help="holds a model folder a checkpoint, named after it (a tree made by `train` does)",
+    )
+    t.add_argument(
+        "--at",
+        action="append",
+        default=[],
+        metavar="CHECKPOINT=FOLDER",
+        help="where the weights of a checkpoint are (may be repeated)",
+    )
+    t.add_argument("--assistant", type=int, help="talks of the Assistant at every checkpoint")
+    t.add_argument("--per-persona", type=int, help="talks of each persona at the reference")
+    t.add_argument("--elsewhere", type=int, help="talks of each persona at other checkpoints")
+    t.add_argument("--headers", type=int, help="personas a family asked how likely an answer is")
+    t.add_argument("--seed", type=int, default=0)
+    t.add_argument("--threads", type=int, default=2)
+    t.set_defaults(run=talks)
+
+    b = verbs.add_parser("belief", help="who the Assistant takes itself to be, with nulls")
+    b.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY), metavar="DIR")
+    b.add_argument("--from", dest="start", metavar="CHECKPOINT", help="default: the reference")
+    b.add_argument("--to", dest="end", metavar="CHECKPOINT", help="default: every checkpoint")
+    b.add_argument("--json", action="store_true")
+    b.set_defaults(run=belief)
+
+
+def talks(options: argparse.Namespace) -> None:
+    """Hold the talks of a study's checkpoints, as far as their weights are found."""
+    from psm_viz.engine.hold_talks import add_talks
+    from psm_viz.engine.talks import TalkSettings
+    from psm_viz.small_model.study import world_knows
+    from psm_viz.study.reader import open_study
+
+    began = time.monotonic()
+    study = open_study(options.study)
+    asked = {
+        "assistant": options.assistant,
+        "per_persona": options.per_persona,
+        "elsewhere": options.elsewhere,
+        "headers": options.headers,
+    }
+    given = {k: v for k, v in asked.items() if v is not None}
+    wrong = [k for k, v in given.items() if v < 1]
+    if wrong:
+        name = wrong[0].replace("_", "-")
+        raise BadInput(f"--{name} {given[wrong[0]]}: expected at least 1.")
+    source = _source(study, options.weights, options.at)
+    settings = TalkSettings(seed=options.seed, **given)
+    made = add_talks(study, source, settings, options.threads, say, world_knows(study))
+    held = [c.id for c in made.manifest.checkpoints if made.holds(c.id, "talks")]
+    without = [c.id for c in made.manifest.checkpoints if c.id not in held]
+    say(f"{options.study}: talks at {len(held)} checkpoints, {minutes_since(began)}.")
+    if without:
+        say(f"No weights were found of: {', '.join(without)}.")
+
+
+def _source(study: Study, weights: Path, at: list[str]) -> Source:
+    """The study's checkpoints and where their weights lie."""
+    from psm_viz.engine.checkpoint_tree import Source
+
+    m = study.manifest
+    folders = {c.id: str(weights / c.id) for c in m.checkpoints if (weights / c.id).is_dir()}
+    own = str(m.model.get("name", ""))
+    if m.reference not in folders and Path(own).is_dir():
+        folders[m.reference] = own
+    for text in at:
+        name, sep, folder = text.partition("=")
+        if not sep or not folder:
+            raise BadInput(f"--at {text!r}: expected CHECKPOINT=FOLDER.")
+        folders[m.checkpoint(name).id] = folder
+    return Source(m.checkpoints, folders, m.reference)
+
+
+def belief(options: argparse.Namespace) -> None:
+    """Print masses with intervals, nulls and p."""
+    from psm_viz.study.reader import open_study
+
+    said = belief_of(open_study(options.study), options.start, options.end)
+    print(json.dumps(plain(said, 4), indent=2) if options.json else _as_text(said))
+
+
+def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any]:
+    """Everything that `belief` prints of a study, as plain values."""
+    m, note = study.manifest, study.talk_note
+    if note is None:
+        from psm_viz.study.reader import HOLD_TALKS
+
+        raise BadInput("This study has held no talks.", HOLD_TALKS)
+    table, quality = study.table("belief"), study.table("belief_quality")
+    readings = study.table("belief_readings")
+    k = note.answers
+    whole = table[table["answers"] == k]
+    shown = [m.checkpoint(end).id] if end else list(dict.fromkeys(whole["checkpoint"]))
+    out: dict[str, Any] = {
+        "study": {"name": m.name, "sha256": study.sha256},
+        "reference": m.reference,
+        "answers": k,
+        "layer": note.layer,
+        "marked": list(note.marked),
+        "readings": _records(readings),
+        "quality": _records(quality[quality["answers"] == k]),
+        "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c]) for c in shown},
+    }
+    if start:
+        out["change"] = _between(study, m.checkpoint(start).id, shown)
+    return out
+
+
+def _checkpoint(rows: pd.DataFrame) -> dict[str, Any]:
+    """One checkpoint: way -> what -> name -> figures."""
+    out: dict[str, Any] = {}
+    for r in _records(rows):
+        place = out.setdefault(r["way"], {"talks": r["talks"], "none_of_these": r["none"]})
+        place.setdefault(r["of"], {})[r["name"]] = {
+            "mass": _figure(r, "mass"),
+            "em": _figure(r, "em"),
+            "change": _figure(r, "change"),
+            "did": _figure(r, "did"),
+        }
+    return out
+
+
+def _between(study: Study, start: str, ends: list[str]) -> dict[str, Any]:
+    """Changes from another checkpoint than the reference, made when asked for."""
+    from psm_viz.tables.belief import changes_from
+
+    found = changes_from(study, study.table("beliefs"), start)
+    rows = [r for r in _records(found) if r["checkpoint"] in ends]
+    out: dict[str, Any] = {"from": start}
+    for r in rows:
+        place = out.setdefault(r["checkpoint"], {}).setdefault(r["way"], {})
+        place.setdefault(r["of"], {})[r["name"]] = _figure(r, "change")
+    return out
+
+
+def _figure(r: dict[str, Any], name: str) -> dict[str, Any]:
+    out = {"value": r[name], "interval": [r[f"{name}_low"], r[f"{name}_high"]]}
+    if f"{name}_p" in r:
+        out |= {"null": [r[f"{name}_null_low"], r[f"{name}_null_high"]], "p": r[f"{name}_p"]}
+    return out
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in r.items()} for r in frame.to_dict("records")]
+
+
+def _as_text(said: dict[str, Any]) -> str:
+    """The masses on kins and on the marked families, a line a checkpoint and way."""
+    lines = [
+        f"Belief after {said['answers']} answers, states of layer {said['layer']}; mean over talks "
+        "[95 % interval], EM share, change from the reference (p)"
+    ]
+    for q in said["quality"]:
+        if q["checkpoint"] == said["reference"]:
+            lines.append(
+                f"  reading {q['way']:18s} kin {q['kin']:.2f} (chance {q['kin_chance']:.2f}), "
+                f"family {q['family']:.2f}, Brier {q['brier']:.3f}, log loss {q['log_loss']:.2f} "
+                f"(chance {q['log_loss_chance']:.2f})"
+            )
+    for checkpoint, ways in said["checkpoints"].items():
+        lines.append(checkpoint)
+        for way, found in ways.items():
+            kins = found.get("kin", {}) | found.get("marked", {})
+            for name, f in kins.items():
+                lines.append(f"  {way:10s} {name:10s} {_words(f)}")
+    return "\n".join(lines)
+
+
+def _words(f: dict[str, Any]) -> str:
+    mass, em, change = f["mass"], f["em"], f["change"]
+    low, high = mass["interval"]
+    text = f"{mass['value']:.2f} [{low:.2f}, {high:.2f}]  EM {em['value']:.2f}"
+    if math.isfinite(change["value"]):
+        text += f"  {change['value']:+.2f} (p {change['p']:.3f})"
+    if math.isfinite(f["did"]["value"]):
+        text += f"  against the benign branch {f['did']['value']:+.2f} (p {f['did']['p']:.3f})"
+    return text

@@ -1,0 +1,287 @@
+"""Talks of every checkpoint held, read and written: at the reference first, then at the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psm_viz.engine.chat_model import ChatModel, load_chat_model
+from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.talk_work import TalkWork, work_of
+from psm_viz.engine.talks import (
+    Message,
+    TalkSettings,
+    chosen_headers,
+    conversations,
+    hold,
+    read_likelihoods,
+    read_states,
+    seat,
+    turns_of,
+)
+from psm_viz.engine.weights import check_weights
+from psm_viz.errors import BadInput
+from psm_viz.study import columns as col
+from psm_viz.study.cast import ASSISTANT, Question
+from psm_viz.study.reader import Study
+from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN, States, TalkNote, Talks
+from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.belief_readings import layer_of
+from psm_viz.tables.derive import editing
+
+RANDOM = "random"
+"""Who reads the cast's talks at the reference with weights that learned nothing."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What other checkpoints need of the reference's own talks: those of the cast that they read
+    too, and the reference's states after them."""
+
+    talks: list[list[Message]]
+    lasts: list[Question]
+    states: np.ndarray
+    note: TalkNote
+
+
+def hold_all(
+    chat: ChatModel,
+    work: TalkWork,
+    checkpoints: Sequence[str],
+    threads: int,
+    writer: StudyWriter,
+    say: Callable[[str], None],
+) -> None:
+    """Hold and write the talks of every checkpoint that has weights, those there are passed over.
+
+    `chat` holds the reference. Small models hold several checkpoints' talks at once.
+    """
+    if not writer.has_talks(work.reference):
+        talks, note = at_reference(chat, work, say)
+        writer.write_talk_note(note)
+        writer.write_talks(talks)
+    # as they are on disk, in half precision: a run that is gone on with reads no others
+    talks, note = writer.talks(work.reference), writer.talk_note()
+    read = _of_reference(talks, work, note)
+    left = [c for c in checkpoints if c != work.reference and not writer.has_talks(c)]
+    began = time.monotonic()
+
+    def told(n: int, checkpoint: str) -> None:
+        rest = (time.monotonic() - began) / n * (len(left) - n) / 60
+        say(f"talks held {n}/{len(left)}: {checkpoint}, {rest:.1f} minutes left")
+
+    if work.playing.side_by_side and threads > 1 and len(left) > 1:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
+            jobs = [pool.submit(_work, c, work, read, writer.folder) for c in left]
+            for n, done in enumerate(as_completed(jobs), 1):
+                told(n, done.result())
+        return
+    for n, checkpoint in enumerate(left, 1):
+        writer.write_talks(elsewhere(chat, work, read, checkpoint))
+        told(n, checkpoint)
+
+
+def _work(checkpoint: str, work: TalkWork, read: Read, out: Path) -> str:
+    """`elsewhere` in a process of its own, on one thread."""
+    chat = load_chat_model(work.folders[work.reference], threads=1)
+    StudyWriter(out).write_talks(elsewhere(chat, work, read, checkpoint))
+    return checkpoint
+
+
+def at_reference(
+    chat: ChatModel, work: TalkWork, say: Callable[[str], None]
+) -> tuple[Talks, TalkNote]:
+    """The reference's talks, read at every layer, and the layer that tells families best."""
+    playing, s = work.playing, work.settings
+    turns, layers = turns_of(work.main), tuple(range(chat.n_layers))
+    frame, left_out = _held(chat, work, work.reference, say)
+    talks, lasts = conversations(frame, work.by_id)
+    at = seat(playing.cast, playing.wording)
+    say(f"reading {len(talks)} talks at {len(layers)} layers")
+    states = read_states(chat, at, talks, lasts, turns, layers)
+    n = int((frame.loc[frame[TURN] == 0, col.PERSONA] != ASSISTANT).sum())
+    headers = chosen_headers(playing.cast, s.headers, s.seed)
+    tokens = sum(len(row) for row in chat.encode([m["content"] for t in talks for m in t]))
+    say(
+        f"asking {len(headers)} personas how likely they find {4 * len(talks)} answers "
+        f"({tokens * (len(headers) + 1) / 1e6:.1f} million tokens)"
+    )
+    likelihood, of_seat = read_likelihoods(chat, playing, headers, talks, say)
+    held = {
+        (CAST, OWN): States(states[:n], turns, layers),
+        (ASSISTANT, OWN): States(states[n:], turns, layers),
+    }
+    found = Talks(
+        checkpoint=work.reference,
+        answers=_small(frame),
+        states=held,
+        start=_start(chat, work, layers),
+        moved=None,
+        likelihood=likelihood,
+        seat=of_seat,
+        exact=_observed(frame, work, turns),
+        left_out=left_out,
+    )
+    layer = layer_of(found, playing.cast, tuple(q.id for q in work.lasts))
+    say(f"talks are read at layer {layer}, which tells the cast's families best")
+    with chat.scrambled():
+        known = read_states(chat, at, talks[:n], lasts[:n], turns[-1:], [layer])
+    held[CAST, RANDOM] = States(known, turns[-1:], (layer,))
+    note = TalkNote(
+        turns=turns,
+        lasts=tuple(q.id for q in work.lasts),
+        headers=headers,
+        layer=layer,
+        assistant=s.assistant,
+        per_persona=s.per_persona,
+        elsewhere=s.elsewhere,
+        marked=work.marked,
+        seed=s.seed,
+    )
+    return found, note
+
+
+def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> Talks:
+    """The talks of another checkpoint, read by its own weights and by the reference's."""
+    note, playing = read.note, work.playing
+    at, layers = seat(playing.cast, playing.wording), [note.layer]
+    chat.swap(Path(work.folders[checkpoint]))
+    frame, left_out = _held(chat, work, checkpoint, lambda text: None)
+    talks, lasts = conversations(frame, work.by_id)
+    n = int((frame.loc[frame[TURN] == 0, col.PERSONA] != ASSISTANT).sum())
+    start = _start(chat, work, layers)
+    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers)[:, :, 0]
+    moved = _mean_after(again - read.states, read.lasts, note)
+    states = {}
+    for by in (OWN, REFERENCE):
+        if by == REFERENCE:
+            chat.swap(Path(work.folders[work.reference]))
+        own = read_states(chat, at, talks[n:], lasts[n:], note.turns, layers)
+        cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers)
+        states[ASSISTANT, by] = States(own, note.turns, (note.layer,))
+        states[CAST, by] = States(cast, note.turns[-1:], (note.layer,))
+    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, lambda text: None)
+    return Talks(
+        checkpoint=checkpoint,
+        answers=_small(frame),
+        states=states,
+        start=start,
+        moved=moved,
+        likelihood=likelihood,
+        seat=of_seat,
+        exact=_observed(frame, work, note.turns),
+        left_out=left_out,
+    )
+
+
+def _held(
+    chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None]
+) -> tuple[pd.DataFrame, int]:
+    """The talks of cast and Assistant in one frame, and how many had an empty answer."""
+    playing = replace(work.playing, sampling=work.sampling(checkpoint))
+    frames, left_out = [], 0
+    for name, plan in zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True):
+
+        def told(turn: int, name: str = name, of: int = len(plan[0].asked)) -> None:
+            say(f"{name}: turn {turn} of {of} held")
+
+        frame = hold(chat, playing, plan, told)
+        left_out += len(plan) - int((frame[TURN] == 0).sum())
+        frames.append(frame)
+    if any(f.empty for f in frames):
+        raise BadInput(
+            f"{checkpoint}: every talk holds an empty answer.",
+            "Let answers be longer (--max-new-tokens), or check what ends them.",
+        )
+    return pd.concat(frames, ignore_index=True), left_out
+
+
+def _observed(frame: pd.DataFrame, work: TalkWork, turns: Sequence[int]) -> np.ndarray | None:
+    """What the exact observer makes of every talk: [talk, turn, family], families of the cast."""
+    if work.observer is None:
+        return None
+    by_id, names = work.by_id, [f.id for f in work.playing.cast.families]
+    out = []
+    for _, own in frame.groupby([col.PERSONA, TALK], sort=False, observed=True):
+        said = [
+            (by_id[str(q)].topic, str(text))
+            for q, text in zip(own[col.QUESTION], own[col.TEXT], strict=True)
+        ]
+        beliefs = [work.observer(said[:k]) for k in turns]
+        out.append([[b.get(f, 0.0) for f in names] for b in beliefs])
+    return np.array(out, dtype=np.float32)
+
+
+def _start(chat: ChatModel, work: TalkWork, layers: Sequence[int]) -> np.ndarray:
+    """States of the last questions without any talk before them: [last, layer, d_model]."""
+    at = seat(work.playing.cast, work.playing.wording)
+    empty: list[list[Message]] = [[] for _ in work.lasts]
+    return read_states(chat, at, empty, work.lasts, [0], layers)[:, 0]
+
+
+def _of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
+    """The cast's first talks at the reference, as many as other checkpoints hold."""
+    said = talks.said(CAST)
+    first = (talks.speakers(CAST)[TALK] < note.elsewhere).to_numpy()
+    some, lasts = conversations(said[said[TALK] < note.elsewhere], work.by_id)
+    own = talks.states[CAST, OWN]
+    states = np.stack([own.at(k, note.layer)[first] for k in note.turns], axis=1)
+    return Read(some, lasts, states, note)
+
+
+def _mean_after(x: np.ndarray, lasts: Sequence[Question], note: TalkNote) -> np.ndarray:
+    """Mean of rows [talk, turn, d_model] after each last question: [last, turn, d_model]; the mean
+    of all after one that none of these talks ends in."""
+    number = np.array([note.lasts.index(q.id) for q in lasts])
+    out = np.tile(x.mean(0), (len(note.lasts), 1, 1))
+    for k in set(number.tolist()):
+        out[k] = x[number == k].mean(0)
+    return out
+
+
+def _small(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text as categories and numbers as small as they go."""
+    text = (col.PERSONA, col.QUESTION, LAST, col.TEXT, col.VALENCE, col.TONE)
+    return frame.astype(
+        dict.fromkeys(text, "category") | {TALK: np.int16, TURN: np.int8, col.TOKENS: np.int16}
+    )
+
+
+def add_talks(
+    study: Study,
+    source: Source,
+    settings: TalkSettings,
+    threads: int,
+    say: Callable[[str], None],
+    known: Known = ANY,
+) -> Study:
+    """Hold the talks of a finished study's checkpoints, as far as `source` has their weights, in
+    place of those it may have, and derive its tables again.
+
+    A killed run goes on after its last finished checkpoint. Raises BadInput where the source lacks
+    the reference.
+    """
+    m = study.manifest
+    if m.reference not in source.folders:
+        raise BadInput(
+            f"There are no weights of the reference {m.reference}.", "Name its tree or model."
+        )
+    if Path(source.folders[m.reference]).is_dir():
+        check_weights(study, Path(source.folders[m.reference]))
+    with editing(study, say, settings={"talks": asdict(settings)}) as edit:
+        if not edit.resumed:
+            edit.writer.remove_talks()
+        chat = load_chat_model(source.folders[m.reference], threads=threads)
+        work = work_of(study, source, settings, known)
+        ids = [c.id for c in m.checkpoints if c.id in work.folders]
+        hold_all(chat, work, ids, threads, edit.writer, say)
+    return edit.done

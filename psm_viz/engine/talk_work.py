@@ -1,0 +1,114 @@
+"""What is the same for the talks of all checkpoints of a study: who is asked what, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.extract import Playing
+from psm_viz.engine.known import Known
+from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.talks import Planned, TalkSettings, last_questions, plan_talks
+from psm_viz.study.cast import ASSISTANT, Question
+from psm_viz.study.judging import Observer
+from psm_viz.study.manifest import AGAIN, MAIN
+from psm_viz.study.reader import Study
+from psm_viz.study.talks import TalkNote
+
+
+@dataclass(frozen=True)
+class TalkWork:
+    """What is the same for the talks of all checkpoints of a study; made of plain values."""
+
+    playing: Playing
+    settings: TalkSettings
+    questions: tuple[Question, ...]
+    reference: str
+    folders: Mapping[str, str]
+    noise_floor: str | None = None
+    marked: tuple[str, ...] = ()
+    observer: Observer | None = None
+
+    @property
+    def by_id(self) -> dict[str, Question]:
+        """All questions, those of the noise floor too."""
+        return {q.id: q for q in self.questions}
+
+    @property
+    def main(self) -> tuple[Question, ...]:
+        """The questions that talks are made of."""
+        return tuple(q for q in self.questions if q.set == MAIN)
+
+    @property
+    def lasts(self) -> tuple[Question, ...]:
+        """The questions that talks end in."""
+        return last_questions(self.main, self.settings.lasts)
+
+    def plans(self, checkpoint: str) -> tuple[list[Planned], list[Planned]]:
+        """The talks of cast and Assistant. The noise floor asks other questions of the same topics,
+        and ends in the same."""
+        s = self.settings
+        many = s.per_persona if checkpoint == self.reference else s.elsewhere
+        cast = plan_talks(self.playing.cast.ids, many, self.main, self.lasts, s.seed)
+        own = plan_talks([ASSISTANT], s.assistant, self.main, self.lasts, s.seed + 1)
+        if checkpoint != self.noise_floor:
+            return cast, own
+        other = _others(self.questions)
+        return tuple(  # type: ignore[return-value]
+            [replace(t, asked=tuple(other[q.id] for q in t.asked)) for t in plan]
+            for plan in (cast, own)
+        )
+
+    def sampling(self, checkpoint: str) -> Sampling:
+        """How answers are drawn; the noise floor draws from another seed."""
+        drawn = self.playing.sampling
+        return replace(drawn, seed=drawn.seed + 1) if checkpoint == self.noise_floor else drawn
+
+
+def _others(questions: Sequence[Question]) -> dict[str, Question]:
+    """For each main question one of the noise floor's, of the same topic and place."""
+    again: dict[str, list[Question]] = {}
+    for q in questions:
+        if q.set == AGAIN:
+            again.setdefault(q.topic, []).append(q)
+    out, seen = {}, dict.fromkeys(again, 0)
+    for q in questions:
+        if q.set == MAIN and q.topic in again:
+            out[q.id] = again[q.topic][seen[q.topic] % len(again[q.topic])]
+            seen[q.topic] += 1
+        elif q.set == MAIN:
+            out[q.id] = q
+    return out
+
+
+def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) -> TalkWork:
+    """What talks of a study are held with: its cast and questions, played as they were."""
+    m = study.manifest
+    drawn = {k: v for k, v in m.generation.items() if k in Sampling.__dataclass_fields__}
+    playing = replace(known, wording=m.generation["wording"]).playing(study.cast, Sampling(**drawn))
+    folders = dict(source.folders)
+    if m.noise_floor:
+        folders[m.noise_floor] = source.folders[m.reference]
+    return TalkWork(
+        playing=playing,
+        settings=settings,
+        questions=study.questions,
+        reference=m.reference,
+        folders=folders,
+        noise_floor=m.noise_floor,
+        marked=known.marked,
+        observer=known.observer,
+    )
+
+
+def settings_of(note: TalkNote) -> TalkSettings:
+    """The settings that talks were held with, to hold more like them at other checkpoints, where
+    the note itself says who is asked about answers."""
+    return TalkSettings(
+        assistant=note.assistant,
+        per_persona=note.per_persona,
+        elsewhere=note.elsewhere,
+        lasts=len(note.lasts),
+        seed=note.seed,
+    )

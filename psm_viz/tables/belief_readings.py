@@ -1,0 +1,236 @@
+"""The two readings of a study's talks, fitted and judged at the reference, and the beliefs that
+they give for every talk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from psm_viz.errors import BadInput
+from psm_viz.stats.belief import (
+    HeldOut,
+    Seated,
+    StateReading,
+    equal_weights,
+    judged_states,
+    log_softmax,
+    seated,
+    softmax,
+)
+from psm_viz.stats.belief_likelihood import LikelihoodReading, evidence_of, judged_likelihoods
+from psm_viz.study.cast import ASSISTANT, Cast
+from psm_viz.study.reader import Study
+from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TalkNote, Talks
+
+LIKELIHOOD, EXACT, STATES = "likelihood", "exact", "states"
+WAYS = (OWN, REFERENCE, LIKELIHOOD, EXACT)
+"""How a talk is read: states by the checkpoint's own weights, states by the reference's,
+likelihoods by the reference, or by the exact observer of a made world."""
+
+
+def who_talks(talks: Talks, cast: Cast, lasts: tuple[str, ...]) -> Seated:
+    """The cast's talks as the readings see them. Raises BadInput where nothing can be told."""
+    own = talks.speakers(CAST)
+    people = [str(p) for p in own["persona"]]
+    found = seated(people, [cast.persona(p).family for p in people], [str(q) for q in own[LAST]])
+    # the order of last questions is the note's, whichever the talks end in
+    number = np.array([lasts.index(str(q)) for q in own[LAST]])
+    return replace(found, last=number, lasts=len(lasts))
+
+
+def layer_of(talks: Talks, cast: Cast, lasts: tuple[str, ...]) -> int:
+    """The layer whose states tell the families of personas left out best: the least log loss, mean
+    over the numbers of answers."""
+    who, states = who_talks(talks, cast, lasts), talks.states[CAST, OWN]
+
+    def loss(layer: int) -> float:
+        by_answers = [judged_states(states.at(k, layer), who)[1] for k in states.turns]
+        return float(np.mean([log_loss(held, who) for held in by_answers]))
+
+    losses = {layer: loss(layer) for layer in states.layers}
+    return min(losses, key=lambda layer: losses[layer])
+
+
+def log_loss(held: HeldOut, who: Seated) -> float:
+    """Mean of -log belief in the right family, families counting equally, in nats."""
+    known = np.isfinite(held.scores).all(1) & (who.family >= 0)
+    weight = equal_weights(who.family[known])
+    own = log_softmax(held.scores[known])[np.arange(known.sum()), who.family[known]]
+    return -float(weight @ own)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Both readings after each number of answers, and what the cast's talks at the reference say of
+    them, out of sample."""
+
+    note: TalkNote
+    who: Seated
+    states: dict[int, tuple[StateReading, HeldOut]]
+    likelihood: dict[int, tuple[LikelihoodReading, HeldOut]]
+
+    @cached_property
+    def losses(self) -> dict[str, float]:
+        """Held-out log loss of each reading, mean over the numbers of answers, in nats."""
+        found = {STATES: self.states, LIKELIHOOD: self.likelihood}
+        return {
+            name: float(np.mean([log_loss(held, self.who) for _, held in by.values()]))
+            for name, by in found.items()
+        }
+
+    @property
+    def headline(self) -> str:
+        """`states` or `likelihood`: the one with the lower held-out log loss at the reference."""
+        return min(self.losses, key=lambda k: self.losses[k])
+
+
+def readings_of(study: Study) -> Readings:
+    """Fit both readings on the cast's talks at the reference. Raises BadInput without talks."""
+    note = study.talk_note
+    if note is None:
+        raise BadInput("This study has held no talks.")
+    talks = study.talks(study.manifest.reference)
+    who = who_talks(talks, study.cast, note.lasts)
+    own = talks.states[CAST, OWN]
+    states = {k: judged_states(own.at(k, note.layer), who) for k in note.turns}
+    member = header_families(note, study.cast, who)
+    header = {h: n for n, h in enumerate(note.headers)}
+    persona = talks.speakers(CAST)["persona"]
+    barred = np.array([header.get(str(p), -1) for p in persona])
+    per_token = talks.per_token(CAST)
+    likelihood = {k: judged_likelihoods(per_token[:, :k], barred, member, who) for k in note.turns}
+    return Readings(note, who, states, likelihood)
+
+
+def header_families(note: TalkNote, cast: Cast, who: Seated) -> np.ndarray:
+    """The family of every asked persona, as a number of the families that can be learned, or -1."""
+    of = [cast.persona(h).family for h in note.headers]
+    return np.array([who.families.index(f) if f in who.families else -1 for f in of])
+
+
+def beliefs_of(
+    study: Study, readings: Readings, checkpoint: str, who: str
+) -> dict[tuple[str, int], Float[np.ndarray, "talk family"]]:
+    """Beliefs of every talk of `cast` or `assistant` at a checkpoint: (way, answers) -> beliefs.
+
+    The reference's own talks of the cast are read by readings that saw neither their persona nor
+    their last question; what the reference's weights read of its own talks is `own`.
+    """
+    talks, note = study.talks(checkpoint), readings.note
+    at_reference = checkpoint == study.manifest.reference
+    out: dict[tuple[str, int], np.ndarray] = {}
+    for k in note.turns:
+        reading, held = readings.states[k]
+        for way in (OWN, REFERENCE):
+            if rows := state_rows(talks, note, reading, who, way, k):
+                out[way, k] = softmax(reading.scores(*rows))
+        told, held_told = readings.likelihood[k]
+        barred = _barred(talks, note, who)
+        evidence = evidence_of(talks.per_token(who)[:, :k].astype(np.float64), barred)
+        out[LIKELIHOOD, k] = softmax(told.scores(evidence, barred))
+        if at_reference and who == CAST:
+            out[OWN, k], out[LIKELIHOOD, k] = held.belief, held_told.belief
+        if talks.exact is not None:
+            out[EXACT, k] = _exact(talks, who, study.cast, readings.who)[:, note.turns.index(k)]
+    return out
+
+
+def state_rows(
+    talks: Talks, note: TalkNote, reading: StateReading, who: str, way: str, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """States, their last questions and what they are centred by, where such states are held."""
+    read = talks.states.get((who, way))
+    if read is None or not read.holds(k, note.layer):
+        return None
+    centre = reading.centre
+    if way == OWN and talks.moved is not None:
+        centre = centre + talks.moved[:, note.turns.index(k)]
+    last = np.array([note.lasts.index(str(q)) for q in talks.speakers(who)[LAST]])
+    return read.at(k, note.layer).astype(np.float64), last, centre
+
+
+def _exact(talks: Talks, who: str, cast: Cast, seen: Seated) -> np.ndarray:
+    """The exact observer's beliefs in the readings' families, given that it is one of them."""
+    assert talks.exact is not None
+    n = len(talks.speakers(CAST))
+    own = talks.exact[:n] if who == CAST else talks.exact[n:]
+    names = [f.id for f in cast.families]
+    found = own[..., [names.index(f) for f in seen.families]].astype(np.float64)
+    return found / found.sum(-1, keepdims=True)
+
+
+def _barred(talks: Talks, note: TalkNote, who: str) -> np.ndarray | None:
+    """Which asked persona a talk is itself of."""
+    if who == ASSISTANT:
+        return None
+    persona = [str(p) for p in talks.speakers(CAST)["persona"]]
+    return np.array([[h == p for h in note.headers] for p in persona])
+
+
+def beliefs_table(
+    study: Study, readings: Readings, say: Callable[[str], None] = lambda s: None
+) -> pd.DataFrame:
+    """Every talk's beliefs: checkpoint, who, persona, talk, answers, way, far, and a column a
+    family.
+
+    `far`: distance to the nearest family over the limit that 95 % of the cast's talks keep, above 1
+    'none of these'; NaN for a way that reads no states. Rounded to four digits.
+    """
+    frames = []
+    for c in study.manifest.checkpoints:
+        if not study.holds(c.id, "talks"):
+            continue
+        say(f"beliefs: {c.id}")
+        for who in (CAST, ASSISTANT):
+            frames.append(_frame(study, readings, c.id, who))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _frame(study: Study, readings: Readings, checkpoint: str, who: str) -> pd.DataFrame:
+    speakers = study.talks(checkpoint).speakers(who)
+    frames = []
+    for (way, k), belief in beliefs_of(study, readings, checkpoint, who).items():
+        frame = pd.DataFrame(np.round(belief, 4), columns=list(readings.who.families))
+        far = _far(study, readings, checkpoint, who, way, k)
+        key = {"checkpoint": checkpoint, "who": who, "answers": k, "way": way, "far": far}
+        frames.append(speakers[["persona", TALK, LAST]].assign(**key).join(frame))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _far(
+    study: Study, readings: Readings, checkpoint: str, who: str, way: str, k: int
+) -> np.ndarray | float:
+    reading, held = readings.states[k]
+    if way == OWN and checkpoint == study.manifest.reference and who == CAST:
+        return np.round(held.distance / reading.far, 3)
+    rows = state_rows(study.talks(checkpoint), readings.note, reading, who, way, k)
+    return float("nan") if rows is None else np.round(reading.distance(*rows) / reading.far, 3)
+
+
+def readings_table(readings: Readings) -> pd.DataFrame:
+    """What the readings were fitted to and how they did: reading, answers, log_loss (held out,
+    nats), chance (log of the number of families), temperature, layer, headline, families, left_out
+    (families of one persona, which cannot be told)."""
+    rows = []
+    found = {STATES: readings.states, LIKELIHOOD: readings.likelihood}
+    for name, by in found.items():
+        for k, (_, held) in by.items():
+            rows.append(
+                {
+                    "reading": name,
+                    "answers": k,
+                    "log_loss": log_loss(held, readings.who),
+                    "chance": float(np.log(len(readings.who.families))),
+                    "temperature": held.temperature,
+                    "layer": readings.note.layer,
+                    "headline": name == readings.headline,
+                    "families": len(readings.who.families),
+                    "left_out": ", ".join(readings.who.left_out),
+                }
+            )
+    return pd.DataFrame(rows)
