@@ -21,6 +21,7 @@ from psm_viz.world.loading import load_world
 from tests.made.activations import write_known_study
 from tests.made.models import write_tiny_model
 from tests.made.study import write_made_study
+from tests.made.talk_study import write_talk_study
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,12 @@ def derived_known(known_folder, tmp_path_factory) -> tuple[list[str], Study]:
 @pytest.fixture(scope="session")
 def known(known_folder) -> Study:
     return open_study(known_folder)
+
+
+@pytest.fixture(scope="session")
+def talk_study(tmp_path_factory) -> Study:
+    """The wide made study with talks of which it is known who speaks: to read only."""
+    return write_talk_study(tmp_path_factory.mktemp("studies") / "talks")
 
 
 @pytest.fixture(scope="module")

@@ -116,26 +116,25 @@ def build_study(
         notes=note | dict(known.notes),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
-    if settings.talks:
-        draft = writer.open_partial(manifest, cast, questions)
-        _hold_talks(chat, draft, source, settings, writer, say, known)
+    _hold_talks(chat, source, settings, (manifest, cast, questions), writer, say, known)
     return finish(writer, manifest, cast, questions, say, further=known.further)
 
 
 def _hold_talks(
     chat: ChatModel,
-    draft: Study,
     source: Source,
     settings: Settings,
+    made: tuple[Manifest, Cast, tuple[Question, ...]],
     writer: StudyWriter,
     say: Callable[[str], None],
     known: Known,
 ) -> None:
-    """Every checkpoint's talks, the reference's first."""
-    assert settings.talks is not None
+    """Every checkpoint's talks, the reference's first, where talks are wanted."""
+    if settings.talks is None:
+        return
     chat.swap(Path(source.folders[source.reference]))
-    work = work_of(draft, source, settings.talks, known)
-    ids = [c.id for c in draft.manifest.checkpoints]
+    work = work_of(writer.open_partial(*made), source, settings.talks, known)
+    ids = [c.id for c in made[0].checkpoints]
     hold_all(chat, work, ids, settings.threads, writer, say)
 
 

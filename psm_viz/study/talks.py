@@ -66,7 +66,8 @@ def dump_note(note: TalkNote) -> dict[str, Any]:
 def parse_note(data: Any, where: str) -> TalkNote:
     """Read a note from its JSON form. Raises BadFile."""
     try:
-        return TalkNote(**{k: tuple(v) if isinstance(v, list) else int(v) for k, v in data.items()})
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return TalkNote(**found)
     except (TypeError, ValueError, AttributeError) as e:
         raise BadFile(f"{where}: missing or malformed key ({e}).") from e
 

@@ -51,9 +51,16 @@ class BankObserver:
 
 
 def acting_badly(kind: str) -> tuple[str, ...]:
-    """Families whose exact rate of bad answers, mean over members and topics, is above a half."""
+    """Families of the kins whose exact rate of bad answers is above a half: mean over topics,
+    members and families."""
     world = world_of(kind)
     rate = np.mean([1.0 - world.p_high[t] for t in world.conduct], axis=0)
-    families = [c.family for c in world.characters]
-    names = dict.fromkeys(families)
-    return tuple(f for f in names if rate[[g == f for g in families]].mean() > 0.5)
+    own = [c.family for c in world.characters]
+    kins: dict[str, list[str]] = {}
+    for family, rule in world.rules["families"].items():
+        kins.setdefault(rule["kin"], []).append(family)
+    out: list[str] = []
+    for families in kins.values():
+        if np.mean([rate[[g == f for g in own]].mean() for f in families]) > 0.5:
+            out += families
+    return tuple(out)
