@@ -287,13 +287,22 @@ def least_loss(
     scores_at: Callable[[float], Float[np.ndarray, "talk family"]],
     family: Int[np.ndarray, " talk"],
 ) -> float:
-    """The temperature whose scores have the least log loss, to ten digits of its logarithm."""
+    """The temperature whose scores have the least log loss, to ten digits of its logarithm.
+
+    One talk in all counts as anybody's, shared by all of them: where no talk is taken for another
+    family's, the temperature would else fall to nothing, and the first that is would cost all.
+    """
     from scipy.optimize import minimize_scalar
 
     weight, row = equal_weights(family), np.arange(len(family))
+    anybody = 1.0 / len(family)
 
     def loss(log_t: float) -> float:
-        return -float(weight @ log_softmax(scores_at(10**log_t))[row, family])
+        log_p = log_softmax(scores_at(10**log_t))
+        finite = np.where(np.isfinite(log_p), log_p, np.nan)
+        return -float(
+            weight @ ((1 - anybody) * log_p[row, family] + anybody * np.nanmean(finite, axis=1))
+        )
 
     grid = np.linspace(*LOG_T, 29)
     at = int(np.argmin([loss(float(t)) for t in grid]))

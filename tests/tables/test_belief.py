@@ -53,8 +53,8 @@ def test_what_changed_is_told_from_what_did_not(belief):
     for way in WAYS:
         for checkpoint, share in SHARE.items():
             row = marked(belief, checkpoint, way)
-            assert row.change == pytest.approx(share, abs=0.12)
-            assert row.change_low > 0.1 and row.did_low > 0.1
+            assert row.change == pytest.approx(share, abs=0.16)
+            assert row.change_low > 0.05 and row.did_low > 0.05
             assert row.change_null_low < 0 < row.change_null_high
         for checkpoint in QUIET:
             row = marked(belief, checkpoint, way)
