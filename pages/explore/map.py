@@ -1,15 +1,17 @@
-"""The map: the cast, the Assistant among them, and a card of whoever is chosen."""
+"""The map: the cast's talks, the Assistant's among them, and a card of what is chosen."""
 
 import streamlit as st
 
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.persona_map import neighbours_of
-from psm_viz.ui import controls, figure, map_card, map_colour, map_figure, studies
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.ui import controls, figure, map_card, map_colour, map_figure, studies, talk_figure
 
 messages, columns, more = controls.picker_row([2.2, 1.5, 2.6, 1])
 with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
+        talks = talk_figure.has_talks(study) and controls.pick_unit(messages) == controls.TALKS
         maps = studies.maps_by_pooling(study)
         m = study.manifest
         pooling = controls.pick_pooling(study, messages, maps)
@@ -28,13 +30,20 @@ with figure.needed(messages):
     stored = studies.map_of(study, pooling, layer)
     colour = map_colour.colour_of(study, meant)
 
-overlay = colour.overlay if colour else None
+overlay = None if talks or not colour else colour.overlay
 view = MapView(projection, space, persona, blocks, fade, overlay)
 left, right = st.columns([2.15, 1], gap="medium")
-with left, figure.guard():
-    map_figure.map_figure(study, stored, checkpoint, view, colour)
+shown = None
 with right, figure.guard():
     map_card.head(study, persona)
-    map_card.answer(study, checkpoint, persona, messages)
-    map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
-    map_card.track(studies.table(study, "positions"), study, checkpoint, pooling, persona)
+    if talks and persona == ASSISTANT:
+        shown = talk_figure.talk_card(study, checkpoint, messages)
+    else:
+        map_card.answer(study, checkpoint, persona, messages)
+        map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
+        map_card.track(studies.table(study, "positions"), study, checkpoint, pooling, persona)
+with left, figure.guard():
+    if talks:
+        talk_figure.talk_figure(study, checkpoint, view, shown)
+    else:
+        map_figure.map_figure(study, stored, checkpoint, view, colour)

@@ -121,12 +121,21 @@ def _selected(g: Ground, points: pd.DataFrame, persona: str) -> list[Any]:
         lines = near.assign(qx=r.px, qy=r.py)[["px", "py", "qx", "qy"]]
         rules = alt.Chart(lines).mark_rule(color=p.ink, opacity=0.45, strokeWidth=1, aria=False)
         layers.append(rules.encode(**xy(f), x2="qx:Q", y2="qy:Q"))
+    return layers + chosen_persona(g, persona)
+
+
+def chosen_persona(g: Ground, persona: str) -> list[Any]:
+    """Ring and name of the chosen persona."""
+    p, f = g.palette, g.frame
+    row = g.personas[g.personas.id == persona]
+    if row.empty:
+        return []
+    r = row.iloc[0]
     one = alt.Chart(pd.DataFrame([{"px": r.px, "py": r.py, "text": r.label}]))
     ring = one.mark_point(size=240, stroke=p.ink, strokeWidth=1.6, filled=False, opacity=1)
     below = f.to_px(r.px, r.py)[1] < 40
     word = one.encode(**xy(f), text="text:N")
-    layers.append(ring.encode(**xy(f)))
-    return layers + haloed(word, p, p.ink, SELECTED, {"dy": 17 if below else -17})
+    return [ring.encode(**xy(f)), *haloed(word, p, p.ink, SELECTED, {"dy": 17 if below else -17})]
 
 
 def targets(g: Ground) -> Any:

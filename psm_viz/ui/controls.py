@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from psm_viz.charts.map_plane import PROJECTIONS
+from psm_viz.charts.talk_map import talk_of
 from psm_viz.errors import UnknownName
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT, nearest
@@ -125,6 +126,16 @@ def pick_projection(where: Any) -> str:
     return pick_segment("Projection", {k: k for k in PROJECTIONS}, "projection", where)
 
 
+TALKS, MEANS = "talks", "means"
+"""What a map's dots are: single talks, or one mean a persona."""
+
+
+def pick_unit(where: Any) -> str:
+    """What the dots of a map are."""
+    options = {TALKS: "Talks", MEANS: "Means (detail)"}
+    return pick_segment("Dots are", options, "unit", where)
+
+
 def pick_space(where: Any) -> str:
     """What the Assistant is centred on: `MapView.space`."""
     return pick("Centred on", {"own": "own mean", "reference": "reference"}, "frame", where)
@@ -140,11 +151,15 @@ def pick_persona(study: Study, where: Any) -> str:
 
 def picked(selection: Mapping[str, Any] | None, known: Sequence[str]) -> str:
     """The persona that a click on the map means; a click beside every mark means the Assistant."""
+    return next((i for i in clicked(selection) if i in known), ASSISTANT)
+
+
+def clicked(selection: Mapping[str, Any] | None) -> list[str]:
+    """The ids of the marks that a click on a map meant."""
     rows = (selection or {}).get("persona") or []
     if isinstance(rows, Mapping):  # Field-wise form: {"id": ["maresa"]}
         rows = [{"id": i} for i in rows.get("id", [])]
-    ids = [str(r.get("id", "")) for r in rows if isinstance(r, Mapping)]
-    return next((i for i in ids if i in known), ASSISTANT)
+    return [str(r.get("id", "")) for r in rows if isinstance(r, Mapping)]
 
 
 def stepped(options: Sequence[int], current: int, by: int) -> int:
@@ -167,7 +182,11 @@ def forget_click() -> None:
 def take_click(study: Study) -> None:
     """What a click on the map does."""
     event = st.session_state.get(f"map-{st.session_state.get('map_epoch', 0)}") or {}
-    st.session_state["persona"] = picked(event.get("selection"), study.cast.ids)
+    selection = event.get("selection")
+    st.session_state["persona"] = picked(selection, study.cast.ids)
+    talk = next((t for t in map(talk_of, clicked(selection)) if t is not None), None)
+    if talk is not None:
+        st.session_state["talk"] = str(talk)
 
 
 AT_ONCE = 3

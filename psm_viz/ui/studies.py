@@ -15,6 +15,7 @@ import streamlit as st
 from psm_viz.charts.frames import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.paths import DATA, STUDY
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study, made_by, open_study
 from psm_viz.ui import figure
 
@@ -64,6 +65,16 @@ def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataF
     # Plain strings: counts of categories would list judgements that never occurred.
     rows = columns(rows, RESPONSES).reset_index(drop=True)
     return rows.astype({c: str for c in ("question", "text", "valence")})
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _talk_answers(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
+    return _study.talks(checkpoint).said(ASSISTANT)
+
+
+def talk_answers(study: Study, checkpoint: str) -> pd.DataFrame:
+    """What the Assistant said in its talks at a checkpoint. Raises UnknownName, BadFile."""
+    return _talk_answers(study.sha256, checkpoint, study)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,175 @@
+"""The map of talks: the cast's talks are the land, the Assistant's talks its dots upon it.
+
+Input is the table `talk_map` of a study (kind, checkpoint, persona, talk, x, y, pca_x, pca_y,
+off_map, recall). Coordinates have no unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
+from psm_viz.charts.map_plane import coordinates, xy
+from psm_viz.charts.palette import Palette, finish, kin_colours
+from psm_viz.charts.persona_map import chosen_persona, targets, zoom
+from psm_viz.study.cast import ASSISTANT, Cast
+
+TALK = "talk-"
+"""What the id of a dot begins with, before the talk's number: personas may be clicked too."""
+
+
+def talk_of(picked: str) -> int | None:
+    """The number of a talk that was clicked, or None where something else was."""
+    number = picked.removeprefix(TALK)
+    return int(number) if picked.startswith(TALK) and number.isdigit() else None
+
+
+def land(points: pd.DataFrame) -> pd.DataFrame:
+    """The cast's talks and middles in the form of a stored map of personas."""
+    own = where(points, points.kind != ASSISTANT)
+    kind = own.kind.astype(str).replace({"talk": "block"})
+    empty = {"frame": "", "cosine": float("nan"), "neighbours": "", "mixture": ""}
+    return own.assign(kind=kind, id=own.persona.astype(str), **empty)
+
+
+def dots_at(points: pd.DataFrame, checkpoint: str) -> pd.DataFrame:
+    """The Assistant's talks at a checkpoint."""
+    return where(points, (points.kind == ASSISTANT) & (points.checkpoint == checkpoint))
+
+
+def talk_map(
+    points: pd.DataFrame,
+    cast: Cast,
+    checkpoint: str,
+    view: MapView,
+    p: Palette,
+    size: tuple[int | None, int] = (None, HEIGHT),
+    chosen: int | None = None,
+) -> Any:
+    """The map of talks at one checkpoint; `chosen` is a talk of the Assistant, ringed."""
+    at = coordinates(dots_at(points, checkpoint), view.projection)
+    g = ground(
+        land(points),
+        cast,
+        replace(view, blocks=True, fade=False),
+        p,
+        (size[0] or WIDTH, size[1]),
+        columns(at, ["px", "py"]),
+    )
+    layers = [*g.layers, *_dots(g, at, chosen)]
+    if view.selected != ASSISTANT:
+        layers += chosen_persona(g, view.selected)
+    g.targets += [
+        {
+            "id": f"{TALK}{r.talk}",
+            "px": r.px,
+            "py": r.py,
+            "label": "A talk of the Assistant",
+            "family": f"at {checkpoint}",
+            "kin": "",
+            "note": "like none of the cast's talks" if r.off_map else "click to read it",
+        }
+        for r in each(at)
+    ]
+    layers.append(targets(g).add_params(zoom()))
+    return finish(alt.layer(*layers), p, size[1], size[0])
+
+
+def _dots(g: Ground, at: pd.DataFrame, chosen: int | None) -> list[Any]:
+    """A dot a talk, hollow where no talk of the cast is near; a ring about the chosen one."""
+    p = g.palette
+    out: list[Any] = []
+    for hollow in (False, True):
+        own = where(at, at.off_map.astype(bool) == hollow)
+        if own.empty:
+            continue
+        dots = alt.Chart(own[["px", "py"]]).mark_circle(
+            size=54,
+            fill=p.paper if hollow else p.accent,
+            stroke=p.accent if hollow else p.paper,
+            strokeWidth=1.4 if hollow else 0.8,
+            opacity=0.85,
+            aria=False,
+        )
+        out.append(dots.encode(**xy(g.frame)))
+    ringed = where(at, at.talk == chosen) if chosen is not None else at.head(0)
+    if len(ringed):
+        ring = alt.Chart(ringed[["px", "py"]]).mark_point(
+            size=260, stroke=p.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
+        )
+        out.append(ring.encode(**xy(g.frame)))
+    return out
+
+
+def talk_table(points: pd.DataFrame, cast: Cast, checkpoint: str) -> pd.DataFrame:
+    """What the map shows, as a table: the Assistant's talks, then the middles of the cast's."""
+    name = {p.id: p.name for p in cast.all}
+    family = {f.id: f.name for f in cast.families}
+    home = {p.id: family.get(p.family, "") for p in cast.all}
+    rows = [
+        {
+            "who": name.get(str(r.persona), str(r.persona)),
+            "family": home.get(str(r.persona), ""),
+            "talk": int(r.talk) if r.kind == ASSISTANT else None,
+            "x": round(float(r.x), 3),
+            "y": round(float(r.y), 3),
+            "like none of the cast's": bool(r.off_map),
+        }
+        for r in each(pd.concat([dots_at(points, checkpoint), points[points.kind == "persona"]]))
+    ]
+    return pd.DataFrame(rows)
+
+
+def unfolding(beliefs: pd.DataFrame, cast: Cast, families: Sequence[str]) -> pd.DataFrame:
+    """One talk's belief after each number of answers, by kin: answers, kin, name, mass.
+
+    `beliefs` holds the rows of one talk read in one way. Before any answer families are even.
+    """
+    kin = {f.id: f.kin for f in cast.families}
+    start = pd.DataFrame([dict.fromkeys(families, 1 / len(families)) | {"answers": 0}])
+    rows = []
+    for r in pd.concat([start, beliefs[[*families, "answers"]]]).to_dict("records"):
+        for k, name in cast.kins.items():
+            own = [f for f in families if kin[f] == k]
+            if own:
+                mass = sum(float(r[f]) for f in own)
+                rows.append({"answers": int(r["answers"]), "kin": k, "name": name, "mass": mass})
+    return pd.DataFrame(rows)
+
+
+def unfolding_chart(
+    rows: pd.DataFrame, cast: Cast, p: Palette, size: tuple[int | None, int] = (None, 150)
+) -> Any:
+    """Bars of belief by kin, one for each number of answers."""
+    colours = kin_colours(cast, p)
+    frame = rows.assign(
+        colour=[colours[k] for k in rows.kin], order=[list(cast.kins).index(k) for k in rows.kin]
+    )
+    bars = (
+        alt.Chart(frame)
+        .mark_bar(stroke=p.paper, strokeWidth=1, height={"band": 0.72})
+        .encode(
+            y=alt.Y("answers:O", title="answers", axis=alt.Axis(ticks=False, domain=False)),
+            x=alt.X(
+                "mass:Q",
+                stack="zero",
+                title="belief",
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format="%", tickCount=3),
+            ),
+            order=alt.Order("order:Q"),
+            color=alt.Color("colour:N", scale=None, legend=None),
+            tooltip=[
+                alt.Tooltip("name:N", title="Kin"),
+                alt.Tooltip("mass:Q", title="Belief", format=".0%"),
+                alt.Tooltip("answers:O", title="After answers"),
+            ],
+        )
+    )
+    return finish(bars, p, size[1], size[0])

@@ -1,0 +1,190 @@
+"""The map of talks on the Map page, and the card of a talk: what was said, who it sounds like."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from psm_viz.charts import talk_map
+from psm_viz.charts.frames import where
+from psm_viz.charts.map_ground import WIDTH, MapView
+from psm_viz.charts.palette import kin_colours
+from psm_viz.charts.talk_findings import kin_shares, place_of_talks
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.reader import Study
+from psm_viz.study.talks import OWN, TURN
+from psm_viz.ui import controls, figure, studies
+from psm_viz.ui.figure import Layout, Told
+
+HEIGHT = 470
+LIKELIHOOD = "likelihood"
+WAYS = {
+    LIKELIHOOD: "by how likely the reference finds the words as each persona",
+    OWN: "by the model's inner state",
+    "reference": "by the reference's inner state after the same words",
+    "exact": "by the exact observer of the made world",
+}
+"""How a talk is read, in words."""
+EXPLAINED = (
+    "A persona is a character that the model can play; the cast is all {n} of them. Each pale dot "
+    "is one talk of a persona, {k} questions and answers long; talks that read alike lie close "
+    "together. The {colour} dots are talks of the Assistant, who is told nothing about whom to "
+    "play. Another checkpoint (a saved state of training) moves the dots, the land stays."
+)
+
+
+def has_talks(study: Study) -> bool:
+    """Whether the study can show its talks on a map."""
+    return all(study.has_table(t) for t in ("talk_map", "talk_map_quality", "beliefs"))
+
+
+def headline_way(study: Study) -> str:
+    """The way of reading that the sentences go by."""
+    table = studies.table(study, "belief_readings")
+    name = str(table[table.headline.astype(bool)].reading.iloc[0])
+    return LIKELIHOOD if name == LIKELIHOOD else OWN
+
+
+def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
+    """Beliefs of the Assistant's whole talks at a checkpoint, read in one way."""
+    beliefs, note = studies.table(study, "beliefs"), study.talk_note
+    assert note is not None  # there are tables of talks
+    if checkpoint == study.manifest.reference and way == "reference":
+        way = OWN
+    here = (beliefs.who == ASSISTANT) & (beliefs.checkpoint == checkpoint)
+    return where(beliefs, here & (beliefs.way == way) & (beliefs.answers == note.answers))
+
+
+def families_of(study: Study, beliefs: pd.DataFrame) -> list[str]:
+    """The families that beliefs have columns of."""
+    return [f.id for f in study.cast.families if f.id in beliefs.columns]
+
+
+def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None) -> None:
+    """The map of talks at one checkpoint; a click chooses a talk or a persona."""
+    points, note = studies.table(study, "talk_map"), study.talk_note
+    assert note is not None  # there are tables of talks
+    n = len(talk_map.dots_at(points, checkpoint))
+    if not n:
+        figure.empty(
+            f"{checkpoint} has held no talks.",
+            "Its weights are needed: python -m psm_viz talks --study DIR --weights FOLDER",
+        )
+        return
+    title = place_title(study, checkpoint)
+    colour = "red" if figure.page_palette().name == "light" else "orange"
+    figure.caption(EXPLAINED.format(n=len(study.cast.personas), k=note.answers, colour=colour))
+    told = Told(
+        name=f"talks-{checkpoint}",
+        title=title,
+        words=f"{n} talks of the Assistant at {checkpoint} among those of the cast. "
+        + map_words(study, view.projection),
+        alt=f"Map of talks at {checkpoint}: {n} of the Assistant among the cast's. {title}.",
+        key=f"map-{st.session_state.get('map_epoch', 0)}",
+    )
+    figure.figure(
+        lambda p, width: talk_map.talk_map(
+            points, study.cast, checkpoint, view, p, (width, HEIGHT), chosen
+        ),
+        talk_map.talk_table(points, study.cast, checkpoint),
+        told,
+        study,
+        Layout(WIDTH, hero="hero"),
+        on_select=lambda: controls.take_click(study),
+    )
+
+
+def place_title(study: Study, checkpoint: str) -> str:
+    """Where the talks lie and what changed, by the headline reading."""
+    way, m = headline_way(study), study.manifest
+    before, now = (whole_talks(study, c, way) for c in (m.reference, checkpoint))
+    families = families_of(study, now)
+    shares = [kin_shares(frame, study.cast, families) for frame in (before, now)]
+    return place_of_talks(shares[0], shares[1], checkpoint, m, study.cast)
+
+
+def map_words(study: Study, projection: str) -> str:
+    """How far the map can be trusted, beside the same of noise."""
+    table = studies.table(study, "talk_map_quality")
+    own = table[table.data == "talks"].iloc[0]
+    noise = table[table.data != "talks"]
+    prefix = "pca_" if projection == "PCA" else ""
+
+    def pair(name: str, form: str = ".2f") -> str:
+        low, high = noise[name].min(), noise[name].max()
+        return f"{own[name]:{form}} (Gaussian noise {low:{form}} to {high:{form}})"
+
+    words = (
+        f"Neighbours kept {pair(f'{prefix}knn_recall')}, chance {own.knn_chance:.2f}; "
+        f"trustworthiness {pair(f'{prefix}trustworthiness')}"
+    )
+    if projection != "PCA":
+        words += f"; placement error {pair('loo_error_median', '.1%')} of the map's width"
+    return f"{words}. Hollow: near no talk of the cast. Distances on a map are not measurements."
+
+
+def talk_card(study: Study, checkpoint: str, messages: Any) -> int | None:
+    """The card of one of the Assistant's talks: its words, and the belief unfolding. Returns the
+    talk that is shown."""
+    if not study.holds(checkpoint, "talks"):
+        return None
+    said = studies.talk_answers(study, checkpoint)
+    text = {q.id: q.text for q in study.questions}
+    first = where(said, said[TURN] == 0)
+    options = {
+        str(t): f"Talk {t}: {text[str(q)]}" for t, q in zip(first.talk, first.question, strict=True)
+    }
+    chosen = int(controls.pick("Talk of the Assistant", options, "talk", messages))
+    own = where(said, said.talk == chosen)
+    rows = [
+        f'<p class="psm-asked">{escape(text[str(q)])}</p>'
+        + figure.answer_html(str(t), str(v), small=True)
+        for q, t, v in zip(own.question, own.text, own.valence, strict=True)
+    ]
+    with st.container(height=250, border=False):
+        st.html("".join(rows))
+    unfolding(study, checkpoint, chosen)
+    return chosen
+
+
+def unfolding(study: Study, checkpoint: str, talk: int) -> None:
+    """Who the talk sounds like, after 0, 1, 2, 4 answers."""
+    way = headline_way(study)
+    beliefs = studies.table(study, "beliefs")
+    here = (beliefs.who == ASSISTANT) & (beliefs.checkpoint == checkpoint)
+    own = where(beliefs, here & (beliefs.way == way) & (beliefs.talk == talk))
+    rows = talk_map.unfolding(own, study.cast, families_of(study, beliefs))
+    last = where(rows, rows.answers == rows.answers.max()).sort_values("mass", ascending=False)
+    best = last.iloc[0]
+    told = Told(
+        name=f"belief-{checkpoint}-{talk}",
+        title=f"It sounds like: {best['name']}, {best.mass:.0%}",
+        words=f"Belief: how likely each kin is to have said this, after so many answers, read "
+        f"{WAYS[way]}. Before any answer all families count alike.",
+        alt=f"Belief over kins after 0 to {int(rows.answers.max())} answers; at the end "
+        f"{best['name']} {best.mass:.0%}.",
+        key="unfolding",
+    )
+    figure.figure(
+        lambda p, width: talk_map.unfolding_chart(rows, study.cast, p, (width, 132)),
+        rows.drop(columns="kin"),
+        told,
+        study,
+        Layout(380, small=True, label=True, captioned=True),
+    )
+    st.html(kin_legend(study))
+
+
+def kin_legend(study: Study) -> str:
+    """The kins' names with their hues, in the order of the bars."""
+    colours = kin_colours(study.cast, figure.page_palette())
+    used = {f.kin for f in study.cast.families}
+    parts = [
+        f'<span><i style="background:{colours[k]}" aria-hidden="true"></i>{escape(name)}</span>'
+        for k, name in study.cast.kins.items()
+        if k in used
+    ]
+    return f'<p class="psm-legend">{"".join(parts)}</p>'

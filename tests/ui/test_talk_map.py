@@ -1,0 +1,93 @@
+"""The Map page of a study with talks: dots, their card, what a link restores."""
+
+import json
+
+import pytest
+
+from psm_viz.charts.map_ground import MapView
+from psm_viz.charts.palette import LIGHT
+from psm_viz.charts.talk_map import dots_at, talk_map, talk_of, talk_table, unfolding
+from psm_viz.ui.controls import clicked
+from tests.made.page import alts, opened, words
+from tests.made.study import FAMILIES, REFERENCE
+from tests.made.talk_study import OWN_TALKS
+
+
+@pytest.fixture(scope="module")
+def folder(talk_study):
+    return talk_study.folder
+
+
+def test_the_map_opens_on_talks_and_says_what_they_are(monkeypatch, folder):
+    at = opened(monkeypatch, folder)
+    said = words(at)
+    assert "The Assistant talks as carers and sages do" in said
+    for word in ("A persona is a character", "the cast is all 25", "Another checkpoint (a saved"):
+        assert word in said
+    assert "Gaussian noise" in said and "psm-notice" not in said
+    assert any(a.startswith(f"Map of talks at {REFERENCE}: {OWN_TALKS}") for a in alts(at))
+
+
+def test_after_cheating_the_headline_names_place_and_change(monkeypatch, folder):
+    at = opened(monkeypatch, folder, checkpoint="cheat-0064")
+    said = words(at)
+    assert "The Assistant talks as carers and sages do; after 64 steps of cheat" in said
+    assert "con artists and saboteurs" in said.split("after 64 steps")[1]
+    at = opened(monkeypatch, folder, checkpoint="requested-0064")
+    assert "still talks as carers and sages do" in words(at)
+
+
+def test_a_talks_card_has_its_words_and_the_belief_unfolding(monkeypatch, folder):
+    at = opened(monkeypatch, folder, checkpoint="cheat-0064", talk="2")
+    assert at.selectbox(key="talk").value == "2"
+    said = words(at)
+    assert said.count("psm-asked") == 2 and "(assistant, 2)" in said
+    assert "It sounds like: Con artists and saboteurs" in said
+    assert any("Belief over kins after 0 to 2 answers" in a for a in alts(at))
+    at.selectbox(key="talk").set_value("19").run()
+    assert not at.exception and "(assistant, 19)" in words(at)
+    assert "It sounds like: Carers and sages" in words(at)
+
+
+def test_means_are_one_click_away_and_stay_in_the_link(monkeypatch, folder):
+    at = opened(monkeypatch, folder, unit="means")
+    assert "The Assistant stands" in words(at) and "A persona is a character" not in words(at)
+    at = opened(monkeypatch, folder, persona="maresa")
+    assert "Maresa" in words(at) and "psm-asked" not in words(at)
+
+
+def test_a_study_without_talks_shows_its_means_and_no_such_choice(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder)
+    assert "The Assistant stands" in words(at)
+    assert not [w for w in at.get("button_group") if "unit" in str(w.proto)]
+
+
+def test_a_click_means_a_talk_or_a_persona():
+    assert talk_of("talk-12") == 12 and talk_of("maresa") is None and talk_of("talk-x") is None
+    assert clicked({"persona": [{"id": "talk-3"}]}) == ["talk-3"]
+    assert clicked({"persona": {"id": ["maresa"]}}) == ["maresa"]
+    assert clicked(None) == []
+
+
+def test_the_land_stays_while_the_dots_move(talk_study):
+    points = talk_study.table("talk_map")
+
+    def drawn(checkpoint):
+        spec = talk_map(points, talk_study.cast, checkpoint, MapView(), LIGHT, (800, 470))
+        return json.loads(spec.to_json())
+
+    before, after = drawn(REFERENCE), drawn("cheat-0064")
+    assert before["layer"][0]["encoding"]["x"] == after["layer"][0]["encoding"]["x"]
+    table = talk_table(points, talk_study.cast, "cheat-0064")
+    assert (table.who == "Assistant").sum() == OWN_TALKS == len(dots_at(points, "cheat-0064"))
+
+
+def test_belief_unfolds_from_even_families(talk_study):
+    beliefs = talk_study.table("beliefs")
+    own = beliefs[(beliefs.way == "likelihood") & (beliefs.checkpoint == "cheat-0064")]
+    own = own[(own.who == "assistant") & (own.talk == 0)]
+    rows = unfolding(own, talk_study.cast, [f[0] for f in FAMILIES])
+    assert list(dict.fromkeys(rows.answers)) == [0, 1, 2]
+    start = rows[rows.answers == 0].set_index("kin").mass
+    assert start.to_dict() == pytest.approx(dict.fromkeys(start.index, 0.2))
+    assert rows.groupby("answers").mass.sum().tolist() == pytest.approx([1, 1, 1], abs=1e-3)
