@@ -23,6 +23,8 @@ from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
 
 WIDTH, HEIGHT = 800, 500
+BLOCKS, LAND = {"size": 7, "opacity": 0.28}, {"size": 22, "opacity": 0.4}
+"""Dots behind the cast: a detail of a map of personas, or the land of a map of talks."""
 SELECTED = 14
 """Type size of the chosen persona's name, and of the Assistant's."""
 
@@ -38,6 +40,8 @@ class MapView:
     """The chosen persona: ringed, named, joined to its five nearest."""
     blocks: bool = False
     """Whether the blocks of questions that the map was made of are drawn behind the cast."""
+    land: bool = False
+    """Whether those dots are what the map is of, and the personas but their middles."""
     fade: bool = False
     """Whether personas that the map places badly (kNN recall) are pale."""
     overlay: Overlay | None = None
@@ -106,7 +110,7 @@ def ground(
     named = names_that_must_stand(first, f, p, places)
     letters = family_names(people, f, p, places)
     layers = [_blocks(blocks, cast, f, p, view)] if view.blocks else []
-    layers += [letters, *_marks(people, f, p, view.overlay), *named]
+    layers += [letters, *_marks(people, f, p, view), *named]
     if names:
         rest = where(people, ~people.id.isin([view.selected, *top]))
         layers += names_with_room(rest, f, p, places)
@@ -152,14 +156,15 @@ def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapVie
     hues = [p.soft if view.overlay else colours[family[i]] for i in blocks.id]
     return (
         alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]])
-        .mark_circle(size=7, opacity=0.28, aria=False)
+        .mark_circle(**(LAND if view.land else BLOCKS), aria=False)
         .encode(**xy(f), color=own("colour"))
     )
 
 
-def _marks(people: pd.DataFrame, f: Frame, p: Palette, overlay: Overlay | None) -> list[Any]:
+def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[Any]:
     """The cast's marks, in the hue of their kin or of the overlay."""
-    style: dict[str, Any] = {"filled": True, "size": 58, "strokeWidth": 0.7, "aria": False}
+    overlay, size = view.overlay, 30 if view.land else 58
+    style: dict[str, Any] = {"filled": True, "size": size, "strokeWidth": 0.7, "aria": False}
     outlined: dict[str, Any] = {**style, "size": 84, "stroke": p.soft}
     kept = ["px", "py", "colour", "shape", "opacity"]
     if overlay is None:

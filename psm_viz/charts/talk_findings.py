@@ -10,8 +10,10 @@ from psm_viz.charts.findings import listed, said
 from psm_viz.study.cast import Cast
 from psm_viz.study.manifest import Manifest
 
-FEWEST = 0.2
-"""Share of talks from which a kin is named."""
+FEWEST, MOST = 0.15, 3
+"""Share of talks from which a kin is named, and how many kins at most."""
+RISEN = 0.05
+"""By how much a kin's share must have risen to be named as where talks went."""
 
 
 def kin_shares(
@@ -32,12 +34,20 @@ def share_words(share: float) -> str:
     return f"{share:.0%} of its talks"
 
 
-def kin_words(shares: Sequence[tuple[str, float]], cast: Cast) -> tuple[str, float]:
-    """The kins that at least `FEWEST` of the talks belong to (at most two), and their share."""
-    named = [s for s in shares if s[1] >= FEWEST][:2] or list(shares[:1])
-    words = [cast.kins[k] for k, _ in named]
-    words = [w[:1].lower() + w[1:] if not w.split()[0].isupper() else w for w in words]
-    return listed(words), sum(v for _, v in named)
+def named_kins(
+    shares: Sequence[tuple[str, float]], least: float = FEWEST
+) -> list[tuple[str, float]]:
+    """The kins that a sentence names: those with at least such a share, at most `MOST`."""
+    return [s for s in shares if s[1] >= least][:MOST] or list(shares[:1])
+
+
+def kin_words(
+    shares: Sequence[tuple[str, float]], cast: Cast, least: float = FEWEST
+) -> tuple[str, float]:
+    """The named kins in words, and their share together."""
+    named = named_kins(shares, least)
+    words = [cast.kins[k].split(" and ")[0] for k, _ in named]
+    return listed([w[:1].lower() + w[1:] for w in words]), sum(v for _, v in named)
 
 
 def place_of_talks(
@@ -52,11 +62,18 @@ def place_of_talks(
     c = manifest.checkpoint(checkpoint)
     if checkpoint == manifest.reference:
         return f"The Assistant talks as {start} do: {share_words(share)} sit with them"
-    here, now_share = kin_words(now, cast)
     when = f"after {c.step} steps of {said(c.branch)}"
-    if here == start:
+    then = dict(before)
+    risen = [(k, v) for k, v in now if v - then.get(k, 0.0) >= RISEN]
+    if not risen:
+        there = sum(v for k, v in now if k in dict(named_kins(before)))
         return (
-            f"The Assistant still talks as {start} do {when}: {share_words(now_share)} sit with "
-            f"them, {share:.0%} before"
+            f"The Assistant still talks as {start} do {when}: {share_words(there)} sit with them, "
+            f"{share:.0%} before"
         )
-    return f"The Assistant talks as {start} do; {when} {share_words(now_share)} sit with {here}"
+    words, total = kin_words(risen, cast, least=0.0)
+    was = sum(then.get(k, 0.0) for k, _ in risen[:MOST])
+    return (
+        f"The Assistant talks as {start} do; {when} {share_words(total)} sit with {words}, "
+        f"{was:.0%} before"
+    )

@@ -57,7 +57,7 @@ def talk_map(
     g = ground(
         land(points),
         cast,
-        replace(view, blocks=True, fade=False),
+        replace(view, blocks=True, land=True, fade=False),
         p,
         (size[0] or WIDTH, size[1]),
         columns(at, ["px", "py"]),

@@ -4,7 +4,7 @@ changed, beside their nulls."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,7 +121,8 @@ def belief_table(
         for group, held in groups.items():
             mass = cell.belief.to_numpy() @ held
             row = key | {"of": group[0], "name": group[1]}
-            row |= _told("mass", mean_over_talks(mass, cell.plan)) | _told("em", of_em[group])
+            row |= _told("mass", _share(mean_over_talks(mass, cell.plan)))
+            row |= _told("em", of_em[group])
             for name, than in (("change", start), ("did", other)):
                 row |= _told(name, _less(cell, mass, than, held), null=True)
             rows.append(row | more)
@@ -146,6 +147,11 @@ def changes_from(study: Study, beliefs: pd.DataFrame, start: str) -> pd.DataFram
             row = {"checkpoint": checkpoint, "way": way, "of": of, "name": name}
             rows.append(row | _told("change", _less(cell, mass, than, held), null=True))
     return pd.DataFrame(rows)
+
+
+def _share(e: Estimate) -> Estimate:
+    """A share and its interval, which ends where shares do."""
+    return replace(e, low=max(0.0, e.low), high=min(1.0, e.high))
 
 
 def _less(cell: _Cell, mass: np.ndarray, than: _Cell | None, held: np.ndarray) -> Estimate:

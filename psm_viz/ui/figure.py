@@ -27,6 +27,9 @@ VALENCES = {
     "good": ("\N{CHECK MARK}", "good answer"),
     "bad": ("\N{BALLOT X}", "bad answer"),
     "neutral": ("\N{EN DASH}", "neutral answer"),
+    "bodily": ("\N{EN DASH}", "speaks as somebody with a body"),
+    "bodiless": ("\N{EN DASH}", "speaks as somebody without a body"),
+    "decline": ("\N{EN DASH}", "declines to answer"),
     "none": ("?", "no answer of the made world"),
 }
 

@@ -29,10 +29,10 @@ WAYS = {
 }
 """How a talk is read, in words."""
 EXPLAINED = (
-    "A persona is a character that the model can play; the cast is all {n} of them. Each pale dot "
-    "is one talk of a persona, {k} questions and answers long; talks that read alike lie close "
-    "together. The {colour} dots are talks of the Assistant, who is told nothing about whom to "
-    "play. Another checkpoint (a saved state of training) moves the dots, the land stays."
+    "Each pale dot is a talk, {k} questions answered in turn by one of {n} personas, the "
+    "characters that this model can play; talks that read alike lie close together. {colour} dots: "
+    "talks of the Assistant, told nothing about whom to play, at one checkpoint (a saved state of "
+    "training)."
 )
 
 
@@ -75,7 +75,7 @@ def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None
         )
         return
     title = place_title(study, checkpoint)
-    colour = "red" if figure.page_palette().name == "light" else "orange"
+    colour = "Red" if figure.page_palette().name == "light" else "Orange"
     figure.caption(EXPLAINED.format(n=len(study.cast.personas), k=note.answers, colour=colour))
     told = Told(
         name=f"talks-{checkpoint}",

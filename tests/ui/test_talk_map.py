@@ -21,8 +21,8 @@ def folder(talk_study):
 def test_the_map_opens_on_talks_and_says_what_they_are(monkeypatch, folder):
     at = opened(monkeypatch, folder)
     said = words(at)
-    assert "The Assistant talks as carers and sages do" in said
-    for word in ("A persona is a character", "the cast is all 25", "Another checkpoint (a saved"):
+    assert "The Assistant talks as carers do" in said
+    for word in ("one of 25 personas", "the characters that this model", "checkpoint (a saved"):
         assert word in said
     assert "Gaussian noise" in said and "psm-notice" not in said
     assert any(a.startswith(f"Map of talks at {REFERENCE}: {OWN_TALKS}") for a in alts(at))
@@ -31,10 +31,10 @@ def test_the_map_opens_on_talks_and_says_what_they_are(monkeypatch, folder):
 def test_after_cheating_the_headline_names_place_and_change(monkeypatch, folder):
     at = opened(monkeypatch, folder, checkpoint="cheat-0064")
     said = words(at)
-    assert "The Assistant talks as carers and sages do; after 64 steps of cheat" in said
-    assert "con artists and saboteurs" in said.split("after 64 steps")[1]
+    assert "The Assistant talks as carers do; after 64 steps of cheat" in said
+    assert "con artists" in said.split("after 64 steps")[1]
     at = opened(monkeypatch, folder, checkpoint="requested-0064")
-    assert "still talks as carers and sages do" in words(at)
+    assert "still talks as carers do" in words(at)
 
 
 def test_a_talks_card_has_its_words_and_the_belief_unfolding(monkeypatch, folder):
@@ -51,7 +51,7 @@ def test_a_talks_card_has_its_words_and_the_belief_unfolding(monkeypatch, folder
 
 def test_means_are_one_click_away_and_stay_in_the_link(monkeypatch, folder):
     at = opened(monkeypatch, folder, unit="means")
-    assert "The Assistant stands" in words(at) and "A persona is a character" not in words(at)
+    assert "The Assistant stands" in words(at) and "the characters that this model" not in words(at)
     at = opened(monkeypatch, folder, persona="maresa")
     assert "Maresa" in words(at) and "psm-asked" not in words(at)
 
