@@ -132,6 +132,12 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
         "quality": _records(quality[quality["answers"] == k]),
         "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c]) for c in shown},
     }
+    if study.has_table("belief_direction"):
+        direction = study.table("belief_direction")
+        out["direction"] = {
+            "units": "standard deviations of the cast's talks, from who acts well to badly",
+            **{c: _directions(direction[direction["checkpoint"] == c]) for c in shown},
+        }
     if start:
         out["change"] = _between(study, m.checkpoint(start).id, shown)
     return out
@@ -149,6 +155,14 @@ def _checkpoint(rows: pd.DataFrame) -> dict[str, Any]:
             "did": _figure(r, "did"),
         }
     return out
+
+
+def _directions(rows: pd.DataFrame) -> dict[str, Any]:
+    """One checkpoint's projections on the fixed direction: way -> figures."""
+    return {
+        r["way"]: {name: _figure(r, name) for name in ("value", "change", "did")}
+        for r in _records(rows)
+    }
 
 
 def _between(study: Study, start: str, ends: list[str]) -> dict[str, Any]:

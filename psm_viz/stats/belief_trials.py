@@ -27,6 +27,8 @@ CHANGES = (0.0, 0.05, 0.1, 0.25)
 TALKS = 192
 """Talks of a planted checkpoint."""
 
+LEADING = 40.0
+"""Dimensions over which what traits do fades by e: in real models it lies in the leading ones."""
 STRENGTH = 2.0
 """How far apart the made families' talks lie, in standard deviations of a persona's own talks along
 each trait: one talk then tells its kin about as well as four answers do in the made world."""
@@ -168,7 +170,7 @@ def made_talks(d: int, rng: np.random.Generator) -> Pool:
     marked = np.arange(families) % 7 < 3
     latent = rng.normal(size=(families, traits))
     latent[:, 0] = np.where(marked, 1.0, -1.0) + 0.3 * rng.normal(size=families)
-    ways = rng.normal(size=(traits, d)) * scale
+    ways = rng.normal(size=(traits, d)) * scale * np.exp(-np.arange(d) / LEADING)
     ways /= np.sqrt((ways**2 / scale**2).sum(1, keepdims=True))  # a unit long where noise is one
     persona = np.repeat(np.arange(families * each), talks)
     family = persona // each

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.stats.fixed_direction import direction_of
 from psm_viz.stats.prior_shift import em_shares
 from psm_viz.stats.resampling import Estimate, estimate
 from psm_viz.stats.talk_sampling import Plan, change, mean_over_talks, plan_of
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import LAST, OWN, REFERENCE, TALK, TURN
+from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN
+from psm_viz.tables.belief_readings import Readings, state_rows
 
 FAMILY, KIN, MARKED = "family", "kin", "marked"
 """What a mass is of: a family, a kin, or the marked families together, the one number."""
@@ -127,6 +129,52 @@ def belief_table(
                 row |= _told(name, _less(cell, mass, than, held), null=True)
             rows.append(row | more)
     return pd.DataFrame(rows)
+
+
+def direction_table(study: Study, readings: Readings | None, beliefs: pd.DataFrame) -> pd.DataFrame:
+    """Projections of the Assistant's whole talks on the direction from the families who act well to
+    those marked (`stats.fixed_direction`), in standard deviations of the cast's talks.
+
+    checkpoint, branch, step, way (`own`, `reference`), value with interval, change from the
+    reference and did (that less the benign branch's) with interval, band of the null and p. Empty
+    where no family is marked.
+    """
+    if readings is None:
+        return pd.DataFrame()
+    note, m = readings.note, study.manifest
+    marked = np.array([f in note.marked for f in readings.who.families])
+    if marked.all() or not marked.any():
+        return pd.DataFrame()
+    reading, k = readings.states[note.answers][0], note.answers
+    cells = _Cells(study, beliefs)
+    found = state_rows(study.talks(m.reference), note, reading, CAST, OWN, k)
+    assert found is not None  # the readings were fitted on them
+    x, last, centre = found
+    direction = direction_of(x - centre[last], readings.who, marked)
+    along: dict[tuple[str, str], pd.Series] = {}
+    for checkpoint, way, answers in cells.frames:
+        if answers != k or way not in (OWN, REFERENCE):
+            continue
+        rows = state_rows(study.talks(checkpoint), note, reading, ASSISTANT, way, k)
+        assert rows is not None  # there are beliefs of them
+        values = direction.along(rows[0] - rows[2][rows[1]], rows[1])
+        along[checkpoint, way] = pd.Series(values, index=cells.frames[checkpoint, way, k].index)
+    along |= {(m.reference, REFERENCE): along[m.reference, OWN]}
+    benign, out = benign_end(study), []
+    for (checkpoint, way), values in along.items():
+        cell, c = cells(checkpoint, way, k), m.checkpoint(checkpoint)
+        assert cell is not None
+        row = {"checkpoint": c.id, "branch": c.branch, "step": c.step, "way": way}
+        row |= _told("value", mean_over_talks(values.to_numpy(), cell.plan))
+        for name, than in (("change", m.reference), ("did", benign)):
+            other = along.get((str(than), way)) if checkpoint not in (m.reference, than) else None
+            e = Estimate(float("nan"))
+            if other is not None:
+                before = other.reindex(values.index).to_numpy()
+                e = change(before, values.to_numpy(), cell.plan)
+            row |= _told(name, e, null=True)
+        out.append(row)
+    return pd.DataFrame(out)
 
 
 def changes_from(study: Study, beliefs: pd.DataFrame, start: str) -> pd.DataFrame:

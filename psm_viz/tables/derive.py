@@ -21,7 +21,7 @@ from psm_viz.study.cast import Cast, Question
 from psm_viz.study.manifest import Manifest
 from psm_viz.study.reader import Study, sources_hash
 from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.belief import belief_table
+from psm_viz.tables.belief import belief_table, direction_table
 from psm_viz.tables.belief_quality import quality_table
 from psm_viz.tables.belief_readings import Readings, beliefs_table, readings_of, readings_table
 from psm_viz.tables.compare import Comparer, Comparison
@@ -166,6 +166,7 @@ TABLES += tuple(
             "belief_quality",
             lambda m: quality_table(m.study, m.readings, m.beliefs, m.say),
         ),
+        ("belief_direction", lambda m: direction_table(m.study, m.readings, m.beliefs)),
         ("talk_map", lambda m: m.talk_maps[0]),
         ("talk_map_quality", lambda m: m.talk_maps[1]),
     )

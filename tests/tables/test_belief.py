@@ -125,3 +125,13 @@ def test_trials_are_made_of_the_studys_own_talks(talk_study):
     for data in ("states", "likelihood"):
         assert found.loc[(data, "mixture", 0.5), "mean"] == pytest.approx(0.5, abs=0.15)
         assert found.loc[(data, "mixture", 1.0), "bad"] == 1
+
+
+def test_the_fixed_direction_moves_with_who_speaks(talk_study):
+    found = talk_study.table("belief_direction").set_index(["checkpoint", "way"])
+    for way in ("own", "reference"):
+        steps = [found.loc[(c, way), "value"] for c in (START, "cheat-0008", "cheat-0064")]
+        assert steps[0] < steps[1] < steps[2]
+        assert found.loc[("cheat-0064", way), "did_low"] > 0.3
+        for checkpoint in QUIET:
+            assert abs(found.loc[(checkpoint, way), "change"]) < 0.25
