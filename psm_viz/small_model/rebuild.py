@@ -14,6 +14,7 @@ from pathlib import Path
 
 from psm_viz.engine.build_study import Settings
 from psm_viz.engine.record_evidence import Asking, record_evidence
+from psm_viz.engine.talks import TalkSettings
 from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.recipe import STUDIED, Recipe
@@ -24,6 +25,7 @@ from psm_viz.study.files import recover, whole_folder, write_whole
 from psm_viz.study.formats.chat_data import dump_chat
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.study.reader import Study, open_study
+from psm_viz.tables.belief_trials import belief_trials
 from psm_viz.tables.derive import editing
 from psm_viz.tables.evidence import score
 from psm_viz.tables.validation import store, validation_table
@@ -74,7 +76,11 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
     if not (work / "study.json").exists():
         _check_untrained(places.tree, recipe)
         settings = Settings(
-            name="small-model", samples=SAMPLES, seed=recipe.seed, threads=recipe.threads
+            name="small-model",
+            samples=SAMPLES,
+            seed=recipe.seed,
+            threads=recipe.threads,
+            talks=TalkSettings(),
         )
         play_tree(from_tree(places.tree), work, settings, say)
     study = open_study(work)
@@ -91,7 +97,9 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
             edit.writer.write_score(branch, found)
         study = edit.done
     if not study.has_table("validation"):
-        study = store(study, validation_table(study, TRIALS, MADE_TRIALS, recipe.threads, say))
+        asked = (TRIALS, MADE_TRIALS, recipe.threads, say)
+        planted = belief_trials(study, *asked) if study.talk_note else None
+        study = store(study, validation_table(study, *asked), planted)
     _ship(study, places)
     work.rename(finished)
     shutil.rmtree(finished)

@@ -40,6 +40,7 @@ class Workshop:
             notes={},
         )
         return SimpleNamespace(
+            talk_note=None,
             folder=folder,
             manifest=manifest,
             evidences=kept["told"],
