@@ -95,7 +95,7 @@ class Workshop:
         self.step(f"score {name[0]}")
         edit.done = self.write(study.folder, scored=name)
 
-    def store(self, study, table):
+    def store(self, study, table, planted):
         self.step("validate")
         return self.write(study.folder, tables=["validation"])
 
