@@ -70,7 +70,7 @@ def talk_map(
             "id": f"{TALK}{r.talk}",
             "px": r.px,
             "py": r.py,
-            "label": "A talk of the Assistant",
+            "label": f"Talk {r.talk} of the Assistant",
             "family": f"at {checkpoint}",
             "kin": "",
             "note": "like none of the cast's talks" if r.off_map else "click to read it",
