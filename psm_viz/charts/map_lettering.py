@@ -14,7 +14,7 @@ import pandas as pd
 from psm_viz.charts.frames import each
 from psm_viz.charts.label_placement import Frame, Places, beside, near, nudged
 from psm_viz.charts.map_plane import haloed, own, xy
-from psm_viz.charts.palette import Palette
+from psm_viz.charts.palette import Palette, readable
 
 NAME, MUST = 10.5, 12.5
 """Type size of a persona's name, and of one that must stand."""
@@ -48,7 +48,7 @@ def names_that_must_stand(people: pd.DataFrame, f: Frame, p: Palette, places: Pl
 
 
 def family_names(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> Any:
-    """Family names, large and pale, each near the middle of its family."""
+    """Family names, large and in their kin's hue, each near the middle of its family."""
     size = 17 if people.family.nunique() <= 12 else 15
     rows = []
     # Larger families first: they have less choice of place. Marks may lie under a name, words not.
@@ -59,10 +59,11 @@ def family_names(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> 
         x, y = nudged(x, y - 14, text, size, words, places.marks, places.room)
         places.hold(x, y, text, size)
         mx, my = f.to_map(x, y)
-        rows.append({"px": mx, "py": my, "text": text, "colour": group.colour.iloc[0]})
+        colour = readable(str(group.colour.iloc[0]), p)
+        rows.append({"px": mx, "py": my, "text": text, "colour": colour})
     return (
         alt.Chart(pd.DataFrame(rows))
-        .mark_text(fontSize=size, fontWeight=700, opacity=p.lettering, aria=False)
+        .mark_text(fontSize=size, fontWeight=600, stroke=None, aria=False)
         .encode(**xy(f), text="text:N", color=own("colour"))
     )
 

@@ -48,8 +48,6 @@ class Palette:
     band: str
     accent: str
     kins: tuple[str, ...]
-    lettering: float
-    """Opacity of the family names: large words, pale but readable."""
     other: str
     """For kins beyond the seventh."""
     scale: tuple[str, ...]
@@ -66,7 +64,6 @@ LIGHT = Palette(
     band="#E4E1D9",
     accent="#C92F17",
     kins=("#438767", "#575033", "#B38957", "#72455B", "#40537D", "#2898DF", "#878FA4"),
-    lettering=0.5,
     other="#77736A",
     scale=("#DCCB8E", "#AFA88F", "#808895", "#4E6592", "#143B7D"),
 )
@@ -80,7 +77,6 @@ DARK = Palette(
     band="#2A2E35",
     accent="#FF6A4D",
     kins=("#34AE89", "#D9D9B7", "#F7CF8E", "#B790BB", "#6E89D3", "#8EC3F8", "#C2DBEB"),
-    lettering=0.62,
     other="#8D8A82",
     scale=("#2F4672", "#5A6B8A", "#89909A", "#BDB89A", "#F3E29B"),
 )
@@ -91,6 +87,34 @@ PRINT = Palette(**{**LIGHT.__dict__, "name": "print", "paper": "#FFFFFF"})
 def palette(theme: str | None) -> Palette:
     """The palette of a theme type, `light` where the browser has not told it yet."""
     return DARK if theme == "dark" else LIGHT
+
+
+READABLE = 4.6
+"""Contrast of family names with the paper: words of their size need 4.5."""
+
+
+def contrast(a: str, b: str) -> float:
+    """Contrast ratio of two colours (WCAG 2.2)."""
+    one, two = sorted(_luminance(c) for c in (a, b))
+    return (two + 0.05) / (one + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def readable(colour: str, p: Palette) -> str:
+    """The colour with as much ink in it, by tenths, as words of it need on the paper."""
+    for ink in (n / 10 for n in range(11)):
+        mixed = "#"
+        for k in (1, 3, 5):
+            own, dark = (int(c[k : k + 2], 16) for c in (colour, p.ink))
+            mixed += f"{round(own * (1 - ink) + dark * ink):02X}"
+        if contrast(mixed, p.paper) >= READABLE:
+            return mixed
+    return p.ink
 
 
 def kin_colours(cast: Cast, p: Palette) -> dict[str, str]:

@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from psm_viz.charts.palette import DARK, LIGHT, branch_marks, family_shapes, palette
+from psm_viz.charts.palette import (
+    DARK,
+    LIGHT,
+    branch_marks,
+    contrast,
+    family_shapes,
+    palette,
+    readable,
+)
 from tests.charts.drawn import CAST, EVERY, PALETTES
 
 VISIONS = {
@@ -46,11 +54,6 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def contrast(a: str, b: str) -> float:
-    one, two = sorted(float(TO_XYZ[1] @ linear(c)) for c in (a, b))
-    return (two + 0.05) / (one + 0.05)
-
-
 @pytest.mark.parametrize("p", PALETTES, ids=lambda p: p.name)
 def test_colours_hold_their_contrast_and_stay_apart(p):
     assert contrast(p.ink, p.paper) > 7
@@ -58,6 +61,9 @@ def test_colours_hold_their_contrast_and_stay_apart(p):
         assert contrast(colour, p.paper) >= 4.5, colour
     for colour in p.kins:
         assert contrast(colour, p.paper) >= 2.95, colour
+        assert contrast(readable(colour, p), p.paper) >= 4.5, colour
+    letters = [lab(linear(readable(c, p))) for c in p.kins]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(letters, 2)) > 5
     for name, vision in VISIONS.items():
         kins = [lab(vision @ linear(c)) for c in p.kins]
         assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(kins, 2)) > 15, name
@@ -70,6 +76,11 @@ def test_colours_hold_their_contrast_and_stay_apart(p):
         jumps = [abs(b - a) for a, b in itertools.pairwise(light)]
         assert light in (sorted(light), sorted(light, reverse=True)), name
         assert min(jumps) > 8 and max(jumps) < 2.2 * min(jumps), (name, jumps)
+
+
+def test_contrast_is_that_of_the_guidelines():
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.01)
 
 
 def test_theme_chooses_the_palette_and_families_of_a_kin_differ_in_shape():
