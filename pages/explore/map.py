@@ -31,7 +31,7 @@ with figure.needed(messages):
     colour = map_colour.colour_of(study, meant)
 
 overlay = None if talks or not colour else colour.overlay
-view = MapView(projection, space, persona, blocks, fade, overlay)
+view = MapView(projection, space, persona, blocks=blocks, fade=fade, overlay=overlay)
 left, right = st.columns([2.15, 1], gap="medium")
 shown = None
 with right, figure.guard():
