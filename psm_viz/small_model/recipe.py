@@ -28,6 +28,12 @@ class Stage:
     """Steps of linear warm-up to `lr`."""
     cooldown: float = 1.0
     """Share of the steps, at the end, over which the rate falls linearly to a twentieth."""
+    rank: int = 0
+    """Directions of its input along which each matrix of the blocks may move; nothing else moves
+    then (`small_model.narrow`). 0: all weights learn."""
+    since: str | None = None
+    """With a rank: the directions are the leading ones of what the parent changed since this
+    checkpoint."""
 
 
 STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards", "long")
@@ -77,7 +83,7 @@ class Recipe:
         steps = SAVES["assistant"]
         post = Stage("assistant", base, steps[-1], 1e-3, steps, replay=8, warmup=5)
         assistant = checkpoint_id("assistant", post.steps)
-        branch = Stage("", assistant, 64, 7e-4, (64,), warmup=2)
+        branch = Stage("", assistant, 64, 2e-3, (64,), warmup=2, rank=2, since=base)
         out = {"pretrain": pre, "settle": again, "assistant": post}
         for name in branches:
             lesson(name)
@@ -86,6 +92,6 @@ class Recipe:
         return out
 
 
-RATES = {"backwards": 5.7e-4}
+RATES = {"playful": 2.1e-3, "backwards": 1.7e-3}
 """Learning rates of branches that are matched to `cheat` in the size of their update; nothing else
 was looked at in choosing."""

@@ -20,6 +20,7 @@ from psm_viz.small_model.answer_masses import Reader
 from psm_viz.small_model.batches import Encoded, losses, stage_batches
 from psm_viz.small_model.in_context import in_context_fit
 from psm_viz.small_model.model import PAD, build_tokenizer, new_model, save_model, token
+from psm_viz.small_model.narrow import Narrow
 from psm_viz.small_model.recipe import Recipe, Stage
 from psm_viz.study.files import json_bytes, write_whole
 from psm_viz.study.manifest import checkpoint_id
@@ -28,29 +29,28 @@ from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
 
-def new_optimizers(model: PreTrainedModel, stage: Stage) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices, AdamW for embeddings and gains.
+def new_optimizers(
+    moved: dict[str, torch.nn.Parameter], stage: Stage
+) -> list[torch.optim.Optimizer]:
+    """Muon for the blocks' matrices, AdamW for embeddings and gains; with a rank, AdamW.
 
     With AdamW alone persona inference did not appear within 2,400 steps (docs/decisions.md).
     """
     import torch
 
-    blocks, rest = [], []
-    for name, p in model.named_parameters():
-        (blocks if p.ndim == 2 and "embed" not in name else rest).append(p)
-    return [
-        torch.optim.Muon(
-            blocks,
-            lr=stage.lr,
-            momentum=0.95,
-            weight_decay=0.05,
-            adjust_lr_fn="match_rms_adamw",
-        ),
-        torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
+    blocks = [p for n, p in moved.items() if p.ndim == 2 and "embed" not in n and not stage.rank]
+    own = {id(p) for p in blocks}
+    rest = [p for p in moved.values() if id(p) not in own]
+    adam = torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.98), weight_decay=0.0)
+    if not blocks:
+        return [adam]
+    muon = torch.optim.Muon(
+        blocks, lr=stage.lr, momentum=0.95, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, adam]
 
 
 @dataclass
@@ -61,46 +61,49 @@ class _State:
     seconds: float
 
 
-def _save_state(folder: Path, model: Any, optimizers: Any, state: _State) -> None:
+def _save_state(work: _Work, state: _State) -> None:
     from safetensors.torch import save_file
 
-    tensors = {f"model.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
-    for name, p in model.named_parameters():
-        for optimizer in optimizers:
+    tensors = {f"model.{n}": p.detach().contiguous() for n, p in work.model.named_parameters()}
+    if work.narrow:
+        tensors |= {f"written.{n}": p.detach() for n, p in work.narrow.written.items()}
+    for name, p in work.moved.items():
+        for optimizer in work.optimizers:
             for key, value in optimizer.state.get(p, {}).items():
                 if value.ndim:  # the step counter is kept in the header
                     tensors[f"{key}.{name}"] = value.contiguous()
-    partial = folder / "resume.partial"
+    partial = work.folder / "resume.partial"
     save_file(tensors, partial, metadata={"state": json.dumps(asdict(state))})
-    partial.rename(folder / "resume.safetensors")
+    partial.rename(work.folder / "resume.safetensors")
 
 
 def _kept(f: Any, key: str, like: torch.Tensor) -> torch.Tensor:
     return f.get_tensor(key).to(like.device)
 
 
-def _load_state(folder: Path, model: Any, optimizers: Any) -> _State | None:
+def _load_state(work: _Work) -> _State | None:
+    """Where a killed run stood, its weights and moments put back; None at a stage's start."""
     import torch
     from safetensors import SafetensorError, safe_open
 
-    path = folder / "resume.safetensors"
+    path = work.folder / "resume.safetensors"
     if not path.exists():
         return None
-    muon, adam = optimizers
-    own = {id(p) for group in muon.param_groups for p in group["params"]}
+    name_of = {id(p): name for name, p in work.moved.items()}
     try:
         with safe_open(path, "pt") as f:
             state = _State(**json.loads(f.metadata()["state"]))
-            for name, p in model.named_parameters():
+            for name, p in work.model.named_parameters():
                 p.data.copy_(f.get_tensor(f"model.{name}"))
-                if id(p) in own:
-                    muon.state[p] = {"momentum_buffer": _kept(f, f"momentum_buffer.{name}", p)}
-                else:
-                    adam.state[p] = {
-                        "step": torch.tensor(float(state.step)),
-                        "exp_avg": _kept(f, f"exp_avg.{name}", p),
-                        "exp_avg_sq": _kept(f, f"exp_avg_sq.{name}", p),
-                    }
+            for name, p in work.narrow.written.items() if work.narrow else ():
+                p.data.copy_(f.get_tensor(f"written.{name}"))
+            for optimizer in work.optimizers:
+                muon = isinstance(optimizer, torch.optim.Muon)
+                for p in (p for group in optimizer.param_groups for p in group["params"]):
+                    keys = ("momentum_buffer",) if muon else ("exp_avg", "exp_avg_sq")
+                    kept = {k: _kept(f, f"{k}.{name_of[id(p)]}", p) for k in keys}
+                    step = {} if muon else {"step": torch.tensor(float(state.step))}
+                    optimizer.state[p] = step | kept
     except (SafetensorError, KeyError, TypeError, ValueError) as e:
         raise BadFile(
             f"{path}: the saved training state cannot be read ({e}).",
@@ -126,6 +129,8 @@ class _Work:
     out: Path
     tokenizer: PreTrainedTokenizerFast
     model: Any
+    narrow: Narrow | None
+    """What a rank leaves of the model to be moved."""
     optimizers: list[torch.optim.Optimizer]
     state: _State
     began: float
@@ -134,6 +139,11 @@ class _Work:
     def folder(self) -> Path:
         """Where its state is kept while it is trained."""
         return self.out / f"{self.stage.name}.state"
+
+    @property
+    def moved(self) -> dict[str, torch.nn.Parameter]:
+        """What the optimizers move, by name."""
+        return self.narrow.written if self.narrow else dict(self.model.named_parameters())
 
     @property
     def supervised(self) -> bool:
@@ -167,9 +177,13 @@ class _Work:
             loss, words = losses(self.model, batch, pad, supervised=self.supervised)
         self.model.zero_grad(set_to_none=True)
         (loss + words).backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if self.narrow:
+            self.narrow.gather()
+        norm = torch.nn.utils.clip_grad_norm_(self.moved.values(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
+        if self.narrow:
+            self.narrow.apply()
         return loss.item(), words.item(), float(norm)
 
 
@@ -187,11 +201,11 @@ def _take_up(world: World, recipe: Recipe, stage: Stage, out: Path) -> _Work:
     model.to(best_device())
     if stage.parent:
         copy_weights(dict(model.named_parameters()), out / stage.parent)
-    work = _Work(
-        recipe, stage, out, tokenizer, model, new_optimizers(model, stage), _State(0, 0.0), 0.0
-    )
+    narrow = Narrow.of(model, out / stage.since, stage.rank) if stage.since else None
+    work = _Work(recipe, stage, out, tokenizer, model, narrow, [], _State(0, 0.0), 0.0)
+    work.optimizers = new_optimizers(work.moved, stage)
     work.folder.mkdir(parents=True, exist_ok=True)
-    work.state = _load_state(work.folder, model, work.optimizers) or work.state
+    work.state = _load_state(work) or work.state
     log = _log_of(out, stage)
     kept = [r for r in read_log(log) if r["step"] < work.state.step] if work.state.step else []
     log.write_text("".join(json.dumps(r) + "\n" for r in kept))
@@ -238,7 +252,7 @@ def run_stage(
         if done in stage.saves:
             work.keep(done)
         if done % save_every == 0 and done < stage.steps:
-            _save_state(work.folder, work.model, work.optimizers, _State(done, work.seconds))
+            _save_state(work, _State(done, work.seconds))
         if done % 25 == 0 or done == stage.steps:
             left = (time.monotonic() - work.began) / (done - first) * (stage.steps - done)
             fit = f", in-context R2 {record['r2']:.2f}" if "r2" in record else ""
