@@ -13,6 +13,8 @@ MODELS = DATA / "model"
 """Weights of the small model, a folder a checkpoint."""
 RUNS = DATA / "runs"
 """Rows of the small model's runs."""
+TRIES = DATA / "tries.jsonl"
+"""Tries of a recipe whose lesson stays with the Assistant."""
 WORLD = DATA / "world"
 """Rules and banks of answers of the made world."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from psm_viz.claims.report import aim_lines, lesson_lines, run_list
 from psm_viz.claims.run_rows import Runs, load_runs, world_of
+from psm_viz.claims.tries import tries_table
 from psm_viz.paths import RUNS
 from psm_viz.world.grammar import CORRELATED
 
@@ -20,6 +21,7 @@ def blocks(folder: Path = RUNS) -> dict[str, str]:
     return {
         "utterances": utterances(),
         "runs": _fenced([*_cost(runs), "", *lesson_lines(runs)]),
+        "tries": tries_table(),
         "aims": _fenced(aim_lines(runs)),
     }
 
