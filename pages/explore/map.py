@@ -21,6 +21,7 @@ with figure.needed(messages):
         meant = map_colour.pick_colour(study, messages)
         blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
         fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
+        talk_figure.say_what_makes_talks(study)
     with columns[0]:
         checkpoint = controls.pick_checkpoint(study, messages, m.reference)
     with columns[1]:

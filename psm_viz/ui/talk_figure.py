@@ -14,7 +14,7 @@ from psm_viz.charts.map_ground import WIDTH, MapView
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.reader import Study
+from psm_viz.study.reader import HOLD_TALKS, Study
 from psm_viz.study.talks import OWN, TURN
 from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.figure import Layout, Told
@@ -39,6 +39,12 @@ EXPLAINED = (
 def has_talks(study: Study) -> bool:
     """Whether the study can show its talks on a map."""
     return all(study.has_table(t) for t in ("talk_map", "talk_map_quality", "beliefs"))
+
+
+def say_what_makes_talks(study: Study) -> None:
+    """In a study without talks, a line on the command that holds them."""
+    if not has_talks(study):
+        figure.caption(f"The dots are means: this study has held no talks. {HOLD_TALKS}")
 
 
 def headline_way(study: Study) -> str:

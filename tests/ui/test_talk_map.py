@@ -8,7 +8,8 @@ from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.talk_map import dots_at, talk_map, talk_of, talk_table, unfolding
 from psm_viz.ui.controls import clicked
-from tests.made.page import alts, opened, words
+from tests.made.page import MAP, alts, opened, words
+from tests.made.server import assert_no_model_imported
 from tests.made.study import FAMILIES, REFERENCE
 from tests.made.talk_study import OWN_TALKS
 
@@ -56,9 +57,14 @@ def test_means_are_one_click_away_and_stay_in_the_link(monkeypatch, folder):
     assert "Maresa" in words(at) and "psm-asked" not in words(at)
 
 
+def test_talks_are_shown_without_a_model_library(folder):
+    assert_no_model_imported(MAP, PSM_VIZ_STUDY=str(folder))
+
+
 def test_a_study_without_talks_shows_its_means_and_no_such_choice(monkeypatch, made_folder):
     at = opened(monkeypatch, made_folder)
     assert "The Assistant stands" in words(at)
+    assert "held no talks" in words(at) and "psm_viz talks --study DIR" in words(at)
     assert not [w for w in at.get("button_group") if "unit" in str(w.proto)]
 
 
