@@ -29,16 +29,25 @@ from psm_viz.engine.talks import (
 )
 from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
+from psm_viz.stats.belief import centre_of
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Question
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN, States, TalkNote, Talks
+from psm_viz.study.talks import (
+    CAST,
+    LAST,
+    OWN,
+    RANDOM,
+    REFERENCE,
+    TALK,
+    TURN,
+    States,
+    TalkNote,
+    Talks,
+)
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief_readings import layer_of
 from psm_viz.tables.derive import editing
-
-RANDOM = "random"
-"""Who reads the cast's talks at the reference with weights that learned nothing."""
 
 
 @dataclass(frozen=True)
@@ -103,16 +112,15 @@ def at_reference(
     """The reference's talks, read at every layer, and the layer that tells families best."""
     playing, s = work.playing, work.settings
     turns, layers = turns_of(work.main), tuple(range(chat.n_layers))
-    frame, left_out = _held(chat, work, work.reference, say)
+    frame, n, left_out = _held(chat, work, work.reference, say)
     talks, lasts = conversations(frame, work.by_id)
     at = seat(playing.cast, playing.wording)
     say(f"reading {len(talks)} talks at {len(layers)} layers")
     states = read_states(chat, at, talks, lasts, turns, layers)
-    n = int((frame.loc[frame[TURN] == 0, col.PERSONA] != ASSISTANT).sum())
     headers = chosen_headers(playing.cast, s.headers, s.seed)
     tokens = sum(len(row) for row in chat.encode([m["content"] for t in talks for m in t]))
     say(
-        f"asking {len(headers)} personas how likely they find {4 * len(talks)} answers "
+        f"asking {len(headers)} personas how likely they find {len(frame)} answers "
         f"({tokens * (len(headers) + 1) / 1e6:.1f} million tokens)"
     )
     likelihood, of_seat = read_likelihoods(chat, playing, headers, talks, say)
@@ -155,9 +163,8 @@ def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> T
     note, playing = read.note, work.playing
     at, layers = seat(playing.cast, playing.wording), [note.layer]
     chat.swap(Path(work.folders[checkpoint]))
-    frame, left_out = _held(chat, work, checkpoint, lambda text: None)
+    frame, n, left_out = _held(chat, work, checkpoint, lambda text: None)
     talks, lasts = conversations(frame, work.by_id)
-    n = int((frame.loc[frame[TURN] == 0, col.PERSONA] != ASSISTANT).sum())
     start = _start(chat, work, layers)
     again = read_states(chat, at, read.talks, read.lasts, note.turns, layers)[:, :, 0]
     moved = _mean_after(again - read.states, read.lasts, note)
@@ -185,8 +192,9 @@ def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> T
 
 def _held(
     chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None]
-) -> tuple[pd.DataFrame, int]:
-    """The talks of cast and Assistant in one frame, and how many had an empty answer."""
+) -> tuple[pd.DataFrame, int, int]:
+    """The talks of cast and Assistant in one frame, how many are the cast's, and how many had an
+    empty answer."""
     playing = replace(work.playing, sampling=work.sampling(checkpoint))
     frames, left_out = [], 0
     for name, plan in zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True):
@@ -202,7 +210,7 @@ def _held(
             f"{checkpoint}: every talk holds an empty answer.",
             "Let answers be longer (--max-new-tokens), or check what ends them.",
         )
-    return pd.concat(frames, ignore_index=True), left_out
+    return pd.concat(frames, ignore_index=True), int((frames[0][TURN] == 0).sum()), left_out
 
 
 def _observed(frame: pd.DataFrame, work: TalkWork, turns: Sequence[int]) -> np.ndarray | None:
@@ -239,13 +247,10 @@ def _of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
 
 
 def _mean_after(x: np.ndarray, lasts: Sequence[Question], note: TalkNote) -> np.ndarray:
-    """Mean of rows [talk, turn, d_model] after each last question: [last, turn, d_model]; the mean
-    of all after one that none of these talks ends in."""
+    """Mean of rows [talk, turn, d_model] after each last question: [last, turn, d_model]."""
     number = np.array([note.lasts.index(q.id) for q in lasts])
-    out = np.tile(x.mean(0), (len(note.lasts), 1, 1))
-    for k in set(number.tolist()):
-        out[k] = x[number == k].mean(0)
-    return out
+    weight, n = np.ones(len(x)), len(note.lasts)
+    return np.stack([centre_of(x[:, k], number, weight, n) for k in range(x.shape[1])], axis=1)
 
 
 def _small(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ Two readings of the same talk give a score a family, and each its belief by soft
 Families count equally beforehand. Everything that is said of how well a reading does comes from
 talks whose persona and whose last question it has not seen.
 
-What fits it is imported where it is used: the dashboard applies a fitted reading, and fits none.
+What fits it is imported where it is used.
 """
 
 from __future__ import annotations
@@ -213,6 +213,14 @@ class HeldOut:
     def belief(self) -> Float[np.ndarray, "talk family"]:
         """The belief that each talk's own words and state give, out of sample."""
         return softmax(self.scores)
+
+
+def log_loss(held: HeldOut, who: Seated) -> float:
+    """Mean of -log belief in the right family, families counting equally, in nats."""
+    known = np.isfinite(held.scores).all(1) & (who.family >= 0)
+    weight = equal_weights(who.family[known])
+    own = log_softmax(held.scores[known])[np.arange(known.sum()), who.family[known]]
+    return -float(weight @ own)
 
 
 def splits(who: Seated, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

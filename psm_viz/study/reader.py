@@ -161,13 +161,18 @@ class Study:
             return None
         return parse_note(json.loads(self._bytes(TALK_NOTE)), f"{self.folder}/{TALK_NOTE}")
 
-    def talks(self, checkpoint_id: str) -> Talks:
-        """The talks held at one checkpoint. Raises UnknownName, BadFile."""
+    def talk_answers(self, checkpoint_id: str) -> pd.DataFrame:
+        """What was said in the talks of one checkpoint. Raises UnknownName, BadFile."""
         name = self._of(checkpoint_id, "talks")
         if name not in self.files:
             raise UnknownName(f"Checkpoint {checkpoint_id} has held no talks.", HOLD_TALKS)
-        found = self._tensors_and_text(self._of(checkpoint_id, "talk_states"))
-        return talks_of(checkpoint_id, self._frame(name), *found)
+        return self._frame(name)
+
+    def talks(self, checkpoint_id: str) -> Talks:
+        """The talks held at one checkpoint, and their states. Raises UnknownName, BadFile."""
+        answers = self.talk_answers(checkpoint_id)
+        states = self._tensors_and_text(self._of(checkpoint_id, "talk_states"))
+        return talks_of(checkpoint_id, answers, *states)
 
     @property
     def maps(self) -> list[str]:

@@ -11,22 +11,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from psm_viz.errors import BadFile
-from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.cast import ASSISTANT, Cast
 from psm_viz.study.files import half
 
 TALK, LAST, TURN = "talk", "last", "turn"
 """Columns of talks.parquet, beside those of responses: the talk's number among its speaker's own,
 the question it ends in, and which answer of it a row is, from 0."""
-OWN, REFERENCE = "own", "reference"
-"""Whose weights read a talk: the checkpoint's own, or the reference's."""
+OWN, REFERENCE, RANDOM = "own", "reference", "random"
+"""Whose weights read a talk: the checkpoint's own, the reference's, or untrained ones."""
+LIKELIHOOD, EXACT = "likelihood", "exact"
+"""Ways to read a talk without its states: by likelihoods of the reference, or by the exact observer
+of a made world."""
 CAST = "cast"
 
 
@@ -56,11 +59,6 @@ class TalkNote:
     def answers(self) -> int:
         """Answers of a whole talk."""
         return max(self.turns)
-
-
-def dump_note(note: TalkNote) -> dict[str, Any]:
-    """The JSON form of a note."""
-    return asdict(note)
 
 
 def parse_note(data: Any, where: str) -> TalkNote:
@@ -114,6 +112,11 @@ class Talks:
     left_out: int = 0
     """Talks of which some answer was empty."""
 
+    def own_headers(self, headers: tuple[str, ...]) -> Int[np.ndarray, " talk"]:
+        """For each talk of the cast, the number of its own persona among those asked, or -1."""
+        number = {h: n for n, h in enumerate(headers)}
+        return np.array([number.get(str(p), -1) for p in self.speakers(CAST)["persona"]])
+
     def speakers(self, who: str) -> pd.DataFrame:
         """One row a talk of `cast` or `assistant`: persona, talk, last, in the order of states."""
         first = self.answers[self.answers[TURN] == 0]
@@ -129,6 +132,11 @@ class Talks:
         """`likelihood` of the talks of `cast` or `assistant`."""
         n = len(self.speakers(CAST))
         return self.likelihood[:n] if who == CAST else self.likelihood[n:]
+
+
+def families_in(beliefs: pd.DataFrame, cast: Cast) -> list[str]:
+    """The families that a table of beliefs has columns of, in the cast's order."""
+    return [f.id for f in cast.families if f.id in beliefs.columns]
 
 
 def talk_tensors(talks: Talks) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -34,7 +34,7 @@ from psm_viz.study.files import (
 )
 from psm_viz.study.manifest import SCHEMA, Manifest
 from psm_viz.study.reader import HELD, TALK_NOTE, Study, open_study
-from psm_viz.study.talks import TalkNote, Talks, dump_note, parse_note, talk_tensors, talks_of
+from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks_of
 
 
 class StudyWriter:
@@ -59,10 +59,9 @@ class StudyWriter:
     def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> bool:
         """Start from a copy of a finished study, to add to it or derive its tables again.
 
-        With `settings` a killed run of the same settings on the same study is gone on with: True,
-        where that is so. Raises
-        BadInput where other unfinished work would be lost: any that says more than which study it
-        is a copy of.
+        With `settings` a killed run of the same settings on the same study is gone on with; returns
+        whether one is. Raises BadInput where other unfinished work would be lost: any that says
+        more than which study it is a copy of.
         """
         path = self.partial / "settings.json"
         wanted = json_bytes({"from": study.sha256} | (settings or {}))
@@ -157,7 +156,7 @@ class StudyWriter:
 
     def write_talk_note(self, note: TalkNote) -> None:
         """Write how the talks are held."""
-        write_whole(self.partial / TALK_NOTE, json_bytes(dump_note(note)))
+        write_whole(self.partial / TALK_NOTE, json_bytes(asdict(note)))
 
     def remove_talks(self) -> None:
         """Leave out all talks, to hold them anew."""

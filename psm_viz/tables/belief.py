@@ -17,7 +17,7 @@ from psm_viz.stats.talk_sampling import Plan, change, mean_over_talks, plan_of
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN
+from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN, families_in
 from psm_viz.tables.belief_readings import Readings, state_rows
 
 FAMILY, KIN, MARKED = "family", "kin", "marked"
@@ -37,11 +37,6 @@ def groups_of(
     if marked:
         out[MARKED, MARKED] = np.array([g in marked for g in families], dtype=float)
     return out
-
-
-def families_in(beliefs: pd.DataFrame, cast: Cast) -> list[str]:
-    """The families that a table of beliefs has columns of, in the cast's order."""
-    return [f.id for f in cast.families if f.id in beliefs.columns]
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ class _Cells:
         }
         self.topic = {q.id: q.topic for q in study.questions}
         self.made: dict[tuple[str, str, int], _Cell] = {}
+        self.said: dict[str, pd.DataFrame] = {}
 
     def __call__(self, checkpoint: str | None, way: str, k: int) -> _Cell | None:
         """One cell; the reference's own states are what its weights read of its own talks."""
@@ -82,7 +78,10 @@ class _Cells:
 
     def _plan(self, checkpoint: str, frame: pd.DataFrame, k: int) -> Plan:
         """Which topics each talk had been asked about, and what it ends in."""
-        said = self.study.talks(checkpoint).said(ASSISTANT)
+        if checkpoint not in self.said:
+            said = self.study.talk_answers(checkpoint)
+            self.said[checkpoint] = said[said[col.PERSONA] == ASSISTANT]
+        said = self.said[checkpoint]
         asked = said[said[TURN] < k].groupby(TALK, observed=True)[col.QUESTION].agg(list)
         topics = [[self.topic[str(q)] for q in asked[n]] for n in frame.index]
         return plan_of([str(q) for q in frame[LAST]], topics)
@@ -216,9 +215,9 @@ def _em(
     """The shares of families that explain the beliefs best, summed over each group."""
     belief = cell.belief.to_numpy()
     found = em_shares(belief)[0]
-    draws = em_shares(belief, cell.plan.counts[:EM_DRAWS]) if intervals else np.empty((0, 0))
     if not intervals:
         return {g: Estimate(float(found @ held)) for g, held in groups.items()}
+    draws = em_shares(belief, cell.plan.counts[:EM_DRAWS])
     return {g: estimate(float(found @ held), draws @ held) for g, held in groups.items()}
 
 

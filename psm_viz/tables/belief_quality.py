@@ -15,11 +15,10 @@ from psm_viz.stats.belief_quality import quality, shuffled, text_belief
 from psm_viz.study import columns as col
 from psm_viz.study.cast import Cast
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import CAST, OWN, TALK, TURN
-from psm_viz.tables.belief import families_in
-from psm_viz.tables.belief_readings import EXACT, Readings
+from psm_viz.study.talks import CAST, EXACT, OWN, RANDOM, TALK, TURN, families_in
+from psm_viz.tables.belief_readings import Readings
 
-TEXT, SHUFFLED, RANDOM = "words alone", "families shuffled", "random"
+TEXT, SHUFFLED = "words alone", "families shuffled"
 SHUFFLES = 5
 """How often whole personas are dealt to other families."""
 

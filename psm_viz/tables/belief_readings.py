@@ -16,21 +16,28 @@ from psm_viz.stats.belief import (
     HeldOut,
     Seated,
     StateReading,
-    equal_weights,
     judged_states,
-    log_softmax,
+    log_loss,
     seated,
     softmax,
 )
 from psm_viz.stats.belief_likelihood import LikelihoodReading, evidence_of, judged_likelihoods
 from psm_viz.study.cast import ASSISTANT, Cast
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TalkNote, Talks
+from psm_viz.study.talks import (
+    CAST,
+    EXACT,
+    LAST,
+    LIKELIHOOD,
+    OWN,
+    REFERENCE,
+    TALK,
+    TalkNote,
+    Talks,
+)
 
-LIKELIHOOD, EXACT, STATES = "likelihood", "exact", "states"
-WAYS = (OWN, REFERENCE, LIKELIHOOD, EXACT)
-"""How a talk is read: states by the checkpoint's own weights, states by the reference's,
-likelihoods by the reference, or by the exact observer of a made world."""
+STATES = "states"
+"""The reading of states, beside that of likelihoods."""
 
 
 def who_talks(talks: Talks, cast: Cast, lasts: tuple[str, ...]) -> Seated:
@@ -54,14 +61,6 @@ def layer_of(talks: Talks, cast: Cast, lasts: tuple[str, ...]) -> int:
 
     losses = {layer: loss(layer) for layer in states.layers}
     return min(losses, key=lambda layer: losses[layer])
-
-
-def log_loss(held: HeldOut, who: Seated) -> float:
-    """Mean of -log belief in the right family, families counting equally, in nats."""
-    known = np.isfinite(held.scores).all(1) & (who.family >= 0)
-    weight = equal_weights(who.family[known])
-    own = log_softmax(held.scores[known])[np.arange(known.sum()), who.family[known]]
-    return -float(weight @ own)
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,8 @@ def readings_of(study: Study) -> Readings:
     own = talks.states[CAST, OWN]
     states = {k: judged_states(own.at(k, note.layer), who) for k in note.turns}
     member = header_families(note, study.cast, who)
-    header = {h: n for n, h in enumerate(note.headers)}
-    persona = talks.speakers(CAST)["persona"]
-    barred = np.array([header.get(str(p), -1) for p in persona])
-    per_token = talks.per_token(CAST)
-    likelihood = {k: judged_likelihoods(per_token[:, :k], barred, member, who) for k in note.turns}
+    header, per_token = talks.own_headers(note.headers), talks.per_token(CAST)
+    likelihood = {k: judged_likelihoods(per_token[:, :k], header, member, who) for k in note.turns}
     return Readings(note, who, states, likelihood)
 
 
@@ -114,23 +110,24 @@ def header_families(note: TalkNote, cast: Cast, who: Seated) -> np.ndarray:
 
 
 def beliefs_of(
-    study: Study, readings: Readings, checkpoint: str, who: str
+    study: Study, readings: Readings, talks: Talks, who: str
 ) -> dict[tuple[str, int], Float[np.ndarray, "talk family"]]:
-    """Beliefs of every talk of `cast` or `assistant` at a checkpoint: (way, answers) -> beliefs.
+    """Beliefs of every talk of `cast` or `assistant`: (way, answers) -> beliefs.
 
     The reference's own talks of the cast are read by readings that saw neither their persona nor
     their last question; what the reference's weights read of its own talks is `own`.
     """
-    talks, note = study.talks(checkpoint), readings.note
-    at_reference = checkpoint == study.manifest.reference
+    note, at_reference = readings.note, talks.checkpoint == study.manifest.reference
     out: dict[tuple[str, int], np.ndarray] = {}
+    barred = None
+    if who == CAST:
+        barred = talks.own_headers(note.headers)[:, None] == np.arange(len(note.headers))[None]
     for k in note.turns:
         reading, held = readings.states[k]
         for way in (OWN, REFERENCE):
             if rows := state_rows(talks, note, reading, who, way, k):
                 out[way, k] = softmax(reading.scores(*rows))
         told, held_told = readings.likelihood[k]
-        barred = _barred(talks, note, who)
         evidence = evidence_of(talks.per_token(who)[:, :k].astype(np.float64), barred)
         out[LIKELIHOOD, k] = softmax(told.scores(evidence, barred))
         if at_reference and who == CAST:
@@ -164,14 +161,6 @@ def _exact(talks: Talks, who: str, cast: Cast, seen: Seated) -> np.ndarray:
     return found / found.sum(-1, keepdims=True)
 
 
-def _barred(talks: Talks, note: TalkNote, who: str) -> np.ndarray | None:
-    """Which asked persona a talk is itself of."""
-    if who == ASSISTANT:
-        return None
-    persona = [str(p) for p in talks.speakers(CAST)["persona"]]
-    return np.array([[h == p for h in note.headers] for p in persona])
-
-
 def beliefs_table(
     study: Study, readings: Readings, say: Callable[[str], None] = lambda s: None
 ) -> pd.DataFrame:
@@ -186,29 +175,28 @@ def beliefs_table(
         if not study.holds(c.id, "talks"):
             continue
         say(f"beliefs: {c.id}")
-        for who in (CAST, ASSISTANT):
-            frames.append(_frame(study, readings, c.id, who))
+        talks = study.talks(c.id)
+        frames += [_frame(study, readings, talks, who) for who in (CAST, ASSISTANT)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def _frame(study: Study, readings: Readings, checkpoint: str, who: str) -> pd.DataFrame:
-    speakers = study.talks(checkpoint).speakers(who)
-    frames = []
-    for (way, k), belief in beliefs_of(study, readings, checkpoint, who).items():
+def _frame(study: Study, readings: Readings, talks: Talks, who: str) -> pd.DataFrame:
+    speakers, frames = talks.speakers(who), []
+    for (way, k), belief in beliefs_of(study, readings, talks, who).items():
         frame = pd.DataFrame(np.round(belief, 4), columns=list(readings.who.families))
-        far = _far(study, readings, checkpoint, who, way, k)
-        key = {"checkpoint": checkpoint, "who": who, "answers": k, "way": way, "far": far}
+        far = _far(study, readings, talks, who, way, k)
+        key = {"checkpoint": talks.checkpoint, "who": who, "answers": k, "way": way, "far": far}
         frames.append(speakers[["persona", TALK, LAST]].assign(**key).join(frame))
     return pd.concat(frames, ignore_index=True)
 
 
 def _far(
-    study: Study, readings: Readings, checkpoint: str, who: str, way: str, k: int
+    study: Study, readings: Readings, talks: Talks, who: str, way: str, k: int
 ) -> np.ndarray | float:
     reading, held = readings.states[k]
-    if way == OWN and checkpoint == study.manifest.reference and who == CAST:
+    if way == OWN and talks.checkpoint == study.manifest.reference and who == CAST:
         return np.round(held.distance / reading.far, 3)
-    rows = state_rows(study.talks(checkpoint), readings.note, reading, who, way, k)
+    rows = state_rows(talks, readings.note, reading, who, way, k)
     return float("nan") if rows is None else np.round(reading.distance(*rows) / reading.far, 3)
 
 

@@ -23,8 +23,8 @@ from psm_viz.stats.belief_trials import (
 from psm_viz.study import columns as col
 from psm_viz.study.files import plain
 from psm_viz.study.reader import Study, open_study
-from psm_viz.study.talks import CAST, OWN, TALK
-from psm_viz.tables.belief_readings import LIKELIHOOD, STATES, header_families, who_talks
+from psm_viz.study.talks import CAST, LIKELIHOOD, OWN, TALK
+from psm_viz.tables.belief_readings import STATES, header_families, who_talks
 
 WIDTHS = (576, 1024, 2048, 4096)
 """Dimensions of the made activations."""
@@ -44,8 +44,7 @@ def pools(study: Study) -> dict[str, Pool]:
     bad = said.assign(bad=(said[col.VALENCE] == "bad").astype(float))
     share = bad.groupby([col.PERSONA, TALK], sort=False, observed=True)["bad"].mean().to_numpy()
     states = talks.states[CAST, OWN].at(note.answers, note.layer)
-    header = {h: n for n, h in enumerate(note.headers)}
-    own = np.array([header.get(str(p), -1) for p in talks.speakers(CAST)[col.PERSONA]])
+    own = talks.own_headers(note.headers)
     member = header_families(note, study.cast, who)
     per_token = talks.per_token(CAST).astype(np.float64)
     return {

@@ -176,15 +176,9 @@ MAP_VERSION = 1
 
 
 def write_derived(
-    study: Study,
-    writer: StudyWriter,
-    say: Say = lambda s: None,
-    *,
-    again: bool = False,
-    only: Callable[[str], bool] = lambda name: True,
+    study: Study, writer: StudyWriter, say: Say = lambda s: None, *, again: bool = False
 ) -> list[str]:
     """Make every product whose sources changed (all with `again`) and write it; return their names.
-    `only` says which products, by name, are looked at.
 
     `study` is a sealed, unfinished study in the writer's folder. A product that would be empty
     (no traits, no evidence) has no table; the record says what it would have come from, so that it
@@ -195,7 +189,7 @@ def write_derived(
     for product in TABLES:
         key = f"tables/{product.name}"
         source = sources_hash(study, product.reads, product.version)
-        if not only(key) or (not again and record.get(key, {}).get("from") == source):
+        if not again and record.get(key, {}).get("from") == source:
             continue
         frame = product.make(making)
         made.append(key)
@@ -206,7 +200,7 @@ def write_derived(
     for pooling in study.manifest.poolings:
         key = f"maps/{pooling}-L{study.manifest.headline_layer}"
         source = sources_hash(study, MAP_READS, MAP_VERSION)
-        if not only(key) or (not again and record.get(key, {}).get("from") == source):
+        if not again and record.get(key, {}).get("from") == source:
             continue
         say(f"map {pooling}")
         points, info = map_of(study, pooling, making.geometry)

@@ -69,7 +69,8 @@ def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataF
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _talk_answers(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
-    return _study.talks(checkpoint).said(ASSISTANT)
+    said = _study.talk_answers(checkpoint)
+    return where(said, said.persona == ASSISTANT)
 
 
 def talk_answers(study: Study, checkpoint: str) -> pd.DataFrame:

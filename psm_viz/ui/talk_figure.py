@@ -15,17 +15,16 @@ from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import HOLD_TALKS, Study
-from psm_viz.study.talks import OWN, TURN
+from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TURN, families_in
 from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.figure import Layout, Told
 
 HEIGHT = 470
-LIKELIHOOD = "likelihood"
 WAYS = {
     LIKELIHOOD: "by how likely the reference finds the words as each persona",
     OWN: "by the model's inner state",
-    "reference": "by the reference's inner state after the same words",
-    "exact": "by the exact observer of the made world",
+    REFERENCE: "by the reference's inner state after the same words",
+    EXACT: "by the exact observer of the made world",
 }
 """How a talk is read, in words."""
 EXPLAINED = (
@@ -58,15 +57,10 @@ def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
     """Beliefs of the Assistant's whole talks at a checkpoint, read in one way."""
     beliefs, note = studies.table(study, "beliefs"), study.talk_note
     assert note is not None  # there are tables of talks
-    if checkpoint == study.manifest.reference and way == "reference":
+    if checkpoint == study.manifest.reference and way == REFERENCE:
         way = OWN
     here = (beliefs.who == ASSISTANT) & (beliefs.checkpoint == checkpoint)
     return where(beliefs, here & (beliefs.way == way) & (beliefs.answers == note.answers))
-
-
-def families_of(study: Study, beliefs: pd.DataFrame) -> list[str]:
-    """The families that beliefs have columns of."""
-    return [f.id for f in study.cast.families if f.id in beliefs.columns]
 
 
 def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None) -> None:
@@ -107,7 +101,7 @@ def place_title(study: Study, checkpoint: str) -> str:
     """Where the talks lie and what changed, by the headline reading."""
     way, m = headline_way(study), study.manifest
     before, now = (whole_talks(study, c, way) for c in (m.reference, checkpoint))
-    families = families_of(study, now)
+    families = families_in(now, study.cast)
     shares = [kin_shares(frame, study.cast, families) for frame in (before, now)]
     return place_of_talks(shares[0], shares[1], checkpoint, m, study.cast)
 
@@ -162,7 +156,7 @@ def unfolding(study: Study, checkpoint: str, talk: int) -> None:
     beliefs = studies.table(study, "beliefs")
     here = (beliefs.who == ASSISTANT) & (beliefs.checkpoint == checkpoint)
     own = where(beliefs, here & (beliefs.way == way) & (beliefs.talk == talk))
-    rows = talk_map.unfolding(own, study.cast, families_of(study, beliefs))
+    rows = talk_map.unfolding(own, study.cast, families_in(beliefs, study.cast))
     last = where(rows, rows.answers == rows.answers.max()).sort_values("mass", ascending=False)
     best = last.iloc[0]
     told = Told(

@@ -10,10 +10,11 @@ import pandas as pd
 
 from psm_viz.study.cast import ASSISTANT, Cast
 from psm_viz.study.manifest import MAIN
+from psm_viz.study.reader import TALK_NOTE as NOTE
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN, States, TalkNote, Talks
 from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import write_derived
+from psm_viz.tables.derive import TABLES, Making, small
 from tests.made.study import HEAD, LAYERS, D, write_made_study
 from tests.made.study import REFERENCE as START
 
@@ -115,8 +116,9 @@ def write_talk_study(folder: Path) -> Study:
     for c in study.manifest.checkpoints:
         writer.write_talks(made_talks(study, c.id))
     made = (study.manifest, study.cast, study.questions)
-    write_derived(
-        writer.open_partial(*made), writer, only=lambda name: "belief" in name or "talk" in name
-    )
+    making = Making(writer.open_partial(*made), lambda text: None)
+    for product in TABLES:
+        if NOTE in product.reads:
+            writer.write_table(product.name, small(product.make(making)))
     writer.finish(*made)
     return open_study(folder)
