@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
@@ -152,7 +153,7 @@ def _play(options: argparse.Namespace) -> Study:
     if options.tree:
         tree = from_tree(options.tree)
         return play_tree(tree, options.out, settings, say, cast, questions)
-    branches = dict(_pair(b) for b in options.branch)
+    branches = dict(pair("--branch", b) for b in options.branch)
     source = from_models(options.model, branches, options.revision)
     world = world_of()
     asked = questions or world.questions()
@@ -181,10 +182,3 @@ def study(options: argparse.Namespace) -> None:
     places = Places(tree, options.out, options.models)
     rebuild(recipe_of(CORRELATED, options.seed, options.threads), places, say)
     say(f"Study rebuilt in {minutes_since(began)}.")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sep, folder = text.partition("=")
-    if not sep or not name or not folder:
-        raise BadInput(f"--branch {text!r}: expected NAME=FOLDER.")
-    return name, folder

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
@@ -95,9 +96,7 @@ def _source(study: Study, weights: Path, at: list[str]) -> Source:
     if m.reference not in folders and Path(own).is_dir():
         folders[m.reference] = own
     for text in at:
-        name, sep, folder = text.partition("=")
-        if not sep or not folder:
-            raise BadInput(f"--at {text!r}: expected CHECKPOINT=FOLDER.")
+        name, folder = pair("--at", text, "CHECKPOINT")
         folders[m.checkpoint(name).id] = folder
     return Source(m.checkpoints, folders, m.reference)
 

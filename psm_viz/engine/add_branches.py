@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from psm_viz.engine.chat_model import load_chat_model
@@ -11,7 +11,7 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
-from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.sampling import sampling_of
 from psm_viz.engine.talk_work import settings_of, work_of
 from psm_viz.errors import BadInput
 from psm_viz.study.manifest import MAIN, Checkpoint
@@ -40,9 +40,7 @@ def add_branches(
     if missing or not new:
         what = f"has no branch {sorted(missing)[0]!r}" if missing else "brings nothing new"
         raise BadInput(f"The tree {what}.", "Name branches that `train` made and the study lacks.")
-    # a study older than a field was drawn with the field's default
-    drawn = {f.name for f in fields(Sampling)} & set(m.generation)
-    sampling = Sampling(**{k: m.generation[k] for k in drawn})
+    sampling = sampling_of(m.generation)
     known = replace(known, wording=m.generation["wording"])
     main = tuple(q for q in study.questions if q.set == MAIN)
     settings = {"add": [c.id for c in new]}

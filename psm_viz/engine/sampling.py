@@ -6,8 +6,8 @@ one; here a prompt is read once, and ended answers leave the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,13 @@ class Sampling:
         """Check the cut."""
         if not 0 <= self.min_p <= 1:
             raise BadInput(f"min_p {self.min_p}: expected a share.", "Give --min-p 0 to 1.")
+
+
+def sampling_of(generation: Mapping[str, Any]) -> Sampling:
+    """How a study's answers were drawn, from its manifest; one older than a field was drawn with
+    the field's default."""
+    drawn = {f.name for f in fields(Sampling)} & set(generation)
+    return Sampling(**{k: generation[k] for k in drawn})
 
 
 def of_one_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:

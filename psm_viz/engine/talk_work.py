@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.extract import Playing
 from psm_viz.engine.known import Known
-from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.sampling import Sampling, sampling_of
 from psm_viz.engine.talks import Planned, TalkSettings, last_questions, plan_talks
 from psm_viz.study.cast import ASSISTANT, Question
 from psm_viz.study.judging import Observer
@@ -85,8 +85,8 @@ def _others(questions: Sequence[Question]) -> dict[str, Question]:
 def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) -> TalkWork:
     """What talks of a study are held with: its cast and questions, played as they were."""
     m = study.manifest
-    drawn = {k: v for k, v in m.generation.items() if k in Sampling.__dataclass_fields__}
-    playing = replace(known, wording=m.generation["wording"]).playing(study.cast, Sampling(**drawn))
+    drawn = sampling_of(m.generation)
+    playing = replace(known, wording=m.generation["wording"]).playing(study.cast, drawn)
     folders = dict(source.folders)
     if m.noise_floor:
         folders[m.noise_floor] = source.folders[m.reference]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,11 @@ def world_knows(study: Study) -> Known:
     kind = study.manifest.notes.get("world_kind")
     if kind not in WORLDS or study.manifest.notes.get("world") != world_of(kind).sha256:
         return ANY
+    return _of_world(kind)
+
+
+def _of_world(kind: str) -> Known:
+    """What a made world knows of any model that speaks in it."""
     return Known(
         judge=BankJudge(kind),
         observer=BankObserver(kind),
@@ -113,13 +118,10 @@ def _known(
         "reference_sha256": weights_sha256(Path(tree.folders[tree.reference])),
         **roles_of_branches(set(branches)),
     }
-    return Known(
+    return replace(
+        _of_world(kind),
         wording="instructions",
-        judge=BankJudge(kind),
-        observer=BankObserver(kind),
-        marked=acting_badly(kind),
         measure=Conduct(kind),
-        side_by_side=True,
         model_name=NAME,
         notes=notes,
         further=lambda study, writer: model_tables(study, writer, tree, threads, say),

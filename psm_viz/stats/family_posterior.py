@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from psm_viz.errors import BadInput
+from psm_viz.stats.belief import equal_weights
 from psm_viz.stats.checks import finite
 
 NONE = "none of these"
@@ -281,12 +282,6 @@ class _Spread:
         return np.maximum(outside, 0.0) / self.noise
 
 
-def _equal(label: np.ndarray) -> np.ndarray:
-    """Weights of rows that count families equally and sum to one."""
-    w = 1.0 / np.bincount(label)[label]
-    return w / w.sum()
-
-
 def _recalibrate(scores: np.ndarray, label: np.ndarray) -> tuple[float, float]:
     """(1 / temperature, offset of none) by maximum likelihood, [row, class] with none last.
 
@@ -303,7 +298,7 @@ def _recalibrate(scores: np.ndarray, label: np.ndarray) -> tuple[float, float]:
     s = s - s.max(1, keepdims=True)
     right = np.concatenate([label, np.full(len(label), n)])
     own = s[np.arange(len(s)), right]
-    weight = np.tile(_equal(label), 2) / 2
+    weight = np.tile(equal_weights(label), 2) / 2
     safe = np.where(np.isfinite(s), s, 0.0)
     is_none, bias = np.arange(n + 1) == n, np.log(n)
 
@@ -327,7 +322,7 @@ def _calibration(scores: np.ndarray, label: np.ndarray, beta: float, offset: flo
     """How well recalibrated scores of the cast predict its families, none left aside."""
     from scipy.special import log_softmax, logsumexp
 
-    rows, n, w = np.arange(len(label)), scores.shape[1] - 1, _equal(label)
+    rows, n, w = np.arange(len(label)), scores.shape[1] - 1, equal_weights(label)
     log_p = log_softmax(beta * scores[:, :n], axis=1)
     sure, hit = np.exp(log_p.max(1)), (log_p.argmax(1) == label).astype(float)
     bins = np.minimum((sure * 10).astype(int), 9)

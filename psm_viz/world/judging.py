@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from psm_viz.study.judging import Judgement
-from psm_viz.world.likelihood import log_utterance
+from psm_viz.world.likelihood import family_posterior, log_utterance
 from psm_viz.world.loading import world_of
 
 
@@ -43,11 +43,7 @@ class BankObserver:
             read = world.read(topic, text)
             if read is not None:
                 score = score + log_utterance(world, topic, read[0], saying=read[1])
-        p = np.exp(score - np.logaddexp.reduce(score))
-        out = dict.fromkeys(size, 0.0)
-        for family, one in zip(families, p, strict=True):
-            out[family] += float(one)
-        return out
+        return family_posterior(world, score - np.logaddexp.reduce(score))
 
 
 def acting_badly(kind: str) -> tuple[str, ...]:
