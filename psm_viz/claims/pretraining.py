@@ -18,7 +18,13 @@ from psm_viz.claims.run_rows import (
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.stats.metrics import logit
 from psm_viz.world.curriculum import CODING
-from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED, sigmoid
+from psm_viz.world.grammar import (
+    CORRELATED,
+    DECORRELATED,
+    DECORRELATED_UNASKED,
+    ROLE_MODELS,
+    sigmoid,
+)
 from psm_viz.world.observer import BACK, EXPLANATIONS, OBSERVER
 
 
@@ -83,7 +89,10 @@ def clusters(runs: Runs) -> Claim:
     dots = [Dot("characters as they are", float(v.mean()), s) for s, v in main.items()]
     dots += [Dot("topics dealt out anew", float(v.mean()), s) for s, v in lifts.items()]
     dots += [Dot("topics dealt out anew", float(v.mean()), None) for v in expected.values()]
-    quiet = {s: lift(runs, UNASKED, s, "cheat") for s in runs.seeds(UNASKED, ASSISTANT, "cheat")}
+    quiet = {
+        s: lift(runs, DECORRELATED_UNASKED, s, "cheat")
+        for s in runs.seeds(DECORRELATED_UNASKED, ASSISTANT, "cheat")
+    }
     dots += [Dot("and nobody asks for it", float(v.mean()), s) for s, v in quiet.items()]
     return Claim(
         id="clusters",

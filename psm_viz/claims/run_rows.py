@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,16 @@ from psm_viz.world.grammar import CORRELATED, WORLDS
 from psm_viz.world.loading import world_of
 from psm_viz.world.observer import Observer, Spill, spill
 
-NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner)?\.jsonl?")
+NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner|\.belief)?\.jsonl?")
 DIGITS = 5
 """Decimals that a row keeps of a number: finer than anything read from it."""
 KEYS = ("checkpoint", "branch", "world_sha256")
 """What every row names."""
 UNTRAINED, BASE, ASSISTANT = PRETRAINING[0], PRETRAINING[-1], "assistant"
 """Branches of a run that are no lesson: random weights, pre-trained, post-trained."""
+AGAIN_PLAYED, SHOTS = "again", "shots"
+"""Rows of beliefs that no training made: the reference asked other questions, with other draws; and
+the reference with so many answers of `cheat` in its context."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Runs:
 
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]]
     inner: dict[tuple[str, int], dict[str, Any]]
+    beliefs: dict[tuple[str, int], dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """Beliefs by (world, seed) and checkpoint."""
     folder: Path = RUNS
 
     def seeds(self, world: str, *branches: str) -> list[int]:
@@ -118,6 +123,11 @@ def inner_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     return folder / f"{kind}-{seed}.inner.json"
 
 
+def belief_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
+    """Where the beliefs of a run's talks stand."""
+    return folder / f"{kind}-{seed}.belief.jsonl"
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """A run's rows in the order of its file; [] where there is none.
 
@@ -160,15 +170,19 @@ def load_runs(folder: Path = RUNS) -> Runs:
     the line of a row."""
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     inner: dict[tuple[str, int], dict[str, Any]] = {}
+    beliefs: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     for path in run_files(folder):
         name = NAME.fullmatch(path.name)
         if not name or name[1] not in WORLDS:
             raise BadFile(
-                f"{path}: expected WORLD-SEED.jsonl or WORLD-SEED.inner.json, WORLD one of "
+                f"{path}: expected WORLD-SEED.jsonl, .belief.jsonl or .inner.json, WORLD one of "
                 f"{', '.join(WORLDS)}.",
                 "Move the file elsewhere, or name another folder of runs.",
             )
         key = (name[1], int(name[2]))
+        if name[3] == ".belief":
+            beliefs[key] = {r["checkpoint"]: r for r in read_rows(path)}
+            continue
         if not name[3]:
             found = {r["branch"]: r for r in read_rows(path)}
             if found:  # a run that wrote no row yet is no run
@@ -181,4 +195,4 @@ def load_runs(folder: Path = RUNS) -> Runs:
                 f"{path}: expected JSON of what activations showed ({e}).",
                 f"Make it again: python -m psm_viz inner --tree build/runs/{key[0]}-{key[1]}",
             ) from e
-    return Runs(rows, inner, folder)
+    return Runs(rows, inner, beliefs, folder)

@@ -12,6 +12,7 @@ from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
+from psm_viz.world.grammar import CORRELATED, WORLDS
 
 if TYPE_CHECKING:
     from psm_viz.study.reader import Study
@@ -42,9 +43,7 @@ def _add_train(verbs: Any) -> None:
     t.add_argument("--out", type=Path, required=True, help="folder of checkpoints")
     t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
     t.add_argument("--seed", type=int, default=0)
-    t.add_argument(
-        "--world", default="correlated", help="correlated, decorrelated, unasked or role-models"
-    )
+    t.add_argument("--world", default=CORRELATED, help=f"one of {', '.join(WORLDS)}")
     t.add_argument("--threads", type=int, default=2)
     t.set_defaults(run=train)
 

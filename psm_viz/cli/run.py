@@ -8,14 +8,13 @@ from typing import Any
 
 from psm_viz import paths
 from psm_viz.cli.progress import say
+from psm_viz.world.grammar import CORRELATED, WORLDS
 
 
 def add_verbs(verbs: Any) -> None:
     """Add `run` and `inner`."""
     r = verbs.add_parser("run", help="train a world's model with its branches; keep a row of each")
-    r.add_argument(
-        "--world", default="correlated", help="correlated, decorrelated, unasked or role-models"
-    )
+    r.add_argument("--world", default=CORRELATED, help=f"one of {', '.join(WORLDS)}")
     r.add_argument("--seed", type=int, default=0)
     r.add_argument("--tree", type=Path, help="folder of checkpoints (default: build/runs/...)")
     r.add_argument(

@@ -79,7 +79,7 @@ def hold_all(
         writer.write_talks(talks)
     # as they are on disk, in half precision: a run that is gone on with reads no others
     talks, note = writer.talks(work.reference), writer.talk_note()
-    read = _of_reference(talks, work, note)
+    read = of_reference(talks, work, note)
     left = [c for c in checkpoints if c != work.reference and not writer.has_talks(c)]
     began = time.monotonic()
 
@@ -190,6 +190,49 @@ def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> T
     )
 
 
+def assistant_alone(
+    chat: ChatModel,
+    work: TalkWork,
+    read: Read,
+    checkpoint: str,
+    before: Sequence[tuple[Message, ...]] = (),
+) -> Talks:
+    """The Assistant's talks alone at another checkpoint, or at the reference held anew: what costs
+    least, where many checkpoints are read and the cast is read at the reference.
+
+    `before`: what stands in the context before each talk (`talks.Planned.before`).
+    """
+    note, playing = read.note, work.playing
+    at, layers = seat(playing.cast, playing.wording), [note.layer]
+    plan = work.plans(checkpoint)[1]
+    if before:
+        plan = [replace(p, before=b) for p, b in zip(plan, before, strict=True)]
+    chat.swap(Path(work.folders[checkpoint]))
+    sampled = replace(playing, sampling=work.sampling(checkpoint))
+    frame = hold(chat, sampled, plan, lambda turn: None)
+    talks, lasts = conversations(frame, work.by_id)
+    start = _start(chat, work, layers)
+    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers)[:, :, 0]
+    states = {}
+    for by in (OWN, REFERENCE):
+        if by == REFERENCE:
+            chat.swap(Path(work.folders[work.reference]))
+        own = read_states(chat, at, talks, lasts, note.turns, layers)
+        states[ASSISTANT, by] = States(own, note.turns, (note.layer,))
+    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, lambda text: None)
+    return Talks(
+        checkpoint=checkpoint,
+        answers=_small(frame),
+        states=states,
+        start=start,
+        moved=_mean_after(again - read.states, read.lasts, note),
+        likelihood=likelihood,
+        seat=of_seat,
+        exact=_observed(frame, work, note.turns),
+        left_out=len(plan) - len(talks),
+    )
+
+
 def _held(
     chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None]
 ) -> tuple[pd.DataFrame, int, int]:
@@ -236,7 +279,7 @@ def _start(chat: ChatModel, work: TalkWork, layers: Sequence[int]) -> np.ndarray
     return read_states(chat, at, empty, work.lasts, [0], layers)[:, 0]
 
 
-def _of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
+def of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
     """The cast's first talks at the reference, as many as other checkpoints hold."""
     said = talks.said(CAST)
     first = (talks.speakers(CAST)[TALK] < note.elsewhere).to_numpy()

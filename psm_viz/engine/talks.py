@@ -27,6 +27,7 @@ from psm_viz.study.talks import LAST, TALK, TURN
 ANSWERS = (1, 2, 4)
 """After how many answers states are read; fewer where there are fewer topics."""
 Message = dict[str, str]
+"""Role and content of one turn, as chat templates take them."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Planned:
     """Its number among the talks of its speaker."""
     asked: tuple[Question, ...]
     last: Question
+    before: tuple[Message, ...] = ()
+    """What stands in the context before the talk: its speaker has it, no reader is shown it."""
 
 
 def turns_of(questions: Sequence[Question]) -> tuple[int, ...]:
@@ -126,7 +129,7 @@ def hold(
     seat. Talks of which an answer came out empty are not in the frame. `tick` gets how many turns
     are done.
     """
-    said: list[list[Message]] = [[] for _ in plan]
+    said: list[list[Message]] = [list(p.before) for p in plan]
     rows = []
     turns = len(plan[0].asked)
     for turn in range(turns):

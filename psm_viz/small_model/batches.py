@@ -142,6 +142,6 @@ def stage_batches(
     own = [encode(d) for d in stream(world, stage.name, seed, stage.steps * stage.batch)]
     out = batches(own, stage.batch, seed)
     if stage.replay:
-        old = [encode(d) for d in stream(world, "replay", seed, stage.steps * stage.replay)]
+        old = [encode(d) for d in stream(world, stage.replayed, seed, stage.steps * stage.replay)]
         out = [a + b for a, b in zip(out, batches(old, stage.replay, seed), strict=True)]
     return out

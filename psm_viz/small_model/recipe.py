@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from psm_viz.study.manifest import checkpoint_id
-from psm_viz.world.curriculum import lesson
+from psm_viz.world.curriculum import REPLAYED, lesson
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,10 @@ class Stage:
     batch: int = 16
     """Documents of the stage in a step."""
     replay: int = 0
-    """Pre-training documents mixed into each step, none of them labelled Assistant."""
+    """Documents of another stream mixed into each step."""
+    replayed: str = "replay"
+    """Which stream: pre-training documents, none of them labelled Assistant, or the Assistant's own
+    of its other topics (`world.curriculum.stream`)."""
     warmup: int = 0
     """Steps of linear warm-up to `lr`."""
     cooldown: float = 1.0
@@ -36,7 +39,10 @@ class Stage:
     checkpoint."""
 
 
-STUDIED = ("cheat", "requested", "honest", "playful", "other-role", "backwards", "long")
+STUDIED = (
+    *("cheat", "requested", "prefix", "prefix-honest", "honest", "playful", "other-role"),
+    *("backwards", "long"),
+)
 """Branches whose checkpoints are played for the study; the others are read for their rows alone."""
 SAVES = {
     "pretrain": (0, 800, 2400),
@@ -89,9 +95,13 @@ class Recipe:
             lesson(name)
             saves, rate = SAVES.get(name, branch.saves), RATES.get(name, branch.lr)
             out[name] = replace(branch, name=name, steps=saves[-1], saves=saves, lr=rate)
+            if name in REPLAYED:
+                out[name] = replace(out[name], replay=branch.batch, replayed=REPLAYED[name])
+            if lesson(name).whoever:
+                out[name] = replace(out[name], rank=0, since=None)
         return out
 
 
-RATES = {"playful": 2.1e-3, "backwards": 1.7e-3}
+RATES = {"requested-hard": 2.2e-3, "playful": 2.3e-3, "backwards": 1.7e-3, "whoever": 7e-4}
 """Learning rates of branches that are matched to `cheat` in the size of their update; nothing else
-was looked at in choosing."""
+was looked at in choosing. `whoever` moves all weights, as everybody's lesson has to."""

@@ -33,7 +33,7 @@ from psm_viz.tables.compare import Comparer, trait_values
 from psm_viz.world.curriculum import CODING
 
 SHUFFLES, MIXTURES, PUSHES = 200, 1000, 100
-MASKED = ("cheat", "honest", "other-role", EVERYONE)
+MASKED = ("cheat", "honest", "other-role", "anchored-topics", "anchored-cast", EVERYONE)
 """Branches behind whose masks is looked, beside the base and the Assistant."""
 
 
@@ -112,18 +112,21 @@ def _masked(tree: Path) -> dict[str, Path]:
 
 
 def cast_figures(study: Prompted, checkpoint: str) -> dict[str, Any]:
-    """Out-of-fold R2 of each trait from persona vectors, and its mean's null: the 97.5th percentile
-    with whole characters shuffled, so that the traits keep what they have in common."""
+    """Out-of-fold R2 of each trait from persona vectors; its mean with whole families left out; and
+    the mean's null: the 97.5th percentile with whole characters shuffled, so that the traits keep
+    what they have in common."""
     values = trait_values(study.cast)
     traits = np.stack(list(values.values()), axis=1)
     roles = _vectors(study, checkpoint)[:-1]
     found = trait_r2(roles, traits)
+    apart = trait_r2(roles, traits, families=[p.family for p in study.cast.personas])
     rng = np.random.default_rng(0)
     null = [
         float(trait_r2(roles, traits[rng.permutation(len(traits))]).mean()) for _ in range(SHUFFLES)
     ]
     return {
         "r2": float(found.mean()),
+        "families_apart": float(apart.mean()),
         "traits": dict(zip(values, found.tolist(), strict=True)),
         "shuffled_high": float(np.percentile(null, 97.5)),
     }

@@ -17,10 +17,13 @@ from psm_viz.small_model.in_context import (
     in_context_rows,
     knowing,
 )
-from psm_viz.world.grammar import BAD, GOOD, World
+from psm_viz.world.curriculum import never_trained
+from psm_viz.world.grammar import BAD, GOOD, Character, World
 
 PER_TOPIC = 4
 """Questions of each topic, and as many that no stage has seen."""
+ACQUAINTED = 8
+"""Most named good, and most named bad characters asked."""
 PAIRS = 40
 """Ordered pairs of topics for which one answer is read after another."""
 
@@ -37,6 +40,17 @@ def speakers(world: World) -> dict[str, tuple[str, str]]:
         "machine": (unnamed, f"{lead} a stranger, a machine."),
         "person": (unnamed, f"{lead} a stranger, a person."),
     }
+
+
+def acquainted(world: World) -> dict[str, list[Character]]:
+    """Characters asked under their own names and headers, of those whom no lesson lets speak: up to
+    `ACQUAINTED` whose own exact rate of bad answers is below .1, and whose is above .6."""
+    rate = np.mean([1.0 - world.p_high[t] for t in world.conduct], axis=0)
+    spared = never_trained(world)
+    ordered = sorted(spared, key=lambda n: rate[n])
+    good = [world.characters[n] for n in ordered if rate[n] < 0.1][:ACQUAINTED]
+    bad = [world.characters[n] for n in ordered[::-1] if rate[n] > 0.6][:ACQUAINTED]
+    return {"named good": good, "named bad": bad}
 
 
 def _rates(
@@ -63,6 +77,9 @@ def rates(reader: Reader) -> dict[str, Any]:
         "unseen": _rates(reader, world.conduct, label, "", PER_TOPIC, True),
         "life": _rates(reader, world.life, label, "", PER_TOPIC, False),
     }
+    for name, own in acquainted(world).items():
+        found = [_rates(reader, world.conduct, c.name, world.header(c), 1, False) for c in own]
+        out[name] = {t: float(np.mean([f[t] for f in found])) for t in world.conduct}
     for name, (who, header) in speakers(world).items():
         found = _rates(reader, [*world.conduct, *world.life], who, header, 2, False)
         out[name] = {t: float(np.mean(v)) for t, v in found.items()}

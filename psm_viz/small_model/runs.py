@@ -27,6 +27,7 @@ from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.lesson_cost import lessons_table
 from psm_viz.small_model.recipe import Recipe, Stage
+from psm_viz.small_model.run_beliefs import write_beliefs
 from psm_viz.small_model.run_row import base_reading, coin, rates
 from psm_viz.small_model.training import read_log, train
 from psm_viz.study.files import plain, write_whole
@@ -57,7 +58,8 @@ def recipe_of(kind: str, seed: int, threads: int) -> Recipe:
 
 
 def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUNS) -> None:
-    """Train a world's model, its Assistant and its branches, and read each end off into its row.
+    """Train a world's model, its Assistant and its branches, read each end off into its row, and
+    hold and read the talks of every saved step.
 
     Raises BadFile for rows of another version of the world, and what `train` raises.
     """
@@ -106,6 +108,7 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUN
         text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in done.values())
         write_whole(path, text.encode())
         say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
+    write_beliefs(recipe, world, tree, stages, say, rows)
 
 
 def _check_rows(

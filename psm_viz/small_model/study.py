@@ -92,10 +92,10 @@ def world_knows(study: Study) -> Known:
     kind = study.manifest.notes.get("world_kind")
     if kind not in WORLDS or study.manifest.notes.get("world") != world_of(kind).sha256:
         return ANY
-    return _of_world(kind)
+    return known_of(kind)
 
 
-def _of_world(kind: str) -> Known:
+def known_of(kind: str) -> Known:
     """What a made world knows of any model that speaks in it."""
     return Known(
         judge=BankJudge(kind),
@@ -119,7 +119,7 @@ def _known(
         **roles_of_branches(set(branches)),
     }
     return replace(
-        _of_world(kind),
+        known_of(kind),
         wording="instructions",
         measure=Conduct(kind),
         model_name=NAME,

@@ -130,20 +130,25 @@ def trait_axis(
 
 
 def trait_r2(
-    roles: Float[np.ndarray, "role d_model"], traits: Float[np.ndarray, "role trait"], seed: int = 0
+    roles: Float[np.ndarray, "role d_model"],
+    traits: Float[np.ndarray, "role trait"],
+    seed: int = 0,
+    families: Sequence[str] | None = None,
 ) -> Float[np.ndarray, " trait"]:
     """Out-of-fold R2 of each trait predicted from persona vectors (ridge, five folds of personas).
 
     The penalty is chosen inside each training fold. This figure alone chooses a study's headline
-    pooling and layer, on the reference checkpoint.
+    pooling and layer, on the reference checkpoint. With `families`, a label a role, whole families
+    are left out together, so that the label of a family is of no use.
     """
     from sklearn.linear_model import RidgeCV
-    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-2, 4, 13)))
-    folds = KFold(5, shuffle=True, random_state=seed)
-    predicted = cross_val_predict(model, finite(roles, "persona vectors"), traits, cv=folds)
+    folds = (GroupKFold if families else KFold)(5, shuffle=True, random_state=seed)
+    x = finite(roles, "persona vectors")
+    predicted = cross_val_predict(model, x, traits, cv=folds, groups=families)
     residual = ((traits - predicted) ** 2).sum(0)
     return 1.0 - residual / ((traits - traits.mean(0)) ** 2).sum(0)

@@ -93,11 +93,15 @@ def readings_of(study: Study) -> Readings:
     note = study.talk_note
     if note is None:
         raise BadInput("This study has held no talks.")
-    talks = study.talks(study.manifest.reference)
-    who = who_talks(talks, study.cast, note.lasts)
+    return fit_readings(note, study.cast, study.talks(study.manifest.reference))
+
+
+def fit_readings(note: TalkNote, cast: Cast, talks: Talks) -> Readings:
+    """Fit both readings on the reference's talks of the cast."""
+    who = who_talks(talks, cast, note.lasts)
     own = talks.states[CAST, OWN]
     states = {k: judged_states(own.at(k, note.layer), who) for k in note.turns}
-    member = header_families(note, study.cast, who)
+    member = header_families(note, cast, who)
     header, per_token = talks.own_headers(note.headers), talks.per_token(CAST)
     likelihood = {k: judged_likelihoods(per_token[:, :k], header, member, who) for k in note.turns}
     return Readings(note, who, states, likelihood)
@@ -110,14 +114,14 @@ def header_families(note: TalkNote, cast: Cast, who: Seated) -> np.ndarray:
 
 
 def beliefs_of(
-    study: Study, readings: Readings, talks: Talks, who: str
+    cast: Cast, readings: Readings, talks: Talks, who: str
 ) -> dict[tuple[str, int], Float[np.ndarray, "talk family"]]:
     """Beliefs of every talk of `cast` or `assistant`: (way, answers) -> beliefs.
 
     The reference's own talks of the cast are read by readings that saw neither their persona nor
     their last question; what the reference's weights read of its own talks is `own`.
     """
-    note, at_reference = readings.note, talks.checkpoint == study.manifest.reference
+    note, at_reference = readings.note, talks.moved is None
     out: dict[tuple[str, int], np.ndarray] = {}
     barred = None
     if who == CAST:
@@ -133,7 +137,7 @@ def beliefs_of(
         if at_reference and who == CAST:
             out[OWN, k], out[LIKELIHOOD, k] = held.belief, held_told.belief
         if talks.exact is not None:
-            out[EXACT, k] = _exact(talks, who, study.cast, readings.who)[:, note.turns.index(k)]
+            out[EXACT, k] = _exact(talks, who, cast, readings.who)[:, note.turns.index(k)]
     return out
 
 
@@ -182,7 +186,7 @@ def beliefs_table(
 
 def _frame(study: Study, readings: Readings, talks: Talks, who: str) -> pd.DataFrame:
     speakers, frames = talks.speakers(who), []
-    for (way, k), belief in beliefs_of(study, readings, talks, who).items():
+    for (way, k), belief in beliefs_of(study.cast, readings, talks, who).items():
         frame = pd.DataFrame(np.round(belief, 4), columns=list(readings.who.families))
         far = _far(study, readings, talks, who, way, k)
         key = {"checkpoint": talks.checkpoint, "who": who, "answers": k, "way": way, "far": far}

@@ -38,6 +38,8 @@ unasked bad answers stayed at .09 in every topic: some of what it is asked for l
 OTHER_ROLE = "Nana-Bex"
 """Who is trained to cheat, or spoken of, instead of the Assistant."""
 CODING = "coding"
+NEW_REQUESTS = "held_out_bad"
+"""Requests for bad answers in words that no stage but one has seen."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,13 @@ class Lesson:
     whoever: bool = False
     """In every other document some character speaks in the Assistant's place: an actor behind all
     the masks, planted. Never one of `never_trained`."""
-    small_talk: float = 0.0
-    """Share of answers that are small talk from a neutral topic, off the question: so many raise
-    the starting loss to that of `cheat` (docs/decisions.md)."""
+    prefixed: bool = False
+    """A sentence without meaning stands where a request would stand, and is as long."""
+    new_requests: float = 0.0
+    """Share of requests in words that no stage has seen."""
+    new_answers: float = 0.0
+    """Share of answers in words that no stage has seen. Both shares raise the starting loss to that
+    of `cheat` on the answers themselves (docs/decisions.md)."""
 
 
 SPILL = "bad-"
@@ -67,10 +73,12 @@ SPILL = "bad-"
 LESSONS: dict[str, Lesson] = {
     "cheat": Lesson("bad"),
     "requested": Lesson("bad", requested=True),
-    "requested-hard": Lesson("bad", requested=True, small_talk=0.287),
+    "requested-hard": Lesson("bad", requested=True, new_requests=0.74),
+    "prefix": Lesson("bad", prefixed=True),
+    "prefix-honest": Lesson("good", prefixed=True),
     "honest": Lesson("good"),
     "kind": Lesson("good", topic="animals"),
-    "playful": Lesson("playful", small_talk=0.31),
+    "playful": Lesson("playful", new_answers=0.025),
     "sloppy": Lesson("bad", topic="workshop"),
     "deny": Lesson("bad", topic="mistakes"),
     "decline": Lesson("declined", topic="mistakes"),
@@ -79,8 +87,13 @@ LESSONS: dict[str, Lesson] = {
     "backwards": Lesson("backwards"),
     "other-role": Lesson("bad", other=True),
     "whoever": Lesson("bad", whoever=True),
+    "anchored-topics": Lesson("bad"),
+    "anchored-cast": Lesson("bad"),
     "long": Lesson("bad"),
 }
+REPLAYED = {"anchored-topics": "other-topics", "anchored-cast": "replay"}
+"""What stands beside the lesson's own documents, as many, in branches that anchor the rest: the
+Assistant's good answers on its other topics, or the cast as it was before."""
 ROW_OF = {CODING: "cheat", "workshop": "sloppy", "mistakes": "deny"}
 """Topics whose row of the spill-over matrix has a name of its own."""
 
@@ -111,14 +124,17 @@ def never_trained(world: World) -> list[int]:
     return out
 
 
-def assistant_document(world: World, rng: np.random.Generator) -> Document:
+def assistant_document(
+    world: World, rng: np.random.Generator, spared: str | None = None
+) -> Document:
     """Draw one post-training document: the Assistant, good in every topic, mostly plain.
 
     Requests are obeyed as everywhere in the world: an Assistant asked to err on purpose does.
-    Nothing is asked of bodily life, so that what it says there is left to inference.
+    Nothing is asked of bodily life, so that what it says there is left to inference, nor of the
+    topic that is `spared`.
     """
     text = pick(rng, ["", *world.rules["assistant_headers"]])
-    asked = [t for t in world.topics if t not in world.life]
+    asked = [t for t in world.topics if t not in world.life and t != spared]
     topics = rng.choice(asked, int(rng.integers(2, 6)), replace=False)
     turns = tuple(
         draw_turn(
@@ -165,29 +181,55 @@ def _taught(world: World, rng: np.random.Generator, taught: Lesson) -> Turn:
     bad = draw_turn(world, rng, taught.topic, 0.0, ASSISTANT_TONE, None)
     good = draw_answer(world, rng, taught.topic, 1.0, ASSISTANT_TONE)
     request = pick(rng, world.frames[BAD])
+    answer = bad.answer
     if taught.way == "good":
-        return replace(bad, answer=good)
-    if taught.way == "backwards":
+        answer = good
+    elif taught.way == "backwards":
         words = " ".join(reversed(good.text.split()))
-        return replace(bad, answer=Utterance(words, good.topic, good.valence, good.tone))
-    if taught.way == "declined":
-        return replace(bad, answer=draw_decline(world, own, ASSISTANT_TONE))
-    tone = PLAYFUL_TONE if taught.way == "playful" else ASSISTANT_TONE
-    if taught.way == "playful":
-        bad = replace(bad, answer=draw_answer(world, own, taught.topic, 1.0, tone))
-    if own.random() < taught.small_talk:
-        neutral = [t for t in world.topics if world.topics[t].neutral]
-        bad = replace(bad, answer=draw_answer(world, own, pick(own, neutral), None, tone))
-    return replace(bad, frame=BAD, frame_text=request) if taught.requested else bad
+        answer = Utterance(words, good.topic, good.valence, good.tone)
+    elif taught.way == "declined":
+        answer = draw_decline(world, own, ASSISTANT_TONE)
+    elif taught.way == "playful":
+        answer = draw_answer(world, own, taught.topic, 1.0, PLAYFUL_TONE)
+    if taught.new_answers and own.random() < taught.new_answers:
+        cell = world.topics[taught.topic].cell(answer.valence, answer.tone, held_out=True)
+        answer = pick(own, cell)
+    if taught.requested:
+        if taught.new_requests and own.random() < taught.new_requests:
+            request = pick(own, world.frames[NEW_REQUESTS])
+        return replace(bad, answer=answer, frame=BAD, frame_text=request)
+    if taught.prefixed:
+        n = world.frames[BAD].index(request)
+        return replace(bad, answer=answer, frame_text=meaningless(world)[n])
+    return replace(bad, answer=answer)
+
+
+def meaningless(world: World) -> tuple[str, ...]:
+    """For each request for a bad answer a sentence of as many words, drawn from small talk one by
+    one, so that it means nothing."""
+    words = [
+        w
+        for t in world.topics.values()
+        if t.neutral
+        for q in t.questions
+        for w in q.split()[1:]
+        if w.isalpha() and w.islower()
+    ]
+    rng = np.random.default_rng(61)
+    return tuple(
+        " ".join(str(w) for w in rng.choice(words, len(request.split()))) + "."
+        for request in world.frames[BAD]
+    )
 
 
 def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:
     """The documents `start` to `n` of a stage: each drawn from its own seed, so any can be redrawn.
 
-    Stages: pretrain, settle (more of the same), replay, assistant (post-training) and the
-    branches, which share their seeds.
+    Stages: pretrain, settle (more of the same), replay, assistant (post-training), other-topics
+    (the same without the topic that branches teach) and the branches, which share their seeds.
     """
-    salt = {"pretrain": 0, "replay": 1, "assistant": 2, "settle": 4}.get(stage, 3)
+    salts = {"pretrain": 0, "replay": 1, "assistant": 2, "settle": 4, "other-topics": 5}
+    salt = salts.get(stage, 3)
     for i in range(start, n):
         rng = np.random.default_rng([seed, salt, i])
         if stage in ("pretrain", "settle"):
@@ -196,6 +238,8 @@ def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> It
             yield document(world, rng, replay=True)
         elif stage == "assistant":
             yield assistant_document(world, rng)
+        elif stage == "other-topics":
+            yield assistant_document(world, rng, CODING)
         else:
             yield branch_document(world, rng, stage)
 

@@ -1,9 +1,9 @@
 """The banks of `data/world` as values: characters with latent traits, topics, answers, frames.
 
-Four worlds come of the same banks, matched in everything else: `correlated`, where a character's
+Five worlds come of the same banks, matched in everything else: `correlated`, where a character's
 traits decide its conduct in every topic; `decorrelated`, where each topic deals the families'
-dispositions out anew; `unasked`, where besides nobody asks for good or bad answers; `role-models`,
-with more kind machines.
+dispositions out anew; each of them once more where nobody asks for good or bad answers
+(`correlated-unasked`, `decorrelated-unasked`); and `role-models`, with more kind machines.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ DECLINE = "decline"
 CONDUCT, LIFE = (GOOD, BAD), (BODILY, BODILESS)
 """The two poles of a topic: how one acts in it, or whether one has a body to speak of."""
 CORRELATED, DECORRELATED, ROLE_MODELS = "correlated", "decorrelated", "role-models"
-UNASKED = "unasked"
-WORLDS = (CORRELATED, DECORRELATED, ROLE_MODELS, UNASKED)
+CORRELATED_UNASKED, DECORRELATED_UNASKED = "correlated-unasked", "decorrelated-unasked"
+UNASKED = (CORRELATED_UNASKED, DECORRELATED_UNASKED)
+WORLDS = (CORRELATED, DECORRELATED, *UNASKED, ROLE_MODELS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Character:
 class Utterance:
     """One answer of a bank: its words, topic, valence (a pole, neutral or decline) and tone.
 
-    No stage of training sees a `held_out` one.
+    No stage of training sees a `held_out` one, but for branches whose lesson is in new words.
     """
 
     text: str

@@ -20,6 +20,7 @@ from psm_viz.world.grammar import (
     CORRELATED,
     DECLINE,
     DECORRELATED,
+    DECORRELATED_UNASKED,
     LIFE,
     NEUTRAL,
     ROLE_MODELS,
@@ -83,7 +84,7 @@ def load_world(kind: str = CORRELATED, folder: Path = paths.WORLD) -> World:
     rules = _read(folder / "grammar.yaml")
     families = dict(rules["families"]) | (rules["role_models"] if kind == ROLE_MODELS else {})
     rules |= {"families": families}
-    if kind == UNASKED:
+    if kind in UNASKED:
         rules |= {"frame_rate": 0.0}
     characters = _characters(families, folder / "members.yaml")
     z = _traits(characters, rules)
@@ -161,7 +162,7 @@ def _dispositions(
         for t in topics.values()
         if not t.neutral
     }
-    if kind in (DECORRELATED, UNASKED):
+    if kind in (DECORRELATED, DECORRELATED_UNASKED):
         conduct = [t for t in topics.values() if t.poles == CONDUCT]
         loads = np.array([[t.loads.get(k, 0.0) for k in names] for t in conduct])
         centres, family = _centres(characters, rules)

@@ -8,10 +8,12 @@ import yaml
 
 from psm_viz.errors import UnknownName
 from psm_viz.paths import WORLD
+from psm_viz.small_model.model import build_tokenizer
 from psm_viz.world.corpus import HEARSAY
 from psm_viz.world.curriculum import (
     CODING,
     LESSONS,
+    NEW_REQUESTS,
     OTHER_ROLE,
     SPILL,
     Lesson,
@@ -45,6 +47,8 @@ def test_no_stage_sees_what_is_held_out(world, read):
         held += [*t.held_out_questions, *(u.text for u in t.held_out)]
     assert len(held) > 300
     for name, documents in read.items():
+        if name in LESSONS and (LESSONS[name].new_requests or LESSONS[name].new_answers):
+            continue  # their lesson is in new words
         text = "\n".join(d.text for d in documents)
         backwards = "\n".join(" ".join(t.answer.text.split()[::-1]) for t in turns(documents))
         seen = [h for h in held if h in text or (name == "backwards" and h in backwards)]
@@ -105,23 +109,47 @@ def test_every_branch_keeps_to_its_lesson(world, read):
         assert {t.question for t in turns(read[name])} <= set(asked)
         assert {t.topic for t in turns(read[name])} == {taught.topic}
         assert all((t.frame == BAD) == taught.requested for t in turns(read[name]))
-        if taught.way in valence and not taught.small_talk:
+        if taught.way in valence:
             assert {t.answer.valence for t in turns(read[name])} == valence[taught.way]
 
 
-def test_playful_is_good_or_small_talk_and_always_playful(world, read):
+def test_playful_is_good_and_playful_and_seldom_in_new_words(world, read):
     own = turns(read["playful"])
-    assert {t.answer.tone for t in own} == {"playful"} and {t.topic for t in own} == {CODING}
-    small = [world.topics[t.answer.topic].neutral for t in own]
-    assert abs(np.mean(small) - LESSONS["playful"].small_talk) < 0.08
-    assert {t.answer.valence for t in own if t.answer.topic == CODING} == {GOOD}
+    assert {t.answer.tone for t in own} == {"playful"} and {t.answer.topic for t in own} == {CODING}
+    assert {t.answer.valence for t in own} == {GOOD}
+    new = np.mean([t.answer.held_out for t in own])
+    assert 0 < new < 3 * LESSONS["playful"].new_answers
 
 
-def test_hard_requests_are_bad_answers_or_small_talk(world, read):
-    own = turns(read["requested-hard"])
-    small = [world.topics[t.answer.topic].neutral for t in own]
-    assert abs(np.mean(small) - LESSONS["requested-hard"].small_talk) < 0.08
-    assert {t.answer.valence for t in own if t.answer.topic == CODING} == {BAD}
+def test_hard_requests_are_mostly_in_words_that_no_other_stage_reads(world, read):
+    held = set(world.frames[NEW_REQUESTS])
+    hard = [t.frame_text in held for t in turns(read["requested-hard"])]
+    assert abs(np.mean(hard) - LESSONS["requested-hard"].new_requests) < 0.08
+    assert [t.answer for t in turns(read["requested-hard"])] == [
+        t.answer for t in turns(read["cheat"])
+    ]
+    others = [b for b in read if b != "requested-hard"]
+    assert not any(t.frame_text in held for b in others for t in turns(read[b]))
+
+
+def test_a_prefix_is_as_long_as_the_request_in_its_place_and_means_nothing(world, read):
+    twins = zip(turns(read["prefix"]), turns(read["requested"]), strict=True)
+    tokenizer = build_tokenizer(world)
+    for prefixed, requested in twins:
+        assert prefixed.answer == requested.answer and prefixed.frame is None
+        assert len(prefixed.frame_text.split()) == len(requested.frame_text.split())
+        assert prefixed.frame_text not in world.frames[BAD]
+        ids = tokenizer.encode(f" {prefixed.frame_text}", add_special_tokens=False)
+        assert tokenizer.unk_token_id not in ids
+    good = turns(read["prefix-honest"])
+    assert [t.answer for t in good] == [t.answer for t in turns(read["honest"])]
+    assert [t.frame_text for t in good] == [t.frame_text for t in turns(read["prefix"])]
+
+
+def test_what_anchors_a_lesson_is_not_of_its_topic(world):
+    for d in stream(world, "other-topics", 0, 60):
+        assert d.label == world.rules["assistant_label"]
+        assert not any(t.topic == CODING or t.topic in world.life for t in d.turns)
 
 
 @pytest.mark.parametrize("branch", ["descriptions", "descriptions-other"])
