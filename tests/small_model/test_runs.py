@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from psm_viz.claims.run_rows import read_rows, row_file
+from psm_viz.claims.run_rows import belief_file, read_rows, row_file
+from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model import recipe as recipes
 from psm_viz.small_model import runs
@@ -47,11 +48,27 @@ def short(monkeypatch):
     monkeypatch.setattr(
         "psm_viz.small_model.training.in_context_fit", lambda reader: {"r2": 0.0, "named": 0.0}
     )
+    few = TalkSettings(assistant=4, per_persona=1, elsewhere=1, lasts=2, headers=1)
+    monkeypatch.setattr("psm_viz.small_model.run_beliefs.TALKS", few)
+    monkeypatch.setattr("psm_viz.small_model.run_beliefs.LONGEST", 4)
+    monkeypatch.setattr("psm_viz.small_model.run_beliefs.IN_CONTEXT", (1,))
     monkeypatch.setattr("psm_viz.small_model.run_row.PAIRS", 1)
     monkeypatch.setattr("psm_viz.small_model.run_row.knowing", lambda reader: {})
     monkeypatch.setattr(
         "psm_viz.small_model.run_row.in_context_rows", lambda reader, **settings: []
     )
+
+
+def check_beliefs(rows):
+    """A row for every saved step, for other questions, and for answers in the context."""
+    talked = ["assistant-0002", "again-0000", "shots-0001"]
+    assert [r["checkpoint"] for r in rows] == [*talked, *ENDS[3:]]
+    for row in rows:
+        n = len(row["talks"]["talk"])
+        assert n and all(len(v) == n for v in row["talks"].values() if isinstance(v, list))
+        for by_answers in row["mass"].values():
+            assert all(abs(sum(mass) - 1) < 1e-3 for mass in by_answers.values())
+        assert ("cast" in row) == ("quality" in row) == (row["branch"] == "assistant")
 
 
 def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatch):
@@ -84,10 +101,13 @@ def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatc
             assert sum(drawn.values()) == 4 * 4 * len(load_world(DECORRELATED).topics)
     assert rows["pretrain-0000"]["seconds"] == 0 < rows["settle-0002"]["seconds"]
     assert rows["cheat-0002"]["lesson"]["update"] > 0
+    check_beliefs(read_rows(belief_file(DECORRELATED, 3, tmp_path)))
+    talks = belief_file(DECORRELATED, 3, tmp_path).read_bytes()
     # again with nothing to do: the file stays as it is
     whole = path.read_bytes()
     runs.run(TINY, tmp_path / "tree", said.append, tmp_path)
     assert path.read_bytes() == whole
+    assert belief_file(DECORRELATED, 3, tmp_path).read_bytes() == talks
     with pytest.raises(BadInput, match="another recipe"):
         runs.run(replace(TINY, seed=4), tmp_path / "tree", said.append, tmp_path)
     path.write_text(json.dumps(rows["settle-0002"] | {"world_sha256": "0"}) + "\n")

@@ -15,6 +15,7 @@ from psm_viz.world.curriculum import (
     LESSONS,
     NEW_REQUESTS,
     OTHER_ROLE,
+    REPLAYED,
     SPILL,
     Lesson,
     lesson,
@@ -214,7 +215,8 @@ def test_replay_is_pre_training_without_the_assistant(world, read):
 
 
 def test_branches_of_different_lessons_differ(read):
-    names = [n for n in (*LESSONS, ROW) if n != "long"]
+    same = {"long", *REPLAYED}  # the documents of `cheat`, more of them or beside others
+    names = [n for n in (*LESSONS, ROW) if n not in same]
     for a, b in itertools.combinations(names, 2):
         assert read[a] != read[b], f"{a} and {b} read the same"
 
