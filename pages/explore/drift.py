@@ -1,40 +1,66 @@
-"""Drift: where training moves the Assistant, beside what it says and the noise floor."""
+"""Drift: what training does to the talks of the Assistant, beside the cast and benign training."""
 
 import streamlit as st
 
 from psm_viz.charts.map_ground import MapView
-from psm_viz.ui import controls, drift_answers, drift_details, drift_figures, figure
+from psm_viz.charts.talk_course import TalkCourse
+from psm_viz.charts.talk_course_chart import COLUMNS_AT_ONCE
+from psm_viz.ui import controls, drift_answers, drift_details, drift_figures, drift_talks, figure
 
-messages, columns, more = controls.picker_row([5.2, 1.9, 2, 0.9, 0.9, 0.95], wrap=False)
+messages, columns, more = controls.picker_row([5, 4, 1])
 with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         m = study.manifest
         view = MapView(controls.pick_projection(messages), controls.pick_space(messages))
+        pooling = controls.pick_pooling(study, messages)
         controls.check_link("layer", {str(n): f"layer {n}" for n in m.layers}, "layer", messages)
     with columns[0]:
         branches = controls.pick_branches(study, messages)
-    with columns[1]:
-        pooling = controls.pick_pooling(study, messages)
     saved = {b: m.branch(b) for b in branches}
-    now = controls.pick_step(drift_figures.steps_of(saved), columns[2:5], messages)
+    steps = drift_figures.steps_of(saved)
+    talks = drift_talks.has_talks(study)
+    with columns[1]:
+        question = drift_talks.pick_question(study, saved, messages) if talks else ""
 if not branches:
     figure.caption("Choose one or more branches above to see where they lead.")
     st.stop()
 
-chosen = drift_figures.Chosen(study, pooling, branches, now)
+if talks:
+    now = controls.step_of_link(steps, messages)
+    shown = dict(list(saved.items())[:COLUMNS_AT_ONCE])
+    few, every = (
+        drift_talks.TalkChoice(study, TalkCourse(s), view.projection, now, question)
+        for s in (shown, saved)
+    )
+    left, right = st.columns([2.15, 1], gap="medium")
+    with left, figure.guard():
+        drift_talks.talk_story(few, every)
+    with right:
+        for part in (drift_talks.conduct_table, drift_talks.apart_figure, drift_talks.leak_figure):
+            with figure.guard():
+                part(every)
+else:
+    drift_talks.say_what_makes_talks(study)
+
+first, *places = st.columns([5.2, 3.2, 1, 1], vertical_alignment="bottom")
+with first:
+    wanted = not talks or controls.pick_details()
+if not wanted:
+    st.stop()
+now = controls.pick_step(steps, places, messages)
+moved = drift_figures.Chosen(study, pooling, branches, now)
 left, right = st.columns([1.28, 1], gap="medium")
 with left, figure.guard():
-    drift_figures.trail_figure(chosen, view)
+    drift_figures.trail_figure(moved, view)
 with right, figure.guard():
-    drift_figures.step_figures(chosen)
-
+    drift_figures.step_figures(moved)
 st.divider()
 with figure.guard():
     drift_figures.pooling_figures(study, branches)
 st.divider()
 with figure.guard():
-    drift_details.makeup_figures(chosen, messages)
+    drift_details.makeup_figures(moved, messages)
 st.divider()
 with figure.guard():
     figure.section("What it says", "says")

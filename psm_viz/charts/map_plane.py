@@ -36,6 +36,17 @@ def xy(f: Frame) -> dict[str, Any]:
     }
 
 
+def fixed_xy(f: Frame) -> dict[str, Any]:
+    """Position channels at equal scales on a view that is drawn as large as its frame, such as one
+    of several side by side."""
+    half = (f.width / f.scale / 2, f.height / f.scale / 2)
+    x, y = (
+        alt.Scale(domain=[c - h, c + h], nice=False, zero=False)
+        for c, h in zip((f.cx, f.cy), half, strict=True)
+    )
+    return {"x": alt.X("px:Q", axis=None, scale=x), "y": alt.Y("py:Q", axis=None, scale=y)}
+
+
 def own(channel: str) -> Any:
     """A colour, shape, ... that a column holds as it is drawn."""
     kind = {"colour": alt.Color, "shape": alt.Shape, "opacity": alt.Opacity}[channel]

@@ -148,12 +148,15 @@ def branch_dashes(branches: list[str]) -> dict[str, list[int]]:
     return {b: BRANCH_DASHES[i % len(BRANCH_DASHES)] for i, b in enumerate(branches)}
 
 
-def finish(chart: Any, p: Palette, height: int, width: int | None = None) -> Any:
-    """Give a chart its size, background and type. `width` None: the page decides.
+def finish(chart: Any, p: Palette, height: int | None, width: int | None = None) -> Any:
+    """Give a chart its size, background and type. `width` None: the page decides; `height` None: a
+    chart of several views, each of which has its own.
 
     Colours stand in the spec, not in the host's theme, so that page and export agree.
     """
-    size: dict[str, Any] = {"height": height}
+    size: dict[str, Any] = {}
+    if height is not None:
+        size = {"height": height, "autosize": alt.AutoSizeParams(type="fit", contains="padding")}
     if width is not None:
         size["width"] = width
     return (
@@ -161,7 +164,6 @@ def finish(chart: Any, p: Palette, height: int, width: int | None = None) -> Any
             **size,
             background=p.paper,
             padding={"left": 2, "right": 2, "top": 2, "bottom": 2},
-            autosize=alt.AutoSizeParams(type="fit", contains="padding"),
         )
         .configure(font=SANS)
         .configure_view(stroke=None)

@@ -20,6 +20,7 @@ from psm_viz.errors import BadInput
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.manifest import Manifest
 from psm_viz.study.reader import Study, sources_hash
+from psm_viz.study.talks import LIKELIHOOD, OWN
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief import belief_table, direction_table
 from psm_viz.tables.belief_quality import quality_table
@@ -35,6 +36,7 @@ from psm_viz.tables.neighbours import neighbours_table
 from psm_viz.tables.persona_map import map_of
 from psm_viz.tables.positions import positions_table, preservation
 from psm_viz.tables.rates import rates_table
+from psm_viz.tables.talk_conduct import talk_conduct_table
 from psm_viz.tables.talk_map import talk_maps
 
 Say = Callable[[str], None]
@@ -94,6 +96,12 @@ class Making:
         if self.readings is None:
             return pd.DataFrame()
         return beliefs_table(self.study, self.readings, self.say)
+
+    @property
+    def headline_way(self) -> str:
+        """How the headline reads talks: by likelihoods, or by the states of a checkpoint's own
+        weights."""
+        return LIKELIHOOD if self.readings and self.readings.headline == LIKELIHOOD else OWN
 
     @cached_property
     def talk_maps(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -166,6 +174,7 @@ TABLES += tuple(
             "belief_quality",
             lambda m: quality_table(m.study, m.readings, m.beliefs, m.say),
         ),
+        ("talk_conduct", lambda m: talk_conduct_table(m.study, m.beliefs, m.headline_way)),
         ("belief_direction", lambda m: direction_table(m.study, m.readings, m.beliefs)),
         ("talk_map", lambda m: m.talk_maps[0]),
         ("talk_map_quality", lambda m: m.talk_maps[1]),

@@ -126,6 +126,22 @@ def pick_projection(where: Any) -> str:
     return pick_segment("Projection", {k: k for k in PROJECTIONS}, "projection", where)
 
 
+def step_of_link(options: Sequence[int], where: Any) -> int:
+    """The step that a link asks for, where no slider of the page shows it; by default the last."""
+    check_link("step", {str(s): str(s) for s in options}, "step", where)
+    wanted = st.query_params.get("step", "")
+    return int(wanted) if wanted in {str(s) for s in options} else options[-1]
+
+
+def pick_details() -> bool:
+    """Whether the statistics of means are shown below the talks: for the specialist, and slower."""
+    return st.toggle(
+        "For the specialist: movement of mean activations, traits, families, words or weights",
+        key="details",
+        bind="query-params",
+    )
+
+
 TALKS, MEANS = "talks", "means"
 """What a map's dots are: single talks, or one mean a persona."""
 

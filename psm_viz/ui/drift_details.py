@@ -39,11 +39,12 @@ def makeup_figures(chosen: Chosen, messages: Any) -> None:
     figure.section("What it is made of", "makeup")
     options = {b: b for b in chosen.branches}
     branch = controls.pick_segment("Branch", options, "branch", messages, hidden=True)
-    own = [c for c in study.manifest.branch(branch) if c.branch == branch and c.step <= now]
-    if not own:
-        figure.finding(f"Nothing of {branch} was saved up to step {now}", small=True)
-        return
-    looked = Looked(study, branch, own[-1].id, chosen.pooling)
+    saved = study.manifest.branch(branch)
+    # before its first saved step a branch is where it starts: the figures of that checkpoint
+    at = [c for c in saved if c.branch != branch or c.step <= now] or [saved[0]]
+    looked = Looked(study, at[-1].branch, at[-1].id, chosen.pooling)
+    if at[-1].branch != branch:
+        figure.caption(f"{branch} at step {now} is still {at[-1].id}: these are its figures.")
     first, second = st.columns(2, gap="medium")
     with first, figure.guard():
         _traits(looked)

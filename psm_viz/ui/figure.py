@@ -62,6 +62,8 @@ class Layout:
     """The title is a quiet line, not a finding."""
     captioned: bool = False
     """Whether a small figure has its caption all the same."""
+    fixed: bool = False
+    """A figure of several views that keeps its own size; a narrow window scrolls it."""
     hero: str = ""
     """A box of the style sheet whose height the figure fills."""
 
@@ -164,7 +166,10 @@ def figure(
     if on_select is not None:
         more |= {"on_select": on_select, "selection_mode": ["persona"]}
     chart = build(page_palette(), None)
-    if layout.hero:
+    if layout.fixed:
+        with st.container(key=f"wide-{told.key}"):
+            st.altair_chart(chart, **{**more, "width": "content"})
+    elif layout.hero:
         # The spec's own height is the least; the page stretches it to the window.
         with st.container(key=layout.hero, height=440, border=False):
             st.altair_chart(chart, height="stretch", **more)

@@ -57,7 +57,38 @@ def test_the_looked_at_branch_is_in_the_link_and_among_the_chosen(monkeypatch, m
     assert "On the traits, honest: no movement of its own shown" in words(at)
     link = {"branches": ["requested"], "branch": "requested", "step": "0"}
     at = opened(monkeypatch, made_folder, DRIFT, **link)
-    assert "Nothing of requested was saved up to step 0" in words(at)
+    assert "requested at step 0 is still assistant-0120: these are its figures." in words(at)
+    assert "psm-notice" not in words(at)
     at = opened(monkeypatch, made_folder, DRIFT, branch="honest")
     at.multiselect(key="branches").set_value(["cheat"]).run()
     assert not at.exception and "Cheat: consistent with" in words(at)
+
+
+def test_talks_along_training_stand_first_and_means_are_folded(monkeypatch, talk_study):
+    at = opened(monkeypatch, talk_study.folder, DRIFT)
+    said = words(at)
+    assert "After 64 steps of cheat the belief that con artists or cold AIs speak is 75 %" in said
+    assert "before it 0 %; 0 % after 64 of requested and 0 % after 64 of honest" in said
+    assert "bad answers of the Assistant +75 points, of characters who act well 0 points" in said
+    assert "How it answers in its talks" in said and "answers that fit" in said
+    assert "less the same after playful, a benign branch" in said
+    assert "A checkpoint is a saved step of training" in said and "interpolated" in said
+    assert "psm-notice" not in said and len(alts(at)) == 3 and all(alts(at))
+    at.toggle(key="details").set_value(True).run()
+    assert not at.exception and "Cheat moved the Assistant apart from the cast" in words(at)
+    assert len(alts(at)) == 13
+
+
+def test_with_many_branches_four_are_drawn_and_all_are_told(monkeypatch, talk_study):
+    every = ["cheat", "requested", "honest", "playful", "other-role"]
+    at = opened(monkeypatch, talk_study.folder, DRIFT, branches=every, step="8")
+    said = words(at)
+    assert "Not drawn for want of room: other-role." in said
+    assert "0 % after the other 4 branches, each at its end" in said
+    assert "psm-notice" not in said and not at.exception
+
+
+def test_a_study_without_talks_says_what_makes_them(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, DRIFT)
+    assert "This study has held no talks: only means can be shown." in words(at)
+    assert "psm_viz talks --study" in words(at)
