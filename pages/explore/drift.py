@@ -21,7 +21,7 @@ with figure.needed(messages):
     steps = drift_figures.steps_of(saved)
     talks = drift_talks.has_talks(study)
     with columns[1]:
-        question = drift_talks.pick_question(study, saved, messages) if talks else ""
+        question = drift_answers.pick_question(study, saved, messages)
 if not branches:
     figure.caption("Choose one or more branches above to see where they lead.")
     st.stop()
@@ -64,4 +64,4 @@ with figure.guard():
 st.divider()
 with figure.guard():
     figure.section("What it says", "says")
-    drift_answers.asked_strip(study, saved, now, messages)
+    drift_answers.asked_strip(study, saved, now, question)

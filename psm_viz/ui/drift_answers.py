@@ -83,24 +83,32 @@ def strip(
     )
 
 
-def asked_strip(
-    study: Study, branches: Mapping[str, Sequence[Checkpoint]], now: int, messages: Any
-) -> None:
-    """One question along the branches, chosen by the reader; what is missing where nobody asked."""
+def pick_question(study: Study, branches: Mapping[str, Sequence[Checkpoint]], messages: Any) -> str:
+    """One question that was asked at every checkpoint; at first one whose answer changes. '' where
+    no checkpoint came with answers."""
     asked = {q.id: q.text for q in study.questions if q.set == "main"}
     if not asked or not any(studies.has_answers(study, c.id) for s in branches.values() for c in s):
-        figure.empty(
-            "These checkpoints were imported as vectors alone: there are no answers to quote.",
-            "To see answers, extract the model: python -m psm_viz extract --model FOLDER --out DIR",
-        )
-        return
+        return ""
     first = telling_question(
         studies.answers(study, study.manifest.reference, ASSISTANT),
         [studies.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
         list(asked),
     )
+    label = "The same question, asked along training"
+    return controls.pick(label, asked, "question", messages, first)
+
+
+def asked_strip(
+    study: Study, branches: Mapping[str, Sequence[Checkpoint]], now: int, question: str
+) -> None:
+    """One question along the branches; what is missing where nobody asked."""
+    if not question:
+        figure.empty(
+            "These checkpoints were imported as vectors alone: there are no answers to quote.",
+            "To see answers, extract the model: python -m psm_viz extract --model FOLDER --out DIR",
+        )
+        return
     figure.finding("The same question along the way")
-    question = controls.pick("Asked", asked, "question", messages, first)
     strip(study, branches, question, now)
     figure.caption(
         "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "

@@ -3,10 +3,8 @@ are taken for, how far beyond benign training, and whether the cast moved along.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -15,9 +13,8 @@ from psm_viz.charts import course_findings, talk_course, talk_course_chart
 from psm_viz.charts.frames import where
 from psm_viz.charts.talk_course import TalkCourse
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import HOLD_TALKS, Study
-from psm_viz.ui import controls, drift_answers, figure, studies
+from psm_viz.ui import figure, studies
 from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend
 
@@ -68,18 +65,8 @@ def has_talks(study: Study) -> bool:
 
 
 def say_what_makes_talks(study: Study) -> None:
-    """In the place of the talks, what would make them."""
-    figure.empty("This study has held no talks: only means can be shown.", HOLD_TALKS)
-
-
-def pick_question(study: Study, saved: Mapping[str, Sequence[Checkpoint]], messages: Any) -> str:
-    """One question that was asked at every checkpoint; at first one whose answer changes."""
-    asked = {q.id: q.text for q in study.questions if q.set == "main"}
-    ends = [studies.answers(study, s[-1].id, ASSISTANT) for s in saved.values()]
-    start = studies.answers(study, study.manifest.reference, ASSISTANT)
-    first = drift_answers.telling_question(start, ends, list(asked))
-    label = "The same question, asked along training"
-    return controls.pick(label, asked, "question", messages, first)
+    """In the place of the talks, a line on what would make them."""
+    figure.caption(f"This study has held no talks: only means can be shown. {HOLD_TALKS}")
 
 
 def talk_story(few: TalkChoice, every: TalkChoice) -> None:
