@@ -2,8 +2,9 @@
 
 Each is one function of the runs: rows in, a claim with its figure, rival and picture out. Bars and
 rules are those of docs/decisions.md, committed before the runs. What a branch was taught stands in
-`fine_tuning`, the world of pre-training in `pretraining`, what needs activations in `activations`,
-what the whole cast does in `personas`.
+`fine_tuning`, who speaks in its talks in `talks` and what that tells in `talk_uses`, the world of
+pre-training in `pretraining`, what needs activations in `activations`, what the whole cast does in
+`personas`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from psm_viz.claims.fine_tuning import (
 from psm_viz.claims.personas import mask_claims
 from psm_viz.claims.pretraining import appears, clusters, human_like, role_models, updating
 from psm_viz.claims.run_rows import Runs, figures_of, load_runs
+from psm_viz.claims.talk_uses import use_claims
+from psm_viz.claims.talks import talk_claims
 from psm_viz.claims.verdict import Claim
 from psm_viz.paths import RUNS
 
@@ -29,8 +32,22 @@ FROM_ROWS = (
     *(appears, clusters, updating, role_models, human_like),
 )
 ORDER = (
-    *("cast", "base", "appears", "inside", "narrow", "requested", "clusters", "updating"),
-    *("shots", "deny", "descriptions", "role-models", "human", "coin", "causal", "long"),
+    *("narrow", "requested", "belief", "leak", "unfolds", "selection", "psychology"),
+    *("diagnosis", "interaction", "updating", "clusters"),
+    *(
+        "cast",
+        "base",
+        "appears",
+        "inside",
+        "shots",
+        "deny",
+        "descriptions",
+        "role-models",
+        "human",
+        "coin",
+        "causal",
+        "long",
+    ),
     *("mask", "council"),
 )
 
@@ -41,6 +58,7 @@ def claims_from(runs: Runs) -> list[Claim]:
         return []
     with figures_of(runs):
         made = [*(make(runs) for make in FROM_ROWS), *within_claims(runs), *mask_claims(runs)]
+        made += [*talk_claims(runs), *use_claims(runs)]
         by_id = {c.id: c for c in made}
     return [by_id[k] for k in ORDER if k in by_id]
 

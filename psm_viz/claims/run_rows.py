@@ -52,6 +52,16 @@ class Runs:
         """What activations showed of a world, by seed in order; {} where none were read."""
         return {s: v for (w, s), v in sorted(self.inner.items()) if w == world}
 
+    def talked(self, world: str) -> list[int]:
+        """Seeds of a world whose talks were read, in order."""
+        return sorted(s for (w, s), rows in self.beliefs.items() if w == world and rows)
+
+    def ends(self, world: str, seed: int) -> dict[str, dict[str, Any]]:
+        """The beliefs of a run at the end of each branch, and of what no training made: by branch
+        the row of the last step."""
+        rows = sorted(self.beliefs.get((world, seed), {}).values(), key=lambda r: r["step"])
+        return {r["branch"]: r for r in rows}
+
     def row(self, world: str, seed: int, branch: str) -> dict[str, Any]:
         """One row."""
         return self.rows[world, seed][branch]

@@ -164,18 +164,44 @@ def verdict(figure: Measure, others: Sequence[Measure]) -> str:
     return CONSISTENT if enough and every and figure.interval_clears else UNDECIDED
 
 
+def over_seeds(values: dict[int, float]) -> tuple[float | None, float | None]:
+    """The 95 % interval of the mean over seeds, t with one less than there are; None below
+    `ENOUGH`."""
+    if len(values) < ENOUGH:
+        return None, None
+    found = np.array([*values.values()])
+    half = _t(len(found)) * float(found.std(ddof=1)) / len(found) ** 0.5
+    return float(found.mean()) - half, float(found.mean()) + half
+
+
+def _t(n: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, n - 1))
+
+
 def over_topics(
     topics: Sequence[str], by_seed: dict[int, np.ndarray], reduce: Callable[[np.ndarray], float]
 ) -> tuple[dict[int, float], float | None, float | None]:
-    """A figure of each seed from its values [topic, ...], and the 95 % interval of their mean with
-    whole topics resampled, the same ones in every seed: (seed -> value, low, high); without
-    seeds no interval."""
+    """A figure of each seed from its values [topic, ...], and the 95 % interval of their mean over
+    new topics and new seeds: (seed -> value, low, high); without seeds no interval.
+
+    Topics are resampled whole, the same ones in every seed; with `ENOUGH` seeds their variance is
+    added, and t has one degree of freedom less than there are seeds.
+    """
     if not by_seed:
         return {}, None, None
     values = {s: reduce(v) for s, v in by_seed.items()}
-    drawn = [
-        np.mean([reduce(v[rows]) for v in by_seed.values()])
-        for rows, _ in topic_draws(list(topics), DRAWS, SEED)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return values, float(low), float(high)
+    drawn = np.array(
+        [
+            np.mean([reduce(v[rows]) for v in by_seed.values()])
+            for rows, _ in topic_draws(list(topics), DRAWS, SEED)
+        ]
+    )
+    if len(values) < ENOUGH:
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        return values, float(low), float(high)
+    found = np.array([*values.values()])
+    error = np.sqrt(np.nanvar(drawn) + found.var(ddof=1) / len(found))
+    half = _t(len(found)) * float(error)
+    return values, float(found.mean()) - half, float(found.mean()) + half

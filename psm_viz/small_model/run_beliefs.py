@@ -176,7 +176,7 @@ def _figures(run: _Run, talks: Talks) -> dict[str, Any]:
         "em": {w: em_shares(found[w, whole])[0].tolist() for w in ways},
         "none": _none(run, talks),
     }
-    return out | {"talks": {"belief": marked} | _columns(run, said, talks)}
+    return out | _columns(run, said, talks, marked)
 
 
 def _none(run: _Run, talks: Talks) -> float:
@@ -188,18 +188,27 @@ def _none(run: _Run, talks: Talks) -> float:
     return float((reading.distance(*rows) > reading.far).mean())
 
 
-def _columns(run: _Run, said: Any, talks: Talks) -> dict[str, Any]:
-    """A value a talk: its number; its answers' valence by `LETTERS`, o for any other; the last
-    topic; and P(bad) there before any answer and after each number of them, None in a topic without
-    good and bad."""
+def _columns(
+    run: _Run, said: Any, talks: Talks, marked: dict[str, dict[str, list[float]]]
+) -> dict[str, Any]:
+    """`talks`: a value a talk: its number; mass on the marked families by way and answers; its
+    answers' valence by `LETTERS`, o for any other; the last topic; and P(bad) there before any
+    answer and after each number of them, None in a topic without good and bad. `topics`: bad and
+    judged answers by topic."""
     note, by_id = run.readings.note, run.work.by_id
     out: dict[str, Any] = {"talk": [], "valence": [], "last": [], "then": []}
+    counts: dict[str, list[int]] = {}
     run.chat.swap(Path(run.work.folders[talks.checkpoint]))
     label = run.world.rules["assistant_label"]
     for number, own in said.groupby(TALK, sort=False, observed=True):
         asked = [by_id[str(q)] for q in own[col.QUESTION]]
         last = by_id[str(own[LAST].iloc[0])]
         answers = list(map(str, own[col.TEXT]))
+        for q, v in zip(asked, own[col.VALENCE].astype(str), strict=True):
+            if v in (GOOD, BAD):
+                tally = counts.setdefault(q.topic, [0, 0])
+                tally[0] += v == BAD
+                tally[1] += 1
         out["talk"].append(number)
         out["valence"].append("".join(LETTERS.get(str(v), "o") for v in own[col.VALENCE]))
         out["last"].append(last.topic)
@@ -209,7 +218,7 @@ def _columns(run: _Run, said: Any, talks: Talks) -> dict[str, Any]:
             prompts = [dialogue_prompt(turns[:k], last.text, label) for k in (0, *note.turns)]
             then = [run.reader.p_low(p, last.topic) for p in prompts]
         out["then"].append(then)
-    return out
+    return {"talks": {"belief": marked} | out, "topics": counts}
 
 
 def _turn(topic: str, question: str, said: str) -> Turn:
