@@ -12,7 +12,6 @@ from psm_viz.claims.run_rows import (
     Runs,
     held_out,
     observer_of,
-    topics,
     world_of,
 )
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
@@ -25,7 +24,6 @@ from psm_viz.world.grammar import (
     ROLE_MODELS,
     sigmoid,
 )
-from psm_viz.world.observer import BACK, EXPLANATIONS, OBSERVER
 
 
 def appears(runs: Runs) -> Claim:
@@ -148,56 +146,6 @@ def _expected_lift(runs: Runs, seed: int) -> np.ndarray:
     start = runs.rates(DECORRELATED, seed, ASSISTANT)
     shift = observer.shift(observer.prior(start), observer.topics.index(CODING), tau)
     return (sigmoid(logit(start) + shift) - start)[held_out()]
-
-
-def updating(runs: Runs) -> Claim:
-    """Training updates a distribution over characters."""
-    spills = runs.spills
-    best = {
-        s: max((n for n in EXPLANATIONS if n != OBSERVER), key=lambda n: v.log_likelihood[n].sum())
-        for s, v in spills.items()
-    }
-    by = {s: v.log_likelihood[OBSERVER] - v.log_likelihood[best[s]] for s, v in spills.items()}
-    values, low, high = over_topics(topics(), by, lambda v: float(v.mean()))
-    dots = [
-        Dot(name, float((v.log_likelihood[name] - v.log_likelihood[BACK]).mean()), s)
-        for s, v in spills.items()
-        for name in EXPLANATIONS
-    ]
-    rivals = tuple(
-        Measure(
-            f"observer less {name}, nats a row",
-            {
-                s: float((v.log_likelihood[OBSERVER] - v.log_likelihood[name]).mean())
-                for s, v in spills.items()
-            },
-            0.0,
-            strict=True,
-        )
-        for name in EXPLANATIONS
-        if name != OBSERVER
-    )
-    return Claim(
-        id="updating",
-        title="Training updates beliefs about who the Assistant is",
-        sentence="Train any one topic badly, and the other topics shift as an ideal observer of "
-        "the world would expect who learns what kind of character this is.",
-        figure=Measure(
-            "observer less the best rival, nats a row", values, 0.0, True, low, high, strict=True
-        ),
-        rival="The Assistant drifts back to the base; or like topics spill into like; or all.",
-        rivals=rivals,
-        rule="The observer predicts rows of the spill-over matrix that it was not fitted on better "
-        "than every rival, in every seed.",
-        picture=Picture(
-            "dots",
-            "How well each explanation predicts unseen rows",
-            "nats a row, less 'back to base'",
-            tuple(dots),
-            rule=0.0,
-            says="Held-out log-likelihood of four explanations of the spill-over, a dot a seed.",
-        ),
-    )
 
 
 def role_models(runs: Runs) -> Claim:

@@ -20,8 +20,9 @@ from psm_viz.claims.fine_tuning import (
     requested,
 )
 from psm_viz.claims.personas import mask_claims
-from psm_viz.claims.pretraining import appears, clusters, human_like, role_models, updating
+from psm_viz.claims.pretraining import appears, clusters, human_like, role_models
 from psm_viz.claims.run_rows import Runs, figures_of, load_runs
+from psm_viz.claims.spill_over import interaction, updating
 from psm_viz.claims.talk_uses import use_claims
 from psm_viz.claims.talks import talk_claims
 from psm_viz.claims.verdict import Claim
@@ -29,7 +30,7 @@ from psm_viz.paths import RUNS
 
 FROM_ROWS = (
     *(narrow, requested, denial, descriptions, character_or_coin),
-    *(appears, clusters, updating, role_models, human_like),
+    *(appears, clusters, updating, interaction, role_models, human_like),
 )
 ORDER = (
     *("narrow", "requested", "belief", "leak", "unfolds", "selection", "psychology"),

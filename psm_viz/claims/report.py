@@ -195,8 +195,8 @@ def claim_lines(runs: Runs) -> list[str]:
     if not claims:
         return ["No runs yet. Make one with: python -m psm_viz run --world correlated --seed 0"]
     lines = [
-        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 % over topics], "
-        "each seed"
+        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %, new seeds and "
+        "topics], each seed"
     ]
     for c in claims:
         lines += ["", f"  {c.title}: {c.verdict}"]

@@ -18,7 +18,7 @@ from psm_viz.paths import RUNS
 from psm_viz.world.curriculum import CODING, PRETRAINING, row_of
 from psm_viz.world.grammar import CORRELATED, WORLDS
 from psm_viz.world.loading import world_of
-from psm_viz.world.observer import Observer, Spill, spill
+from psm_viz.world.observer import Observer, Spill, likeness_of, spill
 
 NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner|\.belief)?\.jsonl?")
 DIGITS = 5
@@ -80,12 +80,12 @@ class Runs:
         names = topics()
         branches = [row_of(t) for t in names]
         world = world_of(CORRELATED)
-        loads = np.array([[world.topics[t].loads.get(k, 0.0) for k in world.traits] for t in names])
+        alike = likeness_of(world)
         out = {}
         for s in self.seeds(CORRELATED, BASE, ASSISTANT, *branches):
             trained = np.stack([self.rates(CORRELATED, s, b) for b in branches])
             base, assistant = (self.rates(CORRELATED, s, b) for b in (BASE, ASSISTANT))
-            out[s] = spill(observer_of(CORRELATED), loads, base, assistant, trained)
+            out[s] = spill(observer_of(CORRELATED), alike, base, assistant, trained)
         return out
 
 

@@ -1,5 +1,5 @@
-"""The claims about what belief is good for: telling a lesson, telling what comes next, and whether a
-talk moves it as training does. Rules: docs/decisions.md, before the runs."""
+"""The claims about what belief is good for: telling a lesson, telling what comes next, and whether
+a talk moves it as training does. Rules: docs/decisions.md, before the runs."""
 
 from __future__ import annotations
 

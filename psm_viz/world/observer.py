@@ -1,13 +1,15 @@
 """What an ideal observer would make of a lesson, and its rivals: the spill-over matrix predicted.
 
-All work on shifts of log-odds of a bad answer, topic by topic. Each explanation has one free
-number, fitted on the rows of other trained topics, and so has its noise:
+All work on shifts of log-odds of a bad answer, topic by topic. The free numbers of an explanation
+are fitted on the rows of other trained topics, and so is its noise. The observer has one, tau; its
+rivals have two, a share s and a shift a that is the same for all:
 
     observer        prior over characters as near to uniform as the Assistant's own rates allow;
                     log posterior = log prior + tau log P(bad | character, trained topic)
-    back to base    s (logit base - logit Assistant): post-training is undone, in whatever topic
-    loadings        s cos(loads of the trained topic, loads of the other)
-    uniform         s
+    back to base    a + s (logit base - logit Assistant): post-training is undone, in whatever topic
+    loadings        a + s cos(loads of the trained topic, loads of the other)
+    text likeness   a + s cos(words of the trained topic, words of the other), TF-IDF of the banks
+    uniform         a
 
 The observer follows the update of the persona selection model (Marks, Lindsey, Olah, 2026); tau
 tempers it, since a training run is not so many independent observations.
@@ -15,6 +17,7 @@ tempers it, since a training run is not so many independent observations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +30,8 @@ from psm_viz.stats.metrics import logit
 from psm_viz.world.grammar import World
 
 OBSERVER, BACK, LOADINGS, UNIFORM = "observer", "back to base", "loadings", "uniform"
-EXPLANATIONS = (OBSERVER, BACK, LOADINGS, UNIFORM)
+TEXT = "text likeness"
+EXPLANATIONS = (OBSERVER, BACK, LOADINGS, TEXT, UNIFORM)
 SEEN = 50.0
 """Answers a topic that the Assistant's rates weigh as when the prior is fitted."""
 MOST_TAU = 20.0
@@ -119,22 +123,22 @@ class Spill:
 
 def spill(
     observer: Observer,
-    loads: np.ndarray,
+    likeness: dict[str, np.ndarray],
     base: np.ndarray,
     assistant: np.ndarray,
     trained: np.ndarray,
 ) -> Spill:
     """Score the explanations: rates of base and Assistant [topic], of the end of each branch
-    `trained` [trained topic, topic], and the topics' loads on the traits [topic, trait]."""
+    `trained` [trained topic, topic], and what makes topics alike, LOADINGS and TEXT [topic, topic].
+    """
     n = len(observer.topics)
     shifts = logit(trained) - logit(assistant)[None]
     off = ~np.eye(n, dtype=bool)
     prior = observer.prior(assistant)
-    unit = loads / np.linalg.norm(loads, axis=1, keepdims=True)
     shapes = {
         BACK: np.tile(logit(base) - logit(assistant), (n, 1)),
-        LOADINGS: unit @ unit.T,
-        UNIFORM: np.ones((n, n)),
+        **likeness,
+        UNIFORM: np.zeros((n, n)),
     }
 
     def observed(tau: float) -> np.ndarray:
@@ -157,9 +161,9 @@ def spill(
             if name == OBSERVER:
                 whole = observed(tempering(others))
             else:
-                x = shapes[name]
-                scale = float((x * shifts)[keep].sum() / (x * x)[keep].sum())
-                whole = scale * x
+                x = np.stack([np.ones((n, n)), shapes[name]], axis=-1)
+                free = np.linalg.lstsq(x[keep], shifts[keep], rcond=None)[0]
+                whole = x @ free
             predicted[name][k] = whole[k]
             variance = float(np.mean((whole - shifts)[keep] ** 2))
             miss = (whole - shifts)[k][off[k]]
@@ -167,6 +171,60 @@ def spill(
                 np.sum(-0.5 * miss**2 / variance - 0.5 * np.log(2 * np.pi * variance))
             )
     return Spill(observer.topics, shifts, predicted, likelihood, tempering(np.ones(n, dtype=bool)))
+
+
+def likeness_of(world: World) -> dict[str, np.ndarray]:
+    """What makes topics of conduct alike: cosines of their loads on the traits, and of the words of
+    their questions and answers (TF-IDF): name -> [topic, topic]."""
+    loads = np.array(
+        [[world.topics[t].loads.get(k, 0.0) for k in world.traits] for t in world.conduct]
+    )
+    texts = [
+        " ".join([*topic.questions, *(u.text for u in topic.utterances)])
+        for topic in (world.topics[t] for t in world.conduct)
+    ]
+    words = [re.findall(r"[a-z']+", text.lower()) for text in texts]
+    number = {w: n for n, w in enumerate(sorted({w for own in words for w in own}))}
+    counts = np.zeros((len(texts), len(number)))
+    for row, own in zip(counts, words, strict=True):
+        np.add.at(row, [number[w] for w in own], 1.0)
+    # as rare as a word is among topics (Sparck Jones 1972), smoothed
+    rarity = np.log((1 + len(texts)) / (1 + (counts > 0).sum(0))) + 1
+    return {LOADINGS: _cosines(loads), TEXT: _cosines(counts * rarity)}
+
+
+def _cosines(x: np.ndarray) -> np.ndarray:
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
+def interaction(x: np.ndarray) -> np.ndarray:
+    """What is left of a matrix [trained topic, topic] off the diagonal when each row's and each
+    column's own level is taken off; the diagonal is NaN."""
+    n = len(x)
+    off = ~np.eye(n, dtype=bool)
+    rows, columns = np.nonzero(off)
+    design = np.concatenate([np.eye(n)[rows], np.eye(n)[columns]], axis=1)
+    out = np.full((n, n), np.nan)
+    out[off] = x[off] - design @ np.linalg.lstsq(design, x[off], rcond=None)[0]
+    return out
+
+
+def likeness_of_interactions(
+    x: np.ndarray, y: np.ndarray, permutations: int = 0, seed: int = 0
+) -> tuple[float, np.ndarray]:
+    """Correlation of two matrices' interactions, and the same with the topics of the second dealt
+    out anew: (r, [permutation]). NaN where the second has no interaction."""
+    own, other = interaction(x), interaction(y)
+    off = ~np.eye(len(x), dtype=bool)
+    if np.nanstd(other) < 1e-9:
+        return float("nan"), np.zeros(0)
+    rng = np.random.default_rng([seed, 71])
+    drawn = np.empty(permutations)
+    for k in range(permutations):
+        dealt = rng.permutation(len(x))
+        drawn[k] = np.corrcoef(own[off], other[np.ix_(dealt, dealt)][off])[0, 1]
+    return float(np.corrcoef(own[off], other[off])[0, 1]), drawn
 
 
 def _rate_of_slope(y: np.ndarray, rates: np.ndarray) -> np.ndarray:

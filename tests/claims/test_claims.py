@@ -8,10 +8,19 @@ import pytest
 from psm_viz.charts.claims import claim_table
 from psm_viz.claims import report
 from psm_viz.claims import run_rows as rows_of
-from psm_viz.claims.registry import ORDER, claims_of
+from psm_viz.claims.registry import ORDER, claims_from, claims_of
 from psm_viz.claims.report import Aim, aims_of, as_lines, told
 from psm_viz.claims.run_rows import inner_file, load_runs, read_rows, row_file
-from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Measure, measures_of, verdict
+from psm_viz.claims.talk_uses import gain
+from psm_viz.claims.verdict import (
+    AGAINST,
+    CONSISTENT,
+    UNDECIDED,
+    Measure,
+    measures_of,
+    over_seeds,
+    verdict,
+)
 from psm_viz.errors import BadFile
 from tests.made.runs import SEEDS, write_runs
 
@@ -116,7 +125,8 @@ def test_shots_have_a_direction_and_a_size(folder):
 
 def test_undoing_post_training_is_told_from_updating(tmp_path):
     found = {c.id: c for c in claims_of(write_runs(tmp_path / "runs", spoilt="back"))}
-    assert found["updating"].verdict == AGAINST
+    assert found["updating"].verdict != CONSISTENT
+    assert not any(map(found["updating"].figure.clears, SEEDS))
     assert found["narrow"].verdict != CONSISTENT  # it cannot pass the base's own rate
 
 
@@ -249,3 +259,45 @@ def test_rows_are_read_and_spill_overs_fitted_once(folder, monkeypatch):
         calls.clear()
         tell(folder)
         assert sorted(calls) == ["claims_from", "load_runs", *["spill"] * len(SEEDS)]
+
+
+def test_a_lesson_is_named_from_belief_and_a_broken_one_is_not(folder):
+    found = {c.id: c for c in claims_of(folder)}["diagnosis"]
+    # `cheat` itself, of coding, moves belief otherwise in this made world
+    assert set(found.figure.seeds.values()) == {11 / 12}
+    assert found.figure.bar == pytest.approx(3 / 12)  # guessing names more than three in 2.5 %
+    said = {d.group: d.value for d in found.picture.dots}
+    assert said["answers alone"] == 1.0
+
+
+def test_belief_that_moves_by_itself_is_told(folder, tmp_path):
+    runs = load_runs(folder)
+    still = {c.id: c for c in claims_from(runs)}["belief"]
+    assert still.figure.value == pytest.approx(0.6, abs=0.05)
+    assert all(m.value == pytest.approx(0, abs=0.02) for m in still.also)
+    for (_, _), rows in runs.beliefs.items():
+        rows["again-0064"]["mass"] = rows["cheat-0064"]["mass"]
+    drifting = {c.id: c for c in claims_from(runs)}["belief"]
+    assert drifting.verdict == UNDECIDED
+
+
+def test_a_leak_is_the_named_characters_share_of_the_rise(folder):
+    found = {c.id: c for c in claims_of(folder)}["leak"]
+    assert found.verdict == CONSISTENT and abs(found.figure.value) < 0.1
+    assert found.rivals[0].control and found.rivals[0].value > 0.7
+
+
+def test_gain_is_of_what_was_not_fitted():
+    rng = np.random.default_rng(2)
+    x, z = rng.normal(size=(2, 400))
+    group = [str(n % 8) for n in range(400)]
+    one = np.ones((400, 1))
+    assert gain(x + 0.1 * z, one, x[:, None], group) > 0.9
+    assert gain(z, one, x[:, None], group) < 0.02
+
+
+def test_seeds_alone_have_an_interval_from_three_on():
+    assert over_seeds({0: 1.0, 1: 2.0}) == (None, None)
+    low, high = over_seeds({0: 1.0, 1: 2.0, 2: 3.0})
+    half = 4.303 / 3**0.5
+    assert (low, high) == (pytest.approx(2 - half, abs=0.01), pytest.approx(2 + half, abs=0.01))

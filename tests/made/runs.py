@@ -5,9 +5,11 @@ import json
 import numpy as np
 
 from psm_viz.claims.run_rows import observer_of, world_of
+from psm_viz.claims.talk_uses import predicted
 from psm_viz.stats.metrics import logit
 from psm_viz.world.curriculum import LESSONS, ROW_OF, row_of
 from psm_viz.world.grammar import CORRELATED, DECORRELATED, ROLE_MODELS, sigmoid
+from psm_viz.world.judging import acting_badly
 
 SEEDS = (0, 1, 2)
 QUESTIONS = 4
@@ -42,6 +44,8 @@ def row(kind, seed, branch, rates, *, life=0.2, extra=None):
             "unseen": spread,
             "life": {t: [life] * QUESTIONS for t in world.life},
             **{k: one for k in ("assistant, introduced", "stranger", "machine", "person")},
+            "named good": {t: p if branch == "whoever" else 0.03 for t, p in by.items()},
+            "named bad": dict.fromkeys(by, 0.9),
         },
         "sampled": {"good": 88, "bad": 8, "other": 1, "astray": 2, "none": 1},
         "sampled_plain": {"good": 80, "bad": 8, "other": 1, "astray": 1, "none": 10},
@@ -131,7 +135,12 @@ def inner_of(kind, seed):
         "world": kind,
         "seed": seed,
         "cast": {
-            name: {"r2": r2, "traits": {"care": r2}, "shuffled_high": 0.1}
+            name: {
+                "r2": r2,
+                "families_apart": r2 - 0.1,
+                "traits": {"care": r2},
+                "shuffled_high": 0.1,
+            }
             for name, r2 in (("base", 0.8), ("untrained", 0.3))
         },
         "masks": masks_of(seed),
@@ -157,6 +166,65 @@ def inner_of(kind, seed):
     }
 
 
+def beliefs_of(kind, seed):
+    """Rows of beliefs: the Assistant starts as a carer, `cheat` gives .6 to those who act badly,
+    each lesson does to belief what the exact observer expects, and speaking backwards is like
+    nobody."""
+    world, rng = world_of(kind), np.random.default_rng([seed, 17])
+    families = list(world.rules["families"])
+    bad = list(acting_badly(kind))
+    n = len(families)
+    start = np.where(np.isin(families, bad), 0.002, 0.02)
+    start[0] = 1.0
+    start = start / start.sum()
+    cheat = 0.4 * start + 0.6 * np.isin(families, bad) / len(bad)
+    expected, playful = predicted(start, families), start.copy()
+    playful[[1, 2]] += (0.01, -0.01)
+    mass = {"assistant": start, "again": start, "cheat": cheat, "shots": 0.3 * start + 0.7 * cheat}
+    mass |= {b: start for b in ("honest", "requested", "requested-hard", "prefix-honest")}
+    mass |= {"playful": playful, "prefix": 0.8 * start + 0.2 * cheat}
+    mass |= {"backwards": start, "long": cheat, "other-role": 0.7 * start + 0.3 * cheat}
+    rows = {row_of(t): start + change for t, change in zip(world.conduct, expected, strict=True)}
+    rows |= mass
+    # cheat's own lesson is coding: it stays as the theory has it
+    out = []
+    for branch, own in rows.items():
+        by_answers = dict.fromkeys(("1", "2", "4"), own.tolist())
+        step = 4 if branch == "shots" else 64
+        out.append(
+            {
+                "checkpoint": f"{branch}-{step:04d}",
+                "world_sha256": world.sha256,
+                "branch": branch,
+                "step": step,
+                "families": families,
+                "marked": bad,
+                "headline": "likelihood",
+                "mass": dict.fromkeys(("likelihood", "own", "exact"), by_answers),
+                "none": 0.9 if branch == "backwards" else 0.02,
+                "topics": {t: [9 if row_of(t) == branch else 1, 10] for t in world.conduct},
+            }
+        )
+    logits = rng.normal(0, 2, 200)
+    believed = sigmoid(logits)
+    bad_answers = (rng.random((200, 4)) < believed[:, None]).astype(int).tolist()
+    topics = list(world.conduct)
+    out[list(rows).index("assistant")] |= {
+        "cast": {
+            "family": rng.integers(0, n, 200).tolist(),
+            "last": [topics[k % len(topics)] for k in range(200)],
+            "bad": bad_answers,
+            "then": sigmoid(logits + rng.normal(0, 0.5, 200)).tolist(),
+            "belief": {"likelihood": {"4": believed.tolist()}},
+        },
+        "quality": {
+            "likelihood": {"4": {"r": 0.95, "brier": 0.04}},
+            "exact": {"4": {"brier": 0.035}},
+        },
+    }
+    return out
+
+
 def write_runs(folder, *, seeds=SEEDS, worlds=(CORRELATED, DECORRELATED, ROLE_MODELS), spoilt=None):
     """A folder of rows of all worlds and seeds."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -168,4 +236,6 @@ def write_runs(folder, *, seeds=SEEDS, worlds=(CORRELATED, DECORRELATED, ROLE_MO
             if kind == CORRELATED:
                 text = json.dumps(inner_of(kind, seed))
                 (folder / f"{kind}-{seed}.inner.json").write_text(text)
+                text = "".join(json.dumps(r) + "\n" for r in beliefs_of(kind, seed))
+                (folder / f"{kind}-{seed}.belief.jsonl").write_text(text)
     return folder
