@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from psm_viz.ui import figure
+from psm_viz.ui import controls, figure
 
 st.set_page_config(
     page_title="Persona Space", page_icon=str(figure.BRAND / "star.svg"), layout="wide"
@@ -38,4 +38,5 @@ page = st.navigation(
 )
 figure.brand()
 figure.style()
+controls.keep_choices()
 page.run()

@@ -16,7 +16,7 @@ with figure.needed(messages):
         m = study.manifest
         pooling = controls.pick_pooling(study, messages, maps)
         layers = {str(n): f"layer {n}" for n in maps[pooling]}
-        layer = int(controls.pick("Layer", layers, "layer", messages, str(m.headline_layer)))
+        layer = controls.pick_layer(layers, messages, m.headline_layer)
         space = controls.pick_space(messages)
         meant = map_colour.pick_colour(study, messages)
         blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")

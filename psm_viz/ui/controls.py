@@ -25,12 +25,30 @@ def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequenc
     return messages, columns, more
 
 
+KEPT = (
+    *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
+    *("branches", "step", "question", "branch", "details", "colour"),
+)
+"""Keys of what a reader chose that another page may not show: kept while pages change."""
+
+
+def keep_choices() -> None:
+    """Keep what was chosen on another page: the state of a widget that a page does not show would
+    be dropped. To be called on every run, before the page."""
+    for key in KEPT:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
 def pick_study(where: Any) -> Study:
     """The study of the link, or the default one. Raises PsmVizError where it cannot be opened.
 
     `where` is the container for notices.
     """
     names = studies.study_names()
+    check_link("study", {n: n for n in names}, "study", where)
+    if len(names) == 1:  # a single one is no choice
+        return studies.opened(*names.values())
     return studies.opened(names[pick("Study", {n: n for n in names}, "study", where)])
 
 
@@ -113,6 +131,14 @@ def pick_pooling(study: Study, where: Any, offered: Iterable[str] = ()) -> str:
     m = study.manifest
     options = {p: pooling_name(p) for p in offered or m.poolings}
     return pick("Pooling", options, "pooling", where, m.headline_pooling)
+
+
+def pick_layer(layers: Mapping[str, str], where: Any, headline: int) -> int:
+    """One of the layers that have a map; a single one is no choice."""
+    if len(layers) == 1:
+        check_link("layer", layers, "layer", where)
+        return int(next(iter(layers)))
+    return int(pick("Layer", layers, "layer", where, str(headline)))
 
 
 def pick_checkpoint(study: Study, where: Any, default: str) -> str:
