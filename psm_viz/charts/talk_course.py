@@ -46,6 +46,14 @@ class TalkCourse:
         own = {c.step for b, saved in self.saved.items() for c in saved if c.branch == b}
         return sorted({0, *own})
 
+    @property
+    def ends(self) -> dict[str, int]:
+        """The last step at which each branch was saved; 0 for one that was not."""
+        return {
+            b: max((c.step for c in saved if c.branch == b), default=0)
+            for b, saved in self.saved.items()
+        }
+
     def at(self, branch: str) -> dict[int, str]:
         """Number of the step -> checkpoint saved there; the start is number 0."""
         number = {s: k for k, s in enumerate(self.steps)}

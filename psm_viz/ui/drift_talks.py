@@ -120,7 +120,7 @@ def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
         mass=talk_course.masses(belief, course, headline_way(study), note.answers, reference),
         steps=course.steps,
         branches=course.branches,
-        ends={b: max(c.step for c in saved) for b, saved in course.saved.items()},
+        ends=course.ends,
     )
 
 

@@ -1,0 +1,74 @@
+"""The Drift page's talks in a real Chromium: the slider moves them without the server."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui.test_browser import fine, opened, started
+
+pytestmark = pytest.mark.browser
+COUNT = """() => {
+  window.sent = 0;
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data); };
+}"""
+SCRUB = """async share => {
+  const slider = document.querySelector('.vega-bind input');
+  slider.value = share * Number(slider.max);
+  slider.dispatchEvent(new Event('input', {bubbles: true}));
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const inside = document.querySelector('[class*=st-key-wide] svg.marks');
+  return {
+    words: [...inside.querySelectorAll('text')].map(t => t.textContent),
+    dots: [...inside.querySelectorAll('path[transform]')].map(d => d.getAttribute('transform')),
+    title: document.querySelector('h2.psm-finding').textContent,
+  };
+}"""
+
+
+def test_the_slider_moves_every_column_and_asks_no_server(talk_study, browser):
+    with started(talk_study.folder) as (url, _):
+        page, troubles = opened(browser, url + "/drift?branches=cheat&branches=honest")
+        page.wait_for_selector(".vega-bind input")
+        page.evaluate(COUNT)
+        end, start, between = (page.evaluate(SCRUB, share) for share in (1.0, 0.0, 0.75))
+        assert page.evaluate("window.sent") == 0
+        assert end["words"].count("step 64, its last") == 2
+        assert start["words"].count("step 0") == 2
+        assert "between steps 8 and 64" in between["words"]
+        assert "\N{BALLOT X} bad answer" in end["words"]
+        assert "\N{BALLOT X} bad answer" not in start["words"]
+        assert end["dots"] != between["dots"] != start["dots"]
+        assert end["title"] == start["title"] and "After 64 steps of cheat" in end["title"]
+        page.locator(".st-key-details label").first.click()
+        expect(page.locator("body")).to_contain_text("apart from the cast", timeout=30_000)
+        assert page.evaluate("window.sent") > 0  # what does ask the server is counted
+        fine(page, troubles)
+        page.close()
+
+
+def test_the_story_fits_a_laptop_and_nothing_is_cut_on_a_phone(talk_study, browser):
+    with started(talk_study.folder) as (url, _):
+        page, troubles = opened(browser, url + "/drift", theme="dark")
+        page.wait_for_selector(".vega-bind input")
+        box = page.locator("[class*=st-key-wide] svg.marks").bounding_box()
+        assert box["y"] + box["height"] <= 720
+        fine(page, troubles)
+        page.close()
+        page, troubles = opened(browser, url + "/drift", size=(390, 844))
+        page.wait_for_selector(".vega-bind input")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fine(page, troubles)
+        page.close()
+
+
+def test_what_was_chosen_on_one_page_is_there_after_another(talk_study, browser):
+    with started(talk_study.folder) as (url, _):
+        page, troubles = opened(browser, url + "/?persona=quorl&checkpoint=cheat-0064")
+        expect(page.locator("body")).to_contain_text("Quorl")
+        page.get_by_role("link", name="Drift").click()
+        expect(page.locator("body")).to_contain_text("the belief that")
+        page.get_by_role("link", name="Map", exact=True).click()
+        expect(page.locator(".psm-name")).to_have_text("Quorl")
+        expect(page.locator("body")).to_contain_text("after 64 steps of cheat")
+        fine(page, troubles)
+        page.close()
