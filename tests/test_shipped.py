@@ -11,6 +11,7 @@ from psm_viz.claims.report import claim_lines
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.cli.answers import answers_table
+from psm_viz.engine.weights import holds_weights
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer
@@ -46,8 +47,8 @@ def test_the_study_was_made_in_this_world(study, world):
 
 def test_weights_of_base_assistant_and_branch_ends_ship(study):
     for checkpoint in ends(study).values():
-        assert (ROOT / "data" / "model" / checkpoint / "model.safetensors").exists()
-        assert (ROOT / "data" / "model" / checkpoint / "tokenizer.json").exists()
+        assert holds_weights(ROOT / "data" / "model" / checkpoint)
+    assert (ROOT / "data" / "model" / study.manifest.reference / "tokenizer.json").exists()
 
 
 def test_shipped_weights_give_the_shipped_rates(study, world):
@@ -56,8 +57,10 @@ def test_shipped_weights_give_the_shipped_rates(study, world):
     from psm_viz.small_model.answer_masses import Reader
     from psm_viz.world.corpus import BOS
 
+    models = ROOT / "data" / "model"
+    chat = load_chat_model(str(models / study.manifest.reference), threads=1)
     for checkpoint in (study.manifest.reference, study.manifest.branch("cheat")[-1].id):
-        chat = load_chat_model(str(ROOT / "data" / "model" / checkpoint), threads=1)
+        chat.swap(models / checkpoint)
         row = study.behaviour(checkpoint).iloc[-1]
         prompt = f"{BOS}User: {row['question']}\nAssistant:"
         found = Reader(chat.hf, chat.tokenizer, world).masses(prompt, row["topic"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from psm_viz.engine.adapters import added, base_of, is_adapter
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.reader import Study
 
@@ -42,11 +43,21 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / n for n in names]
 
 
+def holds_weights(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint: weights of its own, or an adapter to those beside it."""
+    return any((folder / name).is_file() for name in (WHOLE, INDEX)) or is_adapter(folder)
+
+
 def load_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of a model folder by name. Raises BadFile where there is none to read."""
+    """Every tensor of a model folder by name; an adapter's with those it is added to.
+
+    Raises BadFile where there is none to read.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if is_adapter(folder):
+        return added(load_weights(base_of(folder)), folder)
     out: dict[str, torch.Tensor] = {}
     found = weight_files(folder)
     if not found:

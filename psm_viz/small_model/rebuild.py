@@ -15,7 +15,7 @@ from pathlib import Path
 from psm_viz.engine.build_study import Settings
 from psm_viz.engine.record_evidence import Asking, record_evidence
 from psm_viz.engine.talks import TalkSettings
-from psm_viz.engine.weights import check_weights
+from psm_viz.engine.weights import check_weights, holds_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.recipe import STUDIED, Recipe
 from psm_viz.small_model.study import add_to_study, play_tree
@@ -148,7 +148,7 @@ def _check_models(folder: Path) -> None:
     """The folder is replaced whole: it must hold nothing but what an earlier rebuild put there."""
     for path in folder.iterdir() if folder.is_dir() else []:
         ours = path.name == "recipe.json" or path.name.endswith(LOG)
-        if not ours and not (path / "model.safetensors").is_file():
+        if not ours and not holds_weights(path):
             raise BadInput(
                 f"{path}: is no checkpoint, and {folder} would be replaced.",
                 "Name a folder of its own with --models.",

@@ -18,6 +18,7 @@ from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, UNTRAINED, inner_file
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
+from psm_viz.engine.weights import holds_weights
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.paths import RUNS
 from psm_viz.small_model.persona_probes import read_masks
@@ -103,7 +104,7 @@ def _masked(tree: Path) -> dict[str, Path]:
     stages = Recipe().stages(MASKED)
     names = {b: checkpoint_id(b, stages[b].steps) for b in (BASE, ASSISTANT, *MASKED)}
     for name in names.values():
-        if not (tree / name / "model.safetensors").exists():
+        if not holds_weights(tree / name):
             raise BadFile(
                 f"{tree / name}: expected a checkpoint, the end of a branch of the main world.",
                 "Train what is missing with: python -m psm_viz run --world correlated --seed N",

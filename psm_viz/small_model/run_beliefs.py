@@ -20,6 +20,7 @@ from psm_viz.engine.hold_talks import Read, assistant_alone, at_reference, of_re
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.engine.talk_work import TalkWork
 from psm_viz.engine.talks import Message, TalkSettings
+from psm_viz.engine.weights import holds_weights
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.recipe import Recipe, Stage
@@ -117,10 +118,7 @@ def _begun(
     sampling = Sampling(1.0, LONGEST, 1, recipe.seed, CUT)
     again = checkpoint_id(AGAIN_PLAYED, 0)
     # what was not trained by itself is the reference, played otherwise
-    folders = {
-        c: str(tree / (c if (tree / c / "model.safetensors").exists() else reference))
-        for c in checkpoints
-    }
+    folders = {c: str(tree / (c if holds_weights(tree / c) else reference)) for c in checkpoints}
     work = TalkWork(
         playing=known.playing(world.cast(), sampling),
         settings=replace(TALKS, seed=recipe.seed),

@@ -21,6 +21,7 @@ from psm_viz.claims.run_rows import (
 )
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import CUT, Sampling
+from psm_viz.engine.weights import holds_weights
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
@@ -77,7 +78,7 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUN
         str(tree / checkpoint_id(BASE, stages[BASE].steps)), threads=recipe.threads
     )
     reader = Reader(chat.hf, chat.tokenizer, world)
-    folders = {f.name: f for f in tree.iterdir() if (f / "model.safetensors").exists()}
+    folders = {f.name: f for f in tree.iterdir() if holds_weights(f)}
     for n, (branch, step) in enumerate(wanted, 1):
         checkpoint = checkpoint_id(branch, step)
         if checkpoint in done:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.weights import holds_weights
 from psm_viz.errors import BadFile
 from psm_viz.small_model.recipe import STUDIED, Recipe
 from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
@@ -47,7 +48,7 @@ def from_tree(tree: Path) -> TrainedTree:
             name = checkpoint_id(stage.name, step)
             out.append(Checkpoint(name, stage.name, step, parent))
             parent = name
-    missing = [c.id for c in out if not (tree / c.id / "model.safetensors").exists()]
+    missing = [c.id for c in out if not holds_weights(tree / c.id)]
     if missing:
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise BadFile(

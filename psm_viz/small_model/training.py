@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.engine.adapters import save_adapter
 from psm_viz.engine.weights import best_device, copy_weights, parameters
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model.answer_masses import Reader
@@ -161,8 +162,13 @@ class _Work:
             f.write(json.dumps(record) + "\n")
 
     def keep(self, step: int) -> None:
-        """Save the model as the checkpoint of a step."""
-        save_model(self.model, self.tokenizer, self.out / checkpoint_id(self.stage.name, step))
+        """Save the model as the checkpoint of a step; what moved along few directions as an
+        adapter to its parent."""
+        folder = self.out / checkpoint_id(self.stage.name, step)
+        if self.narrow and self.stage.parent:
+            save_adapter(self.narrow.read, self.narrow.written, self.stage.parent, folder)
+        else:
+            save_model(self.model, self.tokenizer, folder)
 
     def learn(self, step: int, batch: list[Encoded]) -> tuple[float, float, float]:
         """One optimizer step: loss (nats per answer token), loss on words, gradient's norm."""
