@@ -23,7 +23,7 @@ from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.engine.talk_work import work_of
-from psm_viz.engine.talks import TalkSettings
+from psm_viz.engine.talks import TalkSettings, check_talkable
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import trait_r2
@@ -34,6 +34,8 @@ from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import finish
 
+FEWEST_FOR_TRAITS = 10
+"""Personas below which traits cannot be read out of sample: five folds of two."""
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
 
 
@@ -72,6 +74,8 @@ def build_study(
     A killed run goes on after its last finished checkpoint when started again with the same
     settings. Raises what the readers, the chat model and the writer raise.
     """
+    if settings.talks is not None:
+        check_talkable(cast, questions)
     start = source.folders[source.reference]
     playing = known.playing(cast, settings.sampling)
     chat = load_chat_model(
@@ -170,8 +174,9 @@ def _headline(
     vectors = play_cast(chat, playing, questions, reference, middle).vectors
     people = playing.cast.personas
     names = sorted(people[0].traits)
-    if not names or any(sorted(p.traits) != names for p in people):
-        # no latent traits to read: the field's convention for chat models
+    few = len(people) < FEWEST_FOR_TRAITS
+    if not names or few or any(sorted(p.traits) != names for p in people):
+        # no latent traits to read, or too few to read them from: the field's convention
         return "response_mean", middle, vectors, {"headline_rule": "response_mean, middle layer"}
     traits = np.array([[p.traits[t] for t in names] for p in people])
     scores = {

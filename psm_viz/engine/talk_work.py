@@ -9,7 +9,7 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.extract import Playing
 from psm_viz.engine.known import Known
 from psm_viz.engine.sampling import Sampling, sampling_of
-from psm_viz.engine.talks import Planned, TalkSettings, last_questions, plan_talks
+from psm_viz.engine.talks import Planned, TalkSettings, check_talkable, last_questions, plan_talks
 from psm_viz.study.cast import ASSISTANT, Question
 from psm_viz.study.judging import Observer
 from psm_viz.study.manifest import AGAIN, MAIN
@@ -83,8 +83,12 @@ def _others(questions: Sequence[Question]) -> dict[str, Question]:
 
 
 def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) -> TalkWork:
-    """What talks of a study are held with: its cast and questions, played as they were."""
+    """What talks of a study are held with: its cast and questions, played as they were.
+
+    Raises BadInput where talks could not tell who speaks.
+    """
     m = study.manifest
+    check_talkable(study.cast, study.questions)
     drawn = sampling_of(m.generation)
     playing = replace(known, wording=m.generation["wording"]).playing(study.cast, drawn)
     folders = dict(source.folders)

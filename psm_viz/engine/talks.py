@@ -5,6 +5,7 @@ The plan is the same at every checkpoint, so that talks can be paired by their q
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question
 from psm_viz.study.formats.chat_data import Conversation
 from psm_viz.study.judging import Judgement
+from psm_viz.study.manifest import MAIN
 from psm_viz.study.talks import LAST, TALK, TURN
 
 ANSWERS = (1, 2, 4)
@@ -72,6 +74,18 @@ def turns_of(questions: Sequence[Question]) -> tuple[int, ...]:
             "Ask more questions (questions.jsonl).",
         )
     return tuple(k for k in ANSWERS if k < topics)
+
+
+def check_talkable(cast: Cast, questions: Sequence[Question]) -> None:
+    """Raise BadInput, before anything is played, where talks could not tell who speaks."""
+    turns_of([q for q in questions if q.set == MAIN])
+    size = Counter(p.family for p in cast.personas)
+    known = [f for f, n in size.items() if n > 1]
+    if len(known) < 2:
+        raise BadInput(
+            f"Talks tell families of at least two personas apart, and the cast has {len(known)}.",
+            "Give the personas' families in the cast (cast.json, key family).",
+        )
 
 
 def _unit(question: Question, questions: Sequence[Question]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psm_viz.engine.adapters import added, base_of, is_adapter
+from psm_viz.engine.adapters import ADAPTER, added, base_of, is_adapter
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.reader import Study
 
@@ -76,9 +76,12 @@ def load_weights(folder: Path) -> dict[str, torch.Tensor]:
 def weights_sha256(folder: Path) -> str:
     """Hash of a local model's weights; '' where there are none (a model of the hub).
 
-    Of one file, that file's; of several, the hash of their hashes.
+    Of one file, that file's; of several, the hash of their hashes; an adapter and its base count.
     """
-    each = [hashlib.sha256(path.read_bytes()).hexdigest() for path in weight_files(folder)]
+    files = weight_files(folder)
+    if is_adapter(folder):
+        files = [*weight_files(base_of(folder)), folder / ADAPTER]
+    each = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return hashlib.sha256("".join(each).encode()).hexdigest() if len(each) > 1 else "".join(each)
 
 

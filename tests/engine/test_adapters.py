@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from psm_viz.engine.adapters import ADAPTER, CONFIG, base_of, is_adapter, save_adapter
-from psm_viz.engine.weights import holds_weights, load_weights, update_size
+from psm_viz.engine.weights import holds_weights, load_weights, update_size, weights_sha256
 from psm_viz.errors import BadFile
 
 NAME = "model.layers.0.mlp.down_proj.weight"
@@ -35,6 +35,15 @@ def test_the_base_with_what_was_written_comes_back(adapter):
     assert torch.equal(found[OTHER], torch.ones(4).half())
     moved = wanted - load_weights(base_of(folder))[NAME].float()
     assert update_size(base_of(folder), folder) == pytest.approx(float(moved.norm()), rel=1e-5)
+
+
+def test_its_hash_is_of_base_and_adapter(adapter):
+    folder = adapter[0]
+    first = weights_sha256(folder)
+    assert first and first != weights_sha256(base_of(folder))
+    pairs = load_file(folder / ADAPTER)
+    save_file({k: 2 * v for k, v in pairs.items()}, folder / ADAPTER)
+    assert weights_sha256(folder) != first
 
 
 def test_its_files_are_those_of_the_peft_library(adapter):

@@ -8,6 +8,7 @@ import pytest
 from psm_viz.engine.extract import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import (
+    check_talkable,
     chosen_headers,
     conversations,
     hold,
@@ -178,3 +179,15 @@ def test_scrambled_weights_are_others_and_come_back(chat):
         raise RuntimeError("stop")
     assert np.array_equal(chat.pooled(rows), before, equal_nan=True)
     assert not np.allclose(first[:, 0], before[:, 0], atol=1e-3)
+
+
+def test_what_talks_could_not_tell_apart_is_refused_before_they_are_held(world):
+    cast, asked = world.cast(), world.questions()
+    check_talkable(cast, asked)
+    alone = replace(cast, personas=tuple(replace(p, family="one") for p in cast.personas))
+    single = replace(cast, personas=tuple(replace(p, family=p.id) for p in cast.personas))
+    for other, found in ((alone, 1), (single, 0)):
+        with pytest.raises(BadInput, match=f"and the cast has {found}"):
+            check_talkable(other, asked)
+    with pytest.raises(BadInput, match="two questions at least"):
+        check_talkable(cast, asked[:1])

@@ -1,13 +1,17 @@
 """Belief of the made study's talks, of which it is known who speaks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.talks import CAST
-from psm_viz.tables.belief import changes_from
-from psm_viz.tables.belief_readings import readings_of
+from psm_viz.tables.belief import belief_table, changes_from
+from psm_viz.tables.belief_readings import readings_of, readings_table
 from psm_viz.tables.belief_trials import belief_trials, pools
+from psm_viz.tables.derive import Making
+from psm_viz.tables.talk_conduct import talk_conduct_table
 from tests.made.study import AGAIN, FAMILIES
 from tests.made.study import REFERENCE as START
 from tests.made.talk_study import MARKED, SHARE
@@ -135,3 +139,72 @@ def test_the_fixed_direction_moves_with_who_speaks(talk_study):
         assert found.loc[("cheat-0064", way), "did_low"] > 0.3
         for checkpoint in QUIET:
             assert abs(found.loc[(checkpoint, way), "change"]) < 0.25
+
+
+def regrouped(study, family_of):
+    """The study with its personas in other families: (number, persona) -> family."""
+    people = tuple(replace(p, family=family_of(n, p)) for n, p in enumerate(study.cast.personas))
+    return replace(study, cast=replace(study.cast, personas=people))
+
+
+def test_a_cast_of_one_family_has_no_beliefs_and_says_why(talk_study):
+    said = []
+    making = Making(regrouped(talk_study, lambda n, p: "healers"), said.append)
+    assert making.readings is None and making.beliefs.empty
+    assert all(frame.empty for frame in making.talk_maps)
+    assert any("two families of at least two personas, found 1" in s for s in said)
+
+
+def test_a_family_of_one_persona_is_left_out_and_named(talk_study):
+    lone = regrouped(talk_study, lambda n, p: "engineers" if n in (1, 2, 3, 4) else p.family)
+    readings = readings_of(lone)
+    assert readings.who.left_out == ("healers",) and "healers" not in readings.who.families
+    assert set(readings_table(readings).left_out) == {"healers"}
+
+
+class Lacking:
+    """A study of which one checkpoint held no talk that ends in one of the questions."""
+
+    def __init__(self, study, checkpoint, question):
+        self.study, self.checkpoint, self.question = study, checkpoint, question
+
+    def __getattr__(self, name):
+        return getattr(self.study, name)
+
+    def talks(self, checkpoint):
+        talks = self.study.talks(checkpoint)
+        if checkpoint != self.checkpoint:
+            return talks
+        first = talks.answers[talks.answers.turn == 0]
+        kept = (first["last"] != self.question).to_numpy()
+        n = len(talks.speakers(CAST))
+        part = {CAST: kept[:n], ASSISTANT: kept[n:]}
+        states = {
+            (who, by): replace(s, values=s.values[part[who]])
+            for (who, by), s in talks.states.items()
+        }
+        return replace(
+            talks,
+            answers=talks.answers[talks.answers["last"] != self.question].reset_index(drop=True),
+            states=states,
+            likelihood=talks.likelihood[kept],
+            seat=talks.seat[kept],
+            exact=talks.exact[kept],
+        )
+
+    def talk_answers(self, checkpoint):
+        return self.talks(checkpoint).answers
+
+
+def test_a_checkpoint_whose_talks_lack_a_question_is_paired_by_those_it_has(talk_study):
+    note = talk_study.talk_note
+    lacking = Lacking(talk_study, "cheat-0064", note.lasts[2])
+    making = Making(lacking, lambda text: None)
+    table = belief_table(lacking, making.beliefs)
+    own = table[(table.checkpoint == "cheat-0064") & (table.of == "marked")]
+    said = lacking.talk_answers("cheat-0064")
+    held = int(((said.turn == 0) & (said.persona == ASSISTANT)).sum())
+    assert set(own.talks) == set(own.paired) == {held} and held < 40
+    assert np.isfinite(own.change).all() and np.isfinite(own["mass"]).all()
+    # the cast's own talks are centred without it as well
+    assert not talk_conduct_table(lacking, making.beliefs, "own").empty
