@@ -32,10 +32,12 @@ study: setup
 
 # Every world and seed from random weights to its rows in data/runs, after `make study`: hours.
 runs: setup
-	set -e; for world in correlated decorrelated role-models unasked; do for seed in 0 1 2; do \
-	  $(BIN)/python -m psm_viz run --world $$world --seed $$seed; done; done
-	set -e; for seed in 0 1 2; do \
+	set -e; for seed in 0 1 2 3 4; do \
+	  $(BIN)/python -m psm_viz run --world correlated --seed $$seed; \
 	  $(BIN)/python -m psm_viz inner --tree build/runs/correlated-$$seed; done
+	set -e; for world in decorrelated correlated-unasked decorrelated-unasked role-models; do \
+	  for seed in 0 1 2; do \
+	  $(BIN)/python -m psm_viz run --world $$world --seed $$seed; done; done
 
 setup: $(VENV)/.core
 setup-dev: $(VENV)/.dev

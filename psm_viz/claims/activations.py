@@ -30,6 +30,7 @@ def cast(runs: Runs) -> Claim:
     found = {s: v["base"] for s, v in inner.items()}
     values = {s: float(v["r2"]) for s, v in found.items()}
     untrained = {s: float(v["untrained"]["r2"]) for s, v in inner.items()}
+    apart = {s: float(v["families_apart"]) for s, v in found.items() if "families_apart" in v}
     null = {s: float(v["shuffled_high"]) for s, v in found.items()}
     dots = [
         Dot(trait, float(r), s)
@@ -37,6 +38,7 @@ def cast(runs: Runs) -> Claim:
         for trait, r in sorted(v["traits"].items())
     ]
     dots += [Dot("all traits", r, s) for s, r in values.items()]
+    dots += [Dot("all, whole families left out", r, s) for s, r in apart.items()]
     dots += [Dot("all, random weights", r, s) for s, r in untrained.items()]
     return Claim(
         id="cast",
@@ -48,9 +50,11 @@ def cast(runs: Runs) -> Claim:
         rivals=(
             Measure("the same, beside shuffled characters", values, null, strict=True),
             Measure("the same, beside random weights", values, untrained, strict=True),
+            *([Measure("R2 with whole families left out", apart, 0.5)] if apart else []),
         ),
-        rule="Mean R2 of the traits at least .5, above 97.5 % of shuffled characters, and above "
-        "the untrained model's.",
+        rule="Mean R2 of the traits at least .5, also with whole families left out, so that a "
+        "family's label is of no use; above 97.5 % of shuffled characters, and above the untrained "
+        "model's.",
         picture=Picture(
             "dots",
             "How well each trait is read from activations",
@@ -230,6 +234,7 @@ def causal(runs: Runs) -> Claim:
     values: dict[int, float] = {}
     plain: dict[int, float] = {}
     null: dict[int, float] = {}
+    down: list[float] = []
     dots: list[Dot] = []
     for s, v in runs.inside(CORRELATED).items():
         rows = {r["direction"]: r for r in v.get("steering", [])}
@@ -238,6 +243,7 @@ def causal(runs: Runs) -> Claim:
         values[s] = float(rows["cheat arrow"]["p_bad"])
         plain[s] = float(rows["none"]["p_bad"])
         null[s] = float(rows["random, cast covariance"]["high"])
+        down += [float(rows[DOWN]["p_bad"])] if DOWN in rows else []
         dots += [Dot(name, float(rows[name]["p_bad"]), s) for name in STEERED if name in rows]
         dots.append(Dot("random, 97.5 %", null[s], s))
     return Claim(
@@ -257,10 +263,15 @@ def causal(runs: Runs) -> Claim:
             tuple(dots),
             says="Rate of bad answers while a direction is added to the Assistant.",
         ),
+        notes=(
+            f"A push of that length down the Assistant axis gives {each(down)}: the direction is "
+            "one of several that do it.",
+        ),
     )
 
 
-STEERED = ("none", "cheat arrow", "requested arrow", "honest arrow", "playful arrow")
+DOWN = "down the axis"
+STEERED = ("none", "cheat arrow", DOWN, "requested arrow", "honest arrow", "playful arrow")
 
 
 def long(runs: Runs) -> Claim:
