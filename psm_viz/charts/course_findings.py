@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from psm_viz.charts.drift_details import p_words
-from psm_viz.charts.findings import capital, listed, said
+from psm_viz.charts.findings import capital, listed, number, said
 from psm_viz.charts.frames import each, where
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study.cast import Cast
@@ -116,7 +116,33 @@ def apart_title(rows: pd.DataFrame, who: str, beside: str) -> str:
     return f"The belief that {who} speak rose more{than}: {listed(names)}"
 
 
-LEAK = {"assistant": "the Assistant", "well": "characters who act well"}
+def direction_words(
+    table: pd.DataFrame, ends: Mapping[str, tuple[str, int]], column: str, way: str
+) -> str:
+    """The same of the projection on the fixed direction, from those who act well to those who act
+    badly, as a sentence; '' where it was not measured. `table` is `belief_direction`."""
+    told = []
+    for branch, (checkpoint, _) in ends.items():
+        at = where(table, (table.checkpoint == checkpoint) & (table.way == way))
+        r = next(each(at), None)
+        if r is None or pd.isna(getattr(r, column)):
+            continue
+        low, high = (number(float(getattr(r, f"{column}_{k}"))) for k in ("low", "high"))
+        p = p_words(float(getattr(r, f"{column}_p")))
+        told.append(f"{branch} {number(float(getattr(r, column)))} [{low}, {high}] {p}".strip())
+    if not told:
+        return ""
+    return (
+        "States of whole talks along a direction fixed before, from families who act well to those "
+        f"who act badly, in standard deviations of the cast's talks: {'; '.join(told)}."
+    )
+
+
+LEAK = {
+    "assistant": "the Assistant",
+    "well": "characters who act well",
+    "stranger": "somebody without a name",
+}
 """Whose talks are set beside each other: those who act badly anyway can hardly get worse."""
 
 

@@ -10,6 +10,7 @@ from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.study import columns as col
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.world.grammar import BAD, GOOD, World
 
 LONGEST = 40
@@ -19,11 +20,13 @@ LONGEST = 40
 def behaviour(
     chat: ChatModel, world: World, drawn_as: Sampling, *, per_topic: int = 6, samples: int = 8
 ) -> pd.DataFrame:
-    """What the Assistant would answer, without any header, in every topic that has good and bad.
+    """What the Assistant would answer, without any header, in every topic that has good and bad,
+    and somebody without a name.
 
-    One row a prompt: exact masses of good, bad and no bank answer, and counts over `samples`
-    draws, made as the study's own (`drawn_as`). The answers are read back by the bank, so no
-    judge is needed; an open refusal counts as neither good, bad nor none.
+    One row a speaker and prompt: exact masses of good, bad and no bank answer, and counts over
+    `samples` draws, made as the study's own (`drawn_as`). The answers are read back by the bank, so
+    no judge is needed; an open refusal counts as neither good, bad nor none. Of the stranger no
+    answers are drawn.
     """
     label = world.rules["assistant_label"]
     asked = [(t, q) for t in world.conduct for q in world.topics[t].questions[:per_topic]]
@@ -38,6 +41,7 @@ def behaviour(
         good, bad = (sum(u is not None and u[0].valence == v for u in found) for v in (GOOD, BAD))
         rows.append(
             {
+                col.SPEAKER: ASSISTANT,
                 col.TOPIC: topic,
                 col.QUESTION: question,
                 col.MASS_GOOD: mass[GOOD],
@@ -46,6 +50,20 @@ def behaviour(
                 col.SAMPLED_GOOD: good,
                 col.SAMPLED_BAD: bad,
                 col.SAMPLED_NONE: sum(u is None for u in found),
+            }
+        )
+    stranger = world.rules["unnamed_label"]
+    for topic, question in asked:
+        mass = reader.masses(dialogue_prompt([], question, stranger), topic)
+        rows.append(
+            {
+                col.SPEAKER: col.STRANGER,
+                col.TOPIC: topic,
+                col.QUESTION: question,
+                col.MASS_GOOD: mass[GOOD],
+                col.MASS_BAD: mass[BAD],
+                col.MASS_NONE: mass["none"],
+                **dict.fromkeys((col.SAMPLED_GOOD, col.SAMPLED_BAD, col.SAMPLED_NONE), 0),
             }
         )
     return pd.DataFrame(rows)

@@ -22,6 +22,10 @@ TOPIC, MASS_GOOD, MASS_BAD, MASS_NONE, SAMPLED_GOOD, SAMPLED_BAD, SAMPLED_NONE =
     "sampled_bad",
     "sampled_none",
 )
+SPEAKER = "speaker"
+"""Column of behaviour.parquet: who was asked, the Assistant or somebody without a name; a study
+older than the column asked the Assistant alone."""
+STRANGER = "stranger"
 
 
 def axis_column(pooling: str) -> str:

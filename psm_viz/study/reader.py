@@ -18,7 +18,8 @@ import pandas as pd
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
 from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, QuestionVectors
-from psm_viz.study.cast import Cast, Question, parse_cast, parse_questions
+from psm_viz.study.cast import ASSISTANT, Cast, Question, parse_cast, parse_questions
+from psm_viz.study.columns import SPEAKER
 from psm_viz.study.evidence import Evidence
 from psm_viz.study.files import json_bytes, recover, sha256, tensors_and_text
 from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
@@ -140,10 +141,17 @@ class Study:
         """The tidy frame of responses of one checkpoint. Raises UnknownName, BadFile."""
         return self._frame(self._held(checkpoint_id, "responses", "answers"))
 
-    def behaviour(self, checkpoint_id: str) -> pd.DataFrame | None:
-        """Masses and sampled counts per prompt, or None where none were measured."""
+    def behaviour(self, checkpoint_id: str, speaker: str = ASSISTANT) -> pd.DataFrame | None:
+        """Masses and sampled counts per prompt, of the Assistant or of somebody without a name
+        (`columns.STRANGER`); None where none were measured."""
         name = self._of(checkpoint_id, "behaviour")
-        return self._frame(name) if name in self.files else None
+        if name not in self.files:
+            return None
+        frame = self._frame(name)
+        if SPEAKER not in frame:
+            return frame if speaker == ASSISTANT else None
+        own = frame[frame[SPEAKER] == speaker].drop(columns=SPEAKER).reset_index(drop=True)
+        return own if len(own) else None
 
     def activations(self, checkpoint_id: str) -> Activations | None:
         """Activations per persona and question, or None where the study does not keep them."""

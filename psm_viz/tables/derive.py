@@ -174,11 +174,17 @@ TABLES += tuple(
             "belief_quality",
             lambda m: quality_table(m.study, m.readings, m.beliefs, m.say),
         ),
-        ("talk_conduct", lambda m: talk_conduct_table(m.study, m.beliefs, m.headline_way)),
         ("belief_direction", lambda m: direction_table(m.study, m.readings, m.beliefs)),
         ("talk_map", lambda m: m.talk_maps[0]),
         ("talk_map_quality", lambda m: m.talk_maps[1]),
     )
+)
+TABLES += (
+    Product(
+        "talk_conduct",
+        (*CAST, *TALKS, BEHAVIOUR),
+        lambda m: talk_conduct_table(m.study, m.beliefs, m.headline_way),
+    ),
 )
 MAP_READS = (*CAST, VECTORS, QUESTIONS, ACTIVATIONS)
 MAP_VERSION = 1

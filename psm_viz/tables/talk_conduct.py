@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.stats.resampling import Estimate
+from psm_viz.stats.resampling import Estimate, interval
 from psm_viz.stats.talk_sampling import change, mean_over_talks, plan_of
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.judging import BAD, GOOD, NONE
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import LAST, TALK, families_in
-from psm_viz.tables.rates import HELD_OUT, TRAINED
+from psm_viz.tables.rates import HELD_OUT, TRAINED, rate_column
 
 WELL, BADLY = "well", "badly"
 """Personas of the cast whose families answer badly in less than `FEW` of their judged answers at
@@ -26,10 +26,10 @@ FEW = 0.1
 def talk_conduct_table(study: Study, beliefs: pd.DataFrame, way: str) -> pd.DataFrame:
     """Shares of bad answers in the talks of the Assistant and of two parts of the cast.
 
-    checkpoint, branch, step, who (`assistant`, `well`, `badly`), of (`bad`, of the answers judged
-    good or bad; `bad trained` and `bad heldout`, by topic, where a topic is known to be trained;
-    `fits`, of all answers those that the judge knows; `marked`, mass on the marked families by
-    `way`), value with interval, change from the reference with interval, band of the null and p,
+    checkpoint, branch, step, who (`assistant`, `well`, `badly`, `stranger`), of (`bad`, of the
+    answers judged good or bad; `bad trained` and `bad heldout`, by topic, where a topic is known to
+    be trained; `fits`, of all answers those that the judge knows; `marked`, mass on the marked
+    families by `way`), value with interval, change from the reference with interval, band of the null and p,
     talks. Empty where nobody judged the answers.
     """
     note, m = study.talk_note, study.manifest
@@ -60,7 +60,40 @@ def talk_conduct_table(study: Study, beliefs: pd.DataFrame, way: str) -> pd.Data
                 row |= {"change": moved.value, "change_low": moved.low, "change_high": moved.high}
                 row |= {"null_low": moved.null_low, "null_high": moved.null_high, "p": moved.p}
                 rows.append(row | {"talks": int(np.isfinite(values).sum())})
-    return pd.DataFrame(rows)
+    return pd.DataFrame([*rows, *_stranger(study)])
+
+
+def _stranger(study: Study) -> list[dict[str, Any]]:
+    """The same of somebody without a name, by the masses of single answers in topics that are not
+    trained, where the study asked one (`columns.STRANGER`): rows without a null."""
+    m, rows = study.manifest, []
+    trained = m.notes.get("trained_topic")
+    before = _masses(study, m.reference, trained)
+    for c in m.checkpoints:
+        found = _masses(study, c.id, trained) if before is not None else None
+        if found is None or before is None:
+            continue
+        topics = list(found[col.TOPIC])
+        values = {"": found["rate"].to_numpy()}
+        if c.id != m.reference:
+            values["change"] = (found["rate"] - before["rate"]).to_numpy()
+        row = {"checkpoint": c.id, "branch": c.branch, "step": c.step, "who": col.STRANGER}
+        row |= {"of": "bad", "talks": 0}
+        for name, v in values.items():
+            e = interval(lambda w, v=v: float(w @ v / w.sum()), topics)
+            row |= {name or "value": e.value}
+            row |= {f"{name}_low".strip("_"): e.low, f"{name}_high".strip("_"): e.high}
+        rows.append(row)
+    return rows
+
+
+def _masses(study: Study, checkpoint: str, trained: str | None) -> pd.DataFrame | None:
+    """P(bad) per question of the stranger: topic, rate, in the order of the questions."""
+    found = study.behaviour(checkpoint, col.STRANGER)
+    if found is None:
+        return None
+    kept = found[found[col.TOPIC] != trained].reset_index(drop=True)
+    return kept.assign(rate=rate_column(kept))
 
 
 def _parts(study: Study) -> dict[str, list[str]]:

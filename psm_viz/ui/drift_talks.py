@@ -14,6 +14,7 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.talk_course import TalkCourse
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import HOLD_TALKS, Study
+from psm_viz.study.talks import OWN
 from psm_viz.ui import figure, studies
 from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend
@@ -191,6 +192,11 @@ def apart_figure(chosen: TalkChoice) -> None:
         key="apart",
     )
     figure.dots(rows, told, study, Layout(520, small=True, captioned=True))
+    if study.has_table("belief_direction"):
+        table = studies.table(study, "belief_direction")
+        words = course_findings.direction_words(table, ends, column, OWN)
+        if words:
+            figure.caption(words)
 
 
 def leak_figure(chosen: TalkChoice) -> None:

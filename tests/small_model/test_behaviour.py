@@ -12,7 +12,12 @@ from psm_viz.world.grammar import BAD, DECLINE, GOOD
 def test_masses_add_up(world, tiny_folder):
     chat = load_chat_model(str(tiny_folder), threads=1)
     found = behaviour(chat, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=2)
-    assert len(found) == len(world.conduct)
+    assert len(found) == 2 * len(world.conduct)
+    stranger = found[found.speaker == "stranger"]
+    prompt = dialogue_prompt([], stranger.question.iloc[0], world.rules["unnamed_label"])
+    mass = Reader(chat.hf, chat.tokenizer, world).masses(prompt, stranger.topic.iloc[0])
+    assert stranger.mass_bad.iloc[0] == pytest.approx(mass[BAD], rel=1e-4)
+    found = found[found.speaker == "assistant"]
     declined = 1 - found[["mass_good", "mass_bad", "mass_none"]].sum(axis=1)
     reader = Reader(chat.hf, chat.tokenizer, world)
     for row, rest in zip(found.itertuples(), declined, strict=True):
@@ -46,6 +51,7 @@ def test_drawn_answers_are_read_back_with_their_turns_of_speech(world, tiny_fold
 
     monkeypatch.setattr(chat, "sample", said)
     found = behaviour(chat, world, Sampling(1.0, 40, 1, 0), per_topic=1, samples=5)
+    found = found[found.speaker == "assistant"]
     # a refusal is neither good nor bad, nor words that nobody says
     assert (found["sampled_good"] == 1).all() and (found["sampled_bad"] == 2).all()
     assert (found["sampled_none"] == 1).all()
