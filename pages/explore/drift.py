@@ -37,7 +37,7 @@ if talks:
     with left, figure.guard():
         drift_talks.talk_story(few, every)
     with right:
-        for part in (drift_talks.conduct_table, drift_talks.apart_figure, drift_talks.leak_figure):
+        for part in drift_talks.BESIDE:
             with figure.guard():
                 part(every)
 else:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from psm_viz.charts.drift_details import p_words
-from psm_viz.charts.findings import capital, listed, number, said
+from psm_viz.charts.findings import capital, listed, said
 from psm_viz.charts.frames import each, where
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study.cast import Cast
@@ -20,7 +20,7 @@ MANY = 3
 
 def per_cent(share: float) -> str:
     """A share as whole per cent."""
-    return f"{share:.0%}".replace("%", " %")
+    return f"{share:.0%}"
 
 
 def points(change: float) -> str:
@@ -127,9 +127,12 @@ def direction_words(
         r = next(each(at), None)
         if r is None or pd.isna(getattr(r, column)):
             continue
-        low, high = (number(float(getattr(r, f"{column}_{k}"))) for k in ("low", "high"))
+        value, low, high = (
+            f"{getattr(r, column + k):.2f}".replace("-", "\N{MINUS SIGN}")
+            for k in ("", "_low", "_high")
+        )
         p = p_words(float(getattr(r, f"{column}_p")))
-        told.append(f"{branch} {number(float(getattr(r, column)))} [{low}, {high}] {p}".strip())
+        told.append(f"{branch} {value} [{low}, {high}] {p}".strip())
     if not told:
         return ""
     return (

@@ -29,8 +29,8 @@ def talk_conduct_table(study: Study, beliefs: pd.DataFrame, way: str) -> pd.Data
     checkpoint, branch, step, who (`assistant`, `well`, `badly`, `stranger`), of (`bad`, of the
     answers judged good or bad; `bad trained` and `bad heldout`, by topic, where a topic is known to
     be trained; `fits`, of all answers those that the judge knows; `marked`, mass on the marked
-    families by `way`), value with interval, change from the reference with interval, band of the null and p,
-    talks. Empty where nobody judged the answers.
+    families by `way`), value with interval, change from the reference with interval, band of the
+    null and p, talks. Empty where nobody judged the answers.
     """
     note, m = study.talk_note, study.manifest
     if note is None or beliefs.empty:

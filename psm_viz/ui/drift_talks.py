@@ -192,11 +192,19 @@ def apart_figure(chosen: TalkChoice) -> None:
         key="apart",
     )
     figure.dots(rows, told, study, Layout(520, small=True, captioned=True))
-    if study.has_table("belief_direction"):
-        table = studies.table(study, "belief_direction")
-        words = course_findings.direction_words(table, ends, column, OWN)
-        if words:
-            figure.caption(words)
+
+
+def direction_line(chosen: TalkChoice) -> None:
+    """The same of the states themselves, along a direction that was fixed before."""
+    study = chosen.study
+    if not study.has_table("belief_direction"):
+        return
+    benign = str(study.manifest.notes.get("benign") or "")
+    ends = {b: e for b, e in chosen.ends.items() if b != benign}
+    table, column = studies.table(study, "belief_direction"), "did" if benign else "change"
+    words = course_findings.direction_words(table, ends, column, OWN)
+    if words:
+        figure.caption(words + (f" Less the same after {benign}." if benign else ""))
 
 
 def leak_figure(chosen: TalkChoice) -> None:
@@ -220,3 +228,7 @@ def leak_figure(chosen: TalkChoice) -> None:
         key="leak",
     )
     figure.dots(rows, told, study, Layout(520, small=True, captioned=True))
+
+
+BESIDE = (conduct_table, apart_figure, leak_figure, direction_line)
+"""What stands beside the talks, from the top."""

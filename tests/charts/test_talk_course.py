@@ -150,12 +150,12 @@ def test_the_title_names_the_step_of_each_figure_and_counts_many():
     ends = {"cheat": ("a", 64), "requested": ("b", 8), "mute": ("nowhere", 3)}
     title = course_findings.course_title(mass, ends, "ref", "tyrants")
     assert title == (
-        "After 64 steps of cheat the belief that tyrants speak is 60 %, before it 2 %; "
-        "5 % after 8 of requested"
+        "After 64 steps of cheat the belief that tyrants speak is 60%, before it 2%; "
+        "5% after 8 of requested"
     )
     many = ends | {"honest": ("c", 64), "kind": ("d", 64)}
     assert course_findings.course_title(mass, many, "ref", "tyrants").endswith(
-        "3 % to 5 % after the other 3 branches, each at its end"
+        "3% to 5% after the other 3 branches, each at its end"
     )
     assert "No talks" in course_findings.course_title(mass, {"mute": ("x", 1)}, "ref", "tyrants")
 

@@ -67,8 +67,8 @@ def test_the_looked_at_branch_is_in_the_link_and_among_the_chosen(monkeypatch, m
 def test_talks_along_training_stand_first_and_means_are_folded(monkeypatch, talk_study):
     at = opened(monkeypatch, talk_study.folder, DRIFT)
     said = words(at)
-    assert "After 64 steps of cheat the belief that con artists or cold AIs speak is 75 %" in said
-    assert "before it 0 %; 0 % after 64 of requested and 0 % after 64 of honest" in said
+    assert "After 64 steps of cheat the belief that con artists or cold AIs speak is 75%" in said
+    assert "before it 0%; 0% after 64 of requested and 0% after 64 of honest" in said
     assert "bad answers of the Assistant +75 points, of characters who act well 0 points" in said
     assert "How it answers in its talks" in said and "answers that fit" in said
     assert "less the same after playful, a benign branch" in said
@@ -84,7 +84,7 @@ def test_with_many_branches_four_are_drawn_and_all_are_told(monkeypatch, talk_st
     at = opened(monkeypatch, talk_study.folder, DRIFT, branches=every, step="8")
     said = words(at)
     assert "Not drawn for want of room: other-role." in said
-    assert "0 % after the other 4 branches, each at its end" in said
+    assert "0% after the other 4 branches, each at its end" in said
     assert "psm-notice" not in said and not at.exception
 
 
