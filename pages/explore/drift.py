@@ -43,25 +43,31 @@ if talks:
 else:
     drift_talks.say_what_makes_talks(study)
 
-first, *places = st.columns([5.2, 3.2, 1, 1], vertical_alignment="bottom")
-with first:
-    wanted = not talks or controls.pick_details()
-if not wanted:
+if talks and not controls.pick_details():
     st.stop()
-now = controls.pick_step(steps, places, messages)
-moved = drift_figures.Chosen(study, pooling, branches, now)
-left, right = st.columns([1.28, 1], gap="medium")
-with left, figure.guard():
-    drift_figures.trail_figure(moved, view)
-with right, figure.guard():
-    drift_figures.step_figures(moved)
-st.divider()
 with figure.guard():
     drift_figures.pooling_figures(study, branches)
 st.divider()
-with figure.guard():
-    drift_details.makeup_figures(moved, messages)
-st.divider()
-with figure.guard():
-    figure.section("What it says", "says")
-    drift_answers.asked_strip(study, saved, now, question)
+
+
+@st.fragment
+def at_step() -> None:
+    """The statistics of means at a step, which is chosen without drawing anything else anew."""
+    figure.section("At a step of training", "steps")
+    now = controls.pick_step(steps, st.columns([5, 1, 1], vertical_alignment="bottom"), messages)
+    moved = drift_figures.Chosen(study, pooling, branches, now)
+    left, right = st.columns([1.28, 1], gap="medium")
+    with left, figure.guard():
+        drift_figures.trail_figure(moved, view)
+    with right, figure.guard():
+        drift_figures.step_figures(moved)
+    st.divider()
+    with figure.guard():
+        drift_details.makeup_figures(moved, messages)
+    st.divider()
+    with figure.guard():
+        figure.section("What it says", "says")
+        drift_answers.asked_strip(study, saved, now, question)
+
+
+at_step()

@@ -159,23 +159,21 @@ def finish(chart: Any, p: Palette, height: int | None, width: int | None = None)
         size = {"height": height, "autosize": alt.AutoSizeParams(type="fit", contains="padding")}
     if width is not None:
         size["width"] = width
-    return (
-        chart.properties(
-            **size,
-            background=p.paper,
-            padding={"left": 2, "right": 2, "top": 2, "bottom": 2},
-        )
-        .configure(font=SANS)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=p.soft,
-            titleColor=p.soft,
-            labelFontSize=11,
-            titleFontSize=11,
-            titleFontWeight="normal",
-            domainColor=p.faint,
-            tickColor=p.faint,
-            grid=False,
-        )
-        .configure_title(color=p.ink, subtitleColor=p.soft, anchor="start", fontSize=14, offset=8)
+    axis = {
+        **{"labelColor": p.soft, "titleColor": p.soft, "labelFontSize": 11, "titleFontSize": 11},
+        **{"titleFontWeight": "normal", "domainColor": p.faint, "tickColor": p.faint},
+        "grid": False,
+    }
+    title = {"color": p.ink, "subtitleColor": p.soft, "anchor": "start", "fontSize": 14}
+    # set in place: each of Altair's own methods would copy the whole chart
+    chart.background = p.paper
+    chart.padding = {"left": 2, "right": 2, "top": 2, "bottom": 2}
+    chart.config = alt.Config(
+        font=SANS,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(**axis),
+        title=alt.TitleConfig(**title, offset=8),
     )
+    for name, value in size.items():
+        setattr(chart, name, value)
+    return chart

@@ -134,19 +134,16 @@ def step_chart(
     ends = _value_ends([*shown, *([] if look.band is None else [look.band])])
     plane = _plane(steps, last, ends, look)
     layers, words = _behind(plane, p, look), _band_words(last, p, look)
-    dashes = branch_dashes(list(look.every))
+    if len(shown) > 1:
+        layers += _companions(shown[1], plane, p, look)
+    layers += _courses(shown[0], plane, p, look)
     for b in branches:
-        dash = dashes.get(b, [1, 0])
-        if len(shown) > 1:
-            layers += _companion(where(shown[1], shown[1].branch == b), dash, plane, p)
         own = where(shown[0], shown[0].branch == b)
-        if own.empty:
-            continue
-        layers += _course(own, dash, plane, p, look)
-        end = own.iloc[-1]
-        words.append(
-            {"step": float(end.step), "value": float(end.value), "text": b, "colour": p.ink}
-        )
+        if len(own):
+            end = own.iloc[-1]
+            words.append(
+                {"step": float(end.step), "value": float(end.value), "text": b, "colour": p.ink}
+            )
     if words:
         layers.append(end_words(words, plane, size[1], last, "step"))
     return finish(alt.layer(*layers), p, size[1], size[0])
@@ -214,24 +211,33 @@ def _band_words(last: float, p: Palette, look: StepLook) -> list[dict[str, Any]]
     return [{"step": last, "value": edge, "text": look.band_name, "colour": p.soft}]
 
 
-def _companion(rows: pd.DataFrame, dash: list[int], plane: Plane, p: Palette) -> list[Any]:
-    """The companion figure of one branch, a thin line."""
+def _dashes(look: StepLook) -> alt.StrokeDash:
+    """Each branch's own dash, whichever are shown."""
+    dashes = branch_dashes(list(look.every))
+    scale = alt.Scale(domain=list(dashes), range=list(dashes.values()))
+    return alt.StrokeDash("branch:N", scale=scale, legend=None)
+
+
+def _companions(rows: pd.DataFrame, plane: Plane, p: Palette, look: StepLook) -> list[Any]:
+    """The companion figure of every branch, a thin line each."""
     if rows.empty:
         return []
-    line = alt.Chart(columns(rows, ["step", "value"])).mark_line(
-        color=p.soft, strokeWidth=1, strokeDash=dash, opacity=0.6
+    line = alt.Chart(columns(rows, ["branch", "step", "value"])).mark_line(
+        color=p.soft, strokeWidth=1, opacity=0.6
     )
-    return [line.encode(x=plane.x("step"), y=plane.y("value"))]
+    return [line.encode(x=plane.x("step"), y=plane.y("value"), strokeDash=_dashes(look))]
 
 
-def _course(
-    rows: pd.DataFrame, dash: list[int], plane: Plane, p: Palette, look: StepLook
-) -> list[Any]:
-    """One branch: its interval, its line, and its marks, filled up to the chosen step."""
+def _courses(rows: pd.DataFrame, plane: Plane, p: Palette, look: StepLook) -> list[Any]:
+    """Every branch: its interval, its line, and its marks, filled up to the chosen step."""
+    if rows.empty:
+        return []
     base = alt.Chart(columns(rows, ["branch", "step", "value", "low", "high"]))
     reached = base if look.now is None else base.transform_filter(f"datum.step <= {look.now}")
-    shape = branch_marks(list(look.every)).get(str(rows.branch.iloc[0]), "circle")
-    mark: dict[str, Any] = {"shape": shape, "filled": True, "size": 52, "opacity": 1}
+    marks = branch_marks(list(look.every))
+    scale = alt.Scale(domain=list(marks), range=list(marks.values()))
+    shape = alt.Shape("branch:N", scale=scale, legend=None)
+    mark: dict[str, Any] = {"filled": True, "size": 52, "opacity": 1}
     x, y = plane.x("step"), plane.y("value")
     tips = [
         alt.Tooltip("branch:N", title="Branch"),
@@ -239,11 +245,11 @@ def _course(
         *interval_tips(look.percent),
     ]
     tint = base.mark_area(color=p.ink, opacity=0.1, aria=False)
-    line = base.mark_line(color=p.ink, strokeWidth=1.6, strokeDash=dash)
+    line = base.mark_line(color=p.ink, strokeWidth=1.6)
     hollow = base.mark_point(**mark, fill=p.paper, stroke=p.ink, strokeWidth=1.2)
     return [
-        tint.encode(x=x, y=plane.y("low"), y2="high:Q"),
-        line.encode(x=x, y=y),
-        hollow.encode(x=x, y=y, tooltip=tips),
-        reached.mark_point(**mark, color=p.accent).encode(x=x, y=y, tooltip=tips),
+        tint.encode(x=x, y=plane.y("low"), y2="high:Q", detail="branch:N"),
+        line.encode(x=x, y=y, strokeDash=_dashes(look)),
+        hollow.encode(x=x, y=y, shape=shape, tooltip=tips),
+        reached.mark_point(**mark, color=p.accent).encode(x=x, y=y, shape=shape, tooltip=tips),
     ]

@@ -71,11 +71,13 @@ def course_chart(rows: CourseRows, cast: Cast, p: Palette, now: int | None = Non
             _map(rows, branch, cast, p, f),
             _mass(rows, branch, cast, p, (width, n == 0), shown),
             spacing=6,
-        ).resolve_scale(color="independent")
+        )
         for n, branch in enumerate(rows.branches)
     ]
-    chart = alt.hconcat(*parts, spacing=14).resolve_scale(color="independent")
-    return finish(chart.add_params(slider), p, None)
+    chart = alt.hconcat(*parts, spacing=14)
+    chart.params = [slider.param]  # type: ignore[assignment]
+    # `add_params` would look for a view to put it in
+    return finish(chart, p, None)
 
 
 def _frame(rows: CourseRows, width: int) -> Frame:

@@ -16,6 +16,9 @@ def add_verbs(verbs: Any) -> None:
     b.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     b.add_argument("--repeats", type=int, default=5)
     b.add_argument("--tables", action="store_true", help="instead: derived tables, 60 checkpoints")
+    b.add_argument(
+        "--drift", action="store_true", help="instead: the Drift page's slider and steps"
+    )
     b.add_argument("--json", action="store_true")
     b.set_defaults(run=bench)
 
@@ -27,6 +30,12 @@ def bench(options: argparse.Namespace) -> None:
 
         timed = bench_tables.tables(options.study)
         print(json.dumps(timed, indent=2) if options.json else bench_tables.as_text(timed))
+        return
+    if options.drift:
+        from psm_viz.cli import bench_drift
+
+        found = bench_drift.drift(options.study)
+        print(json.dumps(found, indent=2) if options.json else bench_drift.as_text(found))
         return
     from psm_viz.cli.bench_startup import as_text, first_map
 

@@ -115,7 +115,7 @@ def first_map(study: Path, repeats: int = 5) -> dict[str, Any]:
                 began, port = time.monotonic(), free_port()
                 with server(script, port, cwd, study) as process:
                     page = browser.new_page()
-                    _open(page, f"http://127.0.0.1:{port}/", began + 90)
+                    open_page(page, f"http://127.0.0.1:{port}/", began + 90)
                     page.wait_for_function(PAINTED, timeout=90_000)
                     runs[kind].append((time.monotonic() - began, memory(process.pid)))
                     if "libtorch" in mapped_libraries(process.pid):
@@ -136,7 +136,7 @@ def first_map(study: Path, repeats: int = 5) -> dict[str, Any]:
     }
 
 
-def _open(page: Any, url: str, until: float) -> None:
+def open_page(page: Any, url: str, until: float) -> None:
     """Open a page of a server that may still be starting."""
     from playwright.sync_api import Error
 
