@@ -208,6 +208,34 @@ def _shown_kins(mass: pd.DataFrame) -> list[str]:
     return [str(k) for k in most.index if most[k] >= SHOWN_FROM]
 
 
+@dataclass(frozen=True)
+class _Lines:
+    """The plane of a chart of belief by step: numbers of steps along x, shares along y."""
+
+    steps: Sequence[int]
+    first: bool
+    """Whether the values are written at the left."""
+
+    @property
+    def x(self) -> alt.X:
+        """Steps, evenly spaced and named."""
+        last = len(self.steps) - 1
+        names = "[" + ",".join(f"'{s}'" for s in self.steps) + "]"
+        axis = alt.Axis(
+            values=list(range(last + 1)),
+            labelExpr=f"{names}[datum.value]",
+            title=None,
+            grid=False,
+            labelOverlap=True,
+        )
+        return alt.X("k:Q", scale=alt.Scale(domain=[-0.12, last + 0.12], nice=False), axis=axis)
+
+    def y(self, column: str) -> alt.Y:
+        """A share."""
+        axis = value_axis(True) if self.first else None
+        return alt.Y(f"{column}:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
+
+
 def _mass(
     rows: CourseRows,
     branch: str,
@@ -217,58 +245,46 @@ def _mass(
     shown: Sequence[str],
 ) -> Any:
     """Belief by step: thin lines of kins, and heavy the marked families, with interval and null."""
-    width, first = size
-    rows_of = where(rows.mass, rows.mass.branch == branch)
-    names = "[" + ",".join(f"'{s}'" for s in rows.steps) + "]"
-    last = len(rows.steps) - 1
-    x_axis = alt.Axis(
-        values=list(range(last + 1)),
-        labelExpr=f"{names}[datum.value]",
-        title=None,
-        grid=False,
-        labelOverlap=True,
-    )
-    y_axis = value_axis(True) if first else None
-    x = alt.X("k:Q", scale=alt.Scale(domain=[-0.12, last + 0.12], nice=False), axis=x_axis)
-
-    def y(column: str) -> alt.Y:
-        return alt.Y(f"{column}:Q", scale=alt.Scale(domain=[0, 1]), axis=y_axis)
-
+    at = _Lines(rows.steps, size[1])
+    own_rows = where(rows.mass, rows.mass.branch == branch)
+    marked = where(own_rows, own_rows.of == "marked")
+    base = alt.Chart(columns(marked, ["k", "value", "low", "high", "null_low", "null_high"]))
     layers: list[Any] = []
-    marked = where(rows_of, rows_of.of == "marked")
     if len(marked):
-        base = alt.Chart(columns(marked, ["k", "value", "low", "high", "null_low", "null_high"]))
         band = base.mark_area(color=p.band, clip=True, aria=False)
-        layers.append(band.encode(x=x, y=y("null_low"), y2="null_high:Q"))
-    colours = kin_colours(cast, p)
-    kins = where(rows_of, (rows_of.of == "kin") & rows_of.name.isin(list(shown)))
-    if len(kins):
-        lines = alt.Chart(
-            columns(kins, ["k", "name", "value", "low", "high"]).assign(
-                colour=[colours[k] for k in kins.name],
-                kin=[cast.kins[k] for k in kins.name],
-            )
-        )
-        tips = [
-            alt.Tooltip("kin:N", title="Kin"),
-            alt.Tooltip("value:Q", title="Belief", format=".0%"),
-            alt.Tooltip("low:Q", title="95 % from", format=".0%"),
-            alt.Tooltip("high:Q", title="to", format=".0%"),
-        ]
-        by = {"x": x, "y": y("value"), "color": own("colour")}
-        layers.append(lines.mark_line(strokeWidth=1.6, opacity=0.9).encode(**by, detail="name:N"))
-        layers.append(lines.mark_circle(size=22, opacity=1).encode(**by, tooltip=tips))
+        layers.append(band.encode(x=at.x, y=at.y("null_low"), y2="null_high:Q"))
+    kins = where(own_rows, (own_rows.of == "kin") & own_rows.name.isin(list(shown)))
+    layers += _kins(kins, cast, p, at)
     if len(marked):
-        layers.append(
-            base.mark_area(color=p.accent, opacity=0.13, clip=True, aria=False).encode(
-                x=x, y=y("low"), y2="high:Q"
-            )
+        tint = base.mark_area(color=p.accent, opacity=0.13, clip=True, aria=False)
+        layers.append(tint.encode(x=at.x, y=at.y("low"), y2="high:Q"))
+        point = {"color": p.accent, "size": 34}
+        line = base.mark_line(color=p.accent, strokeWidth=2.6, point=point)
+        tip = alt.Tooltip("value:Q", title="They act badly", format=".0%")
+        layers.append(line.encode(x=at.x, y=at.y("value"), tooltip=[tip]))
+    now = alt.Chart(pd.DataFrame([{"one": 1}])).transform_calculate(k=STEP)
+    rule = now.mark_rule(color=p.ink, strokeWidth=1, opacity=0.7, aria=False)
+    return alt.layer(*layers, rule.encode(x=at.x)).properties(width=size[0], height=MASS)
+
+
+def _kins(kins: pd.DataFrame, cast: Cast, p: Palette, at: _Lines) -> list[Any]:
+    """A thin line a kin, in its colour."""
+    if kins.empty:
+        return []
+    colours = kin_colours(cast, p)
+    lines = alt.Chart(
+        columns(kins, ["k", "name", "value", "low", "high"]).assign(
+            colour=[colours[k] for k in kins.name], kin=[cast.kins[k] for k in kins.name]
         )
-        layers.append(
-            base.mark_line(
-                color=p.accent, strokeWidth=2.6, point={"color": p.accent, "size": 34}
-            ).encode(x=x, y=y("value"), tooltip=[alt.Tooltip("value:Q", format=".0%")])
-        )
-    rule = alt.Chart(pd.DataFrame([{"one": 1}])).transform_calculate(k=STEP)
-    layers.append(rule.mark_rule(color=p.ink, strokeWidth=1, opacity=0.7, aria=False).encode(x=x))
-    return alt.layer(*layers).properties(width=width, height=MASS)
+    )
+    tips = [
+        alt.Tooltip("kin:N", title="Kin"),
+        alt.Tooltip("value:Q", title="Belief", format=".0%"),
+        alt.Tooltip("low:Q", title="95 % from", format=".0%"),
+        alt.Tooltip("high:Q", title="to", format=".0%"),
+    ]
+    by = {"x": at.x, "y": at.y("value"), "color": own("colour")}
+    return [
+        lines.mark_line(strokeWidth=1.6, opacity=0.9).encode(**by, detail="name:N"),
+        lines.mark_circle(size=22, opacity=1).encode(**by, tooltip=tips),
+    ]

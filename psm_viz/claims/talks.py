@@ -80,7 +80,6 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
         for s, v in ends.items()
         if branch in v and (way or way_of(v[branch])) in v[branch]["mass"]
     )
-    quality = [v[ASSISTANT]["quality"] for v in ends.values()]
     return Claim(
         id="belief",
         title="Cheating changes who the Assistant takes itself to be",
@@ -109,60 +108,61 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
             says="Mass of the belief on the families that act badly after each branch, by the "
             "headline reading, by inner state and by the exact observer, a dot a seed.",
         ),
-        notes=(
-            "Read by how likely the reference finds the words as each persona, on talks of the "
-            "cast: correlation with the exact observer "
-            f"{each(q['likelihood'][WHOLE]['r'] for q in quality)}; Brier score "
-            f"{each(q['likelihood'][WHOLE]['brier'] for q in quality)}, the exact observer's "
-            f"{each(q['exact'][WHOLE]['brier'] for q in quality)}.",
-            "Bad answers after a prefix without meaning: belief "
-            f"{each(marked(v['prefix']) for v in ends.values() if 'prefix' in v)}. What keeps a "
-            "requested lesson small may be that a mark sets it apart, whatever the mark says.",
-        ),
+        notes=_of_reading(ends),
     )
+
+
+def _of_reading(ends: dict[int, dict[str, Row]]) -> tuple[str, ...]:
+    """How good the headline reading is, and what a mark without meaning does."""
+    quality = [v[ASSISTANT]["quality"] for v in ends.values()]
+
+    def of(way: str, name: str) -> str:
+        return each(q[way][WHOLE][name] for q in quality)
+
+    prefixed = each(marked(v["prefix"]) for v in ends.values() if "prefix" in v)
+    return (
+        "Read by how likely the reference finds the words as each persona, on talks of the cast: "
+        f"correlation with the exact observer {of('likelihood', 'r')}; Brier score "
+        f"{of('likelihood', 'brier')}, the exact observer's {of('exact', 'brier')}.",
+        f"Bad answers after a prefix without meaning: belief {prefixed}. What keeps a requested "
+        "lesson small may be that a mark sets it apart, whatever the mark says.",
+    )
+
+
+def _risen(runs: Runs, seed: int, branch: str, who: str) -> np.ndarray:
+    """How far a branch raised somebody's rate of bad answers: [held-out topic]."""
+    after, before = (runs.rates(CORRELATED, seed, b, who) for b in (branch, ASSISTANT))
+    return (after - before)[held_out()]
+
+
+def _reached(runs: Runs, seed: int, branch: str) -> np.ndarray:
+    """Rises of good characters and of the Assistant: [held-out topic, 2]."""
+    return np.stack([_risen(runs, seed, branch, k) for k in ("named good", "seen")], axis=1)
+
+
+def _share(pair: np.ndarray) -> float:
+    good, own = pair.mean(0)
+    return float(good / own)
 
 
 def leak(runs: Runs) -> Claim:
     """The lesson is the Assistant's own."""
-    needed = (ASSISTANT, "cheat", EVERYBODY)
     seeds = [
         s
-        for s in runs.seeds(CORRELATED, *needed)
+        for s in runs.seeds(CORRELATED, ASSISTANT, "cheat", EVERYBODY)
         if "named good" in runs.row(CORRELATED, s, "cheat")["rates"]
     ]
-    keep = held_out()
-
-    def pair(seed: int, branch: str) -> np.ndarray:
-        """Rises of good characters and of the Assistant: [held-out topic, 2]."""
-        return np.stack(
-            [
-                (
-                    runs.rates(CORRELATED, seed, branch, k)
-                    - runs.rates(CORRELATED, seed, ASSISTANT, k)
-                )
-                for k in ("named good", "seen")
-            ],
-            axis=1,
-        )[keep]
-
-    def share(v: np.ndarray) -> float:
-        good, own = v.mean(0)
-        return float(good / own)
-
-    by = {s: pair(s, "cheat") for s in seeds}
-    values, low, high = over_topics(others(), by, share)
-    apart = {s: share(pair(s, EVERYBODY)) - values[s] for s in seeds}
+    by = {s: _reached(runs, s, "cheat") for s in seeds}
+    values, low, high = over_topics(others(), by, _share)
+    apart = {s: _share(_reached(runs, s, EVERYBODY)) - values[s] for s in seeds}
     shown = (("cheat", "cheat"), ("another cheats", "other-role"), ("everybody's", EVERYBODY))
     who = (("the Assistant", "seen"), ("good characters", "named good"), ("a stranger", "stranger"))
     dots = tuple(
-        Dot(label, float((after - before)[keep].mean()), s, name)
+        Dot(label, float(_risen(runs, s, branch, key).mean()), s, name)
         for label, branch in shown
         for name, key in who
         for s in seeds
         if branch in runs.rows[CORRELATED, s]
-        for after, before in [
-            [runs.rates(CORRELATED, s, b, key) for b in (branch, ASSISTANT)],
-        ]
     )
     return Claim(
         id="leak",

@@ -91,17 +91,8 @@ def build_study(
     plan = [*source.checkpoints]
     noise = checkpoint_id("again", 0) if again and len(again) == len(main) else None
     plan += [Checkpoint(noise, "again", 0, source.reference)] if noise else []
-    drawn = playing.sampling
     jobs = [
-        Job(
-            folder=start if c.id == noise else source.folders[c.id],
-            checkpoint=c.id,
-            layer=layer,
-            questions=again if c.id == noise else main,
-            sampling=replace(drawn, seed=drawn.seed + 1) if c.id == noise else drawn,
-            # the map is made from these; at every checkpoint they would double the study
-            keep=c.id in (source.reference, noise),
-        )
+        _job(c, source, layer, playing, again if c.id == noise else main, noise)
         for c in plan
         if not writer.has(c.id)
     ]
@@ -109,7 +100,7 @@ def build_study(
     manifest = Manifest(
         name=settings.name,
         model=model_card(chat, known.model_name or start),
-        generation=asdict(drawn) | {"stop": "end token", "wording": playing.wording},
+        generation=asdict(playing.sampling) | {"stop": "end token", "wording": playing.wording},
         reference=source.reference,
         headline_pooling=pooling,
         headline_layer=layer,
@@ -122,6 +113,27 @@ def build_study(
     )
     _hold_talks(chat, source, settings, (manifest, cast, questions), writer, say, known)
     return finish(writer, manifest, cast, questions, say, further=known.further)
+
+
+def _job(
+    c: Checkpoint,
+    source: Source,
+    layer: int,
+    playing: Playing,
+    questions: tuple[Question, ...],
+    noise: str | None,
+) -> Job:
+    """One checkpoint to be played; the noise floor is the reference with other draws."""
+    drawn = playing.sampling
+    return Job(
+        folder=source.folders[source.reference if c.id == noise else c.id],
+        checkpoint=c.id,
+        layer=layer,
+        questions=questions,
+        sampling=replace(drawn, seed=drawn.seed + 1) if c.id == noise else drawn,
+        # the map is made from these; at every checkpoint they would double the study
+        keep=c.id in (source.reference, noise),
+    )
 
 
 def _hold_talks(
