@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from psm_viz.ui import controls, figure, method_figures
+from psm_viz.ui import controls, figure, method_figures, method_talks
 
 messages, columns, more = controls.picker_row([2.2, 2.2, 2.6, 1])
 with figure.needed(messages):
@@ -14,6 +14,8 @@ with figure.needed(messages):
         last = study.manifest.branch(controls.branch_order(study)[0])[-1].id
         checkpoint = controls.pick_checkpoint(study, messages, last)
 
+with figure.guard():
+    method_talks.talk_section(study)
 with figure.guard():
     method_figures.map_section(study, pooling)
 st.divider()

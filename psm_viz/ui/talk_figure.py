@@ -123,7 +123,15 @@ def map_words(study: Study, projection: str) -> str:
     )
     if projection != "PCA":
         words += f"; placement error {pair('loo_error_median', '.1%')} of the map's width"
-    return f"{words}. Hollow: near no talk of the cast. Distances on a map are not measurements."
+    words += ". Hollow: near no talk of the cast. Distances on a map are not measurements."
+    return words + _untold(study)
+
+
+def _untold(study: Study) -> str:
+    """The families that belief cannot name, since they have one persona alone."""
+    readings = studies.table(study, "belief_readings")
+    left = next(iter(readings["left_out"].astype(str)), "")
+    return f" Of one persona alone, so never named by belief: {left}." if left else ""
 
 
 def talk_card(study: Study, checkpoint: str, messages: Any) -> int | None:

@@ -28,3 +28,13 @@ def test_method_link(monkeypatch, made_folder):
     assert at.selectbox(key="pooling").value == "response_mean"
     assert "Across layers, honest-0064: no specific shift shown" in words(at)
     assert any(KINDS[3] in a and a.startswith("Power") for a in alts(at))
+
+
+def test_talks_have_their_own_section_where_there_are_any(monkeypatch, talk_study, made_folder):
+    at = opened(monkeypatch, talk_study.folder, METHOD)
+    said = words(at)
+    assert "How far belief from talks can be trusted" in said and "psm-notice" not in said
+    assert "belief names the right kin of" in said
+    assert "No mixtures of talks were planted." in said
+    at = opened(monkeypatch, made_folder, METHOD)
+    assert "How far belief from talks can be trusted" not in words(at)

@@ -1,0 +1,55 @@
+"""How far belief can be trusted: the right kin beside nulls, and whether it means what it says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from psm_viz.charts import belief_trust
+from psm_viz.charts.palette import DARK, LIGHT
+from psm_viz.study.talks import families_in
+from tests.made.study import REFERENCE
+
+
+def test_readings_stand_above_their_nulls(talk_study):
+    quality = talk_study.table("belief_quality")
+    rows = belief_trust.told_rows(quality, REFERENCE, 2).set_index("label")
+    assert list(rows.index)[:3] == [belief_trust.WAYS[w] for w in ("exact", "likelihood", "own")]
+    assert rows.loc["the model's inner state"].value > 0.6 and not rows.iloc[0].quiet
+    assert rows.loc["families dealt out anew"].value < 0.5
+    assert rows.loc["families dealt out anew"].quiet and "Brier" in rows.iloc[0].note
+    title = belief_trust.told_finding(quality, REFERENCE, 2, "own")
+    assert title.startswith("After 2 answers belief names the right kin of ") and "chance" in title
+
+
+def test_where_who_speaks_is_known_belief_means_what_it_says(talk_study):
+    beliefs = talk_study.table("beliefs")
+    families = families_in(beliefs, talk_study.cast)
+    rows = belief_trust.meant_rows(beliefs, talk_study.cast, families, REFERENCE, 2)
+    assert set(rows.way) == {belief_trust.WAYS[w] for w in belief_trust.READ}
+    for _, own in rows.groupby("way"):
+        assert own.n.sum() == 200 * len({f.kin for f in talk_study.cast.families})
+        assert np.average((own.y - own.x) ** 2, weights=own.n) < 0.01
+
+
+def test_mixtures_have_their_spread_and_changes_are_no_mixtures():
+    trials = pd.DataFrame(
+        [
+            ("states", "mixture", 0.25, 0.22, 0.04),
+            ("likelihood", "mixture", 1.0, 0.99, 0.02),
+            ("made, d 576", "mixture", 0.25, 0.25, 0.01),
+            ("states", "change from 0", 0.0, 0.05, 0.0),
+        ],
+        columns=["data", "plant", "size", "mean", "sd"],
+    ).assign(n=40)
+    rows = belief_trust.planted_rows(trials)
+    assert list(rows.x) == [0.25, 1.0] and list(rows.y) == [0.22, 0.99]
+    assert rows.low.iloc[0] == pytest.approx(0.14) and rows.high.iloc[1] == 1.0
+
+
+@pytest.mark.parametrize("p", [LIGHT, DARK], ids=lambda p: p.name)
+def test_marks_stand_against_the_diagonal(p):
+    rows = pd.DataFrame({"way": ["a", "b"], "x": [0.1, 0.9], "y": [0.2, 0.8], "n": [5, 6]})
+    spec = belief_trust.diagonal_chart(rows, p, ("said", "so"), (300, 200)).to_dict()
+    assert len(spec["layer"]) == 2 and spec["width"] == 300
+    with_ends = belief_trust.diagonal_chart(rows.assign(low=0.0, high=1.0), p, ("said", "so"))
+    assert len(with_ends.to_dict()["layer"]) == 3
