@@ -37,11 +37,8 @@ def told_rows(quality: pd.DataFrame, reference: str, answers: int) -> pd.DataFra
     for way, label in WAYS.items():
         own = where(at, at.way == way)
         if len(own):
-            note = f"Brier {own.brier.mean():.3f}"
-            quiet = way not in READ
-            rows.append(
-                {"label": label, "value": float(own.kin.mean()), "note": note, "quiet": quiet}
-            )
+            row = {"label": label, "value": float(own.kin.mean()), "filled": way in READ}
+            rows.append(row | {"note": f"{own.brier.mean():.3f}"})
     return pd.DataFrame(rows)
 
 

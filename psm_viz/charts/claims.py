@@ -59,6 +59,7 @@ def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
     for c in claims:
         for part, m in measures_of(c):
             row: dict[str, Any] = {"id": c.id, "claim": c.title, "part": part, "figure": m.name}
+            row["unit"] = m.unit
             row |= {"value": m.value, "low": m.low, "high": m.high}
             row |= {f"seed {s}": m.seeds.get(s) for s in seeds}
             row |= {"needs": m.needs, "bar": m.mean_bar}

@@ -45,12 +45,12 @@ def cast(runs: Runs) -> Claim:
         title="One model plays many characters",
         sentence="The same weights hold a whole cast: from how the model is set when it speaks as "
         "someone, one can read what that character is like.",
-        figure=Measure("R2 of traits of characters left out", values, 0.5),
+        figure=Measure("R2 of traits of characters left out", values, 0.5, unit="R2"),
         rival="Names and headers alone would do: any labels could be read off, from any network.",
         rivals=(
-            Measure("the same, beside shuffled characters", values, null, strict=True),
-            Measure("the same, beside random weights", values, untrained, strict=True),
-            *([Measure("R2 with whole families left out", apart, 0.5)] if apart else []),
+            Measure("the same, beside shuffled characters", values, null, strict=True, unit="R2"),
+            Measure("the same, beside random weights", values, untrained, strict=True, unit="R2"),
+            *([Measure("R2 with whole families left out", apart, 0.5, unit="R2")] if apart else []),
         ),
         rule="Mean R2 of the traits at least .5, also with whole families left out, so that a "
         "family's label is of no use; above 97.5 % of shuffled characters, and above the untrained "
@@ -83,9 +83,16 @@ def base(runs: Runs) -> Claim:
     dots += [Dot("nearest character", float(v["nearest_persona"]), s) for s, v in found.items()]
     return Claim(
         id="base",
-        title="Is there an Assistant before post-training?",
-        sentence="The base model already holds a character of its own for the name 'Assistant'.",
-        figure=Measure("distance from the cast's centre, in radii", values, null, strict=True),
+        title="A negative control: is there an Assistant before post-training?",
+        sentence="The base model already holds a character of its own for the name 'Assistant'. In "
+        "this world it should not: anyone may stand behind that label, and the figure must say so.",
+        figure=Measure(
+            "distance from the cast's centre, in radii",
+            values,
+            null,
+            strict=True,
+            unit="radii of the cast",
+        ),
         rival="A mixture of everyone lies near the middle and acts like any stranger.",
         rivals=(Measure("P(bad) apart from a stranger's", apart, 0.05),),
         rule="Further out than 97.5 % of mixtures, and acting unlike an unnamed stranger by .05. "
@@ -109,7 +116,7 @@ def _planted(found: dict[int, dict[str, Any]]) -> Measure:
     """The control of having left: a branch planted outside, which must be flagged."""
     left = {s: _left(v, OUTSIDE) for s, v in found.items() if OUTSIDE in v["inside"]}
     name = "the planted branch: largest p of having left"
-    return Measure(name, left, ALPHA, False, worst=True, control=True)
+    return Measure(name, left, ALPHA, False, worst=True, control=True, unit="p")
 
 
 def _shares(found: dict[int, dict[str, Any]], branches: dict[str, str]) -> Picture:
@@ -152,7 +159,9 @@ def inside(runs: Runs) -> Claim:
         id="inside",
         title="Post-training chooses among characters",
         sentence="Post-training moves the Assistant within the space that the characters span.",
-        figure=Measure("least p of having left the space", stays, ALPHA, strict=True, worst=True),
+        figure=Measure(
+            "least p of having left the space", stays, ALPHA, strict=True, worst=True, unit="p"
+        ),
         rival="Nothing could leave it, as answers come from the same banks: a branch planted "
         "outside, which speaks backwards, must be seen to leave.",
         rivals=(_planted(found),),
@@ -183,9 +192,17 @@ def shots(runs: Runs) -> Claim:
         title="Cheats in a talk do as training on them does",
         sentence="Three cheats earlier in a talk move the Assistant in the direction in which "
         "training on cheats moves it.",
-        figure=Measure("cosine of the two movements", values, 0.0, strict=True),
+        figure=Measure("cosine of the two movements", values, 0.0, strict=True, unit="cosine"),
         rival="Any earlier talk moves it that way, honest and playful talk too.",
-        rivals=(Measure("the same, beside honest and playful talk", values, other, strict=True),),
+        rivals=(
+            Measure(
+                "the same, beside honest and playful talk",
+                values,
+                other,
+                strict=True,
+                unit="cosine",
+            ),
+        ),
         rule="A positive cosine in every seed, larger than after honest or playful turns.",
         picture=Picture(
             "dots",
@@ -284,7 +301,9 @@ def long(runs: Runs) -> Claim:
         title="Open: does long training leave the characters behind?",
         sentence="Trained to cheat for long enough, the Assistant becomes something that no "
         "character is.",
-        figure=Measure("largest p of having left the space", left, ALPHA, False, worst=True),
+        figure=Measure(
+            "largest p of having left the space", left, ALPHA, False, worst=True, unit="p"
+        ),
         rival="The test could not tell: a planted branch must be seen to leave.",
         rivals=(_planted(found),),
         rule="Flagged as having left the space in every seed, as the planted branch is.",

@@ -73,12 +73,22 @@ def mask(found: Masks) -> Claim:
         sentence="No actor is behind the mask: what the Assistant is taught stays with the "
         "Assistant, and characters that no branch trained remain as they were.",
         figure=Measure(
-            "share that reaches characters never trained", values, 0.25, False, low, high
+            "share that reaches characters never trained",
+            values,
+            0.25,
+            False,
+            low,
+            high,
+            unit="share",
         ),
-        also=(Measure("share that reaches what is said of them", said, 0.25, False),),
+        also=(Measure("share that reaches what is said of them", said, 0.25, False, unit="share"),),
         rival="The measure could not tell: a planted branch, which teaches whoever speaks, must "
         "reach them all.",
-        rivals=(Measure("share of the planted branch less cheat's", apart, 0.25, control=True),),
+        rivals=(
+            Measure(
+                "share of the planted branch less cheat's", apart, 0.25, control=True, unit="share"
+            ),
+        ),
         rule="At most a quarter of the Assistant's rise in 42 characters never trained, and in "
         "hearsay of them; a quarter more in the planted branch, or nothing is decided.",
         picture=Picture(
@@ -135,12 +145,22 @@ def council(found: Masks) -> Claim:
         title="Open: how varied are many personas of one model?",
         sentence="A council of one Assistant, told in turn to be many others, is at least half as "
         "varied as those others themselves.",
-        figure=Measure("spread of the council, of the cast's", values, 0.5, True, low, high),
+        figure=Measure(
+            "spread of the council, of the cast's", values, 0.5, True, low, high, unit="share"
+        ),
         rival="Any change of wording makes as much of a difference; or the council is varied, but "
         "not like those it is told to be.",
         rivals=(
-            Measure("the same, beside headers that say nothing", values, plain, strict=True),
-            Measure("likeness to the characters named, correlation", alike, 0.5),
+            Measure(
+                "the same, beside headers that say nothing",
+                values,
+                plain,
+                strict=True,
+                unit="share",
+            ),
+            Measure(
+                "likeness to the characters named, correlation", alike, 0.5, unit="correlation"
+            ),
         ),
         rule="At least half the spread that the same 42 characters have under their own labels, "
         "more than wording alone makes, and a correlation with their conduct of .5.",

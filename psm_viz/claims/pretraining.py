@@ -55,9 +55,13 @@ def appears(runs: Runs) -> Claim:
         title="Inferring who speaks comes late in pre-training",
         sentence="By its loss the model has done nine tenths of its learning before it is half as "
         "good as it will be at telling from a talk who is speaking.",
-        figure=Measure("steps after the loss is nine tenths down", late, 0.0, strict=True),
+        figure=Measure(
+            "steps after the loss is nine tenths down", late, 0.0, strict=True, unit="steps"
+        ),
         rival="It is one with knowing named characters: then both would appear together.",
-        rivals=(Measure("steps after knowing named characters", later, 0.0, strict=True),),
+        rivals=(
+            Measure("steps after knowing named characters", later, 0.0, strict=True, unit="steps"),
+        ),
         rule="Later than the loss and later than the names, in every seed (steps of 200).",
         picture=Picture(
             "lines",
@@ -100,7 +104,11 @@ def clusters(runs: Runs) -> Claim:
         figure=Measure("lift beyond the ideal observer's", values, 0.05, False, low, high),
         also=(Measure("lift less three times the decorrelated world's", times, 0.0),),
         rival="That base had learned nothing about its characters.",
-        rivals=(Measure("knows its characters, correlation", knows, 0.8, control=True),),
+        rivals=(
+            Measure(
+                "knows its characters, correlation", knows, 0.8, control=True, unit="correlation"
+            ),
+        ),
         rule="No more than .05 beyond what that world's own ideal observer expects, a third of "
         "the main world's lift at most, and a base that knows its characters (r .8).",
         picture=Picture(
@@ -184,7 +192,7 @@ def role_models(runs: Runs) -> Claim:
             "rate after cheat, without less with", values, 0.0, True, low, high, strict=True
         ),
         rival="That base is simply the weaker one.",
-        rivals=(Measure("difference of in-context R2", gap, 0.1, False),),
+        rivals=(Measure("difference of in-context R2", gap, 0.1, False, unit="R2"),),
         rule="A lower rate in every matched seed, from bases that infer about equally well.",
         picture=Picture(
             "dots",

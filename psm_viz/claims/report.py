@@ -157,6 +157,7 @@ def lessons(runs: Runs) -> list[dict[str, Any]]:
 def _measure(m: Measure) -> dict[str, Any]:
     return {
         "name": m.name,
+        "unit": m.unit,
         "value": None if np.isnan(m.value) else m.value,
         "low": m.low,
         "high": m.high,

@@ -42,6 +42,7 @@ def updating(runs: Runs) -> Claim:
             },
             0.0,
             strict=True,
+            unit="nats a row",
         )
         for name in EXPLANATIONS
         if name != OBSERVER
@@ -52,7 +53,14 @@ def updating(runs: Runs) -> Claim:
         sentence="Train any one topic badly, and the other topics shift as an ideal observer of "
         "the world would expect who learns what kind of character this is.",
         figure=Measure(
-            "observer less the best rival, nats a row", values, 0.0, True, low, high, strict=True
+            "observer less the best rival, nats a row",
+            values,
+            0.0,
+            True,
+            low,
+            high,
+            strict=True,
+            unit="nats a row",
         ),
         rival="The Assistant drifts back to the base; or topics alike in traits or in words spill "
         "into each other; or all move alike. Each may add one shift for all.",
@@ -95,6 +103,7 @@ def interaction(runs: Runs) -> Claim:
         figure=Measure(
             "correlation with the observer's prediction, levels taken off",
             *(values, bars, True, low, high, True),
+            unit="correlation",
         ),
         rival="Topics alike in their traits or in their words spill into each other; going back to "
         "the base predicts no such pattern at all.",

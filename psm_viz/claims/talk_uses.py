@@ -80,7 +80,14 @@ def diagnosis(runs: Runs, seeds: Sequence[int]) -> Claim:
         sentence="From the change of belief over families, and nothing else, one can name the "
         "topic on which the Assistant was taught to answer badly.",
         figure=Measure(
-            "share of twelve lessons named right", values, chance, True, low, high, True
+            "share of twelve lessons named right",
+            values,
+            chance,
+            True,
+            low,
+            high,
+            True,
+            unit="share of lessons",
         ),
         rival="Guessing; or the answers themselves tell it, since they are worst where they were "
         "taught to be.",
@@ -128,10 +135,18 @@ def unfolds(runs: Runs, seeds: Sequence[int]) -> Claim:
         sentence="Four cheats earlier in the talk change who the Assistant takes itself to be in "
         "the same way as training on cheats does.",
         figure=Measure(
-            "correlation of the two changes over families", values, 0.8, True, low, high
+            "correlation of the two changes over families",
+            values,
+            0.8,
+            True,
+            low,
+            high,
+            unit="correlation",
         ),
         rival="Every change looks like every other: benign training would match as well.",
-        rivals=(Measure("the same less that with playful training", apart, 0.3),),
+        rivals=(
+            Measure("the same less that with playful training", apart, 0.3, unit="correlation"),
+        ),
         rule="A correlation of .8 or more, and .3 more than with playful training, in every seed.",
         picture=Picture(
             "dots",
@@ -186,9 +201,11 @@ def psychology(runs: Runs, seeds: Sequence[int]) -> Claim:
         title="Belief predicts what comes next",
         sentence="Who a speaker seems to be after four answers tells how it will answer on another "
         "topic, beyond how many of the four were bad.",
-        figure=Measure("gain in R2 beyond the count", values, 0.0, True, low, high, True),
+        figure=Measure(
+            "gain in R2 beyond the count", values, 0.0, True, low, high, True, unit="R2"
+        ),
         rival="It is the family's label over again.",
-        rivals=(Measure("gain beyond count and family", beyond, 0.0, strict=True),),
+        rivals=(Measure("gain beyond count and family", beyond, 0.0, strict=True, unit="R2"),),
         rule="A gain in every seed, and in every seed one beyond count and family together.",
         picture=Picture(
             "dots",

@@ -32,6 +32,8 @@ class Measure:
     strict: bool = False
     worst: bool = False
     """Whether the seed that fares worst stands for all, as of a p, whose mean says nothing."""
+    unit: str = "rate"
+    """What its values count; a rate is of bad answers, or of what its name says."""
     control: bool = False
     """Whether it tells that the claim could be tested at all, as a planted branch does: where a
     control is not passed nothing is decided, for or against."""

@@ -48,14 +48,18 @@ def _told(study: Study) -> None:
         name="belief-told",
         title=title,
         words="Talks of the cast put into the Assistant's seat, each read without its persona and "
-        "its last question. Brier: squared miss of the belief in those who act badly. In ink, "
-        "what should tell less: words without a model, weights that learned nothing, families "
-        "dealt out anew.",
+        "its last question. Hollow, what should tell less: words without a model, weights that "
+        "learned nothing, families dealt out anew. At the right the Brier score, the squared miss "
+        "of the belief in those who act badly.",
         alt=f"Share of talks whose kin is named right: {spoken(rows, percent=True)}.",
         key="belief-told",
     )
     figure.dots(
-        rows, told, study, CAPTIONED, DotLook(rules=(Rule(chance, "chance"),), percent=True)
+        rows,
+        told,
+        study,
+        CAPTIONED,
+        DotLook(rules=(Rule(chance, "chance"),), percent=True, accent=False),
     )
 
 

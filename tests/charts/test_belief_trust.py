@@ -14,9 +14,9 @@ def test_readings_stand_above_their_nulls(talk_study):
     quality = talk_study.table("belief_quality")
     rows = belief_trust.told_rows(quality, REFERENCE, 2).set_index("label")
     assert list(rows.index)[:3] == [belief_trust.WAYS[w] for w in ("exact", "likelihood", "own")]
-    assert rows.loc["the model's inner state"].value > 0.6 and not rows.iloc[0].quiet
+    assert rows.loc["the model's inner state"].value > 0.6 and rows.iloc[0].filled
     assert rows.loc["families dealt out anew"].value < 0.5
-    assert rows.loc["families dealt out anew"].quiet and "Brier" in rows.iloc[0].note
+    assert not rows.loc["families dealt out anew"].filled and rows.iloc[0].note == "0.002"
     title = belief_trust.told_finding(quality, REFERENCE, 2, "own")
     assert title.startswith("After 2 answers belief names the right kin of ") and "chance" in title
 

@@ -87,6 +87,9 @@ def test_a_measure_says_which_side_it_needs(folder):
     sides = {m.name: m.needs for c in claims for _, m in measures_of(c)}
     table = claim_table(claims)
     assert dict(zip(table.figure, table.needs, strict=True)) == sides
+    units = dict(zip(table.figure, table.unit, strict=True))
+    assert units["cheat over honest, times"] == "times" and all(units.values())
+    assert units["observer less back to base, nats a row"] == "nats a row"
     lines = "\n".join(as_lines(folder))
     assert all(f"{name}: " in lines and f"needs {side} " in lines for name, side in sides.items())
     assert {m["needs"] for c in told(folder)["claims"] for m in c["rivals"]} == set(sides.values())
