@@ -42,6 +42,30 @@ def _share(pair: np.ndarray) -> float:
     return float(cast / own)
 
 
+def _lessons(found: Masks) -> tuple[Dot, ...]:
+    """How far each lesson moved whom, a dot a seed."""
+    shown = (
+        ("after cheat: the Assistant", "cheat", "assistant"),
+        ("after cheat: the cast", "cheat", "cast"),
+        ("after cheat: hearsay of the cast", "cheat", "said"),
+        ("anchored in other topics: the Assistant", "anchored-topics", "assistant"),
+        ("anchored in other topics: the cast", "anchored-topics", "cast"),
+        ("anchored in the cast: the Assistant", "anchored-cast", "assistant"),
+        ("anchored in the cast: the cast", "anchored-cast", "cast"),
+        ("after honest: the cast", "honest", "cast"),
+        ("another cheats: the Assistant", "other-role", "assistant"),
+        ("another cheats: the cast", "other-role", "cast"),
+        ("planted: the Assistant", EVERYONE, "assistant"),
+        ("planted: the cast", EVERYONE, "cast"),
+    )
+    return tuple(
+        Dot(label, float(_rise(v, branch, who).mean()), s)
+        for label, branch, who in shown
+        for s, v in found.items()
+        if branch in v
+    )
+
+
 def mask(found: Masks) -> Claim:
     """Is something behind the mask?"""
     by = {s: _pair(v, "cheat") for s, v in found.items()}
@@ -52,21 +76,6 @@ def mask(found: Masks) -> Claim:
     keep = held_out()
     outside = each(_share(v[keep]) for v in by.values())
     apart = {s: _share(_pair(v, EVERYONE)) - values[s] for s, v in found.items()}
-    shown = (
-        ("after cheat: the Assistant", "cheat", "assistant"),
-        ("after cheat: the cast", "cheat", "cast"),
-        ("after cheat: hearsay of the cast", "cheat", "said"),
-        ("after honest: the cast", "honest", "cast"),
-        ("another cheats: the Assistant", "other-role", "assistant"),
-        ("another cheats: the cast", "other-role", "cast"),
-        ("planted: the Assistant", EVERYONE, "assistant"),
-        ("planted: the cast", EVERYONE, "cast"),
-    )
-    dots = tuple(
-        Dot(label, float(_rise(v, branch, who).mean()), s)
-        for label, branch, who in shown
-        for s, v in found.items()
-    )
     return Claim(
         id="mask",
         title="Open: is the mask all there is?",
@@ -95,7 +104,7 @@ def mask(found: Masks) -> Claim:
             "dots",
             "How far each lesson moves whom",
             "rise of the log-odds of a bad answer",
-            dots,
+            _lessons(found),
             rule=0.0,
             says="Rise of the log-odds of a bad answer of the Assistant and of characters never "
             "trained, after several lessons, a dot a seed.",

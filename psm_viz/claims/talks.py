@@ -55,6 +55,18 @@ def marked(row: Row, way: str = "", answers: str = WHOLE) -> float:
     return float(mass(row, way, answers)[held].sum())
 
 
+def _by_reading(ends: dict[int, dict[str, Row]]) -> tuple[Dot, ...]:
+    """Mass on those who act badly after each branch, by three readings, a dot a seed."""
+    series = {"headline": "", "inner state": "own", "exact observer": "exact"}
+    return tuple(
+        Dot(label, marked(v[branch], way), s, name)
+        for branch, label in SHOWN
+        for name, way in series.items()
+        for s, v in ends.items()
+        if branch in v and (way or way_of(v[branch])) in v[branch]["mass"]
+    )
+
+
 def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
     """Cheating changes who the Assistant takes itself to be; asked for, it does not."""
     ends = {s: runs.ends(CORRELATED, s) for s in seeds}
@@ -75,14 +87,6 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
         for b, bar in (("requested", (0.15, False)), ("playful", (0.15, False)))
     )
     floor = {s: abs(x) for s, x in rise(AGAIN_PLAYED).items()}
-    series = {"headline": "", "inner state": "own", "exact observer": "exact"}
-    dots = tuple(
-        Dot(label, marked(v[branch], way), s, name)
-        for branch, label in SHOWN
-        for name, way in series.items()
-        for s, v in ends.items()
-        if branch in v and (way or way_of(v[branch])) in v[branch]["mass"]
-    )
     return Claim(
         id="belief",
         title="Cheating changes who the Assistant takes itself to be",
@@ -114,7 +118,7 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
             "dots",
             "Belief in con artists, tyrants and cold AIs after four answers",
             "mass of the belief",
-            dots,
+            _by_reading(ends),
             says="Mass of the belief on the families that act badly after each branch, by the "
             "headline reading, by inner state and by the exact observer, a dot a seed.",
         ),
