@@ -45,9 +45,6 @@ else:
 
 if talks and not controls.pick_details():
     st.stop()
-with figure.guard():
-    drift_figures.pooling_figures(study, branches)
-st.divider()
 
 
 @st.fragment
@@ -71,3 +68,6 @@ def at_step() -> None:
 
 
 at_step()
+st.divider()
+with figure.guard():
+    drift_figures.pooling_figures(study, branches)

@@ -46,8 +46,8 @@ def pick_study(where: Any) -> Study:
     `where` is the container for notices.
     """
     names = studies.study_names()
-    check_link("study", {n: n for n in names}, "study", where)
     if len(names) == 1:  # a single one is no choice
+        check_link("study", {n: n for n in names}, "study", where)
         return studies.opened(*names.values())
     return studies.opened(names[pick("Study", {n: n for n in names}, "study", where)])
 
