@@ -11,6 +11,8 @@ from psm_viz.claims.report import claim_lines
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.cli.answers import answers_table
+from psm_viz.cli.talks import as_text as belief_text
+from psm_viz.cli.talks import belief_of
 from psm_viz.engine.weights import holds_weights
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
@@ -146,6 +148,8 @@ def test_the_readme_quotes_the_commands_word_for_word(study, results):
 
     assert block("answers").strip() == answers_table(study).strip()
     assert block("results").strip() == f"```\n{as_text(results)}\n```"
+    if study.talk_note is not None:
+        assert block("belief").strip() == f"```\n{belief_text(belief_of(study, None, None))}\n```"
     assert block("claims").strip() == "\n".join(["```", *claim_lines(load_runs()), "```"])
 
 

@@ -63,17 +63,19 @@ def readme(options: argparse.Namespace) -> None:
     from psm_viz.claims.report import claim_lines
     from psm_viz.claims.run_rows import load_runs
     from psm_viz.cli.answers import answers_table
+    from psm_viz.cli.talks import as_text as belief_text
+    from psm_viz.cli.talks import belief_of
     from psm_viz.tables.results import as_text, results_of
 
     study = open_study(options.study)
-    _fill(
-        options.file,
-        {
-            "answers": answers_table(study),
-            "claims": "\n".join(["```", *claim_lines(load_runs()), "```"]),
-            "results": f"```\n{as_text(results_of(study))}\n```",
-        },
-    )
+    made = {
+        "answers": answers_table(study),
+        "claims": "\n".join(["```", *claim_lines(load_runs()), "```"]),
+        "results": f"```\n{as_text(results_of(study))}\n```",
+    }
+    if study.talk_note is not None:
+        made["belief"] = f"```\n{belief_text(belief_of(study, None, None))}\n```"
+    _fill(options.file, made)
     _fill(options.card, blocks())
 
 

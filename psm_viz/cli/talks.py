@@ -106,7 +106,7 @@ def belief(options: argparse.Namespace) -> None:
     from psm_viz.study.reader import open_study
 
     said = belief_of(open_study(options.study), options.start, options.end)
-    print(json.dumps(plain(said, 4), indent=2) if options.json else _as_text(said))
+    print(json.dumps(plain(said, 4), indent=2) if options.json else as_text(said))
 
 
 def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in r.items()} for r in frame.to_dict("records")]
 
 
-def _as_text(said: dict[str, Any]) -> str:
+def as_text(said: dict[str, Any]) -> str:
     """The masses on kins and on the marked families, a line a checkpoint and way."""
     lines = [
         f"Belief after {said['answers']} answers, states of layer {said['layer']}; mean over talks "
