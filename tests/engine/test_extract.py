@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.engine import build_study as build
 from psm_viz.engine import checkpoint_tree
-from psm_viz.engine.build_study import Settings, build_study
+from psm_viz.engine.build_study import FEWEST_FOR_TRAITS, Settings, build_study
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.extract import Playing, play_cast
 from psm_viz.engine.sampling import Sampling
@@ -84,14 +83,12 @@ def test_any_model_goes_through_the_same_door(tree, small, tmp_path):
         build_study(tiny, cast, questions, tmp_path / "c", replace(settings, layer=9), print)
 
 
-def test_a_cast_too_small_to_read_traits_from_takes_the_middle_layer(tree, small):
+def test_a_cast_too_small_to_read_traits_from_takes_the_middle_layer(tree, small, tmp_path):
     cast, questions = small
-    few = replace(cast, personas=cast.personas[: build.FEWEST_FOR_TRAITS - 1])
+    few = replace(cast, personas=cast.personas[: FEWEST_FOR_TRAITS - 1])
     assert few.personas[0].traits
-    chat = load_chat_model(str(tree / "start"), threads=1)
-    playing = Playing(few, Sampling(1.0, 4, 1, 0), "instructions")
-    main = tuple(q for q in questions if q.set == "main")
+    tiny = checkpoint_tree.from_models(str(tree / "start"), {}, None)
     settings = Settings("tiny", samples=1, max_new_tokens=4, threads=1)
-    found = build._headline(chat, playing, main, "start", settings, lambda text: None)
-    assert found[:2] == ("response_mean", 1)
-    assert found[3]["headline_rule"] == "response_mean, middle layer"
+    m = build_study(tiny, few, questions, tmp_path / "study", settings, lambda text: None).manifest
+    assert (m.headline_pooling, m.headline_layer) == ("response_mean", 1)
+    assert m.notes["headline_rule"] == "response_mean, middle layer"
