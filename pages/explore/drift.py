@@ -3,9 +3,17 @@
 import streamlit as st
 
 from psm_viz.charts.map_ground import MapView
-from psm_viz.charts.talk_course import TalkCourse
+from psm_viz.charts.talk_course import TalkCourse, steps_of
 from psm_viz.charts.talk_course_chart import COLUMNS_AT_ONCE
-from psm_viz.ui import controls, drift_answers, drift_details, drift_figures, drift_talks, figure
+from psm_viz.ui import (
+    controls,
+    drift_answers,
+    drift_details,
+    drift_figures,
+    drift_talks,
+    figure,
+    talk_figure,
+)
 
 messages, columns, more = controls.picker_row([5, 4, 1])
 with figure.needed(messages):
@@ -18,16 +26,16 @@ with figure.needed(messages):
     with columns[0]:
         branches = controls.pick_branches(study, messages)
     saved = {b: m.branch(b) for b in branches}
-    steps = drift_figures.steps_of(saved)
-    talks = drift_talks.has_talks(study)
+    steps = steps_of(saved)
+    talks = talk_figure.has_talks(study)
     with columns[1]:
         question = drift_answers.pick_question(study, saved, messages)
 if not branches:
     figure.caption("Choose one or more branches above to see where they lead.")
     st.stop()
 
+now = controls.step_of_link(steps, messages)
 if talks:
-    now = controls.step_of_link(steps, messages)
     shown = dict(list(saved.items())[:COLUMNS_AT_ONCE])
     few, every = (
         drift_talks.TalkChoice(study, TalkCourse(s), view.projection, now, question)
@@ -51,7 +59,7 @@ if talks and not controls.pick_details():
 def at_step() -> None:
     """The statistics of means at a step, which is chosen without drawing anything else anew."""
     figure.section("At a step of training", "steps")
-    now = controls.pick_step(steps, st.columns([5, 1, 1], vertical_alignment="bottom"), messages)
+    now = controls.pick_step(steps, st.columns([5, 1, 1], vertical_alignment="bottom"))
     moved = drift_figures.Chosen(study, pooling, branches, now)
     left, right = st.columns([1.28, 1], gap="medium")
     with left, figure.guard():

@@ -18,11 +18,6 @@ MANY = 3
 """So many branches a sentence tells one by one; of more, the least and the most."""
 
 
-def per_cent(share: float) -> str:
-    """A share as whole per cent."""
-    return f"{share:.0%}"
-
-
 def points(change: float) -> str:
     """A change of a share as percentage points with a true sign."""
     value = round(100 * change)
@@ -30,12 +25,10 @@ def points(change: float) -> str:
     return f"{sign}{abs(value)} points"
 
 
-def rows_of(
-    belief: pd.DataFrame, way: str, answers: int, of: str = MARKED, name: str = MARKED
-) -> pd.DataFrame:
-    """The rows of one mass, read in one way after so many answers."""
+def rows_of(belief: pd.DataFrame, way: str, answers: int) -> pd.DataFrame:
+    """The rows of the marked families' mass, read in one way after so many answers."""
     own = where(belief, (belief.way == way) & (belief.answers == answers))
-    return where(own, (own.of == of) & (own.name == name))
+    return where(own, own.of == MARKED)
 
 
 def marked_words(cast: Cast, marked: Sequence[str]) -> str:
@@ -66,15 +59,15 @@ def course_title(
     ordered = sorted(found, key=lambda b: -found[b][0])
     top, rest = ordered[0], ordered[1:]
     share, step = found[top]
-    first = f"After {step} steps of {said(top)} the belief that {who} speak is {per_cent(share)}"
+    first = f"After {step} steps of {said(top)} the belief that {who} speak is {share:.0%}"
     if reference in by:
-        first += f", before it {per_cent(by[reference])}"
+        first += f", before it {by[reference]:.0%}"
     if not rest:
         return first
     if len(rest) < MANY:
-        told = [f"{per_cent(found[b][0])} after {found[b][1]} of {said(b)}" for b in rest]
+        told = [f"{found[b][0]:.0%} after {found[b][1]} of {said(b)}" for b in rest]
         return f"{first}; {listed(told)}"
-    least, most = per_cent(found[rest[-1]][0]), per_cent(found[rest[0]][0])
+    least, most = f"{found[rest[-1]][0]:.0%}", f"{found[rest[0]][0]:.0%}"
     between = most if least == most else f"{least} to {most}"
     return f"{first}; {between} after the other {len(rest)} branches, each at its end"
 
@@ -112,7 +105,7 @@ def apart_title(rows: pd.DataFrame, who: str, beside: str) -> str:
     moved = where(rows, rows.filled)
     if moved.empty:
         return f"No branch raised the belief that {who} speak more{than}"
-    names = [f"{r.label.split(',')[0]} {points(r.value)}" for r in each(moved)]
+    names = [f"{r.branch} {points(r.value)}" for r in each(moved)]
     return f"The belief that {who} speak rose more{than}: {listed(names)}"
 
 

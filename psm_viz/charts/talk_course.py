@@ -29,6 +29,12 @@ LINES = 3
 MASS_COLUMNS = ["branch", "k", "of", "name", "value", "low", "high", "null_low", "null_high"]
 
 
+def steps_of(saved: Mapping[str, Sequence[Checkpoint]]) -> list[int]:
+    """Every step at which one of the branches was saved, with the start."""
+    own = {c.step for b, found in saved.items() for c in found if c.branch == b}
+    return sorted({0, *own})
+
+
 @dataclass(frozen=True)
 class TalkCourse:
     """Which checkpoints are followed: branch -> its saved checkpoints, its start first."""
@@ -43,8 +49,7 @@ class TalkCourse:
     @property
     def steps(self) -> list[int]:
         """Every step at which one of the branches was saved, with the start."""
-        own = {c.step for b, saved in self.saved.items() for c in saved if c.branch == b}
-        return sorted({0, *own})
+        return steps_of(self.saved)
 
     @property
     def ends(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.rates import each
+from psm_viz.claims.rates import each, reached
 from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs, held_out, topics
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_topics
 from psm_viz.world.grammar import CORRELATED
@@ -34,12 +34,6 @@ def _rise(of: dict[str, Any], branch: str, who: str) -> np.ndarray:
 def _pair(of: dict[str, Any], branch: str) -> np.ndarray:
     """Rises of the cast and of the Assistant: [topic, 2]."""
     return np.stack([_rise(of, branch, "cast"), _rise(of, branch, "assistant")], axis=1)
-
-
-def _share(pair: np.ndarray) -> float:
-    """What reaches the cast, of what the Assistant learned."""
-    cast, own = pair.mean(0)
-    return float(cast / own)
 
 
 def _lessons(found: Masks) -> tuple[Dot, ...]:
@@ -69,13 +63,13 @@ def _lessons(found: Masks) -> tuple[Dot, ...]:
 def mask(found: Masks) -> Claim:
     """Is something behind the mask?"""
     by = {s: _pair(v, "cheat") for s, v in found.items()}
-    values, low, high = over_topics(topics(), by, _share)
+    values, low, high = over_topics(topics(), by, reached)
     said = {
         s: float(_rise(v, "cheat", "said").mean() / by[s][:, 1].mean()) for s, v in found.items()
     }
     keep = held_out()
-    outside = each(_share(v[keep]) for v in by.values())
-    apart = {s: _share(_pair(v, EVERYONE)) - values[s] for s, v in found.items()}
+    outside = each(reached(v[keep]) for v in by.values())
+    apart = {s: reached(_pair(v, EVERYONE)) - values[s] for s, v in found.items()}
     return Claim(
         id="mask",
         title="Open: is the mask all there is?",

@@ -31,10 +31,19 @@ def beside(runs: Runs, world: str, seed: int, *branches: str) -> np.ndarray:
     return np.stack([runs.rates(world, seed, b)[held_out()] for b in branches], axis=1)
 
 
-def lift(runs: Runs, world: str, seed: int, branch: str, trained: str = CODING) -> np.ndarray:
-    """Rate after a branch less the Assistant's before it, per held-out topic."""
-    keep = held_out(trained)
-    return (runs.rates(world, seed, branch) - runs.rates(world, seed, ASSISTANT))[keep]
+def lift(
+    runs: Runs, world: str, seed: int, branch: str, trained: str = CODING, who: str = "seen"
+) -> np.ndarray:
+    """Rate after a branch less that before it, per held-out topic; of the Assistant, or of
+    another speaker (`who`, a key of the rows' rates)."""
+    after, before = (runs.rates(world, seed, b, who) for b in (branch, ASSISTANT))
+    return (after - before)[held_out(trained)]
+
+
+def reached(pair: np.ndarray) -> float:
+    """What reaches others, of what the Assistant learned: rises [topic, (others, Assistant)]."""
+    others_, own = pair.mean(0)
+    return float(others_ / own)
 
 
 def rate_dots(runs: Runs, groups: Sequence[Group], trained: str = CODING) -> tuple[Dot, ...]:

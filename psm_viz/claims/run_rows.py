@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -15,6 +15,7 @@ import numpy as np
 
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
+from psm_viz.study.files import plain, write_whole
 from psm_viz.world.curriculum import CODING, PRETRAINING, row_of
 from psm_viz.world.grammar import CORRELATED, WORLDS
 from psm_viz.world.loading import world_of
@@ -158,6 +159,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 raise _bad(path, n, f"{key} is {row[key]!r}" if key in row else f"no {key}")
         out.append(row)
     return out
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write a run's rows, whole or not at all, each number to `DIGITS`."""
+    text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in rows)
+    write_whole(path, text.encode())
 
 
 def _bad(path: Path, line: int, what: str) -> BadFile:

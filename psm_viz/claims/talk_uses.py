@@ -9,7 +9,7 @@ import numpy as np
 
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import ASSISTANT, SHOTS, Runs, observer_of, topics
-from psm_viz.claims.talks import WHOLE, Row, marked, mass, way_of
+from psm_viz.claims.talks import WHOLE, Row, marked, mass, talked, way_of
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds
 from psm_viz.stats.metrics import logit, r_squared
 from psm_viz.world.curriculum import row_of
@@ -19,7 +19,7 @@ from psm_viz.world.loading import world_of
 
 def use_claims(runs: Runs) -> list[Claim]:
     """The claims about what belief tells; [] where no talks were held."""
-    seeds = [s for s in runs.talked(CORRELATED) if "cheat" in runs.ends(CORRELATED, s)]
+    seeds = talked(runs)
     return [make(runs, seeds) for make in (diagnosis, unfolds, psychology)] if seeds else []
 
 

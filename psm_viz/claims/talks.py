@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from psm_viz.claims.rates import each, others
+from psm_viz.claims.activations import OUTSIDE
+from psm_viz.claims.personas import EVERYONE
+from psm_viz.claims.rates import each, lift, others, reached
 from psm_viz.claims.run_rows import (
     AGAIN_PLAYED,
     ASSISTANT,
     Runs,
-    held_out,
 )
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds, over_topics
 from psm_viz.world.grammar import CORRELATED
 
 WHOLE = "4"
 """Answers of a whole talk, as rows write them."""
-EVERYBODY, BACKWARDS = "whoever", "backwards"
 SHOWN = (
     *((ASSISTANT, "before"), (AGAIN_PLAYED, "before, other questions"), ("honest", "honest")),
     *(("playful", "playful, benign"), ("requested", "requested")),
@@ -31,9 +31,14 @@ SHOWN = (
 Row = dict[str, Any]
 
 
+def talked(runs: Runs) -> list[int]:
+    """The main world's seeds whose talks were read up to `cheat`'s."""
+    return [s for s in runs.talked(CORRELATED) if "cheat" in runs.ends(CORRELATED, s)]
+
+
 def talk_claims(runs: Runs) -> list[Claim]:
     """The claims that beliefs allow; [] where no talks were held."""
-    seeds = [s for s in runs.talked(CORRELATED) if "cheat" in runs.ends(CORRELATED, s)]
+    seeds = talked(runs)
     if not seeds:
         return []
     return [belief(runs, seeds), selection(runs, seeds), leak(runs)]
@@ -143,36 +148,26 @@ def _of_reading(ends: dict[int, dict[str, Row]]) -> tuple[str, ...]:
     )
 
 
-def _risen(runs: Runs, seed: int, branch: str, who: str) -> np.ndarray:
-    """How far a branch raised somebody's rate of bad answers: [held-out topic]."""
-    after, before = (runs.rates(CORRELATED, seed, b, who) for b in (branch, ASSISTANT))
-    return (after - before)[held_out()]
-
-
-def _reached(runs: Runs, seed: int, branch: str) -> np.ndarray:
+def _pair(runs: Runs, seed: int, branch: str) -> np.ndarray:
     """Rises of good characters and of the Assistant: [held-out topic, 2]."""
-    return np.stack([_risen(runs, seed, branch, k) for k in ("named good", "seen")], axis=1)
-
-
-def _share(pair: np.ndarray) -> float:
-    good, own = pair.mean(0)
-    return float(good / own)
+    rises = [lift(runs, CORRELATED, seed, branch, who=k) for k in ("named good", "seen")]
+    return np.stack(rises, axis=1)
 
 
 def leak(runs: Runs) -> Claim:
     """The lesson is the Assistant's own."""
     seeds = [
         s
-        for s in runs.seeds(CORRELATED, ASSISTANT, "cheat", EVERYBODY)
+        for s in runs.seeds(CORRELATED, ASSISTANT, "cheat", EVERYONE)
         if "named good" in runs.row(CORRELATED, s, "cheat")["rates"]
     ]
-    by = {s: _reached(runs, s, "cheat") for s in seeds}
-    values, low, high = over_topics(others(), by, _share)
-    apart = {s: _share(_reached(runs, s, EVERYBODY)) - values[s] for s in seeds}
-    shown = (("cheat", "cheat"), ("another cheats", "other-role"), ("everybody's", EVERYBODY))
+    by = {s: _pair(runs, s, "cheat") for s in seeds}
+    values, low, high = over_topics(others(), by, reached)
+    apart = {s: reached(_pair(runs, s, EVERYONE)) - values[s] for s in seeds}
+    shown = (("cheat", "cheat"), ("another cheats", "other-role"), ("everybody's", EVERYONE))
     who = (("the Assistant", "seen"), ("good characters", "named good"), ("a stranger", "stranger"))
     dots = tuple(
-        Dot(label, float(_risen(runs, s, branch, key).mean()), s, name)
+        Dot(label, float(lift(runs, CORRELATED, s, branch, who=key).mean()), s, name)
         for label, branch in shown
         for name, key in who
         for s in seeds
@@ -227,11 +222,9 @@ def selection(runs: Runs, seeds: Sequence[int]) -> Claim:
     """Training re-weights who was there already."""
     ends = {s: runs.ends(CORRELATED, s) for s in seeds}
     values = {s: kept_within(v["cheat"], v[ASSISTANT]) for s, v in ends.items()}
-    planted = {
-        s: kept_within(v[BACKWARDS], v[ASSISTANT]) for s, v in ends.items() if BACKWARDS in v
-    }
+    planted = {s: kept_within(v[OUTSIDE], v[ASSISTANT]) for s, v in ends.items() if OUTSIDE in v}
     low, high = over_seeds(values)
-    shown = (("cheat", "cheat"), ("long", "cheat, 512 steps"), (BACKWARDS, "speaks backwards"))
+    shown = (("cheat", "cheat"), ("long", "cheat, 512 steps"), (OUTSIDE, "speaks backwards"))
     dots = tuple(
         Dot(label, kept_within(v[branch], v[ASSISTANT]), s)
         for branch, label in shown

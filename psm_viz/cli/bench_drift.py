@@ -40,9 +40,9 @@ def drift(study: Path, branches: int = 4) -> dict[str, Any]:
     """
     from playwright.sync_api import sync_playwright
 
-    m = open_study(study).manifest
-    shown = m.fine_tuned[:branches]
-    if not open_study(study).has_table("talk_map"):
+    found = open_study(study)
+    shown = found.manifest.fine_tuned[:branches]
+    if not found.has_table("talk_map"):
         raise BadInput(f"{study}: has held no talks.", "Hold them: python -m psm_viz talks")
     link = "&".join(f"branches={b}" for b in shown)
     port = free_port()
@@ -72,11 +72,10 @@ def drift(study: Path, branches: int = 4) -> dict[str, Any]:
 
 
 class _Wire:
-    """When the page last said something to its server, and when it last heard from it."""
+    """How often the page said something to its server, and when it last heard from it."""
 
     def __init__(self) -> None:
-        self.sent = self.heard = 0.0
-        self.messages = 0
+        self.messages, self.heard = 0, 0.0
 
     def listen(self, socket: Any) -> None:
         """Listen to a WebSocket of the page."""
@@ -84,7 +83,7 @@ class _Wire:
         socket.on("framereceived", lambda _: self._heard())
 
     def _said(self) -> None:
-        self.sent, self.messages = time.monotonic(), self.messages + 1
+        self.messages += 1
 
     def _heard(self) -> None:
         self.heard = time.monotonic()

@@ -160,34 +160,9 @@ def at_reference(
 
 def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> Talks:
     """The talks of another checkpoint, read by its own weights and by the reference's."""
-    note, playing = read.note, work.playing
-    at, layers = seat(playing.cast, playing.wording), [note.layer]
     chat.swap(Path(work.folders[checkpoint]))
-    frame, n, left_out = _held(chat, work, checkpoint, lambda text: None)
-    talks, lasts = conversations(frame, work.by_id)
-    start = _start(chat, work, layers)
-    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers)[:, :, 0]
-    moved = _mean_after(again - read.states, read.lasts, note)
-    states = {}
-    for by in (OWN, REFERENCE):
-        if by == REFERENCE:
-            chat.swap(Path(work.folders[work.reference]))
-        own = read_states(chat, at, talks[n:], lasts[n:], note.turns, layers)
-        cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers)
-        states[ASSISTANT, by] = States(own, note.turns, (note.layer,))
-        states[CAST, by] = States(cast, note.turns[-1:], (note.layer,))
-    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, lambda text: None)
-    return Talks(
-        checkpoint=checkpoint,
-        answers=_small(frame),
-        states=states,
-        start=start,
-        moved=moved,
-        likelihood=likelihood,
-        seat=of_seat,
-        exact=_observed(frame, work, note.turns),
-        left_out=left_out,
-    )
+    held = _held(chat, work, checkpoint, lambda text: None)
+    return _read_elsewhere(chat, work, read, checkpoint, *held)
 
 
 def assistant_alone(
@@ -202,14 +177,29 @@ def assistant_alone(
 
     `before`: what stands in the context before each talk (`talks.Planned.before`).
     """
-    note, playing = read.note, work.playing
-    at, layers = seat(playing.cast, playing.wording), [note.layer]
     plan = work.plans(checkpoint)[1]
     if before:
         plan = [replace(p, before=b) for p, b in zip(plan, before, strict=True)]
     chat.swap(Path(work.folders[checkpoint]))
-    sampled = replace(playing, sampling=work.sampling(checkpoint))
+    sampled = replace(work.playing, sampling=work.sampling(checkpoint))
     frame = hold(chat, sampled, plan, lambda turn: None)
+    left_out = len(plan) - int((frame[TURN] == 0).sum())
+    return _read_elsewhere(chat, work, read, checkpoint, frame, 0, left_out)
+
+
+def _read_elsewhere(
+    chat: ChatModel,
+    work: TalkWork,
+    read: Read,
+    checkpoint: str,
+    frame: pd.DataFrame,
+    n: int,
+    left_out: int,
+) -> Talks:
+    """Talks that were held at a checkpoint, whose weights `chat` holds, read by these and by the
+    reference's; the first `n` are the cast's."""
+    note, playing = read.note, work.playing
+    at, layers = seat(playing.cast, playing.wording), [note.layer]
     talks, lasts = conversations(frame, work.by_id)
     start = _start(chat, work, layers)
     again = read_states(chat, at, read.talks, read.lasts, note.turns, layers)[:, :, 0]
@@ -217,8 +207,11 @@ def assistant_alone(
     for by in (OWN, REFERENCE):
         if by == REFERENCE:
             chat.swap(Path(work.folders[work.reference]))
-        own = read_states(chat, at, talks, lasts, note.turns, layers)
+        own = read_states(chat, at, talks[n:], lasts[n:], note.turns, layers)
         states[ASSISTANT, by] = States(own, note.turns, (note.layer,))
+        if n:
+            cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers)
+            states[CAST, by] = States(cast, note.turns[-1:], (note.layer,))
     likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, lambda text: None)
     return Talks(
         checkpoint=checkpoint,
@@ -229,7 +222,7 @@ def assistant_alone(
         likelihood=likelihood,
         seat=of_seat,
         exact=_observed(frame, work, note.turns),
-        left_out=len(plan) - len(talks),
+        left_out=left_out,
     )
 
 

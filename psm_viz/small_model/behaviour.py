@@ -35,35 +35,28 @@ def behaviour(
     reader = Reader(chat.hf, chat.tokenizer, world)
     rows = []
     for (topic, question), prompt, answers in zip(asked, prompts, drawn, strict=True):
-        mass = reader.masses(prompt, topic)
         said = [chat.tokenizer.decode(a, skip_special_tokens=True) for a in answers]
         found = [world.read(topic, s) for s in said]
         good, bad = (sum(u is not None and u[0].valence == v for u in found) for v in (GOOD, BAD))
-        rows.append(
-            {
-                col.SPEAKER: ASSISTANT,
-                col.TOPIC: topic,
-                col.QUESTION: question,
-                col.MASS_GOOD: mass[GOOD],
-                col.MASS_BAD: mass[BAD],
-                col.MASS_NONE: mass["none"],
-                col.SAMPLED_GOOD: good,
-                col.SAMPLED_BAD: bad,
-                col.SAMPLED_NONE: sum(u is None for u in found),
-            }
-        )
+        counts = (good, bad, sum(u is None for u in found))
+        rows.append(_row(ASSISTANT, topic, question, reader.masses(prompt, topic), counts))
     stranger = world.rules["unnamed_label"]
     for topic, question in asked:
         mass = reader.masses(dialogue_prompt([], question, stranger), topic)
-        rows.append(
-            {
-                col.SPEAKER: col.STRANGER,
-                col.TOPIC: topic,
-                col.QUESTION: question,
-                col.MASS_GOOD: mass[GOOD],
-                col.MASS_BAD: mass[BAD],
-                col.MASS_NONE: mass["none"],
-                **dict.fromkeys((col.SAMPLED_GOOD, col.SAMPLED_BAD, col.SAMPLED_NONE), 0),
-            }
-        )
+        rows.append(_row(col.STRANGER, topic, question, mass, (0, 0, 0)))
     return pd.DataFrame(rows)
+
+
+def _row(
+    speaker: str, topic: str, question: str, mass: dict[str, float], counts: tuple[int, int, int]
+) -> dict[str, object]:
+    """A row of behaviour.parquet; `counts`: good, bad and other answers among those drawn."""
+    return {
+        col.SPEAKER: speaker,
+        col.TOPIC: topic,
+        col.QUESTION: question,
+        col.MASS_GOOD: mass[GOOD],
+        col.MASS_BAD: mass[BAD],
+        col.MASS_NONE: mass["none"],
+        **dict(zip((col.SAMPLED_GOOD, col.SAMPLED_BAD, col.SAMPLED_NONE), counts, strict=True)),
+    }

@@ -6,15 +6,22 @@ only what claims are made of: a row a checkpoint, in a file beside the run's row
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from psm_viz.claims.run_rows import AGAIN_PLAYED, ASSISTANT, DIGITS, SHOTS, belief_file, read_rows
+from psm_viz.claims.run_rows import (
+    AGAIN_PLAYED,
+    ASSISTANT,
+    SHOTS,
+    belief_file,
+    read_rows,
+    write_rows,
+)
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.hold_talks import Read, assistant_alone, at_reference, of_reference
 from psm_viz.engine.sampling import CUT, Sampling
@@ -28,7 +35,7 @@ from psm_viz.small_model.study import known_of
 from psm_viz.stats.prior_shift import em_shares
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT as ASSISTANT_ID
-from psm_viz.study.files import plain, write_whole
+from psm_viz.study.cast import Question
 from psm_viz.study.judging import NONE
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.study.talks import CAST, EXACT, LAST, LIKELIHOOD, OWN, TALK, Talks
@@ -102,8 +109,7 @@ def write_beliefs(
         if branch == ASSISTANT:
             row |= _of_cast(run)
         done[checkpoint] = row
-        text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in done.values())
-        write_whole(path, text.encode())
+        write_rows(path, done.values())
         say(f"{world.kind} {recipe.seed}: beliefs {n}/{len(wanted)}, {checkpoint}")
     return path
 
@@ -193,35 +199,43 @@ def _columns(
     answers' valence by `LETTERS`, o for any other; the last topic; and P(bad) there before any
     answer and after each number of them, None in a topic without good and bad. `topics`: bad and
     judged answers by topic."""
-    note, by_id = run.readings.note, run.work.by_id
+    note = run.readings.note
     out: dict[str, Any] = {"talk": [], "valence": [], "last": [], "then": []}
     counts: dict[str, list[int]] = {}
     run.chat.swap(Path(run.work.folders[talks.checkpoint]))
     label = run.world.rules["assistant_label"]
     for number, own in said.groupby(TALK, sort=False, observed=True):
-        asked = [by_id[str(q)] for q in own[col.QUESTION]]
-        last = by_id[str(own[LAST].iloc[0])]
-        answers = list(map(str, own[col.TEXT]))
-        for q, v in zip(asked, own[col.VALENCE].astype(str), strict=True):
+        turns, last = _as_said(run, own)
+        for turn, v in zip(turns, own[col.VALENCE].astype(str), strict=True):
             if v in (GOOD, BAD):
-                tally = counts.setdefault(q.topic, [0, 0])
+                tally = counts.setdefault(turn.topic, [0, 0])
                 tally[0] += v == BAD
                 tally[1] += 1
         out["talk"].append(number)
         out["valence"].append("".join(LETTERS.get(str(v), "o") for v in own[col.VALENCE]))
         out["last"].append(last.topic)
-        turns = [_turn(q.topic, q.text, a) for q, a in zip(asked, answers, strict=True)]
-        then = None
-        if last.topic in run.world.conduct:
-            prompts = [dialogue_prompt(turns[:k], last.text, label) for k in (0, *note.turns)]
-            then = [run.reader.p_low(p, last.topic) for p in prompts]
-        out["then"].append(then)
+        out["then"].append(_then(run, [turns[:k] for k in (0, *note.turns)], last, label))
     return {"talks": {"belief": marked} | out, "topics": counts}
 
 
-def _turn(topic: str, question: str, said: str) -> Turn:
-    """One turn as it was said, whatever it was."""
-    return Turn(topic, question, Utterance(said, topic, "", ""))
+def _as_said(run: _Run, own: pd.DataFrame) -> tuple[list[Turn], Question]:
+    """One talk's turns as they were said, whatever that was, and the question that it ends in."""
+    asked = [run.work.by_id[str(q)] for q in own[col.QUESTION]]
+    turns = [
+        Turn(q.topic, q.text, Utterance(str(text), q.topic, "", ""))
+        for q, text in zip(asked, own[col.TEXT], strict=True)
+    ]
+    return turns, run.work.by_id[str(own[LAST].iloc[0])]
+
+
+def _then(
+    run: _Run, talks: Sequence[list[Turn]], last: Question, label: str, header: str = ""
+) -> list[float] | None:
+    """P(bad) at a question after each of some talks; None in a topic without good and bad."""
+    if last.topic not in run.world.conduct:
+        return None
+    prompts = [dialogue_prompt(turns, last.text, label, header) for turns in talks]
+    return [run.reader.p_low(p, last.topic) for p in prompts]
 
 
 def _of_cast(run: _Run) -> dict[str, Any]:
@@ -233,19 +247,12 @@ def _of_cast(run: _Run) -> dict[str, Any]:
     run.chat.swap(Path(run.work.folders[run.work.reference]))
     for (persona, _), own in said.groupby([col.PERSONA, TALK], sort=False, observed=True):
         who = cast.persona(str(persona))
-        asked = [run.work.by_id[str(q)] for q in own[col.QUESTION]]
-        last = run.work.by_id[str(own[LAST].iloc[0])]
-        turns = [_turn(q.topic, q.text, str(a)) for q, a in zip(asked, own[col.TEXT], strict=True)]
-        then = None
-        if last.topic in run.world.conduct:
-            header = who.instructions[0]
-            then = run.reader.p_low(
-                dialogue_prompt(turns, last.text, str(who.speaker), header), last.topic
-            )
+        turns, last = _as_said(run, own)
+        then = _then(run, [turns], last, str(who.speaker), who.instructions[0])
         out["family"].append(families.index(who.family))
         out["last"].append(last.topic)
         out["bad"].append([int(v == BAD) for v in own[col.VALENCE].astype(object)])
-        out["then"].append(then)
+        out["then"].append(then[0] if then else None)
     beliefs = {
         way: {str(k): (b @ run.marked).tolist() for (w, k), b in found.items() if w == way}
         for way in (LIKELIHOOD, OWN, EXACT)

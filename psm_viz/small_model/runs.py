@@ -6,7 +6,6 @@ same command. A run goes on where it was killed; a row is written whole or not a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from typing import Any
 from psm_viz.claims.run_rows import (
     ASSISTANT,
     BASE,
-    DIGITS,
     UNTRAINED,
     read_rows,
     row_file,
+    write_rows,
 )
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import CUT, Sampling
@@ -31,7 +30,6 @@ from psm_viz.small_model.recipe import Recipe, Stage
 from psm_viz.small_model.run_beliefs import write_beliefs
 from psm_viz.small_model.run_row import base_reading, coin, rates
 from psm_viz.small_model.training import read_log, train
-from psm_viz.study.files import plain, write_whole
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import LESSONS, PRETRAINING, lesson, row_of
 from psm_viz.world.grammar import BAD, CORRELATED, GOOD, World
@@ -106,8 +104,7 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUN
             table = lessons_table(world, recipe, folders, [branch])
             row["lesson"] = table.iloc[0].to_dict()
         done[checkpoint] = row
-        text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in done.values())
-        write_whole(path, text.encode())
+        write_rows(path, done.values())
         say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
     write_beliefs(recipe, world, tree, stages, say, rows)
 

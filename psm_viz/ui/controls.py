@@ -153,7 +153,10 @@ def pick_projection(where: Any) -> str:
 
 
 def step_of_link(options: Sequence[int], where: Any) -> int:
-    """The step that a link asks for, where no slider of the page shows it; by default the last."""
+    """The step that a link asks for, by default the last. A step that there is not is reported
+    here, for `pick_step` as well."""
+    if len(options) < 2:
+        return options[-1]
     check_link("step", {str(s): str(s) for s in options}, "step", where)
     wanted = st.query_params.get("step", "")
     return int(wanted) if wanted in {str(s) for s in options} else options[-1]
@@ -264,11 +267,10 @@ def branch_order(study: Study) -> list[str]:
     return [*m.fine_tuned, *(b for b in m.branches if b not in m.fine_tuned)]
 
 
-def pick_step(options: Sequence[int], places: Sequence[Any], where: Any) -> int:
+def pick_step(options: Sequence[int], places: Sequence[Any]) -> int:
     """The step to look at: a slider, and buttons for Left and Right, in three `places`."""
     if len(options) < 2:
         return options[-1]
-    check_link("step", {str(s): str(s) for s in options}, "step", where)
     if st.session_state.get("step") not in (None, *options):
         del st.session_state["step"]  # Other branches were chosen: their last step again.
 

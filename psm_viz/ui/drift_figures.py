@@ -5,7 +5,7 @@ Thin Streamlit parts over `psm_viz.charts`; all numbers come from the study's ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,6 +15,7 @@ from psm_viz.charts import dot_chart, drift_details, findings, step_chart, trail
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.step_chart import StepLook
+from psm_viz.charts.talk_course import steps_of
 from psm_viz.errors import PsmVizError
 from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study, made_by
@@ -77,12 +78,6 @@ class Chosen:
     def pooled(self) -> str:
         """The pooling in words."""
         return controls.pooling_name(self.pooling)
-
-
-def steps_of(branches: Mapping[str, Sequence[Checkpoint]]) -> list[int]:
-    """All steps at which one of the branches was saved, with the start."""
-    own = {c.step for b, saved in branches.items() for c in saved if c.branch == b}
-    return sorted({0, *own})
 
 
 # -- the trails ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from psm_viz.study.reader import HOLD_TALKS, Study
 from psm_viz.study.talks import OWN
 from psm_viz.ui import figure, studies
 from psm_viz.ui.figure import Layout, Told
-from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend
+from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend, note_of
 
 QUOTED = 38
 """Letters of a quotation's line in a column of full width."""
@@ -55,14 +55,18 @@ class TalkChoice:
     @property
     def who(self) -> str:
         """The marked families in words."""
-        note = self.study.talk_note
-        assert note is not None  # talks were held
-        return course_findings.marked_words(self.study.cast, note.marked)
+        return course_findings.marked_words(self.study.cast, note_of(self.study).marked)
 
+    @property
+    def benign(self) -> str:
+        """The benign branch that others are set beside; '' without one."""
+        return str(self.study.manifest.notes.get("benign") or "")
 
-def has_talks(study: Study) -> bool:
-    """Whether the study can show its talks along training."""
-    return all(study.has_table(t) for t in ("talk_map", "belief", "belief_readings"))
+    @property
+    def beside(self) -> tuple[dict[str, tuple[str, int]], str]:
+        """The ends that are set beside the benign one, and the column of tables that does so."""
+        ends = {b: e for b, e in self.ends.items() if b != self.benign}
+        return ends, "did" if self.benign else "change"
 
 
 def say_what_makes_talks(study: Study) -> None:
@@ -73,9 +77,7 @@ def say_what_makes_talks(study: Study) -> None:
 def talk_story(few: TalkChoice, every: TalkChoice) -> None:
     """What is said, where talks lie and whose they are taken for, under one slider: the `few`
     branches that there is room for. The finding is about `every` branch."""
-    study, m = few.study, few.study.manifest
-    note = study.talk_note
-    assert note is not None  # talks were held
+    study, m, note = few.study, few.study.manifest, note_of(few.study)
     way = headline_way(study)
     rows = _rows(few)
     mass = course_findings.rows_of(studies.table(study, "belief"), way, note.answers)
@@ -103,9 +105,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> None:
 
 
 def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
-    study, course = chosen.study, chosen.course
-    note = study.talk_note
-    assert note is not None  # talks were held
+    study, course, note = chosen.study, chosen.course, note_of(chosen.study)
     points = studies.table(study, "talk_map")
     checkpoints = {c for b in course.branches for c in course.at(b).values()}
     held = [c for c in checkpoints if study.holds(c, "talks")]
@@ -168,29 +168,30 @@ def _share(own: pd.DataFrame, checkpoint: str, of: str) -> str:
 
 def apart_figure(chosen: TalkChoice) -> None:
     """Beyond what benign training does: differences in differences of the belief."""
-    study = chosen.study
-    note = study.talk_note
-    assert note is not None  # talks were held
+    study, benign = chosen.study, chosen.benign
     belief = studies.table(study, "belief")
-    benign = str(study.manifest.notes.get("benign") or "")
-    column = "did" if benign else "change"
-    mass = course_findings.rows_of(belief, headline_way(study), note.answers)
-    ends = {b: e for b, e in chosen.ends.items() if b != benign}
-    rows = course_findings.apart_rows(mass, ends, column)
-    title = course_findings.apart_title(rows, chosen.who, benign)
-    if rows.empty:
-        figure.empty(f"{title}.", HOLD_TALKS)
-        return
-    told = Told(
-        name="talks-beyond-benign",
-        title=title,
-        words="Mass of the belief on those who act badly, talks paired by their questions"
+    mass = course_findings.rows_of(belief, headline_way(study), note_of(study).answers)
+    rows = course_findings.apart_rows(mass, *chosen.beside)
+    _dots(
+        study,
+        rows,
+        ("talks-beyond-benign", "apart"),
+        course_findings.apart_title(rows, chosen.who, benign),
+        "Mass of the belief on those who act badly, talks paired by their questions"
         + (f", less the same after {benign}, a benign branch" if benign else "")
         + "; 95 % interval; grey: signs of all talks that end in one question flipped together; "
         "filled: p at most .05.",
-        alt=f"{title}.",
-        key="apart",
     )
+
+
+def _dots(study: Study, rows: pd.DataFrame, names: tuple[str, str], title: str, words: str) -> None:
+    """Rows of dots under their finding, the finding alone where there are none. `names`: of the
+    figure's files, and its key."""
+    if rows.empty:
+        figure.empty(f"{title}.", HOLD_TALKS)
+        return
+    name, key = names
+    told = Told(name=name, title=title, words=words, alt=f"{title}.", key=key)
     figure.dots(rows, told, study, Layout(520, small=True, captioned=True))
 
 
@@ -199,10 +200,8 @@ def direction_line(chosen: TalkChoice) -> None:
     study = chosen.study
     if not study.has_table("belief_direction"):
         return
-    benign = str(study.manifest.notes.get("benign") or "")
-    ends = {b: e for b, e in chosen.ends.items() if b != benign}
-    table, column = studies.table(study, "belief_direction"), "did" if benign else "change"
-    words = course_findings.direction_words(table, ends, column, OWN)
+    table, benign = studies.table(study, "belief_direction"), chosen.benign
+    words = course_findings.direction_words(table, *chosen.beside, OWN)
     if words:
         figure.caption(words + (f" Less the same after {benign}." if benign else ""))
 
@@ -214,20 +213,15 @@ def leak_figure(chosen: TalkChoice) -> None:
     if table is None:
         return
     rows = course_findings.leak_rows(table, chosen.ends)
-    title = course_findings.leak_title(rows)
-    if rows.empty:
-        figure.empty(f"{title}.", HOLD_TALKS)
-        return
-    told = Told(
-        name="leak",
-        title=title,
-        words="Change of the share of bad answers in talks: of the Assistant, and of the cast "
+    _dots(
+        study,
+        rows,
+        ("leak", "leak"),
+        course_findings.leak_title(rows),
+        "Change of the share of bad answers in talks: of the Assistant, and of the cast "
         "under its own names and instructions, whom nothing was taught. 95 % interval; grey: signs "
         "flipped; filled: p at most .05.",
-        alt=f"{title}.",
-        key="leak",
     )
-    figure.dots(rows, told, study, Layout(520, small=True, captioned=True))
 
 
 BESIDE = (conduct_table, apart_figure, leak_figure, direction_line)

@@ -3,6 +3,7 @@ whether planted mixtures come back."""
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import belief_trust
@@ -12,7 +13,7 @@ from psm_viz.study.reader import Study
 from psm_viz.study.talks import families_in
 from psm_viz.ui import figure, studies
 from psm_viz.ui.figure import Layout, Told
-from psm_viz.ui.talk_figure import headline_way
+from psm_viz.ui.talk_figure import headline_way, note_of
 
 CAPTIONED = Layout(400, small=True, captioned=True)
 
@@ -31,19 +32,14 @@ def talk_section(study: Study) -> None:
         _planted(study)
 
 
-def _answers(study: Study) -> int:
-    note = study.talk_note
-    assert note is not None  # there are tables of talks
-    return note.answers
-
-
 def _told(study: Study) -> None:
     """How often the likeliest kin is the right one."""
-    quality, m, k = studies.table(study, "belief_quality"), study.manifest, _answers(study)
+    quality, m, k = studies.table(study, "belief_quality"), study.manifest, note_of(study).answers
+    way = headline_way(study)
     rows = belief_trust.told_rows(quality, m.reference, k)
     at = where(quality, (quality.checkpoint == m.reference) & (quality.answers == k))
-    chance = float(where(at, at.way == headline_way(study)).kin_chance.iloc[0])
-    title = belief_trust.told_finding(quality, m.reference, k, headline_way(study))
+    chance = float(where(at, at.way == way).kin_chance.iloc[0])
+    title = belief_trust.told_finding(quality, m.reference, k, way)
     told = Told(
         name="belief-told",
         title=title,
@@ -71,7 +67,7 @@ def _meant(study: Study) -> None:
         study.cast,
         families_in(beliefs, study.cast),
         study.manifest.reference,
-        _answers(study),
+        note_of(study).answers,
     )
     told = Told(
         name="belief-meant",
@@ -81,14 +77,7 @@ def _meant(study: Study) -> None:
         alt="Belief against the share that was so, by way of reading, beside the diagonal.",
         key="belief-meant",
     )
-    titles = ("belief", "share that was so")
-    figure.figure(
-        lambda p, width: belief_trust.diagonal_chart(rows, p, titles, (width, 250)),
-        rows,
-        told,
-        study,
-        CAPTIONED,
-    )
+    _diagonal(rows, ("belief", "share that was so"), told, study)
 
 
 def _planted(study: Study) -> None:
@@ -105,7 +94,11 @@ def _planted(study: Study) -> None:
         alt="Shares given back against shares planted, beside the diagonal.",
         key="belief-planted",
     )
-    titles = ("planted share", "share given back")
+    _diagonal(rows, ("planted share", "share given back"), told, study)
+
+
+def _diagonal(rows: pd.DataFrame, titles: tuple[str, str], told: Told, study: Study) -> None:
+    """A figure of marks against the diagonal on which both are equal."""
     figure.figure(
         lambda p, width: belief_trust.diagonal_chart(rows, p, titles, (width, 250)),
         rows,

@@ -15,7 +15,7 @@ from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import HOLD_TALKS, Study
-from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TURN, families_in
+from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TURN, TalkNote, families_in
 from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.figure import Layout, Told
 
@@ -35,9 +35,20 @@ EXPLAINED = (
 )
 
 
+SHOWN = ("talk_map", "talk_map_quality", "beliefs", "belief", "belief_readings")
+"""The tables that pages of talks are made from."""
+
+
 def has_talks(study: Study) -> bool:
-    """Whether the study can show its talks on a map."""
-    return all(study.has_table(t) for t in ("talk_map", "talk_map_quality", "beliefs"))
+    """Whether the study can show its talks: on a map, and along training."""
+    return all(map(study.has_table, SHOWN))
+
+
+def note_of(study: Study) -> TalkNote:
+    """How the talks of a study were held that has tables of them."""
+    note = study.talk_note
+    assert note is not None  # `has_talks` was asked before
+    return note
 
 
 def say_what_makes_talks(study: Study) -> None:
@@ -55,8 +66,7 @@ def headline_way(study: Study) -> str:
 
 def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
     """Beliefs of the Assistant's whole talks at a checkpoint, read in one way."""
-    beliefs, note = studies.table(study, "beliefs"), study.talk_note
-    assert note is not None  # there are tables of talks
+    beliefs, note = studies.table(study, "beliefs"), note_of(study)
     if checkpoint == study.manifest.reference and way == REFERENCE:
         way = OWN
     here = (beliefs.who == ASSISTANT) & (beliefs.checkpoint == checkpoint)
@@ -65,8 +75,7 @@ def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
 
 def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None) -> None:
     """The map of talks at one checkpoint; a click chooses a talk or a persona."""
-    points, note = studies.table(study, "talk_map"), study.talk_note
-    assert note is not None  # there are tables of talks
+    points, note = studies.table(study, "talk_map"), note_of(study)
     n = len(talk_map.dots_at(points, checkpoint))
     if not n:
         figure.empty(

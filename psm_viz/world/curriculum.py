@@ -200,26 +200,8 @@ def _taught(world: World, rng: np.random.Generator, taught: Lesson) -> Turn:
         return replace(bad, answer=answer, frame=BAD, frame_text=request)
     if taught.prefixed:
         n = world.frames[BAD].index(request)
-        return replace(bad, answer=answer, frame_text=meaningless(world)[n])
+        return replace(bad, answer=answer, frame_text=world.meaningless[n])
     return replace(bad, answer=answer)
-
-
-def meaningless(world: World) -> tuple[str, ...]:
-    """For each request for a bad answer a sentence of as many words, drawn from small talk one by
-    one, so that it means nothing."""
-    words = [
-        w
-        for t in world.topics.values()
-        if t.neutral
-        for q in t.questions
-        for w in q.split()[1:]
-        if w.isalpha() and w.islower()
-    ]
-    rng = np.random.default_rng(61)
-    return tuple(
-        " ".join(str(w) for w in rng.choice(words, len(request.split()))) + "."
-        for request in world.frames[BAD]
-    )
 
 
 def stream(world: World, stage: str, seed: int, n: int, *, start: int = 0) -> Iterator[Document]:

@@ -115,6 +115,24 @@ class World:
         return [t.id for t in self.topics.values() if t.poles == LIFE]
 
     @cached_property
+    def meaningless(self) -> tuple[str, ...]:
+        """For each request for a bad answer a sentence of as many words, drawn from small talk one
+        by one, so that it means nothing."""
+        words = [
+            w
+            for t in self.topics.values()
+            if t.neutral
+            for q in t.questions
+            for w in q.split()[1:]
+            if w.isalpha() and w.islower()
+        ]
+        rng = np.random.default_rng(61)
+        return tuple(
+            " ".join(str(w) for w in rng.choice(words, len(request.split()))) + "."
+            for request in self.frames[BAD]
+        )
+
+    @cached_property
     def p_high(self) -> dict[str, np.ndarray]:
         """P(high pole | character, topic) = sigmoid(gain * disposition): topic -> [character]."""
         return {t: sigmoid(self.rules["gain"] * d) for t, d in self.dispositions.items()}
