@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,7 @@ from psm_viz.engine.talks import (
 )
 from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
+from psm_viz.processes import each
 from psm_viz.stats.belief import centre_of
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Question
@@ -81,25 +80,21 @@ def hold_all(
     talks, note = writer.talks(work.reference), writer.talk_note()
     read = of_reference(talks, work, note)
     left = [c for c in checkpoints if c != work.reference and not writer.has_talks(c)]
-    began = time.monotonic()
 
-    def told(n: int, checkpoint: str) -> None:
-        rest = (time.monotonic() - began) / n * (len(left) - n) / 60
-        say(f"talks held {n}/{len(left)}: {checkpoint}, {rest:.1f} minutes left")
+    def here(checkpoint: str) -> str:
+        writer.write_talks(elsewhere(chat, work, read, checkpoint))
+        return checkpoint
+
+    def told(n: int, rest: str, checkpoint: str) -> None:
+        say(f"talks held {n}/{len(left)}: {checkpoint}, {rest}")
 
     if work.playing.side_by_side and threads > 1 and len(left) > 1:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-            jobs = [pool.submit(_work, c, work, read, writer.folder) for c in left]
-            for n, done in enumerate(as_completed(jobs), 1):
-                told(n, done.result())
-        return
-    for n, checkpoint in enumerate(left, 1):
-        writer.write_talks(elsewhere(chat, work, read, checkpoint))
-        told(n, checkpoint)
+        each(partial(_work, work, read, writer.folder), left, threads, told)
+    else:
+        each(here, left, None, told)
 
 
-def _work(checkpoint: str, work: TalkWork, read: Read, out: Path) -> str:
+def _work(work: TalkWork, read: Read, out: Path, checkpoint: str) -> str:
     """`elsewhere` in a process of its own, on one thread."""
     chat = load_chat_model(work.folders[work.reference], threads=1)
     StudyWriter(out).write_talks(elsewhere(chat, work, read, checkpoint))

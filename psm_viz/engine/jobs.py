@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.extract import Playing, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
+from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import Question
 from psm_viz.study.writer import StudyWriter
@@ -47,7 +46,7 @@ def play_one(
     )
 
 
-def _work(job: Job, playing: Playing, reference: PersonaVectors, out: Path) -> str:
+def _work(playing: Playing, reference: PersonaVectors, out: Path, job: Job) -> str:
     """`play_one` in a process of its own, on one thread."""
     chat = load_chat_model(job.folder, threads=1)
     play_one(chat, playing, job, reference, StudyWriter(out))
@@ -68,20 +67,15 @@ def play_all(
     Matrices too small to share: two processes on one thread each finish nearly twice as much as
     one on two. Other models are large, so only one is held at a time.
     """
-    began = time.monotonic()
 
-    def told(n: int, checkpoint: str) -> None:
-        left = (time.monotonic() - began) / n * (len(jobs) - n)
-        say(f"played {n}/{len(jobs)}: {checkpoint}, {left / 60:.1f} minutes left")
+    def here(job: Job) -> str:
+        play_one(chat, playing, job, reference, writer)
+        return job.checkpoint
+
+    def told(n: int, left: str, checkpoint: str) -> None:
+        say(f"played {n}/{len(jobs)}: {checkpoint}, {left}")
 
     if playing.side_by_side and threads > 1 and len(jobs) > 1:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-            more = (playing, reference, writer.folder)
-            running = [pool.submit(_work, job, *more) for job in jobs]
-            for n, done in enumerate(as_completed(running), 1):
-                told(n, done.result())
+        each(partial(_work, playing, reference, writer.folder), jobs, threads, told)
     else:
-        for n, job in enumerate(jobs, 1):
-            play_one(chat, playing, job, reference, writer)
-            told(n, job.checkpoint)
+        each(here, jobs, None, told)

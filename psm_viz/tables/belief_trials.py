@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
+from psm_viz.processes import each
 from psm_viz.stats.belief_trials import (
     Pool,
     made_talks,
@@ -53,8 +52,9 @@ def pools(study: Study) -> dict[str, Pool]:
     }
 
 
-def _work(data: str, seeds: tuple[int, ...], folder: str) -> list[dict[str, Any]]:
+def _work(folder: str, job: tuple[str, tuple[int, ...]]) -> list[dict[str, Any]]:
     """Some trials of one arena, in a process of its own."""
+    data, seeds = job
     made = data.startswith("made")
     pool = None if made else pools(open_study(Path(folder)))[data]
     rows = []
@@ -87,16 +87,13 @@ def belief_trials(
     ]
     if not jobs:
         raise BadInput("No trials of belief were asked for, or the study has no talks to plant.")
-    began, rows = time.monotonic(), []
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-        running = [pool.submit(_work, name, seeds, str(study.folder)) for name, seeds in jobs]
-        for n, done in enumerate(as_completed(running), 1):
-            rows += done.result()
-            left = (time.monotonic() - began) / n * (len(jobs) - n)
-            if n % 5 == 0 or n == len(jobs):
-                say(f"belief trials {n}/{len(jobs)}: {left / 60:.1f} minutes left")
-    return _told(pd.DataFrame(rows))
+
+    def told(n: int, left: str, _: object) -> None:
+        if n % 5 == 0 or n == len(jobs):
+            say(f"belief trials {n}/{len(jobs)}: {left}")
+
+    done = each(partial(_work, str(study.folder)), jobs, threads, told)
+    return _told(pd.DataFrame([row for rows in done for row in rows]))
 
 
 def _told(found: pd.DataFrame) -> pd.DataFrame:

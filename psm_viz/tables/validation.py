@@ -7,11 +7,9 @@ most one trial of twenty on everything else.
 
 from __future__ import annotations
 
-import multiprocessing
-import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.errors import BadInput
+from psm_viz.processes import each
 from psm_viz.stats import significance as sig
 from psm_viz.stats.planted import FEW, PLANTS, QUIET, made, split_pool
 from psm_viz.stats.search_trials import LayerPool, cast_trial, layer_trial
@@ -78,7 +77,7 @@ def arenas(study: Study) -> dict[str, tuple[Bench, str, bool]]:
 FLIPS = 499
 
 
-def _work(job: Job, folder: str) -> list[tuple[str, str, str, float, bool]]:
+def _work(folder: str, job: Job) -> list[tuple[str, str, str, float, bool]]:
     """The trials of one job, in a process of its own."""
     if job.data.startswith("made"):
         roles, d = (int(n) for n in job.data.removeprefix("made, ").split(" roles, d "))
@@ -129,15 +128,13 @@ def validation_table(
         for k in range(0, n, BLOCK)
     ]
     jobs += quiet_jobs([(name, n) for name, n in wanted if n and not _large(name)])
-    began, rows = time.monotonic(), []
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-        running = [pool.submit(_work, job, str(study.folder)) for job in jobs]
-        for n, done in enumerate(as_completed(running), 1):
-            rows += done.result()
-            left = (time.monotonic() - began) / n * (len(jobs) - n)
-            if n % 10 == 0 or n == len(jobs):
-                say(f"validate {n}/{len(jobs)}: {left / 60:.1f} minutes left")
+
+    def told(n: int, left: str, _: object) -> None:
+        if n % 10 == 0 or n == len(jobs):
+            say(f"validate {n}/{len(jobs)}: {left}")
+
+    done = each(partial(_work, str(study.folder)), jobs, threads, told)
+    rows = [row for rows in done for row in rows]
     return rates(pd.DataFrame(rows, columns=["data", "statistic", "plant", "size", "fired"]))
 
 
