@@ -223,15 +223,22 @@ def log_loss(held: HeldOut, who: Seated) -> float:
     return -float(weight @ own)
 
 
+def dealt_round(
+    family: Int[np.ndarray, " persona"], parts: int, rng: np.random.Generator
+) -> Int[np.ndarray, " persona"]:
+    """The part of each persona: each family dealt round, so that none lies in one part whole."""
+    shuffled = rng.permutation(len(family))
+    out = np.empty(len(family), dtype=int)
+    out[shuffled[np.argsort(family[shuffled], kind="stable")]] = np.arange(len(family)) % parts
+    return out
+
+
 def splits(who: Seated, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The part of every talk's persona (families dealt round) and of its last question."""
     rng = np.random.default_rng(seed)
     people = np.unique(who.persona)
     first = np.array([np.flatnonzero(who.persona == p)[0] for p in people])
-    shuffled = rng.permutation(len(people))
-    dealt = shuffled[np.argsort(who.family[first][shuffled], kind="stable")]
-    part = np.empty(len(people), dtype=int)
-    part[dealt] = np.arange(len(people)) % min(PERSONA_SPLITS, len(people))
+    part = dealt_round(who.family[first], min(PERSONA_SPLITS, len(people)), rng)
     questions = np.unique(who.last[who.family >= 0])
     asked = rng.permutation(len(questions)) % min(QUESTION_SPLITS, len(questions))
     at = np.searchsorted(questions, who.last).clip(max=len(questions) - 1)

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from psm_viz.errors import BadInput
-from psm_viz.stats.belief import equal_weights
+from psm_viz.stats.belief import dealt_round, equal_weights
 from psm_viz.stats.checks import finite
 
 NONE = "none of these"
@@ -184,15 +184,6 @@ def _in_own_span(rows: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(values) if wide else rows @ vectors
 
 
-def _split_of(label: np.ndarray, splits: int, seed: int) -> Int[np.ndarray, " role"]:
-    """Which split holds each persona out: families dealt round, so none is ever held out whole."""
-    shuffled = np.random.default_rng(seed).permutation(len(label))
-    dealt = shuffled[np.argsort(label[shuffled], kind="stable")]
-    out = np.empty(len(label), dtype=int)
-    out[dealt] = np.arange(len(label)) % splits
-    return out
-
-
 def _scores(
     roles: np.ndarray, assistant: np.ndarray, label: np.ndarray, n: int, splits: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +191,7 @@ def _scores(
 
     The Assistant's are means over the classifiers of one held-out question fold.
     """
-    held = _split_of(label, splits, seed)
+    held = dealt_round(label, splits, np.random.default_rng(seed))
     used = np.unique(held)
     folds = roles.shape[1]
     cast = np.empty((*roles.shape[:2], n + 1))
