@@ -233,6 +233,10 @@ class _Lines:
     def y(self, column: str) -> alt.Y:
         """A share."""
         axis = value_axis(True) if self.first else None
+        if axis is not None:
+            # a label that stood out above would push this column's plane below the others'
+            inside = alt.condition("datum.value >= 1", alt.value("top"), alt.value("middle"))
+            axis.labelBaseline = inside
         return alt.Y(f"{column}:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
 
 
