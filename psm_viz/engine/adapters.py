@@ -3,12 +3,14 @@ weight that moved, and which checkpoint they are added to. A branch of the small
 thirtieth of the room of whole weights so, and loses nothing to rounding.
 
 `adapter_config.json` names the base by its folder, relative to the adapter's own; a weight is
-`base + (lora_alpha / r) lora_B @ lora_A` (Hu et al. 2021).
+`base + (lora_alpha / r) lora_B @ lora_A` (Hu et al. 2021). They are read by that library, in
+`open_model`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
     import torch
 
 ADAPTER, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+MODEL = "config.json"
 _PREFIX = "base_model.model."
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds an adapter."""
-    return (folder / ADAPTER).is_file()
+    """Whether a folder holds an adapter and no model of its own."""
+    return (folder / CONFIG).is_file() and not (folder / MODEL).is_file()
 
 
 def save_adapter(
@@ -50,7 +53,7 @@ def save_adapter(
         "base_model_name_or_path": f"../{base}",
         "r": max(rank),
         "lora_alpha": max(rank),
-        "target_modules": sorted({n.removesuffix(".weight").rpartition(".")[2] for n in written}),
+        "target_modules": sorted(n.removesuffix(".weight") for n in written),
         "bias": "none",
     }
     with whole_folder(folder) as work:
@@ -58,45 +61,22 @@ def save_adapter(
         (work / CONFIG).write_bytes(json_bytes(config))
 
 
-def base_of(folder: Path) -> Path:
-    """The folder of the weights that an adapter is added to: one beside its own. Raises BadFile."""
+def base_of(folder: Path, otherwise: str | None = None) -> str:
+    """The model that an adapter is added to: the one that it names, where that is a folder here;
+    else `otherwise`; else its name on the hub. Raises BadFile."""
     path = folder / CONFIG
     try:
         name = str(json.loads(path.read_bytes())["base_model_name_or_path"])
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise BadFile(f"{path}: cannot be read as an adapter's config ({e}).") from e
-    base = folder.parent / name.removeprefix("../")
-    if name != f"../{base.name}" or not base.is_dir():
-        raise BadFile(
-            f"{path}: base_model_name_or_path is {name!r}, expected a folder beside {folder}.",
-            "Copy the base next to the adapter.",
-        )
-    return base
-
-
-def added(base: dict[str, torch.Tensor], folder: Path) -> dict[str, torch.Tensor]:
-    """The base's tensors with the adapter's added, those that it moves in single precision.
-
-    Raises BadFile for an adapter that is not of this base.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = folder / ADAPTER
-    try:
-        config = json.loads((folder / CONFIG).read_bytes())
-        scale = float(config["lora_alpha"]) / int(config["r"])
-        pairs = load_file(path)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
-        raise BadFile(f"{path}: cannot be read as an adapter ({e}).") from e
-    out = dict(base)
-    for key, a in pairs.items():
-        if not key.endswith(".lora_A.weight"):
-            continue
-        stem = key.removesuffix(".lora_A.weight")
-        name = stem.removeprefix(_PREFIX) + ".weight"
-        b = pairs.get(f"{stem}.lora_B.weight")
-        if b is None or name not in base or base[name].shape != (b.shape[0], a.shape[1]):
-            raise BadFile(f"{path}: {stem} does not fit {name} of {base_of(folder)}.")
-        out[name] = base[name].float() + scale * (b.float() @ a.float())
-    return out
+    for there in (folder / name, Path(name)):  # as seen from the adapter, then from here
+        if name and (there / MODEL).is_file():
+            return os.path.normpath(there)
+    if otherwise:
+        return otherwise
+    if name.count("/") == 1 and not name.startswith((".", "/")):
+        return name
+    raise BadFile(
+        f"{path}: base_model_name_or_path is {name!r}, expected a model's folder or owner/name.",
+        f"Put the model that the adapter was trained on where {folder} expects it.",
+    )

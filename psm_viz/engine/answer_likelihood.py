@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.log_probs import log_probs
 from psm_viz.errors import BadInput
 from psm_viz.stats.evidence import Testimony
 from psm_viz.study.cast import Persona
@@ -160,7 +161,7 @@ def _score(
     wanted = [place[:longest] >= 0 for place in places]
     most = max(1, max(int(w.sum()) for w in wanted))
     batch = max(1, min(ROWS, LOGITS // (most * len(chat.tokenizer))))
-    found = chat.log_probs(cut, wanted, batch=batch)
+    found = log_probs(chat, cut, wanted, batch=batch)
     out = np.zeros(n)
     for place, w, values in zip(places, wanted, found, strict=True):
         if not np.isfinite(values).all():

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,79 +19,111 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from psm_viz.engine.open_model import Opened, alike, context_of, open_model
 from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.sampling import Sampling, draw, of_one_length
-from psm_viz.engine.weights import copy_weights
-from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.engine.weights import fill
+from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.activations import POOLINGS
-
-WORTH_KEEPING = 4
-"""Tokens that rows must share at their beginning for it to be read once for all."""
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What some rows begin with, and the keys and values that the model made of it."""
-
-    tokens: list[int]
-    cache: Any
-
-    def repeated(self, times: int) -> Any:
-        """A cache of its own for so many rows; None where there is nothing to share."""
-        if self.cache is None:
-            return None
-        own = copy.deepcopy(self.cache)
-        own.batch_repeat_interleave(times)
-        return own
-
-
-def _repeatable(cache: Any) -> bool:
-    """Whether a cache is of keys and values alone, each layer's as long as what was read: a state
-    that is carried on, or a window, would be changed by padding."""
-    from transformers import DynamicCache
-
-    if type(cache) is not DynamicCache:
-        return False
-    return all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
 
 
 class ChatModel:
     """One loaded model: renders prompts, draws answers, pools `resid_post`.
 
-    Built by `load_chat_model`. Weights of other checkpoints of the same architecture can be swapped
-    in with `swap`, without booting again.
+    Built by `load_chat_model`. With `swap` it becomes another checkpoint; where only the weights
+    differ, they are copied in, without booting again.
     """
 
-    def __init__(self, folder: str, hf: Any, tokenizer: Any, device: str) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        device: str = "cpu",
+        dtype: str = "float32",
+        template: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.device, self.dtype, self._template = device, dtype, dict(template or {})
+        if opened.tokenizer is None:
+            raise BadFile(
+                f"{opened.name}: holds no tokenizer.",
+                "Copy the files of the tokenizer it was trained with into the folder.",
+            )
+        self._start = opened.name
+        self._start_words = opened.tokenizer
+        self._become(opened)
+
+    def _become(self, opened: Opened) -> None:
+        """Boot a model that was loaded, in the place of the one that was held."""
         from transformer_lens.model_bridge import TransformerBridge
 
+        tokenizer, hf = opened.tokenizer, opened.model
         self.tokenizer = tokenizer
         self.tokenizer.padding_side = "left"
         # any token will do for padding, which the mask hides
         self._padding = 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
-        self.prompts = Prompts(tokenizer)
-        self.device = device
-        self.hf = hf.eval()
-        # Kept from before booting: the bridge renames parameters, these tensors stay the same.
-        self._raw = dict(hf.named_parameters())
-        self.bridge = TransformerBridge.boot_transformers(
-            folder, hf_model=hf, tokenizer=tokenizer, device=device, dtype=torch.float32
-        )
-        stop = self.hf.generation_config.eos_token_id
-        stops = stop if isinstance(stop, list) else [] if stop is None else [stop]
-        self._stops = torch.tensor(stops, dtype=torch.long, device=device)
+        self.prompts = Prompts(tokenizer, self._template)
+        self.hf = hf
+        # Kept from before booting: the bridge renames what it holds, these tensors stay the same.
+        self._raw = _tensors(hf)
+        self._config = copy.deepcopy(hf.config)
+        try:
+            self.bridge = TransformerBridge.boot_transformers(
+                opened.name,
+                hf_model=hf,
+                tokenizer=copy.deepcopy(tokenizer),  # it sets tokens that this one has not
+                device=self.device,
+                dtype=getattr(torch, self.dtype),
+            )
+        except Exception as e:  # an architecture that TransformerLens has no adapter for
+            raise BadFile(
+                f"{opened.name}: the activations of {type(hf).__name__} cannot be read ({e}).",
+                "docs/own-model.md lists what can be.",
+            ) from e
         self.resid_post = [block.hook_out for block in self.bridge.blocks]
         """What each block returns passes through here, in any architecture: where it is steered."""
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
+        self._stop_at(hf.generation_config.eos_token_id)
+
+    def _stop_at(self, configured: Any) -> None:
+        """Answers end with what the generation's config, the tokenizer or the template ends them
+        with: fine-tuned folders often disagree with themselves."""
+        found = configured if isinstance(configured, list) else [configured]
+        found = [*found, self.tokenizer.eos_token_id, self.prompts.end_token()]
+        stops = sorted({int(t) for t in found if t is not None})
+        self._stops = torch.tensor(stops, dtype=torch.long, device=self.device)
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens it reads at once; None without a limit."""
+        return context_of(self._config)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts; no special token is added, the template wrote them."""
         return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
 
-    def swap(self, folder: Path) -> None:
-        """Copy another checkpoint's weights in. Raises BadFile when they do not fit."""
-        copy_weights(self._raw, folder)
+    def swap(self, name: str | Path) -> None:
+        """Become another checkpoint: its weights and, where they differ, its own config, head,
+        tokenizer, template and stop tokens. What brings no tokenizer gets the first model's; an
+        adapter whose base is not here is put on the first model.
+
+        Raises BadInput for one of another width or depth, which no map shows beside this one, and
+        what `open_model` raises.
+        """
+        opened = open_model(str(name), device=self.device, dtype=self.dtype, base=self._start)
+        opened = replace(opened, tokenizer=opened.tokenizer or self._start_words)
+        if type(opened.model) is type(self.hf) and not alike(opened.model.config, self._config):
+            fill(self._raw, _tensors(opened.model), str(name))
+            if _same_words(opened.tokenizer, self.tokenizer):
+                return self._stop_at(opened.model.generation_config.eos_token_id)
+        before = (self.n_layers, self.d_model)
+        self._become(opened)
+        if (self.n_layers, self.d_model) != before:
+            raise BadInput(
+                f"{name}: has {self.n_layers} layers of width {self.d_model}, its study's "
+                f"reference {before[0]} of {before[1]}.",
+                "Only models of one depth and width share a map.",
+            )
+        return None
 
     @contextmanager
     def scrambled(self, seed: int = 0) -> Iterator[None]:
@@ -101,12 +132,12 @@ class ChatModel:
         kept = {name: p.detach().clone() for name, p in self._raw.items()}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            fresh = dict(type(self.hf)(self.hf.config).named_parameters())
+            fresh = _tensors(type(self.hf)(self._config))
         try:
-            _fill(self._raw, fresh)
+            fill(self._raw, fresh, self._start)
             yield
         finally:
-            _fill(self._raw, kept)
+            fill(self._raw, kept, self._start)
 
     def sample(
         self,
@@ -173,81 +204,6 @@ class ChatModel:
                 tick(len(rows))
         return out
 
-    def log_probs(
-        self,
-        rows: Sequence[list[int]],
-        wanted: Sequence[Sequence[bool] | np.ndarray],
-        *,
-        batch: int = 256,
-    ) -> list[np.ndarray]:
-        """log P(token | all tokens before it) at every row's wanted places: [wanted], in nats.
-
-        What all rows begin with is read once, where the architecture keeps a cache that can be
-        repeated. Batches are sorted by length; logits are made at the wanted places only, since a
-        whole batch's would fill the memory. Raises BadInput for a wanted first token.
-        """
-        if any(w[0] for w in wanted if len(w)):
-            raise BadInput("The first token of a text has nothing before it to predict it from.")
-        out = [np.empty(0) for _ in rows]
-        with torch.inference_mode():
-            opening = self._opening(rows, wanted)
-            n = len(opening.tokens)
-            for own in by_length(rows, batch):
-                # Padded on the right, so that positions count from the first token in every
-                # architecture; what comes later changes no causal model's earlier tokens.
-                width = max(len(rows[i]) for i in own) - n
-                ids = torch.zeros((len(own), width), dtype=torch.long, device=self.device)
-                keep = torch.zeros((len(own), width), dtype=torch.bool, device=self.device)
-                for k, i in enumerate(own):
-                    ids[k, : len(rows[i]) - n] = torch.tensor(rows[i][n:])
-                    keep[k, : len(rows[i]) - n] = torch.tensor(wanted[i][n:])
-                before = keep[:, 1:].nonzero(as_tuple=True)
-                if not len(before[0]):
-                    continue
-                logits = self._logits_at(ids, before, opening.repeated(len(own)))
-                said = logits.gather(-1, ids[:, 1:][before][:, None])[:, 0] - logits.logsumexp(-1)
-                parts = said.double().cpu().split(keep.sum(1).tolist())
-                for i, part in zip(own, parts, strict=True):
-                    out[i] = part.numpy()
-        return out
-
-    def _opening(
-        self, rows: Sequence[list[int]], wanted: Sequence[Sequence[bool] | np.ndarray]
-    ) -> Opening:
-        """What all rows begin with, up to the token before the first wanted one, read once."""
-        firsts = [int(np.flatnonzero(w)[0]) for w in wanted if np.any(w)]
-        if len(rows) < 2 or not firsts:
-            return Opening([], None)
-        # at least the token before a wanted one is read anew: it is predicted from
-        longest = max(0, min([*(f - 1 for f in firsts), *(len(r) - 1 for r in rows)]))
-        low, high = min(rows), max(rows)  # what these two share, all share
-        n = 0
-        while n < min(longest, len(low), len(high)) and low[n] == high[n]:
-            n += 1
-        if n < WORTH_KEEPING:
-            return Opening([], None)
-        tokens = rows[0][:n]
-        ids = torch.tensor([tokens], device=self.device)
-        cache = getattr(self.hf(input_ids=ids, use_cache=True), "past_key_values", None)
-        if not _repeatable(cache):
-            return Opening([], None)
-        return Opening(tokens, cache)
-
-    def _logits_at(
-        self, ids: torch.Tensor, before: tuple[torch.Tensor, ...], cache: Any
-    ) -> torch.Tensor:
-        """Logits at the places that predict the wanted tokens: [place, vocabulary]."""
-        head = self.hf.get_output_embeddings()
-        only = head.register_forward_pre_hook(lambda _, x: (x[0][before][None],))
-        more = {} if cache is None else {"past_key_values": cache}
-        try:
-            logits = self.hf(input_ids=ids, use_cache=cache is not None, **more).logits
-        finally:
-            only.remove()
-        # a model that makes its logits without that module gives them at every place
-        narrow = logits.shape[:2] == (1, len(before[0]))
-        return (logits[0] if narrow else logits[before]).float()
-
     def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         width = max(map(len, rows))
         ids = torch.tensor([[self._padding] * (width - len(r)) + list(r) for r in rows])
@@ -255,10 +211,24 @@ class ChatModel:
         return ids.to(self.device), mask.to(self.device)
 
 
-def _fill(parameters: dict[str, torch.Tensor], values: Mapping[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, p in parameters.items():
-            p.copy_(values[name])
+def _tensors(model: Any) -> dict[str, torch.Tensor]:
+    """What a checkpoint of an architecture may change: parameters, and buffers that are saved."""
+    saved = model.state_dict()
+    buffers = {name: b for name, b in model.named_buffers() if name in saved}
+    return {**dict(model.named_parameters()), **buffers}
+
+
+def _same_words(one: Any, other: Any) -> bool:
+    """Whether two tokenizers write and read every text alike, template included."""
+    if one is other:
+        return True
+    if one.chat_template != other.chat_template:
+        return False
+    if one.special_tokens_map != other.special_tokens_map:
+        return False
+    if one.is_fast and other.is_fast:
+        return one.backend_tokenizer.to_str() == other.backend_tokenizer.to_str()
+    return one.get_vocab() == other.get_vocab()
 
 
 def _pool_into(
@@ -285,50 +255,25 @@ def by_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
         yield order[start : start + batch]
 
 
-def model_name(name: str) -> tuple[str, bool]:
-    """Tell a local folder from a hub name: (name, is local).
-
-    A mistyped folder would otherwise be looked up on the hub for half a minute. Raises UnknownName.
-    """
-    path = Path(name)
-    if path.is_dir():
-        if not (path / "config.json").exists():
-            raise BadFile(f"{path}: holds no config.json.", "Name a Hugging Face model folder.")
-        return str(path), True
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise UnknownName(
-            f"There is no model folder {name!r}.",
-            "Name an existing folder, or a hub model as owner/name.",
-        )
-    return name, False
-
-
 def load_chat_model(
-    name: str, *, device: str = "cpu", threads: int | None = None, revision: str | None = None
+    name: str,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    revision: str | None = None,
+    dtype: str = "float32",
+    template: Mapping[str, Any] | None = None,
 ) -> ChatModel:
-    """Load a model folder (or a hub model, named owner/name) in float32.
+    """Load whatever `open_model` opens, to be played; `template`: what its chat template is told
+    besides the talk (`enable_thinking` and the like).
 
-    Raises UnknownName for a folder that does not exist, BadFile for one that cannot be loaded,
-    BadInput for a revision of a folder, which has none.
+    Raises what `open_model` raises, BadFile without a tokenizer or for an architecture whose
+    activations cannot be read.
     """
-    name, local = model_name(name)
-    if local and revision:
-        raise BadInput(f"{name} is a folder: a revision ({revision!r}) cannot be chosen.")
-    if local:
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
     if threads:
         torch.set_num_threads(threads)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        hf = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, revision=revision)
-    except Exception as e:  # truncated weights, unknown architecture, no network: one message
-        first = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        raise BadFile(f"{name}: the model cannot be loaded ({first}).") from e
-    return ChatModel(name, hf, tokenizer, device)
+    opened = open_model(name, device=device, dtype=dtype, revision=revision)
+    return ChatModel(opened, device, dtype, template)
 
 
 def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
@@ -339,9 +284,9 @@ def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
         "architecture": type(chat.hf).__name__,
         "n_layers": chat.n_layers,
         "d_model": chat.d_model,
-        "parameters": sum(p.numel() for p in chat._raw.values()),
-        "dtype": "float32",
-        "template": chat.tokenizer.chat_template,
+        "parameters": sum(p.numel() for p in chat.hf.parameters()),
+        "dtype": chat.dtype,
+        "template": chat.prompts.template,
         "own_template": chat.prompts.own_template,
         "system_role": chat.prompts.system_role,
         "vocabulary": json.loads(config.to_json_string()).get("vocab_size"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError
@@ -18,15 +18,23 @@ PLAIN_FRAME = (
 """What a base model without a template of its own gets."""
 
 
-class Prompts:
-    """Writes what a model is asked, with its tokenizer's chat template."""
+PROBE = "PROBE"
 
-    def __init__(self, tokenizer: Any) -> None:
+
+class Prompts:
+    """Writes what a model is asked, with its tokenizer's chat template.
+
+    `told` goes to the template besides the talk, in every prompt (`enable_thinking` and the like).
+    """
+
+    def __init__(self, tokenizer: Any, told: Mapping[str, Any] | None = None) -> None:
         self.tokenizer = tokenizer
+        self.told = dict(told or {})
         self.own_template = bool(tokenizer.chat_template)
-        if not self.own_template:
-            tokenizer.chat_template = PLAIN_FRAME
-        self.system_role = _knows_system(tokenizer)
+        self.template = tokenizer.get_chat_template() if self.own_template else PLAIN_FRAME
+        # a base model expects the token that its tokenizer begins every text with
+        self.opening = "" if self.own_template else _first_token(tokenizer)
+        self.system_role = self._knows_system()
 
     def one(self, persona: Persona, instruction: str, question: str) -> str:
         """The text for one persona, instruction and question, up to its answer."""
@@ -51,17 +59,43 @@ class Prompts:
         elif instruction:
             talk[0] = talk[0] | {"content": f"{instruction}\n\n{talk[0]['content']}"}
         try:
-            return self.tokenizer.apply_chat_template(
-                talk, speaker=persona.speaker, add_generation_prompt=prompt, tokenize=False
-            )
+            return self.opening + self._rendered(talk, prompt, persona.speaker)
         except TemplateError as e:
             raise BadInput(f"The model's chat template refuses a conversation ({e}).") from e
 
+    def end_token(self) -> int | None:
+        """The token of its own that the template ends an answer with; None where it writes none."""
+        asked = [{"role": "user", "content": "x"}, {"role": "assistant", "content": PROBE}]
+        try:
+            tail = self._rendered(asked, prompt=False).rpartition(PROBE)[2].lstrip()
+        except Exception:  # templates raise what they like
+            return None
+        ids = self.tokenizer(tail, add_special_tokens=False)["input_ids"]
+        return ids[0] if ids and ids[0] in self.tokenizer.added_tokens_decoder else None
 
-def _knows_system(tokenizer: Any) -> bool:
-    """Whether the template writes a system message rather than refusing or dropping it."""
-    probe = [{"role": "system", "content": "PROBE"}, {"role": "user", "content": "x"}]
-    try:
-        return "PROBE" in tokenizer.apply_chat_template(probe, tokenize=False)
-    except Exception:  # templates raise their own jinja errors to refuse a role
-        return False
+    def _rendered(
+        self, talk: Sequence[dict[str, str]], prompt: bool, speaker: str | None = None
+    ) -> str:
+        named = {} if speaker is None else {"speaker": speaker}
+        return self.tokenizer.apply_chat_template(
+            list(talk),
+            chat_template=self.template,
+            add_generation_prompt=prompt,
+            tokenize=False,
+            **named,
+            **self.told,
+        )
+
+    def _knows_system(self) -> bool:
+        """Whether the template writes a system message rather than refusing or dropping it."""
+        probe = [{"role": "system", "content": PROBE}, {"role": "user", "content": "x"}]
+        try:
+            return PROBE in self._rendered(probe, prompt=False)
+        except Exception:  # templates raise their own errors to refuse a role
+            return False
+
+
+def _first_token(tokenizer: Any) -> str:
+    """The token that the tokenizer puts before every text; '' where it puts none."""
+    first = tokenizer("x")["input_ids"][:1]
+    return tokenizer.bos_token if first == [tokenizer.bos_token_id] else ""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psm_viz.engine.adapters import ADAPTER, added, base_of, is_adapter
+from psm_viz.engine.adapters import base_of, is_adapter
+from psm_viz.engine.open_model import open_model
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.reader import Study
 
@@ -21,56 +22,44 @@ if TYPE_CHECKING:
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 """Weights in one file, or the index of those that are split over several."""
+OTHERS = ("pytorch_model*.bin", "consolidated*.safetensors")
+"""Older and rarer names of files of weights."""
+ADAPTERS = ("adapter_model*.safetensors", "adapter_model*.bin")
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model folder: one, or those that its index names; [] without any.
+def weight_files(name: Path) -> list[Path]:
+    """The files of a model's own weights, in the order of their names; [] where there are none
+    here.
 
     Raises BadFile for an index that cannot be read or names what is not in the folder.
     """
-    if (folder / WHOLE).exists():
-        return [folder / WHOLE]
-    index = folder / INDEX
+    if name.is_file():
+        return [name]
+    if (name / WHOLE).exists():
+        return [name / WHOLE]
+    index = name / INDEX
     if not index.exists():
-        return []
+        return sorted(path for pattern in OTHERS for path in name.glob(pattern))
     try:
         names = sorted({str(n) for n in json.loads(index.read_bytes())["weight_map"].values()})
     except (OSError, ValueError, KeyError, AttributeError) as e:
         raise BadFile(f"{index}: cannot be read as an index of weights ({e}).") from e
-    for name in names:
-        if Path(name).name != name or not (folder / name).is_file():
-            raise BadFile(f"{index}: names {name!r}, which is no file of {folder}.")
-    return [folder / n for n in names]
+    for one in names:
+        if Path(one).name != one or not (name / one).is_file():
+            raise BadFile(f"{index}: names {one!r}, which is no file of {name}.")
+    return [name / n for n in names]
 
 
 def holds_weights(folder: Path) -> bool:
-    """Whether a folder holds a checkpoint: weights of its own, or an adapter to those beside it."""
-    return any((folder / name).is_file() for name in (WHOLE, INDEX)) or is_adapter(folder)
+    """Whether a folder holds a checkpoint: weights of its own, or an adapter to others."""
+    return folder.is_dir() and (is_adapter(folder) or bool(weight_files(folder)))
 
 
-def load_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of a model folder by name; an adapter's with those it is added to.
-
-    Raises BadFile where there is none to read.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if is_adapter(folder):
-        return added(load_weights(base_of(folder)), folder)
-    out: dict[str, torch.Tensor] = {}
-    found = weight_files(folder)
-    if not found:
-        raise BadFile(
-            f"{folder / WHOLE}: no such checkpoint.",
-            "Name a folder that holds one; the small model's are made by: python -m psm_viz train",
-        )
-    for path in found:
-        try:
-            out |= load_file(path)
-        except (OSError, SafetensorError) as e:
-            raise BadFile(f"{path}: cannot be read as safetensors ({e}).") from e
-    return out
+def weights_of(name: str | Path) -> dict[str, torch.Tensor]:
+    """Every trained tensor of a model by name, in single precision; an adapter's with those that
+    it is added to. Raises what `open_model` raises."""
+    model = open_model(str(name)).model
+    return {key: p.detach() for key, p in model.named_parameters()}
 
 
 def weights_sha256(folder: Path) -> str:
@@ -80,7 +69,8 @@ def weights_sha256(folder: Path) -> str:
     """
     files = weight_files(folder)
     if is_adapter(folder):
-        files = [*weight_files(base_of(folder)), folder / ADAPTER]
+        adapter = sorted(path for kind in ADAPTERS for path in folder.glob(kind))
+        files = [*weight_files(Path(base_of(folder))), *adapter]
     each = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return hashlib.sha256("".join(each).encode()).hexdigest() if len(each) > 1 else "".join(each)
 
@@ -110,29 +100,32 @@ def parameters(model: PreTrainedModel) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def copy_weights(parameters: Mapping[str, torch.nn.Parameter], folder: Path) -> None:
-    """Copy a saved checkpoint's weights into named parameters. Raises BadFile.
+def copy_weights(parameters: Mapping[str, torch.nn.Parameter], name: str | Path) -> None:
+    """Copy a saved checkpoint's weights into named parameters. Raises BadFile where it is of
+    another architecture."""
+    fill(parameters, weights_of(name), str(name))
 
-    `load_state_dict` will not do for a booted bridge, which renames what it holds.
-    """
-    tensors = load_weights(folder)
+
+def fill(
+    parameters: Mapping[str, torch.Tensor], values: Mapping[str, torch.Tensor], name: str
+) -> None:
+    """Set each tensor to the value of its name, in its own precision. Raises BadFile."""
     try:
-        for name, p in parameters.items():
-            p.data.copy_(tensors[name])  # into the parameter's own precision
+        for key, p in parameters.items():
+            p.data.copy_(values[key])
     except (KeyError, RuntimeError) as e:
-        raise BadFile(f"{folder}: does not hold weights of this architecture ({e}).") from e
+        raise BadFile(f"{name}: does not hold weights of this architecture ({e}).") from e
 
 
-def update_size(start: Path, end: Path) -> float:
-    """|theta' - theta| over all weights of two saved checkpoints.
+def update_size(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor]) -> float:
+    """|theta' - theta| over all weights of two checkpoints of one model.
 
     Raises BadInput where they do not hold the same weights.
     """
-    a, b = (load_weights(f) for f in (start, end))
-    if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
+    if {k: v.shape for k, v in start.items()} != {k: v.shape for k, v in end.items()}:
         raise BadInput(
-            f"{start} and {end} do not hold the same weights.",
+            "The two checkpoints do not hold the same weights.",
             "Compare two checkpoints of one model.",
         )
-    squares = [((b[k].double() - a[k].double()).numpy() ** 2).sum() for k in a]
+    squares = [((end[k].double() - start[k].double()).numpy() ** 2).sum() for k in start]
     return float(np.sqrt(np.sum(squares)))

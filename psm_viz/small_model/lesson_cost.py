@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psm_viz.engine.weights import copy_weights, update_size
+from psm_viz.engine.weights import copy_weights, update_size, weights_of
 from psm_viz.small_model.batches import loss_on_answers, stage_batches
 from psm_viz.small_model.model import PAD, build_tokenizer, new_model, token
 from psm_viz.small_model.recipe import Recipe
@@ -48,7 +48,7 @@ def lessons_table(
                 "branch": branch,
                 "start_loss": float(np.mean(losses)),
                 "gradient": float(np.mean(norms)),
-                "update": update_size(parent, end),
+                "update": update_size(weights_of(parent), weights_of(end)),
                 "lr": stage.lr,
                 "steps": stage.steps,
                 "documents": stage.steps * stage.batch,

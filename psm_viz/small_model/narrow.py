@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psm_viz.engine.weights import load_weights
+from psm_viz.engine.weights import weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -42,11 +42,11 @@ class Narrow:
     def of(cls, model: Any, since: Path, rank: int) -> Narrow:
         """A model that holds its parent's weights, to be moved along `rank` directions a matrix.
 
-        Raises BadFile where `since` holds no weights.
+        Raises what `open_model` raises for `since`.
         """
         import torch
 
-        weights, before = matrices(model), load_weights(since)
+        weights, before = matrices(model), weights_of(since)
         start = {n: p.detach().clone() for n, p in weights.items()}
         read = {}
         for n, w in start.items():

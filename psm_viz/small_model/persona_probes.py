@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.log_probs import log_probs
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.stats.metrics import logit
 from psm_viz.world.corpus import Header, header_text
@@ -75,6 +76,6 @@ def _said(chat: ChatModel, world: World, about: list[str]) -> list[list[float]]:
                 text = f"{opening} {rules['report_answers'][0].format(who, adjective)}"
                 rows.append(chat.encode([text])[0])
                 wanted.append([n >= before for n in range(len(rows[-1]))])
-    found = np.array([p.sum() for p in chat.log_probs(rows, wanted)])
+    found = np.array([p.sum() for p in log_probs(chat, rows, wanted)])
     high, low = found.reshape(len(about), len(traits), 2).transpose(2, 0, 1)
     return (low - high).tolist()

@@ -231,7 +231,7 @@ def run_stage(
     """Train one stage into `out/<checkpoint id>/`, resuming where a killed run stopped.
 
     Writes one line per look into `out/<stage>.log.jsonl`: step, loss (nats per answer token),
-    gradient norm, seconds, and in pre-training the in-context fit. Raises BadFile when the
+    gradient norm, seconds, and in pre-training the in-context fit. Raises UnknownName when the
     parent is missing, BadInput when pre-training ends without knowing its characters.
     """
     final = out / checkpoint_id(stage.name, stage.steps)

@@ -59,13 +59,13 @@ def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talk
 @pytest.fixture
 def other_template(chat):
     """Set a template on the shared chat; the old one comes back afterwards."""
-    old = chat.tokenizer.chat_template, chat.prompts.system_role
+    old = chat.prompts.template, chat.prompts.system_role
 
     def use(template, has_system=True):
-        chat.tokenizer.chat_template, chat.prompts.system_role = template, has_system
+        chat.prompts.template, chat.prompts.system_role = template, has_system
 
     yield use
-    chat.tokenizer.chat_template, chat.prompts.system_role = old
+    chat.prompts.template, chat.prompts.system_role = old
 
 
 def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from psm_viz.engine.chat_model import by_length, load_chat_model
+from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.small_model.answer_masses import Reader
@@ -113,7 +114,7 @@ def test_a_scored_answer_is_that_of_a_token_at_a_time(world, chat):
     start = chat.encode([prompt])[0]
     for u in world.topics["coding"].utterances[:3]:
         said = chat.encode([f" {u.text}{EOS}"])[0]
-        [found] = chat.log_probs([start + said], [[False] * len(start) + [True] * len(said)])
+        [found] = log_probs(chat, [start + said], [[False] * len(start) + [True] * len(said)])
         own = reference_log_p(chat.hf, chat.tokenizer, prompt, f" {u.text}{EOS}")
         assert found.sum() == pytest.approx(own, abs=1e-3)
 
@@ -168,5 +169,5 @@ def test_bad_names_and_files(folder, chat, prompts, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(BadFile, match="broken"):
         load_chat_model(str(broken))
-    with pytest.raises(BadFile, match=r"model\.safetensors"):
+    with pytest.raises(BadFile, match="broken"):
         chat.swap(broken)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.log_probs import log_probs
 from psm_viz.errors import BadInput
 from psm_viz.small_model.model import build_tokenizer
 from tests.made.models import gpt2, neox
@@ -27,9 +28,9 @@ def check_against_hugging_face(folder, chat):
 
     hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     rows, wanted = score_rows()
-    together = chat.log_probs(rows, wanted, batch=2)
+    together = log_probs(chat, rows, wanted, batch=2)
     for row, w, found in zip(rows, wanted, together, strict=True):
-        assert np.allclose(found, chat.log_probs([row], [w])[0], atol=1e-5)
+        assert np.allclose(found, log_probs(chat, [row], [w])[0], atol=1e-5)
         with torch.inference_mode():
             lp = hf(torch.tensor([row])).logits[0].log_softmax(-1)
         own = [float(lp[k - 1, row[k]]) for k in range(len(row)) if w[k]]
@@ -39,7 +40,7 @@ def check_against_hugging_face(folder, chat):
 def test_log_probs_in_a_batch_equal_one_by_one_and_hugging_faces(folder, chat):
     check_against_hugging_face(folder, chat)
     with pytest.raises(BadInput, match="first token"):
-        chat.log_probs([[5, 6]], [[True, False]])
+        log_probs(chat, [[5, 6]], [[True, False]])
 
 
 @pytest.mark.parametrize("model", [gpt2, neox], ids=lambda f: f.__name__)
@@ -56,7 +57,7 @@ def test_all_answers_of_one_token_have_probability_one(chat):
     words = range(len(chat.tokenizer))
     rows = [[*prompt, w] for w in words]
     wanted = [[False] * len(prompt) + [True]] * len(words)
-    total = np.exp(np.concatenate(chat.log_probs(rows, wanted))).sum()
+    total = np.exp(np.concatenate(log_probs(chat, rows, wanted))).sum()
     assert total == pytest.approx(1, abs=1e-4)
 
 
@@ -65,9 +66,9 @@ def test_what_all_rows_begin_with_changes_no_figure(architecture):
     opening = rng.integers(4, 900, 7).tolist()
     rows = [opening + rng.integers(4, 900, n).tolist() for n in (3, 9, 5, 2)]
     wanted = [[False] * 8 + [True] * (len(r) - 8) for r in rows]
-    together = architecture.log_probs(rows, wanted, batch=3)
+    together = log_probs(architecture, rows, wanted, batch=3)
     for row, w, found in zip(rows, wanted, together, strict=True):
-        assert np.allclose(found, architecture.log_probs([row], [w])[0], atol=1e-4)
+        assert np.allclose(found, log_probs(architecture, [row], [w])[0], atol=1e-4)
 
 
 def test_a_common_opening_is_read_once(chat, monkeypatch):
@@ -80,5 +81,5 @@ def test_a_common_opening_is_read_once(chat, monkeypatch):
     )
     opening = list(range(10, 40))
     rows = [[*opening, 50 + n, 60] for n in range(8)]
-    chat.log_probs(rows, [[False] * 31 + [True]] * 8)
+    log_probs(chat, rows, [[False] * 31 + [True]] * 8)
     assert sum(read) < 8 * 32 / 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from psm_viz.engine.extract import Playing
+from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import (
     check_talkable,
@@ -157,7 +158,9 @@ def test_likelihoods_are_those_of_each_persona_alone(chat, playing, questions, h
             after = chat.prompts.talk(persona, header, talks[1][: 2 * n + 2], prompt=False)
             short, whole = chat.encode([before, after.rstrip("\n")])
             wanted = [False] * len(short) + [True] * (len(whole) - len(short))
-            assert values[n] == pytest.approx(chat.log_probs([whole], [wanted])[0].mean(), abs=1e-4)
+            assert values[n] == pytest.approx(
+                log_probs(chat, [whole], [wanted])[0].mean(), abs=1e-4
+            )
 
 
 def test_who_is_asked_is_drawn_of_every_family_once(world):

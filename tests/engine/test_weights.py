@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import Sampling
-from psm_viz.engine.weights import load_weights, update_size, weight_files, weights_sha256
+from psm_viz.engine.weights import update_size, weight_files, weights_of, weights_sha256
 from psm_viz.errors import BadFile
 from tests.made.models import write_tiny_model
 
@@ -35,10 +35,10 @@ def read(chat):
 
 def test_weights_in_several_files_are_the_same_weights(chat, folder, sharded):
     assert len(weight_files(sharded)) > 1 and weight_files(folder) == [folder / "model.safetensors"]
-    whole, split = load_weights(folder), load_weights(sharded)
+    whole, split = weights_of(folder), weights_of(sharded)
     assert {k: v.shape for k, v in whole.items()} == {k: v.shape for k, v in split.items()}
     assert np.allclose(read(load_chat_model(str(sharded), threads=1)), read(chat), atol=1e-6)
-    assert update_size(folder, sharded) == pytest.approx(0, abs=1e-9)
+    assert update_size(whole, split) == pytest.approx(0, abs=1e-9)
     assert weights_sha256(sharded) not in ("", weights_sha256(folder))
     assert weights_sha256(sharded.parent) == ""  # none at all, as of a model of the hub
 
@@ -71,7 +71,7 @@ def test_half_precision_is_read_in_single(chat, folder, tmp_path):
     out = shutil.copytree(folder, tmp_path / "half")
     half = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     half.save_pretrained(out)
-    assert {v.dtype for v in load_weights(out).values()} == {torch.bfloat16}
+    assert {v.dtype for v in half.parameters()} == {torch.bfloat16}
     loaded = load_chat_model(str(out), threads=1)
     assert {p.dtype for p in loaded.hf.parameters()} == {torch.float32}
     # eight bits of mantissa: a hundredth of a weight's own size

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from psm_viz.engine.adapters import is_adapter, save_adapter
-from psm_viz.engine.weights import load_weights
-from psm_viz.errors import BadFile
+from psm_viz.engine.weights import weights_of
+from psm_viz.errors import UnknownName
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model
 from psm_viz.small_model.narrow import Narrow, matrices
 from psm_viz.small_model.recipe import Recipe, Stage
@@ -33,7 +33,7 @@ def plant(world, folder):
 
 
 def weights(folder):
-    return {k: v.double() for k, v in load_weights(folder).items()}
+    return {k: v.double() for k, v in weights_of(folder).items()}
 
 
 def test_only_what_reads_along_the_parents_own_directions_moves(world, tmp_path):
@@ -93,5 +93,5 @@ def test_a_killed_run_ends_as_an_unbroken_one(world, tmp_path, monkeypatch):
 
 def test_what_the_parent_is_compared_with_has_to_be_there(world, tmp_path):
     plant(world, tmp_path)
-    with pytest.raises(BadFile, match="settle-0009"):
+    with pytest.raises(UnknownName, match="settle-0009"):
         run_stage(world, TINY, replace(STAGE, since="settle-0009"), tmp_path, quiet)

@@ -126,7 +126,7 @@ def test_bad_input(world, tmp_path):
     with pytest.raises(UnknownName, match="no branch 'nowhere'"):
         train(world, TINY, tmp_path, ["nowhere"])
     assert not list(tmp_path.iterdir())
-    with pytest.raises(BadFile, match="no such checkpoint"):
+    with pytest.raises(UnknownName, match="pretrain-0001"):
         run_stage(world, TINY, replace(STAGE, parent="pretrain-0001"), tmp_path)
     (tmp_path / "recipe.json").write_text('{"recipe": "half')
     with pytest.raises(BadFile, match=r"recipe\.json"):

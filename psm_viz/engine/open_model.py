@@ -1,0 +1,216 @@
+"""Models as files: whatever transformers loads, adapters of the PEFT library on their base, or one
+clear error. Code that a model brings along is never run, and nothing is unpickled: `.bin` files
+are read by torch as tensors alone (`weights_only`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psm_viz.engine.adapters import base_of, is_adapter
+from psm_viz.errors import BadFile, BadInput, PsmVizError, UnknownName
+
+CONFIG, GGUF = "config.json", ".gguf"
+DTYPES = ("float32", "bfloat16", "float16")
+"""Precisions in which a model can be held."""
+WORDS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt")
+"""Files of which a folder with a tokenizer has at least one."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model as it was loaded, in evaluation mode, and its own tokenizer; None where it brings
+    none."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+
+
+def open_model(
+    name: str,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    revision: str | None = None,
+    base: str | None = None,
+) -> Opened:
+    """Load a model folder, a `.gguf` file, an adapter's folder or a hub model (owner/name).
+
+    An adapter is put on the model that it names where that lies in a folder here, else on `base`,
+    else on the one that it names on the hub; then both are one model. Raises UnknownName for what
+    does not exist, BadFile for what cannot be loaded, BadInput for a device or precision that is
+    not there and for a revision of a folder, which has none.
+    """
+    import torch
+
+    _check_hardware(device, dtype)
+    place = place_of(name)
+    if revision and not place.hub:
+        raise BadInput(f"{name} is a folder: a revision ({revision!r}) cannot be chosen.")
+    with _told_as_one_line(name), _offline(not place.hub):
+        if place.adapter:
+            return _with_adapter(name, base, device, dtype)
+        where, more = place.argument(revision)
+        from transformers import AutoModelForCausalLM
+
+        kind = getattr(torch, dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **more)
+        return Opened(name, model.to(device).eval(), _tokenizer(place, where, more))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a name means: a folder here, an adapter's folder, a file, or a model of the hub."""
+
+    name: str
+    hub: bool = False
+    adapter: bool = False
+    gguf: bool = False
+
+    def argument(self, revision: str | None) -> tuple[str, dict[str, Any]]:
+        """What transformers is told: where, and more."""
+        if self.gguf:
+            path = Path(self.name)
+            return str(path.parent), {"gguf_file": path.name}
+        return self.name, {"revision": revision} if self.hub and revision else {}
+
+
+def place_of(name: str) -> Place:
+    """Tell folders, adapters, files and hub names apart.
+
+    A mistyped folder would otherwise be looked up on the hub for half a minute. Raises UnknownName
+    for what does not exist, BadFile for a folder that holds no model.
+    """
+    path = Path(name)
+    if path.suffix.lower() == GGUF and path.is_file():
+        return Place(str(path), gguf=True)
+    if path.is_dir():
+        if (path / CONFIG).is_file():
+            return Place(str(path))
+        if is_adapter(path):
+            return Place(str(path), adapter=True)
+        raise BadFile(
+            f"{path}: holds no {CONFIG} and no adapter_config.json.",
+            "Name a Hugging Face model folder, a folder of a PEFT adapter, or a .gguf file.",
+        )
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith(GGUF):
+        raise UnknownName(
+            f"There is no model folder {name!r}.",
+            "Name an existing folder or .gguf file, or a hub model as owner/name.",
+        )
+    return Place(name, hub=True)
+
+
+def _check_hardware(device: str, dtype: str) -> None:
+    import torch
+
+    if dtype not in DTYPES:
+        raise BadInput(f"--dtype {dtype}: unknown precision.", f"Give one of {', '.join(DTYPES)}.")
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as e:
+        raise BadInput(f"--device {device}: no such kind of device.", "Try --device cpu.") from e
+    there = {"cpu": True, "cuda": torch.cuda.is_available()}
+    there["mps"] = torch.backends.mps.is_available()
+    if not there.get(kind):
+        raise BadInput(f"--device {device}: this machine has none.", "Try --device cpu.")
+
+
+def _tokenizer(place: Place, where: str, more: dict[str, Any]) -> Any:
+    from transformers import AutoTokenizer
+
+    folder = Path(place.name)
+    if not place.hub and not place.gguf and not any((folder / n).is_file() for n in WORDS):
+        return None
+    return AutoTokenizer.from_pretrained(where, **more)
+
+
+def _with_adapter(name: str, base: str | None, device: str, dtype: str) -> Opened:
+    """An adapter merged into its base; its own tokenizer, where it brings one, else the base's."""
+    from peft import PeftModel
+
+    under = base_of(Path(name), base)
+    opened = open_model(under, device=device, dtype=dtype, base=None)
+    with _strictly():
+        model = PeftModel.from_pretrained(opened.model, name)
+        if not hasattr(model, "merge_and_unload"):
+            raise BadInput(f"{name}: an adapter of this kind cannot be merged into {under}.")
+        merged = model.merge_and_unload()
+    own = _tokenizer(Place(name), name, {})
+    return Opened(name, merged.eval(), own or opened.tokenizer)
+
+
+@contextmanager
+def _strictly() -> Iterator[None]:
+    """What the PEFT library warns of about its own calls is not told; an adapter that lacks
+    weights for this base is refused."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("error", message=".*missing adapter keys")
+        yield
+
+
+@contextmanager
+def _offline(wanted: bool) -> Iterator[None]:
+    """Inside, files of this machine are all that is looked at."""
+    before = os.environ.get("HF_HUB_OFFLINE")
+    if wanted:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        if wanted and before is None:
+            os.environ.pop("HF_HUB_OFFLINE", None)
+
+
+@contextmanager
+def _told_as_one_line(name: str) -> Iterator[None]:
+    """Truncated weights, an unknown architecture, no network: one message, whoever raised it."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        yield
+    except PsmVizError:
+        raise
+    except Exception as e:
+        said = str(e).strip()
+        first = said.splitlines()[0] if said else type(e).__name__
+        raise BadFile(f"{name}: the model cannot be loaded ({first}).") from e
+
+
+def context_of(config: Any) -> int | None:
+    """The most tokens that a model reads at once, by its config; None where it has no limit."""
+    inner = config.get_text_config()
+    for key in ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx"):
+        value = getattr(inner, key, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def alike(one: Any, other: Any) -> list[str]:
+    """The keys in which two configs differ, those aside that change nothing a model does."""
+    a, b = _plain(one), _plain(other)
+    return sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))
+
+
+IDLE = (
+    *("_name_or_path", "name_or_path", "transformers_version", "dtype", "torch_dtype"),
+    *("use_cache", "architectures", "_attn_implementation", "quantization_config"),
+)
+"""Keys of a config that say nothing about what the model does with a text."""
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    found = json.loads(config.to_json_string(use_diff=False))
+    return {k: v for k, v in found.items() if k not in IDLE}
