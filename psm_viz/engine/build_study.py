@@ -7,8 +7,8 @@ traits are read from persona vectors, before any branch is played; both are then
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from psm_viz.engine.extract import Playing, play_cast
 from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.preflight import check_plan, check_prompts
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.engine.talk_work import work_of
-from psm_viz.engine.talks import TalkSettings, check_talkable
+from psm_viz.engine.talks import ANSWERS, TalkSettings, check_talkable
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import trait_r2
@@ -51,6 +52,10 @@ class Settings:
     seed: int = 0
     threads: int = 2
     device: str = "cpu"
+    dtype: str = "float32"
+    """Precision in which the model is held; figures are made in double."""
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """What the chat template is told besides the talk."""
     talks: TalkSettings | None = None
     """How talks are held; None: not at all."""
 
@@ -74,13 +79,8 @@ def build_study(
     A killed run goes on after its last finished checkpoint when started again with the same
     settings. Raises what the readers, the chat model and the writer raise.
     """
-    if settings.talks is not None:
-        check_talkable(cast, questions)
-    start = source.folders[source.reference]
     playing = known.playing(cast, settings.sampling)
-    chat = load_chat_model(
-        start, device=settings.device, threads=settings.threads, revision=source.revision
-    )
+    chat = _opened(source, playing, questions, out, settings)
     writer = StudyWriter(out)
     writer.begin(_began_with(source, playing, questions, settings))
     main = tuple(q for q in questions if q.set == MAIN)
@@ -99,7 +99,7 @@ def build_study(
     play_all(chat, playing, jobs, reference, settings.threads, writer, say)
     manifest = Manifest(
         name=settings.name,
-        model=model_card(chat, known.model_name or start),
+        model=model_card(chat, known.model_name or source.folders[source.reference]),
         generation=asdict(playing.sampling) | {"stop": "end token", "wording": playing.wording},
         reference=source.reference,
         headline_pooling=pooling,
@@ -113,6 +113,36 @@ def build_study(
     )
     _hold_talks(chat, source, settings, (manifest, cast, questions), writer, say, known)
     return finish(writer, manifest, cast, questions, say, further=known.further)
+
+
+def _opened(
+    source: Source, playing: Playing, questions: Sequence[Question], out: Path, settings: Settings
+) -> ChatModel:
+    """The reference, loaded once all is checked that can be before anything is played."""
+    cast, wording = playing.cast, playing.wording
+    if settings.talks is not None:
+        check_talkable(cast, questions)
+    check_plan(
+        source,
+        cast,
+        questions,
+        wording,
+        out,
+        samples=settings.samples,
+        max_new_tokens=settings.max_new_tokens,
+        dtype=settings.dtype,
+    )
+    chat = load_chat_model(
+        source.folders[source.reference],
+        device=settings.device,
+        threads=settings.threads,
+        revision=source.revision,
+        dtype=settings.dtype,
+        template=settings.template,
+    )
+    turns = max(ANSWERS) if settings.talks else 0
+    check_prompts(chat, cast, questions, wording, settings.max_new_tokens, turns)
+    return chat
 
 
 def _job(

@@ -74,9 +74,11 @@ class ChatModel:
                 dtype=getattr(torch, self.dtype),
             )
         except Exception as e:  # an architecture that TransformerLens has no adapter for
+            said = str(e).partition(". ")[0].partition("\n")[0]
             raise BadFile(
-                f"{opened.name}: the activations of {type(hf).__name__} cannot be read ({e}).",
-                "docs/own-model.md lists what can be.",
+                f"{opened.name}: TransformerLens cannot read the activations of "
+                f"{type(hf).__name__} ({said}).",
+                "Play a model of an architecture that it knows.",
             ) from e
         self.resid_post = [block.hook_out for block in self.bridge.blocks]
         """What each block returns passes through here, in any architecture: where it is steered."""
@@ -90,7 +92,8 @@ class ChatModel:
         found = configured if isinstance(configured, list) else [configured]
         found = [*found, self.tokenizer.eos_token_id, self.prompts.end_token()]
         stops = sorted({int(t) for t in found if t is not None})
-        self._stops = torch.tensor(stops, dtype=torch.long, device=self.device)
+        self.stops = stops
+        """Ids that end an answer."""
 
     @property
     def context(self) -> int | None:
@@ -153,11 +156,12 @@ class ChatModel:
         takes the likeliest token.
         """
         out: list[list[list[int]]] = [[] for _ in prompts]
+        ends = torch.tensor(self.stops, dtype=torch.long, device=self.device)
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(sampling.seed)
             for rows in of_one_length(prompts, batch):
                 own = [prompts[i] for i in rows]
-                made = draw(self.hf, own, sampling, self._stops, self.device)
+                made = draw(self.hf, own, sampling, ends, self.device)
                 for k, answer in enumerate(made):
                     out[rows[k // sampling.samples]].append(answer)
                 tick(len(rows))
@@ -189,7 +193,7 @@ class ChatModel:
         # Every layer but the last can stop early; at the last, stopping would return the logits.
         stop = max(wanted) + 1 if max(wanted) + 1 < self.n_layers else None
         with torch.inference_mode():
-            for rows in by_length(full, batch):
+            for rows in self._batches(full, batch):
                 ids, mask = self._pad([full[i] for i in rows])
                 n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
                 pooled: dict[int, torch.Tensor] = {}
@@ -203,6 +207,12 @@ class ChatModel:
                 out[rows] = stacked.float().cpu().numpy()
                 tick(len(rows))
         return out
+
+    def _batches(self, rows: Sequence[list[int]], batch: int) -> Iterator[list[int]]:
+        """Rows to read together: of like length, or of one length where a model carries a state on,
+        which padding would change."""
+        alone = getattr(self.bridge.cfg, "is_stateful", False)
+        return of_one_length(rows, batch) if alone else by_length(rows, batch)
 
     def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         width = max(map(len, rows))

@@ -75,8 +75,8 @@ def play_cast(
 ) -> Played:
     """Put every question to every persona and to the Assistant, and pool what the model does.
 
-    `tick` gets personas done and in all. Raises BadInput when a persona's every answer to some
-    question is empty.
+    `tick` gets personas done and in all. An empty answer is left out. Raises BadInput for a persona
+    that answers no question.
     """
     cast, n = playing.cast, len(playing.cast.all)
     wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
@@ -95,7 +95,7 @@ def play_cast(
         for i in rows:
             own = frame[col.PERSONA].to_numpy() == cast.all[i].id
             q_index = frame.loc[own, "q"].tolist()
-            means.add(i, mean_by_group(pooled[own], q_index, len(questions)))
+            means.add(i, _by_question(pooled[own], q_index, len(questions), cast.all[i].id))
         tick(rows[-1] + 1, n)
     ids, asked = tuple(p.id for p in cast.all), tuple(q.id for q in questions)
     own, others = means.assistant.astype(np.float32), means.cast.astype(np.float32)
@@ -107,6 +107,25 @@ def play_cast(
         pd.concat(frames, ignore_index=True).drop(columns="q"),
         np.concatenate(single),
     )
+
+
+def _by_question(
+    pooled: np.ndarray, asked: Sequence[int], n: int, who: str
+) -> Float[np.ndarray, "question pooling layer d_model"]:
+    """One persona's means, empty answers left out; a question to which all were empty has the mean
+    of the others. Raises BadInput where the persona said nothing at all."""
+    index = np.asarray(asked)
+    said = {q for q in range(n) if np.isfinite(pooled[index == q]).any(axis=0).all()}
+    if not said:
+        raise BadInput(f"Persona {who!r} answered no question.", "Leave it out of the cast.")
+    heard = sorted(said)
+    some = np.isin(index, heard)
+    out = np.empty((n, *pooled.shape[1:]))
+    out[heard] = mean_by_group(
+        pooled[some], np.searchsorted(heard, index[some]).tolist(), len(heard)
+    )
+    out[[q for q in range(n) if q not in said]] = out[heard].mean(0)
+    return out
 
 
 class _Means:

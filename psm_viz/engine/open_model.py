@@ -65,6 +65,19 @@ def open_model(
         return Opened(name, model.to(device).eval(), _tokenizer(place, where, more))
 
 
+def config_of(name: str, *, revision: str | None = None, base: str | None = None) -> Any:
+    """The config of a model without its weights; of an adapter, its base's. Raises what
+    `open_model` raises."""
+    place = place_of(name)
+    with _told_as_one_line(name), _offline(not place.hub):
+        if place.adapter:
+            return config_of(base_of(Path(name), base))
+        where, more = place.argument(revision)
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(where, **more)
+
+
 @dataclass(frozen=True)
 class Place:
     """What a name means: a folder here, an adapter's folder, a file, or a model of the hub."""

@@ -70,11 +70,8 @@ def draw(
     import torch
 
     n = sampling.samples
-    # where a model can, logits of the last token alone: a whole batch's would fill the memory
-    last = {"logits_to_keep": 1} if "logits_to_keep" in signature(model.forward).parameters else {}
-    read = model(input_ids=torch.tensor(prompts, device=device), use_cache=True, **last)
-    cache, logits = read.past_key_values, read.logits[:, -1].repeat_interleave(n, 0)
-    cache.batch_repeat_interleave(n)
+    reader = _Reader(model, torch.tensor(prompts, device=device), n)
+    logits = reader.logits
     answers: list[list[int]] = [[] for _ in range(len(prompts) * n)]
     row = torch.arange(len(answers), device=device)  # which answer a batch row belongs to
     going = torch.ones(len(answers), dtype=torch.bool, device=device)
@@ -92,7 +89,46 @@ def draw(
             break
         if going.float().mean() < COMPACT:
             kept = going.nonzero()[:, 0]
-            cache.batch_select_indices(kept)
+            reader.keep(kept)
             row, token, going = row[kept], token[kept], going[kept]
-        logits = model(input_ids=token[:, None], past_key_values=cache).logits[:, -1]
+        logits = reader.read(token)
     return answers
+
+
+class _Reader:
+    """Prompts read once for all their answers, and then token by token.
+
+    Where an architecture keeps no cache of keys and values (a state-space model carries a state
+    instead), all is read again with every token: slow, and right.
+    """
+
+    def __init__(self, model: Any, ids: torch.Tensor, n: int) -> None:
+        self.model = model
+        # where a model can, logits of the last token alone: a whole batch's would fill the memory
+        some = "logits_to_keep" in signature(model.forward).parameters
+        self.last = {"logits_to_keep": 1} if some else {}
+        read = model(input_ids=ids, use_cache=True, **self.last)
+        self.logits = read.logits[:, -1].repeat_interleave(n, 0)
+        self.cache: Any = getattr(read, "past_key_values", None)
+        if hasattr(self.cache, "batch_repeat_interleave"):
+            self.cache.batch_repeat_interleave(n)
+        else:
+            self.cache, self.ids = None, ids.repeat_interleave(n, 0)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with these rows alone."""
+        if self.cache is None:
+            self.ids = self.ids[rows]
+        else:
+            self.cache.batch_select_indices(rows)
+
+    def read(self, token: torch.Tensor) -> torch.Tensor:
+        """Logits after one more token a row."""
+        import torch
+
+        if self.cache is not None:
+            read = self.model(input_ids=token[:, None], past_key_values=self.cache)
+        else:
+            self.ids = torch.cat([self.ids, token[:, None]], 1)
+            read = self.model(input_ids=self.ids, use_cache=False, **self.last)
+        return read.logits[:, -1]

@@ -138,9 +138,9 @@ def parse_cast(data: Any, where: str) -> Cast:
                 family=str(entry["family"]),
                 speaker=str(entry["speaker"]),
                 description=str(entry["description"]),
-                instructions=tuple(map(str, entry["instructions"])),
-                prose=tuple(map(str, entry["prose"])),
-                traits={str(k): float(v) for k, v in entry.get("traits", {}).items()},
+                instructions=_texts(entry, "instructions"),
+                prose=_texts(entry, "prose"),
+                traits={str(k): _finite(k, v) for k, v in entry.get("traits", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as e:
             raise BadFile(f"{where}: {place}: missing or malformed key {e}.") from e
@@ -162,6 +162,19 @@ def parse_cast(data: Any, where: str) -> Cast:
     if unknown:
         raise BadFile(f"{where}: families not declared: {', '.join(sorted(unknown))}.")
     return Cast(tuple(people), assistant, families, kins)
+
+
+def _texts(entry: dict[str, Any], key: str) -> tuple[str, ...]:
+    found = entry[key]
+    if isinstance(found, str) or not all(isinstance(t, str) for t in found):
+        raise TypeError(f"{key}: expected a list of texts")
+    return tuple(found)
+
+
+def _finite(key: str, value: Any) -> float:
+    if not np.isfinite(float(value)):
+        raise ValueError(f"traits: {key} is {value}, expected a number")
+    return float(value)
 
 
 def load_cast(path: Path) -> Cast:
@@ -192,7 +205,7 @@ def dump_questions(questions: Iterable[Question]) -> str:
 def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
     """Read questions from their JSON-lines form. Raises BadFile naming the line."""
     out: list[Question] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
         if not line.strip():
             continue
         try:

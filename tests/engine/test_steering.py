@@ -8,7 +8,7 @@ from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.steering import random_directions, steered
 from psm_viz.errors import BadInput
-from tests.made.models import MORE, any_model, write_architecture
+from tests.made.models import STEERED, any_model, write_architecture
 
 
 def cast():
@@ -94,7 +94,7 @@ def test_where_a_block_returns_is_found(architecture, layer):
     check_steering(architecture, layer)
 
 
-@pytest.mark.parametrize("kind", MORE)
+@pytest.mark.parametrize("kind", STEERED)
 def test_so_it_is_in_other_kinds_of_blocks(world, tmp_path, kind):
     folder = write_architecture(world, tmp_path, any_model(kind))
     check_steering(load_chat_model(str(folder), threads=1), 1)

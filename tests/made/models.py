@@ -62,15 +62,47 @@ def gemma2(vocab):
 ARCHITECTURES = (gpt2, neox, qwen2, gemma2)
 
 
+KEYS = {"num_key_value_heads": 1}
+GPT = {"n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 128}
 MORE = {
-    "bloom": {},
+    "bloom": {"n_layer": 3, "n_head": 2},
+    "cohere": KEYS,
+    "deepseek_v3": KEYS
+    | {"num_key_value_heads": 2, "n_routed_experts": 4, "n_group": 1, "topk_group": 1}
+    | {"num_experts_per_tok": 2, "moe_intermediate_size": 32, "q_lora_rank": 16}
+    | {"kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 16}
+    | {"first_k_dense_replace": 1},
+    "exaone4": KEYS | {"pad_token_id": 0},
     "falcon": {},
-    "gptj": {"n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 128, "rotary_dim": 8},
-    "mixtral": {"num_key_value_heads": 1, "num_local_experts": 2},
+    "gemma": KEYS | {"head_dim": 16},
+    "gemma3_text": KEYS | {"head_dim": 16},
+    "glm": KEYS | {"head_dim": 16, "pad_token_id": 0},
+    "gpt_neo": {"num_layers": 3, "num_heads": 2, "attention_types": [[["global"], 3]]},
+    "gpt_oss": KEYS | {"num_local_experts": 4, "head_dim": 16, "pad_token_id": 0},
+    "gptj": GPT | {"rotary_dim": 8},
+    "granite": KEYS,
+    "llama": KEYS,
+    "mamba": {"state_size": 8},
+    "mistral": KEYS,
+    "mixtral": KEYS | {"num_local_experts": 2},
+    "mpt": {"d_model": 32, "n_layers": 3, "n_heads": 2},
+    "nemotron": KEYS,
+    "olmo2": KEYS,
+    "olmoe": KEYS | {"num_experts": 4, "num_experts_per_tok": 2},
     "opt": {"ffn_dim": 64, "word_embed_proj_dim": 32},
+    "phi": {},
     "phi3": {"num_key_value_heads": 2, "pad_token_id": 0, "bos_token_id": 2},
+    "qwen2_moe": KEYS
+    | {"num_experts": 4, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32},
+    "qwen3": KEYS | {"head_dim": 16},
+    "smollm3": KEYS | {"pad_token_id": 0},
+    "stablelm": KEYS,
+    "starcoder2": KEYS,
+    "xglm": {"d_model": 32, "num_layers": 3, "attention_heads": 2, "ffn_dim": 64},
 }
 """Further architectures, of other kinds of blocks, by type, and what else they must be told."""
+STEERED = ("bloom", "falcon", "gptj", "mixtral", "opt", "phi3")
+"""Those of them whose steering is tested too."""
 
 
 def any_model(kind):
