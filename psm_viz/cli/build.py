@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from psm_viz.world.grammar import CORRELATED, WORLDS
 
 if TYPE_CHECKING:
     from psm_viz.study.reader import Study
+
+
+WANTED = "For example: --template-kwargs '{\"enable_thinking\": false}'"
 
 
 def add_verbs(verbs: Any) -> None:
@@ -80,7 +84,15 @@ def _add_extract(verbs: Any) -> None:
     )
     e.add_argument("--seed", type=int, default=0)
     e.add_argument("--threads", type=int, default=2)
-    e.add_argument("--device", default="cpu")
+    e.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
+    e.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16")
+    e.add_argument(
+        "--template-kwargs",
+        default="{}",
+        metavar="JSON",
+        help="what the chat template is told besides the talk: '{\"enable_thinking\": false}'",
+    )
+    e.add_argument("--talks", action="store_true", help="hold talks too, for maps of belief")
     e.add_argument(
         "--add",
         action="append",
@@ -130,6 +142,7 @@ def _play(options: argparse.Namespace) -> Study:
     """Play a trained tree, or any model with its branches."""
     from psm_viz.engine.build_study import Settings, build_study
     from psm_viz.engine.checkpoint_tree import from_models
+    from psm_viz.engine.talks import TalkSettings
     from psm_viz.small_model.behaviour import LONGEST
     from psm_viz.small_model.study import play_tree
     from psm_viz.small_model.trained_tree import from_tree
@@ -146,6 +159,9 @@ def _play(options: argparse.Namespace) -> Study:
         seed=options.seed,
         threads=options.threads,
         device=options.device,
+        dtype=options.dtype,
+        template=_told(options.template_kwargs),
+        talks=TalkSettings(seed=options.seed) if options.talks else None,
     )
     cast = load_cast(options.cast) if options.cast else None
     questions = load_questions(options.questions) if options.questions else None
@@ -157,6 +173,17 @@ def _play(options: argparse.Namespace) -> Study:
     world = world_of()
     asked = questions or world.questions()
     return build_study(source, cast or world.cast(), asked, options.out, settings, say)
+
+
+def _told(text: str) -> dict[str, Any]:
+    """What the chat template is told, from JSON. Raises BadInput."""
+    try:
+        found = json.loads(text)
+    except ValueError as e:
+        raise BadInput(f"--template-kwargs {text}: is no JSON ({e}).", WANTED) from e
+    if not isinstance(found, dict):
+        raise BadInput(f"--template-kwargs {text}: expected an object.", WANTED)
+    return found
 
 
 def derive(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
@@ -45,7 +45,7 @@ def add_branches(
     main = tuple(q for q in study.questions if q.set == MAIN)
     settings = {"add": [c.id for c in new]}
     with editing(study, say, settings=settings, further=known.further) as edit:
-        chat = load_chat_model(source.folders[m.reference], threads=threads)
+        chat = load_as_played(study, source.folders[m.reference], threads)
         jobs = [
             Job(source.folders[c.id], c.id, m.headline_layer, main, sampling, keep=False)
             for c in new

@@ -25,7 +25,7 @@ from psm_viz.engine.preflight import check_plan, check_prompts
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.engine.talk_work import work_of
 from psm_viz.engine.talks import ANSWERS, TalkSettings, check_talkable
-from psm_viz.engine.weights import weights_sha256
+from psm_viz.engine.weights import REFERENCE_SHA256, weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.activations import POOLINGS, PersonaVectors
@@ -108,7 +108,7 @@ def build_study(
         layers=tuple(range(chat.n_layers)),
         checkpoints=tuple(plan),
         noise_floor=noise,
-        notes=note | dict(known.notes),
+        notes=note | _whose(source) | dict(known.notes),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
     _hold_talks(chat, source, settings, (manifest, cast, questions), writer, say, known)
@@ -143,6 +143,12 @@ def _opened(
     turns = max(ANSWERS) if settings.talks else 0
     check_prompts(chat, cast, questions, wording, settings.max_new_tokens, turns)
     return chat
+
+
+def _whose(source: Source) -> dict[str, Any]:
+    """By which a model that is named later is known to be the one that was played."""
+    found = weights_sha256(Path(source.folders[source.reference]))
+    return {REFERENCE_SHA256: found} if found else {}
 
 
 def _job(

@@ -22,9 +22,10 @@ from jaxtyping import Float
 from psm_viz.engine.open_model import Opened, alike, context_of, open_model
 from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.sampling import Sampling, draw, of_one_length
-from psm_viz.engine.weights import fill
+from psm_viz.engine.weights import check_weights, fill
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.activations import POOLINGS
+from psm_viz.study.reader import Study
 
 
 class ChatModel:
@@ -286,6 +287,21 @@ def load_chat_model(
     return ChatModel(opened, device, dtype, template)
 
 
+def load_as_played(study: Study, name: str, threads: int | None = None) -> ChatModel:
+    """A study's reference, loaded as it was when the study was played: precision and template.
+
+    Raises BadInput for other weights than those, and what `load_chat_model` raises.
+    """
+    own = study.manifest.model
+    check_weights(study, Path(name))
+    return load_chat_model(
+        name,
+        threads=threads,
+        dtype=str(own.get("dtype", "float32")),
+        template=own.get("template_told"),
+    )
+
+
 def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
     """What a study records of its model."""
     config = chat.hf.config
@@ -296,6 +312,7 @@ def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
         "d_model": chat.d_model,
         "parameters": sum(p.numel() for p in chat.hf.parameters()),
         "dtype": chat.dtype,
+        "template_told": chat.prompts.told,
         "template": chat.prompts.template,
         "own_template": chat.prompts.own_template,
         "system_role": chat.prompts.system_role,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psm_viz.engine.chat_model import ChatModel, load_chat_model
+from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.talk_work import TalkWork, work_of
@@ -25,7 +25,6 @@ from psm_viz.engine.talks import (
     seat,
     turns_of,
 )
-from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.processes import each
 from psm_viz.stats.belief import centre_of
@@ -311,12 +310,10 @@ def add_talks(
         raise BadInput(
             f"There are no weights of the reference {m.reference}.", "Name its tree or model."
         )
-    if Path(source.folders[m.reference]).is_dir():
-        check_weights(study, Path(source.folders[m.reference]))
     with editing(study, say, settings={"talks": asdict(settings)}) as edit:
         if not edit.resumed:
             edit.writer.remove_talks()
-        chat = load_chat_model(source.folders[m.reference], threads=threads)
+        chat = load_as_played(study, source.folders[m.reference], threads)
         work = work_of(study, source, settings, known)
         ids = [c.id for c in m.checkpoints if c.id in work.folders]
         hold_all(chat, work, ids, threads, edit.writer, say)

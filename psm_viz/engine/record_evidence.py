@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.engine.answer_likelihood import Counts, ask
-from psm_viz.engine.chat_model import ChatModel, load_chat_model
+from psm_viz.engine.chat_model import ChatModel, load_as_played
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.stats import evidence as ev
@@ -69,7 +69,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     folder = reference_model(study, asking)
     wording = study.manifest.generation.get("wording", "instructions")
     _check_wording(study, wording)
-    chat = load_chat_model(folder, threads=asking.threads)
+    chat = load_as_played(study, folder, asking.threads)
     _check_model(study, chat, folder)
     systems = sum(c.systems for c in used)
     say(

@@ -24,6 +24,8 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 """Weights in one file, or the index of those that are split over several."""
 OTHERS = ("pytorch_model*.bin", "consolidated*.safetensors")
 """Older and rarer names of files of weights."""
+REFERENCE_SHA256 = "reference_sha256"
+"""Key of a study's notes: the hash of the weights of its reference."""
 ADAPTERS = ("adapter_model*.safetensors", "adapter_model*.bin")
 
 
@@ -78,13 +80,14 @@ def weights_sha256(folder: Path) -> str:
 def check_weights(study: Study, folder: Path) -> None:
     """Raise BadInput where a study was played with other weights than this reference's.
 
-    A study older than this check does not say, and passes.
+    A study older than this check does not say, and passes, as does one of a model of the hub.
     """
-    played = study.manifest.notes.get("reference_sha256")
+    played = study.manifest.notes.get(REFERENCE_SHA256)
     if played and played != weights_sha256(folder):
         raise BadInput(
             f"{study.folder}: was played with other weights than those of {folder}.",
-            f"Delete {study.folder} to play it again, or name the tree it was made from.",
+            "Name the model or tree that the study was made from, or delete the study and play it "
+            "again.",
         )
 
 

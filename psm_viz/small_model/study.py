@@ -14,7 +14,7 @@ from psm_viz.engine.build_study import Settings, build_study
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import Sampling
-from psm_viz.engine.weights import check_weights, weights_sha256
+from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.behaviour import behaviour
 from psm_viz.small_model.model_tables import model_tables
@@ -115,7 +115,6 @@ def _known(
         "world_kind": kind,
         "trained_topic": CODING,
         "training_seed": tree.seed,
-        "reference_sha256": weights_sha256(Path(tree.folders[tree.reference])),
         **roles_of_branches(set(branches)),
     }
     return replace(

@@ -7,7 +7,7 @@ import pytest
 
 from psm_viz.engine import checkpoint_tree
 from psm_viz.engine.build_study import FEWEST_FOR_TRAITS, Settings, build_study
-from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.chat_model import load_as_played, load_chat_model
 from psm_viz.engine.extract import Playing, play_cast
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
@@ -92,3 +92,15 @@ def test_a_cast_too_small_to_read_traits_from_takes_the_middle_layer(tree, small
     m = build_study(tiny, few, questions, tmp_path / "study", settings, lambda text: None).manifest
     assert (m.headline_pooling, m.headline_layer) == ("response_mean", 1)
     assert m.notes["headline_rule"] == "response_mean, middle layer"
+
+
+def test_a_played_study_knows_its_weights(tree, small, tmp_path):
+    cast, questions = small
+    source = checkpoint_tree.from_models(str(tree / "start"), {}, None)
+    settings = Settings("tiny", samples=1, max_new_tokens=4, threads=1, layer=1, dtype="bfloat16")
+    study = build_study(source, cast, questions, tmp_path / "study", settings, lambda line: None)
+    assert study.manifest.model["dtype"] == "bfloat16"
+    chat = load_as_played(study, str(tree / "start"), 1)
+    assert {str(p.dtype) for p in chat.hf.parameters()} == {"torch.bfloat16"}
+    with pytest.raises(BadInput, match="played with other weights"):
+        load_as_played(study, str(tree / "moved"), 1)

@@ -27,7 +27,7 @@ def study(known_folder, tmp_path, world, monkeypatch):
     def loaded(*_, **__):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(add_branches, "load_chat_model", loaded)
+    monkeypatch.setattr(add_branches, "load_as_played", loaded)
     old = open_study(shutil.copytree(known_folder, tmp_path / "known"))
     writer = StudyWriter(old.folder)
     writer.begin_from(old)
