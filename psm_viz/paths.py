@@ -23,3 +23,7 @@ def from_here(path: Path) -> Path:
     """The path as one would write it in the working folder, where that is above it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+ENGLISH = DATA / "cast" / "english"
+"""A cast in plain English with questions, lessons and traits, for any chat model."""

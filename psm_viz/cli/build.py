@@ -16,6 +16,8 @@ from psm_viz.errors import BadInput
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
 if TYPE_CHECKING:
+    from psm_viz.study.cast import Question
+    from psm_viz.study.formats.role_files import RoleCast
     from psm_viz.study.reader import Study
 
 
@@ -65,8 +67,17 @@ def _add_extract(verbs: Any) -> None:
         metavar="NAME=FOLDER",
         help="with --model: a fine-tuned folder of the same architecture (may be repeated)",
     )
-    e.add_argument("--cast", type=Path, help="cast.json (default: the made world's cast)")
-    e.add_argument("--questions", type=Path, help="questions.jsonl (default: the made world's)")
+    e.add_argument(
+        "--cast",
+        type=Path,
+        help="cast.json, or a folder of role files (default: with --tree the made world's cast, "
+        "with --model the one in plain English)",
+    )
+    e.add_argument(
+        "--questions",
+        type=Path,
+        help="questions.jsonl, or a folder of questions with answers (default: as for --cast)",
+    )
     e.add_argument("--layer", type=int, help="headline layer (default: chosen, or the middle)")
     e.add_argument("--out", type=Path, required=True, help="folder of the study")
     e.add_argument("--name", help="the study's name (default: the folder's)")
@@ -142,12 +153,11 @@ def _play(options: argparse.Namespace) -> Study:
     """Play a trained tree, or any model with its branches."""
     from psm_viz.engine.build_study import Settings, build_study
     from psm_viz.engine.checkpoint_tree import from_models
+    from psm_viz.engine.known import Known
     from psm_viz.engine.talks import TalkSettings
     from psm_viz.small_model.behaviour import LONGEST
     from psm_viz.small_model.study import play_tree
     from psm_viz.small_model.trained_tree import from_tree
-    from psm_viz.study.cast import load_cast, load_questions
-    from psm_viz.world.loading import world_of
 
     settings = Settings(
         name=options.name or options.out.name,
@@ -163,16 +173,33 @@ def _play(options: argparse.Namespace) -> Study:
         template=_told(options.template_kwargs),
         talks=TalkSettings(seed=options.seed) if options.talks else None,
     )
-    cast = load_cast(options.cast) if options.cast else None
-    questions = load_questions(options.questions) if options.questions else None
     if options.tree:
         tree = from_tree(options.tree)
+        cast = _cast(options.cast).cast if options.cast else None
+        questions = _questions(options.questions) if options.questions else None
         return play_tree(tree, options.out, settings, say, cast, questions)
     branches = dict(pair("--branch", b) for b in options.branch)
     source = from_models(options.model, branches, options.revision)
-    world = world_of()
-    asked = questions or world.questions()
-    return build_study(source, cast or world.cast(), asked, options.out, settings, say)
+    roles = _cast(options.cast or paths.ENGLISH)
+    asked = _questions(options.questions or paths.ENGLISH / "questions")
+    known = Known(marked=roles.marked)
+    return build_study(source, roles.cast, asked, options.out, settings, say, known)
+
+
+def _cast(path: Path) -> RoleCast:
+    """A cast.json, or a folder of role files."""
+    from psm_viz.study.cast import load_cast
+    from psm_viz.study.formats.role_files import RoleCast, read_roles
+
+    return read_roles(path) if path.is_dir() else RoleCast(load_cast(path), ())
+
+
+def _questions(path: Path) -> tuple[Question, ...]:
+    """A questions.jsonl, or a folder of questions with answers written for them."""
+    from psm_viz.study.cast import load_questions
+    from psm_viz.study.formats.question_banks import as_questions, read_bank
+
+    return as_questions(read_bank(path)) if path.is_dir() else load_questions(path)
 
 
 def _told(text: str) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""A folder of role files, as published with the Assistant axis (Lu et al. 2026), as a cast.
+
+One JSON file a role, its stem the role's id: `{"instruction": [{"pos": str}, ...]}`, with our own
+`name`, `family` and `description` where it has them; other keys (`questions`, `eval_prompt`) are
+left alone. `default.json` holds the neutral wordings of the Assistant, of which one may be empty.
+`families.json`, beside the files or above them, says how families are called and which kin each
+belongs to, and which act badly; without it every role is a family of its own kind, 'roles'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
+from psm_viz.study.files import json_bytes, whole_folder
+
+DEFAULT, ROLES, FAMILIES, LIST = "default.json", "roles", "families.json", "role_list.json"
+ALONE = "roles"
+"""The family of roles of which no file says a family."""
+EXPECTED = 'Expected {"instruction": [{"pos": "You are ..."}, ...]}.'
+
+
+@dataclass(frozen=True)
+class RoleCast:
+    """A cast read from role files, and the families that act badly, where the folder says so."""
+
+    cast: Cast
+    marked: tuple[str, ...]
+
+
+def read_roles(folder: Path) -> RoleCast:
+    """The cast of a folder of role files, or of one that holds them in `roles/`.
+
+    Raises UnknownName for no folder, BadFile naming file and key, BadInput for one without roles.
+    """
+    if not folder.is_dir():
+        raise UnknownName(f"There is no folder {folder}.", "Name a folder of role files.")
+    inner = folder / ROLES if (folder / ROLES).is_dir() else folder
+    kins, families, marked = _families(folder / FAMILIES)
+    told = _descriptions(inner / LIST)
+    files = sorted(inner.glob("*.json"))
+    roles = [p for p in files if p.name not in (DEFAULT, FAMILIES, LIST)]
+    if not roles:
+        raise BadInput(f"{inner}: holds no role file (*.json).", "Name a folder of role files.")
+    people = [_persona(path, told) for path in roles]
+    known = {f.id for f in families}
+    new = dict.fromkeys(p.family for p in people if p.family not in known)
+    families += tuple(Family(f, f.replace("-", " ").capitalize(), ALONE) for f in new)
+    if new:
+        kins = kins | {ALONE: "Roles"}
+    neutral = inner / DEFAULT
+    wordings = _wordings(neutral, _read(neutral)) if neutral.exists() else ("",)
+    own = Persona(
+        ASSISTANT, "Assistant", "", "Assistant", "Who answers when nobody is named.", (), wordings
+    )
+    used = {p.family for p in people}
+    kept = tuple(f for f in families if f.id in used)
+    return RoleCast(Cast(tuple(people), own, kept, kins), tuple(m for m in marked if m in used))
+
+
+def write_roles(cast: Cast, marked: Iterable[str], folder: Path) -> None:
+    """Write a cast as role files, its families beside them, in one rename."""
+    with whole_folder(folder) as work:
+        (work / ROLES).mkdir()
+        for p in cast.personas:
+            texts = [{"pos": t} for t in p.prose]
+            file = {"id": p.id, "name": p.name, "family": p.family, "description": p.description}
+            _write(work / ROLES / f"{p.id}.json", file | {"instruction": texts})
+        if own := [{"pos": t} for t in cast.assistant.prose]:
+            _write(work / ROLES / DEFAULT, {"instruction": own})
+        families = [{"id": f.id, "name": f.name, "kin": f.kin} for f in cast.families]
+        told = {"kins": cast.kins, "families": families, "marked": list(marked)}
+        _write(work / FAMILIES, told)
+
+
+def _write(path: Path, value: Any) -> None:
+    path.write_bytes(json_bytes(value))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as e:
+        raise BadFile(f"{path}: cannot be read as JSON ({e}).", EXPECTED) from e
+    if not isinstance(found, dict):
+        raise BadFile(f"{path}: expected an object, found {type(found).__name__}.", EXPECTED)
+    return found
+
+
+def _wordings(path: Path, data: dict[str, Any]) -> tuple[str, ...]:
+    """The instructions of one file; of a trait's file those that ask for it."""
+    listed = data.get("instruction")
+    if not isinstance(listed, list) or not listed:
+        raise BadFile(f"{path}: instruction is no list of instructions.", EXPECTED)
+    for n, one in enumerate(listed):
+        if not isinstance(one, dict) or not isinstance(one.get("pos"), str):
+            raise BadFile(f"{path}: instruction[{n}] has no text under 'pos'.", EXPECTED)
+    return tuple(one["pos"] for one in listed)
+
+
+def _persona(path: Path, told: dict[str, str]) -> Persona:
+    data = _read(path)
+    given = {k: data[k] for k in ("name", "family", "description") if k in data}
+    for key, value in given.items():
+        if not isinstance(value, str) or not value.strip():
+            raise BadFile(f"{path}: {key} is {value!r}, expected a text.", EXPECTED)
+    name = given.get("name", path.stem.replace("_", " ").replace("-", " ").capitalize())
+    return Persona(
+        id=path.stem,
+        name=name,
+        family=given.get("family", ALONE),
+        speaker=name,
+        description=given.get("description", told.get(path.stem, "")),
+        instructions=(),
+        prose=_wordings(path, data),
+    )
+
+
+def _descriptions(path: Path) -> dict[str, str]:
+    """What `role_list.json` says of each role, where there is one."""
+    if not path.exists():
+        return {}
+    return {str(k): v for k, v in _read(path).items() if isinstance(v, str)}
+
+
+def _families(path: Path) -> tuple[dict[str, str], tuple[Family, ...], tuple[str, ...]]:
+    if not path.exists():
+        return {}, (), ()
+    data = _read(path)
+    try:
+        kins = {str(k): str(v) for k, v in data["kins"].items()}
+        families = tuple(
+            Family(str(f["id"]), str(f["name"]), str(f["kin"])) for f in data["families"]
+        )
+        marked = tuple(map(str, data.get("marked", ())))
+    except (KeyError, TypeError, AttributeError) as e:
+        raise BadFile(f"{path}: expected keys kins, families, marked ({e}).") from e
+    lost = sorted({f.kin for f in families} - kins.keys())
+    if lost:
+        raise BadFile(f"{path}: families of a kin {lost[0]!r} that kins does not name.")
+    return kins, families, marked

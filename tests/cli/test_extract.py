@@ -1,0 +1,69 @@
+"""Any model, played from the command line: a folder of roles and of questions, talks and belief."""
+
+import json
+
+import pytest
+
+from psm_viz.cli import main
+from psm_viz.study.reader import open_study
+from tests.made.models import write_tiny_model
+
+
+def folder_of(path, files):
+    path.mkdir()
+    for name, value in files.items():
+        (path / f"{name}.json").write_text(json.dumps(value))
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(world, tmp_path_factory):
+    """A model, a branch of it, a cast of two families and a bank of questions."""
+    out = tmp_path_factory.mktemp("any")
+    write_tiny_model(world, out / "model")
+    write_tiny_model(world, out / "tuned", seed=1)
+    roles = {
+        f"{family}-{n}": {
+            "family": family,
+            "instruction": [{"pos": f"You are a {family} and your number is {n}."}],
+        }
+        for family in ("healer", "villain")
+        for n in range(3)
+    }
+    folder_of(out / "cast", roles | {"default": {"instruction": [{"pos": ""}]}})
+    kins = {"kins": {"k": "K", "b": "B"}, "marked": ["villain"]}
+    families = [{"id": f, "name": f, "kin": k} for f, k in (("healer", "k"), ("villain", "b"))]
+    (out / "cast" / "families.json").write_text(json.dumps(kins | {"families": families}))
+    bank = {
+        topic: {
+            "topic": topic,
+            "questions": [
+                {"id": f"{topic}-{n}", "text": f"{topic} {n}?", "good": ["Yes."], "bad": ["No."]}
+                for n in range(4)
+            ],
+        }
+        for topic in ("money", "power", "news")
+    }
+    folder_of(out / "questions", bank)
+    return out
+
+
+def test_a_model_plays_a_folder_of_roles_and_holds_talks(place, capsys):
+    asked = ["extract", "--model", "model", "--branch", "tuned=tuned", "--cast", "cast"]
+    asked += ["--questions", "questions", "--out", "study", "--samples", "1", "--threads", "1"]
+    asked = [str(place / a) if (place / a).exists() or a == "study" else a for a in asked]
+    asked[4] = f"tuned={place / 'tuned'}"
+    assert main([*asked, "--talks", "--max-new-tokens", "3"]) == 0, capsys.readouterr().err
+    study = open_study(place / "study")
+    assert study.cast.ids == [f"{f}-{n}" for f in ("healer", "villain") for n in range(3)]
+    assert study.talk_note is not None and study.talk_note.marked == ("villain",)
+    capsys.readouterr()
+    assert main(["belief", "--study", str(place / "study"), "--json"]) == 0
+    assert "tuned-0001" in json.dumps(json.loads(capsys.readouterr().out))
+
+
+def test_what_the_template_is_told_is_an_object(place, capsys):
+    for told in ("{", "[1]"):
+        asked = ["extract", "--model", str(place / "model"), "--out", str(place / "other")]
+        assert main([*asked, "--template-kwargs", told]) == 1
+        assert "--template-kwargs" in capsys.readouterr().err
