@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from psm_viz.claims.model_card import blocks
-from psm_viz.claims.report import claim_lines
+from psm_viz.claims.report import claim_lines, verdict_rows
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.cli.answers import answers_table
@@ -140,17 +140,19 @@ def test_json_is_json(capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)["branches"]["cheat"]
 
 
-def test_the_readme_quotes_the_commands_word_for_word(study, results):
+def test_readme_and_figures_quote_the_commands_word_for_word(study, results):
     readme = (ROOT / "README.md").read_text("utf-8")
+    figures = (ROOT / "docs" / "figures.md").read_text("utf-8")
 
-    def block(name):
-        return readme.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
+    def block(name, text=readme):
+        return text.split(f"<!-- {name}: begin -->\n")[1].split(f"<!-- {name}: end -->")[0]
 
     assert block("answers").strip() == answers_table(study).strip()
-    assert block("results").strip() == f"```\n{as_text(results)}\n```"
+    assert block("results", figures).strip() == f"```\n{as_text(results)}\n```"
     if study.talk_note is not None:
         assert block("belief").strip() == f"```\n{belief_text(belief_of(study, None, None))}\n```"
-    assert block("claims").strip() == "\n".join(["```", *claim_lines(load_runs()), "```"])
+    assert block("claims", figures).strip() == "\n".join(["```", *claim_lines(load_runs()), "```"])
+    assert block("verdicts").strip() == verdict_rows(load_runs())
 
 
 def test_the_model_card_quotes_the_files():

@@ -207,6 +207,20 @@ def claim_lines(runs: Runs) -> list[str]:
     return lines
 
 
+def verdict_rows(runs: Runs) -> str:
+    """Each claim in a row of a Markdown table: its headline figure, what it needs, its verdict."""
+    rows = ["| claim | figure: mean over seeds [95 %] | needs | verdict |", "|---|---|---|---|"]
+    for c in claims_from(runs):
+        m = c.figure
+        figure = f"{m.name}: {_mean_and_band(m)}, {_count(len(m.seeds), 'seed')}"
+        rows.append(f"| {c.title} | {figure} | {m.needs} {m.mean_bar:.2f} | **{c.verdict}** |")
+    return "\n".join(rows)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def aim_lines(runs: Runs) -> list[str]:
     """What was aimed at, seed by seed, met or missed."""
     lines = ["Aims: each seed"]
@@ -240,8 +254,14 @@ def _each(seeds: dict[int, float], form: Callable[[float], str] = "{:.2f}".forma
     return ", ".join(form(v) for _, v in sorted(seeds.items())) or "no seed yet"
 
 
+def _mean_and_band(m: Measure, digits: int = 2) -> str:
+    """A measure's value with its interval, where it has one."""
+    if np.isnan(m.value):
+        return "none"
+    band = "" if m.low is None or m.high is None else f" [{m.low:.{digits}f}, {m.high:.{digits}f}]"
+    return f"{m.value:.{digits}f}{band}"
+
+
 def _line(m: Measure) -> str:
-    band = f" [{m.low:.3f}, {m.high:.3f}]" if m.low is not None and m.high is not None else ""
-    value = "none" if np.isnan(m.value) else f"{m.value:.3f}"
     each = _each(m.seeds, "{:.3f}".format)
-    return f"{m.name}: {value}{band} ({each}) | needs {m.needs} {m.mean_bar:.3f}"
+    return f"{m.name}: {_mean_and_band(m, 3)} ({each}) | needs {m.needs} {m.mean_bar:.3f}"

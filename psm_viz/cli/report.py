@@ -27,9 +27,10 @@ def add_verbs(verbs: Any) -> None:
     a.add_argument("--question", help="question id (default: chosen for contrast)")
     a.set_defaults(run=answers)
 
-    d = verbs.add_parser("readme", help="write the shipped study's figures into README.md")
+    d = verbs.add_parser("readme", help="write the shipped study's figures into README and docs")
     d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     d.add_argument("--file", type=Path, default=Path("README.md"))
+    d.add_argument("--figures", type=Path, default=Path("docs/figures.md"))
     d.add_argument("--card", type=Path, default=Path("docs/model-card.md"))
     d.set_defaults(run=readme)
 
@@ -58,24 +59,25 @@ def answers(options: argparse.Namespace) -> None:
 
 
 def readme(options: argparse.Namespace) -> None:
-    """Fill the generated blocks of README and model card, so that both quote the commands."""
+    """Fill the generated blocks of README, figures and model card: all quote the commands."""
     from psm_viz.claims.model_card import blocks
-    from psm_viz.claims.report import claim_lines
+    from psm_viz.claims.report import claim_lines, verdict_rows
     from psm_viz.claims.run_rows import load_runs
     from psm_viz.cli.answers import answers_table
     from psm_viz.cli.talks import as_text as belief_text
     from psm_viz.cli.talks import belief_of
     from psm_viz.tables.results import as_text, results_of
 
-    study = open_study(options.study)
-    made = {
-        "answers": answers_table(study),
-        "claims": "\n".join(["```", *claim_lines(load_runs()), "```"]),
+    study, runs = open_study(options.study), load_runs()
+    short = {"answers": answers_table(study), "verdicts": verdict_rows(runs)}
+    whole = {
+        "claims": "\n".join(["```", *claim_lines(runs), "```"]),
         "results": f"```\n{as_text(results_of(study))}\n```",
     }
     if study.talk_note is not None:
-        made["belief"] = f"```\n{belief_text(belief_of(study, None, None))}\n```"
-    _fill(options.file, made)
+        short["belief"] = f"```\n{belief_text(belief_of(study, None, None))}\n```"
+    _fill(options.file, short)
+    _fill(options.figures, whole)
     _fill(options.card, blocks())
 
 
