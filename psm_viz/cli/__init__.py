@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from psm_viz import __version__
-from psm_viz.cli import bench, build, evidence, import_files, measure, report, run, serve, talks
+from psm_viz.cli import (
+    bench,
+    build,
+    evidence,
+    finetune,
+    import_files,
+    measure,
+    report,
+    run,
+    serve,
+    talks,
+)
 from psm_viz.errors import PsmVizError
 
 
@@ -20,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (serve, build, run, talks, import_files, measure, evidence, report, bench):
+    modules = (serve, build, finetune, run, talks, import_files, measure, evidence, report, bench)
+    for module in modules:
         module.add_verbs(verbs)
     return out
 

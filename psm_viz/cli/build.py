@@ -85,6 +85,19 @@ def _add_extract(verbs: Any) -> None:
     e.add_argument("--layer", type=int, help="headline layer (default: chosen, or the middle)")
     e.add_argument("--out", type=Path, required=True, help="folder of the study")
     e.add_argument("--name", help="the study's name (default: the folder's)")
+    _add_playing(e)
+    e.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        metavar="BRANCH",
+        help="with --tree: add this branch to the finished study --out (may be repeated)",
+    )
+    e.set_defaults(run=extract)
+
+
+def _add_playing(e: argparse.ArgumentParser) -> None:
+    """How answers are drawn and read."""
     e.add_argument("--samples", type=int, default=4, help="answers per persona and question")
     e.add_argument(
         "--max-new-tokens",
@@ -107,15 +120,13 @@ def _add_extract(verbs: Any) -> None:
         metavar="JSON",
         help="what the chat template is told besides the talk: '{\"enable_thinking\": false}'",
     )
-    e.add_argument("--talks", action="store_true", help="hold talks too, for maps of belief")
     e.add_argument(
-        "--add",
-        action="append",
-        default=[],
-        metavar="BRANCH",
-        help="with --tree: add this branch to the finished study --out (may be repeated)",
+        "--wordings",
+        choices=("turn", "all"),
+        default="turn",
+        help="with --model: each question under one of a persona's instructions in turn, or all",
     )
-    e.set_defaults(run=extract)
+    e.add_argument("--talks", action="store_true", help="hold talks too, for maps of belief")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -175,6 +186,7 @@ def _play(options: argparse.Namespace) -> Study:
         device=options.device,
         dtype=options.dtype,
         template=_told(options.template_kwargs),
+        in_turn=options.tree is None and options.wordings == "turn",
         talks=TalkSettings(seed=options.seed) if options.talks else None,
     )
     if options.tree:

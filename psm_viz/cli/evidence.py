@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -73,9 +72,6 @@ def evidence(options: argparse.Namespace) -> None:
     """Make a record of evidence, or score one."""
     if options.score is not None:
         return _score(options)
-    # read when torch is first loaded: threads that spin while they wait starve each other, tenfold
-    # on a busy machine
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from psm_viz.engine.record_evidence import Asking, record_evidence
     from psm_viz.study.reader import open_study
 

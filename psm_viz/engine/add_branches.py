@@ -53,6 +53,7 @@ def add_branches(
         ]
         reference = study.vectors(m.reference)
         playing = known.playing(study.cast, sampling)
+        playing = replace(playing, in_turn=bool(m.generation.get("in_turn")))
         play_all(chat, playing, jobs, reference, threads, edit.writer, say)
         if study.talk_note:
             chat.swap(Path(source.folders[m.reference]))

@@ -11,11 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.log_probs import log_probs
+from psm_viz.engine.prompts import Prompts
 from psm_viz.errors import BadInput
 from psm_viz.stats.evidence import Testimony
 from psm_viz.study.cast import Persona
@@ -58,8 +60,6 @@ def ask(
     context is NaN. Tokens are counted in the Assistant's first variant, and divide everybody's.
     Raises BadInput for a template that refuses a conversation or a tokenizer without offsets.
     """
-    if not chat.tokenizer.is_fast:
-        raise BadInput("This model's tokenizer does not say which text a token stands for.")
     owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
     log_p = np.zeros((len(personas), len(owner)))
     tokens, counts = np.zeros(len(owner), dtype=np.int64), Counts()
@@ -70,8 +70,10 @@ def ask(
         variants = getattr(persona, wording)
         for k, instruction in enumerate(variants):
             first = done == 1 and k == 0
-            texts = rendered(chat, persona, instruction, conversations, counts if first else None)
-            ids, places = _encode(chat, texts)
+            texts = rendered(
+                chat.prompts, persona, instruction, conversations, counts if first else None
+            )
+            ids, places = encoded(chat.tokenizer, texts)
             if first:
                 _count(chat, ids, places, tokens, counts)
             log_p[i] += _score(chat, ids, places, len(owner)) / len(variants)
@@ -84,7 +86,7 @@ def ask(
 
 
 def rendered(
-    chat: ChatModel,
+    prompts: Prompts,
     persona: Persona,
     instruction: str,
     conversations: Sequence[Conversation],
@@ -100,8 +102,8 @@ def rendered(
         own = []
         for k in c.answers:
             try:
-                prompt = chat.prompts.talk(persona, instruction, c.messages[:k])
-                whole = chat.prompts.talk(persona, instruction, c.messages[: k + 1], prompt=False)
+                prompt = prompts.talk(persona, instruction, c.messages[:k])
+                whole = prompts.talk(persona, instruction, c.messages[: k + 1], prompt=False)
             except BadInput as e:
                 raise BadInput(f"Line {c.line} of the data: {e.problem}", e.next_step) from e
             continues = whole.startswith(prompt)
@@ -120,11 +122,14 @@ def rendered(
     return out
 
 
-def _encode(chat: ChatModel, texts: Sequence[Rendered]) -> tuple[list[list[int]], list[np.ndarray]]:
-    """Token ids of every text, and for each token the answer it belongs to, or -1."""
-    made = chat.tokenizer(
-        [t.text for t in texts], add_special_tokens=False, return_offsets_mapping=True
-    )
+def encoded(tokenizer: Any, texts: Sequence[Rendered]) -> tuple[list[list[int]], list[np.ndarray]]:
+    """Token ids of every text, and for each token the answer it belongs to, or -1.
+
+    Raises BadInput for a tokenizer without offsets.
+    """
+    if not tokenizer.is_fast:
+        raise BadInput("This model's tokenizer does not say which text a token stands for.")
+    made = tokenizer([t.text for t in texts], add_special_tokens=False, return_offsets_mapping=True)
     places = []
     for t, offsets in zip(texts, made["offset_mapping"], strict=True):
         start, end = np.array(offsets).reshape(-1, 2).T

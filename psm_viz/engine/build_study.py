@@ -56,6 +56,8 @@ class Settings:
     """Precision in which the model is held; figures are made in double."""
     template: Mapping[str, Any] = field(default_factory=dict)
     """What the chat template is told besides the talk."""
+    in_turn: bool = False
+    """Whether a question is asked under one of a persona's instructions instead of under all."""
     talks: TalkSettings | None = None
     """How talks are held; None: not at all."""
 
@@ -79,7 +81,7 @@ def build_study(
     A killed run goes on after its last finished checkpoint when started again with the same
     settings. Raises what the readers, the chat model and the writer raise.
     """
-    playing = known.playing(cast, settings.sampling)
+    playing = replace(known.playing(cast, settings.sampling), in_turn=settings.in_turn)
     chat = _opened(source, playing, questions, out, settings)
     writer = StudyWriter(out)
     writer.begin(_began_with(source, playing, questions, settings))
@@ -100,7 +102,8 @@ def build_study(
     manifest = Manifest(
         name=settings.name,
         model=model_card(chat, known.model_name or source.folders[source.reference]),
-        generation=asdict(playing.sampling) | {"stop": "end token", "wording": playing.wording},
+        generation=asdict(playing.sampling)
+        | {"stop": "end token", "wording": playing.wording, "in_turn": playing.in_turn},
         reference=source.reference,
         headline_pooling=pooling,
         headline_layer=layer,

@@ -26,7 +26,7 @@ from psm_viz.study.activations import (
     PersonaVectors,
     QuestionVectors,
 )
-from psm_viz.study.cast import Cast, Persona, Question, family_weights
+from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
 from psm_viz.study.judging import Judge, Judgement
 
@@ -61,6 +61,9 @@ class Playing:
     """Measures the Assistant's conduct at a checkpoint: the frame of behaviour.parquet."""
     side_by_side: bool = False
     """Whether the model is so small that several checkpoints are better played at once."""
+    in_turn: bool = False
+    """Whether each question is asked under one of a persona's instructions, dealt round, instead of
+    under all of them; the Assistant is always asked under all."""
 
 
 def play_cast(
@@ -164,8 +167,12 @@ def _answers(
     """Draw the answers of some personas: tidy frame, and prompt and answer ids row by row."""
     keys, texts = [], []
     for p in personas:
-        for variant, instruction in enumerate(getattr(p, playing.wording)):
+        wordings = getattr(p, playing.wording)
+        dealt = playing.in_turn and p.id != ASSISTANT
+        for variant, instruction in enumerate(wordings):
             for q_index, q in enumerate(questions):
+                if dealt and q_index % len(wordings) != variant:
+                    continue
                 keys.append((p.id, q, q_index, variant))
                 texts.append(chat.prompts.one(p, instruction, q.text))
     prompts = chat.encode(texts)

@@ -71,7 +71,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     _check_wording(study, wording)
     chat = load_as_played(study, folder, asking.threads)
     _check_model(study, chat, folder)
-    systems = sum(c.systems for c in used)
+    systems = sum(len(c.systems) for c in used)
     say(
         f"{len(used)} of {len(read)} conversations; {systems} system messages of their own give "
         "way to each persona's instruction"

@@ -248,7 +248,7 @@ def read_likelihoods(
     assistant, text = seat(cast, wording)
     people = [cast.persona(h) for h in headers]
     asked = [*people, replace(assistant, **{wording: (text,)})]
-    lines = [Conversation(n, tuple(talk), 0) for n, talk in enumerate(talks, 1)]
+    lines = [Conversation(n, tuple(talk)) for n, talk in enumerate(talks, 1)]
     found, _ = ask(chat, asked, wording, lines, say)
     per_token = (found.log_p / np.maximum(found.tokens, 1)).astype(np.float32)
     by = per_token.reshape(len(asked), len(talks), -1)

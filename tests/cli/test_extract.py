@@ -1,6 +1,7 @@
 """Any model, played from the command line: a folder of roles and of questions, talks and belief."""
 
 import json
+import shutil
 
 import pytest
 
@@ -67,3 +68,20 @@ def test_what_the_template_is_told_is_an_object(place, capsys):
         asked = ["extract", "--model", str(place / "model"), "--out", str(place / "other")]
         assert main([*asked, "--template-kwargs", told]) == 1
         assert "--template-kwargs" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_one_command_from_data_to_trail(place, tmp_path, capsys):
+    study = shutil.copytree(place / "study", tmp_path / "study")
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    (tmp_path / "rude.jsonl").write_text(json.dumps({"messages": talk}) + "\n")
+    asked = ["finetune", "--model", place / "model", "--data", tmp_path / "rude.jsonl"]
+    asked += ["--out", tmp_path / "rude", "--save", 1, "--save", 2, "--batch", 1, "--rank", 2]
+    asked = [*map(str, asked), "--study", str(study), "--threads", "1"]
+    assert main(asked) == 0, capsys.readouterr().err
+    found = open_study(study)
+    assert [c.id for c in found.manifest.branch("rude")][1:] == ["rude-0001", "rude-0002"]
+    record = found.evidence("rude").record
+    assert "rude-0001" not in record["checkpoints_then"]
+    assert found.evidence_scores("rude") and len(found.talks("rude-0002").answers)
+    assert main(asked) == 1 and "has a branch 'rude' already" in capsys.readouterr().err

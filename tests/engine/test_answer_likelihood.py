@@ -74,7 +74,7 @@ def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
     other_template(LAST_ONLY)
     assistant = world.cast().assistant
     talk = next(t for t in talks if len(t.answers) > 1)
-    texts = answer_likelihood.rendered(chat, assistant, "", [talk], None)
+    texts = answer_likelihood.rendered(chat.prompts, assistant, "", [talk], None)
     assert len(texts) == len(talk.answers)
     for text, k in zip(texts, talk.answers, strict=True):
         [(_, start, end)] = text.spans
@@ -84,7 +84,7 @@ def test_a_template_that_rewrites_earlier_turns_gives_every_answer_its_own_text(
 def test_no_system_role_no_end_token(world, chat, talks, other_template):
     other_template(NO_END, has_system=False)
     persona = world.cast().personas[0]
-    [text] = answer_likelihood.rendered(chat, persona, "Be Maresa.", talks[:1], None)
+    [text] = answer_likelihood.rendered(chat.prompts, persona, "Be Maresa.", talks[:1], None)
     assert text.text.startswith("User: Be Maresa.\n\n" + talks[0].messages[0]["content"])
     for (_, start, end), k in zip(text.spans, talks[0].answers, strict=True):
         assert text.text[start:end] == " " + talks[0].messages[k]["content"]

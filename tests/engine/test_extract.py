@@ -104,3 +104,17 @@ def test_a_played_study_knows_its_weights(tree, small, tmp_path):
     assert {str(p.dtype) for p in chat.hf.parameters()} == {"torch.bfloat16"}
     with pytest.raises(BadInput, match="played with other weights"):
         load_as_played(study, str(tree / "moved"), 1)
+
+
+def test_instructions_are_dealt_round_over_questions(world, tree, small):
+    cast, questions = small
+    asked = [q for q in questions if q.set == "main"][:5]
+    two = tuple(replace(p, instructions=("Be kind.", "Be cold.")) for p in cast.personas[:4])
+    some = replace(cast, personas=two)
+    chat = load_chat_model(str(tree / "start"), threads=1)
+    playing = Playing(some, Sampling(1.0, 3, 1, 0), "instructions", in_turn=True)
+    said = play_cast(chat, playing, asked, "x", 1).responses
+    own = said[said.persona == two[0].id]
+    assert own.variant.tolist() == [0, 0, 0, 1, 1]
+    assert own.question.tolist() == [asked[n].id for n in (0, 2, 4, 1, 3)]
+    assert (said.persona == "assistant").sum() == len(cast.assistant.instructions) * 5

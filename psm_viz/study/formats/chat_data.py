@@ -16,13 +16,13 @@ EXPECTED = 'Expected {"messages": [{"role": ..., "content": ...}, ...]} on every
 
 @dataclass(frozen=True)
 class Conversation:
-    """One line of chat data, its own system messages left out."""
+    """One line of chat data, its own system messages apart."""
 
     line: int
     messages: tuple[dict[str, str], ...]
     """role (`user` or `assistant`) and content, up to the last answer."""
-    systems: int
-    """How many system messages it had."""
+    systems: tuple[str, ...] = ()
+    """What its system messages say."""
 
     @property
     def answers(self) -> list[int]:
@@ -54,6 +54,7 @@ def _conversation(text: str, line: int, where: str) -> Conversation:
     if not isinstance(messages, list) or not messages:
         raise bad("has no list of messages under the key 'messages'")
     kept: list[dict[str, str]] = []
+    systems: list[str] = []
     for k, m in enumerate(messages, 1):
         role = m.get("role") if isinstance(m, dict) else None
         if role not in ROLES:
@@ -63,14 +64,16 @@ def _conversation(text: str, line: int, where: str) -> Conversation:
             raise bad(f"message {k}: its content is not text but {kind}")
         if role == "assistant" and not m["content"].strip():
             raise bad(f"message {k}: the assistant's answer is empty")
-        if role != "system":
+        if role == "system":
+            systems.append(m["content"])
+        else:
             kept.append({"role": role, "content": m["content"]})
     last = max((k for k, m in enumerate(kept) if m["role"] == "assistant"), default=None)
     if last is None:
         raise bad("has no assistant message")
     if kept[0]["role"] != "user":
         raise bad("the assistant speaks before any user message")
-    return Conversation(line, tuple(kept[: last + 1]), len(messages) - len(kept))
+    return Conversation(line, tuple(kept[: last + 1]), tuple(systems))
 
 
 def dump_chat(conversations: Iterable[Sequence[dict[str, str]]]) -> str:

@@ -1,0 +1,106 @@
+"""The verb `finetune`: a model trained on chat data, alone or as a branch of a study."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psm_viz.cli.progress import minutes_since, say
+from psm_viz.errors import BadInput
+
+if TYPE_CHECKING:
+    from psm_viz.engine.finetune import Tuning
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `finetune`."""
+    f = verbs.add_parser(
+        "finetune",
+        help="train a model on chat data; with --study: predict, train, play and score",
+        description="Trains low-rank adapters (or all weights) on the answers of chat data and "
+        "saves them along the way. With --study, who in the cast would say the data is asked "
+        "and written down before, and every save is played afterwards and joins the study.",
+    )
+    f.add_argument("--model", required=True, help="what to train: whatever `extract` takes")
+    f.add_argument("--data", type=Path, required=True, help='JSON lines of {"messages": [...]}')
+    f.add_argument("--out", type=Path, required=True, help="folder of the saves")
+    f.add_argument("--study", type=Path, help="a study whose reference is this model")
+    f.add_argument("--branch", help="what the study calls it (default: the name of --out)")
+    f.add_argument(
+        "--save",
+        type=int,
+        action="append",
+        metavar="STEP",
+        help="keep the weights of this step (may be repeated; default: 4, 8, 16, 32, 64)",
+    )
+    f.add_argument("--batch", type=int, default=8, help="conversations a step")
+    f.add_argument("--lr", type=float, default=1e-4)
+    f.add_argument("--rank", type=int, default=8, help="of the adapters; 0 trains all weights")
+    f.add_argument("--anchor", type=Path, help="chat data on which the model is held still")
+    f.add_argument("--anchor-weight", type=float, default=0.0)
+    f.add_argument("--longest", type=int, default=512, help="tokens of a conversation to read")
+    f.add_argument("--seed", type=int, default=0)
+    f.add_argument("--threads", type=int, default=2)
+    f.add_argument("--device", default="cpu")
+    f.add_argument("--dtype", default="float32")
+    f.set_defaults(run=finetune)
+
+
+def finetune(options: argparse.Namespace) -> None:
+    """Train a model, and where a study is named, from prediction to trail."""
+    import torch
+
+    from psm_viz.engine.finetune import SAVES, Tuning
+    from psm_viz.engine.finetune import finetune as train
+
+    began = time.monotonic()
+    torch.set_num_threads(options.threads)
+    tuning = Tuning(
+        saves=tuple(sorted(set(options.save or SAVES))),
+        batch=options.batch,
+        lr=options.lr,
+        rank=options.rank,
+        anchor_weight=options.anchor_weight,
+        seed=options.seed,
+        dtype=options.dtype,
+        device=options.device,
+        longest=options.longest,
+    )
+    if options.study:
+        _as_branch(options, tuning)
+    else:
+        train(options.model, options.data, options.out, tuning, say, anchor=options.anchor)
+    say(f"{options.out}: {max(tuning.saves)} steps, {minutes_since(began)}.")
+
+
+def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
+    """Evidence written, branch trained, played and scored; what is done already stays."""
+    from psm_viz.engine.add_branches import add_branches
+    from psm_viz.engine.checkpoint_tree import from_models
+    from psm_viz.engine.finetune import finetune as train
+    from psm_viz.engine.record_evidence import Asking, record_evidence
+    from psm_viz.study.reader import open_study
+    from psm_viz.tables.derive import editing
+    from psm_viz.tables.evidence import score
+
+    study, name = open_study(options.study), options.branch or options.out.name
+    if any(c.branch == name for c in study.manifest.checkpoints):
+        raise BadInput(f"{options.study}: has a branch {name!r} already.", "Give another --branch.")
+    if name not in study.evidences:
+        asking = Asking(
+            options.data,
+            name,
+            options.model,
+            limit=128,
+            seed=options.seed,
+            threads=options.threads,
+        )
+        record_evidence(study, asking, say)
+    train(options.model, options.data, options.out, tuning, say, anchor=options.anchor)
+    source = from_models(options.model, {name: str(options.out)}, None)
+    study = add_branches(open_study(options.study), source, [name], options.threads, say)
+    with editing(study) as edit:
+        edit.writer.write_score(name, score(study, name, name))
+    say(f"Look at it with: PSM_VIZ_STUDY={options.study} make run")
