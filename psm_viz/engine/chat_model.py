@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from psm_viz.engine.open_model import Opened, alike, context_of, open_model
 from psm_viz.engine.prompts import Prompts
-from psm_viz.engine.sampling import Sampling, draw, of_one_length
+from psm_viz.engine.sampling import Sampling, draw, of_like_length, of_one_length
 from psm_viz.engine.weights import check_weights, fill
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.activations import POOLINGS
@@ -152,7 +152,7 @@ class ChatModel:
     ) -> list[list[list[int]]]:
         """Draw `samples` answers to each prompt: [prompt][sample] token ids, end token cut off.
 
-        Prompts of one length are read together, once for all their samples, and answers that have
+        Prompts of like length are read together, once for all their samples, and answers that have
         ended leave the batch. The draw is repeatable for the same prompts and seed. Temperature 0
         takes the likeliest token.
         """
@@ -160,7 +160,7 @@ class ChatModel:
         ends = torch.tensor(self.stops, dtype=torch.long, device=self.device)
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(sampling.seed)
-            for rows in of_one_length(prompts, batch):
+            for rows in self._batches(prompts, batch, of_like_length):
                 own = [prompts[i] for i in rows]
                 made = draw(self.hf, own, sampling, ends, self.device)
                 for k, answer in enumerate(made):
@@ -194,7 +194,7 @@ class ChatModel:
         # Every layer but the last can stop early; at the last, stopping would return the logits.
         stop = max(wanted) + 1 if max(wanted) + 1 < self.n_layers else None
         with torch.inference_mode():
-            for rows in self._batches(full, batch):
+            for rows in self._batches(full, batch, by_length):
                 ids, mask = self._pad([full[i] for i in rows])
                 n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
                 pooled: dict[int, torch.Tensor] = {}
@@ -209,11 +209,16 @@ class ChatModel:
                 tick(len(rows))
         return out
 
-    def _batches(self, rows: Sequence[list[int]], batch: int) -> Iterator[list[int]]:
-        """Rows to read together: of like length, or of one length where a model carries a state on,
-        which padding would change."""
+    def _batches(
+        self,
+        rows: Sequence[list[int]],
+        batch: int,
+        otherwise: Callable[[Sequence[list[int]], int], Iterator[list[int]]],
+    ) -> Iterator[list[int]]:
+        """Rows to read together; of one length where a model carries a state on, which padding
+        would change."""
         alone = getattr(self.bridge.cfg, "is_stateful", False)
-        return of_one_length(rows, batch) if alone else by_length(rows, batch)
+        return of_one_length(rows, batch) if alone else otherwise(rows, batch)
 
     def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         width = max(map(len, rows))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CUT = 0.02
 """Tokens less likely than this share of the likeliest are not drawn: a small model's tail is spread
 over thousands of words none of which it means (min-p sampling, Nguyen et al. 2024)."""
+SLACK = 1.25
+"""How much longer than the shortest of its batch a prompt may be."""
 COMPACT = 0.75
 """Share of answers still going below which the ended ones are taken out of the batch."""
 
@@ -60,17 +62,32 @@ def of_one_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[in
             yield own[start : start + batch]
 
 
+def of_like_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
+    """Indices of `rows` in batches of like length, the shorter ones to be padded: of natural text
+    hardly two are equally long."""
+    own: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
+        if own and (len(own) == batch or len(rows[i]) > SLACK * len(rows[own[0]])):
+            yield own
+            own = []
+        own.append(i)
+    if own:
+        yield own
+
+
 def draw(
     model: Any, prompts: list[list[int]], sampling: Sampling, stops: torch.Tensor, device: str
 ) -> list[list[int]]:
-    """Answers to prompts of one length, each prompt's samples in a row, without the stop token.
+    """Answers to prompts, each prompt's samples in a row, without the stop token.
 
-    `stops` are the ids that end an answer. Draws from torch's own generator.
+    `stops` are the ids that end an answer. Shorter prompts are padded on the left, which the
+    attention's mask hides: a model that carries a state must be given prompts of one length. Draws
+    from torch's own generator.
     """
     import torch
 
     n = sampling.samples
-    reader = _Reader(model, torch.tensor(prompts, device=device), n)
+    reader = _Reader(model, prompts, n, device)
     logits = reader.logits
     answers: list[list[int]] = [[] for _ in range(len(prompts) * n)]
     row = torch.arange(len(answers), device=device)  # which answer a batch row belongs to
@@ -102,21 +119,44 @@ class _Reader:
     instead), all is read again with every token: slow, and right.
     """
 
-    def __init__(self, model: Any, ids: torch.Tensor, n: int) -> None:
+    def __init__(self, model: Any, prompts: list[list[int]], n: int, device: str) -> None:
+        import torch
+
         self.model = model
+        known = signature(model.forward).parameters
         # where a model can, logits of the last token alone: a whole batch's would fill the memory
-        some = "logits_to_keep" in signature(model.forward).parameters
-        self.last = {"logits_to_keep": 1} if some else {}
-        read = model(input_ids=ids, use_cache=True, **self.last)
+        self.last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
+        self.placed = "position_ids" in known
+        width = max(map(len, prompts))
+        ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts], device=device)
+        lengths = torch.tensor([len(p) for p in prompts], device=device)
+        self.mask: Any = None  # where all are equally long, nothing is hidden
+        if int(lengths.min()) < width:
+            at = torch.arange(width, device=device)
+            self.mask = (at[None] >= width - lengths[:, None]).long()
+        read = model(input_ids=ids, use_cache=True, **self.last, **self._hidden(width))
         self.logits = read.logits[:, -1].repeat_interleave(n, 0)
         self.cache: Any = getattr(read, "past_key_values", None)
+        if self.mask is not None:
+            self.mask = self.mask.repeat_interleave(n, 0)
         if hasattr(self.cache, "batch_repeat_interleave"):
             self.cache.batch_repeat_interleave(n)
         else:
             self.cache, self.ids = None, ids.repeat_interleave(n, 0)
 
+    def _hidden(self, new: int) -> dict[str, torch.Tensor]:
+        """What tells the model which tokens are padding, and where the last `new` ones stand."""
+        if self.mask is None:
+            return {}
+        told = {"attention_mask": self.mask}
+        if self.placed:
+            told["position_ids"] = (self.mask.cumsum(-1) - 1).clamp(min=0)[:, -new:]
+        return told
+
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with these rows alone."""
+        if self.mask is not None:
+            self.mask = self.mask[rows]
         if self.cache is None:
             self.ids = self.ids[rows]
         else:
@@ -126,9 +166,13 @@ class _Reader:
         """Logits after one more token a row."""
         import torch
 
+        if self.mask is not None:
+            self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], 1)
         if self.cache is not None:
-            read = self.model(input_ids=token[:, None], past_key_values=self.cache)
+            told = self._hidden(1)
+            read = self.model(input_ids=token[:, None], past_key_values=self.cache, **told)
         else:
             self.ids = torch.cat([self.ids, token[:, None]], 1)
-            read = self.model(input_ids=self.ids, use_cache=False, **self.last)
+            told = self._hidden(self.ids.shape[1])
+            read = self.model(input_ids=self.ids, use_cache=False, **self.last, **told)
         return read.logits[:, -1]

@@ -52,6 +52,8 @@ def test_activations_are_hugging_faces_own_hidden_states(world, tmp_path, kind):
         for layer in range(2):  # after the last block a norm has been applied
             own = states[layer + first][0, -1].numpy()
             assert np.allclose(found[n, layer], own, atol=1e-5 * np.abs(own).max())
+    prompts = chat.encode([TALK[0], "User: Who are you today?\nAssistant:", TALK[1]])
+    assert [len(p) for p in prompts] == [9, 10, 13]  # the first two are padded to one length
     alone = [chat.sample([p], GREEDY)[0] for p in prompts]
     assert chat.sample(prompts, GREEDY) == alone
 
