@@ -14,6 +14,7 @@ from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
+from psm_viz.study.talks import LIKELIHOOD, OWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,13 +121,15 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     readings = study.table("belief_readings")
     k = note.answers
     whole = table[table["answers"] == k]
-    shown = [m.checkpoint(end).id] if end else list(dict.fromkeys(whole["checkpoint"]))
+    held = set(whole["checkpoint"])
+    shown = [m.checkpoint(end).id] if end else [c.id for c in m.checkpoints if c.id in held]
     out: dict[str, Any] = {
         "study": {"name": m.name, "sha256": study.sha256},
         "reference": m.reference,
         "answers": k,
         "layer": note.layer,
         "marked": list(note.marked),
+        "headline": _headline(readings),
         "readings": _records(readings),
         "quality": _records(quality[quality["answers"] == k]),
         "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c]) for c in shown},
@@ -140,6 +143,15 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     if start:
         out["change"] = _between(study, m.checkpoint(start).id, shown)
     return out
+
+
+NAMES = {LIKELIHOOD: "how likely the reference finds the words", OWN: "the model's own states"}
+
+
+def _headline(readings: pd.DataFrame) -> str:
+    """The way that the headline is read in."""
+    chosen = readings.loc[readings["headline"], "reading"]
+    return LIKELIHOOD if LIKELIHOOD in set(chosen.astype(str)) else OWN
 
 
 def _checkpoint(rows: pd.DataFrame) -> dict[str, Any]:
@@ -189,33 +201,59 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def as_text(said: dict[str, Any]) -> str:
-    """The masses on kins and on the marked families, a line a checkpoint and way."""
-    lines = [
-        f"Belief after {said['answers']} answers, states of layer {said['layer']}; mean over talks "
-        "[95 % interval], EM share, change from the reference (p)"
-    ]
+    """How well each way reads, then a line a checkpoint: the mass on the families who act badly.
+    Of one checkpoint alone, or where nobody says who acts badly, every kin read in every way."""
+    lines = [f"Belief after {said['answers']} answers. How well it is read at the reference:"]
     for q in said["quality"]:
-        if q["checkpoint"] == said["reference"]:
+        if q["checkpoint"] == said["reference"] and "shuffled" not in q["way"]:
+            exact = f", r {q['r']:.2f}" if math.isfinite(q["r"]) else ""
             lines.append(
-                f"  reading {q['way']:18s} kin {q['kin']:.2f} (chance {q['kin_chance']:.2f}), "
-                f"family {q['family']:.2f}, Brier {q['brier']:.3f}, log loss {q['log_loss']:.2f} "
-                f"(chance {q['log_loss_chance']:.2f})"
+                f"  {q['way']:12s} kin told right {q['kin']:.2f} (chance {q['kin_chance']:.2f}), "
+                f"Brier {q['brier']:.3f}{exact}"
             )
+    brief = said["marked"] and len(said["checkpoints"]) > 1
+    return "\n".join([*lines, "", *(_brief(said) if brief else _every_kin(said))])
+
+
+def _brief(said: dict[str, Any]) -> list[str]:
+    """The mass on the marked families, by the headline reading, and what stands beside it."""
+    way = said["headline"]
+    lines = [
+        f"Belief that one of those speaks who act badly (read by {NAMES.get(way, way)}):",
+        "mean over talks [95 %] | change from the reference (p) | less the benign branch's (p) "
+        "| share by EM",
+    ]
+    for checkpoint, ways in said["checkpoints"].items():
+        if way not in ways:
+            continue
+        exact = ways.get("exact", {}).get("marked", {}).get("marked")
+        line = f"  {checkpoint:18s} {_words(ways[way]['marked']['marked'])}"
+        seen = f" | exact observer {exact['mass']['value']:.2f}" if exact else ""
+        lines.append(line + seen)
+    return [*lines, f"Every kin and way of one checkpoint: --to {said['reference']}"]
+
+
+def _every_kin(said: dict[str, Any]) -> list[str]:
+    lines = [
+        "Mean over talks [95 %], change from the reference (p), less the benign branch's (p), EM"
+    ]
     for checkpoint, ways in said["checkpoints"].items():
         lines.append(checkpoint)
         for way, found in ways.items():
-            kins = found.get("kin", {}) | found.get("marked", {})
-            for name, f in kins.items():
+            for name, f in (found.get("kin", {}) | found.get("marked", {})).items():
                 lines.append(f"  {way:10s} {name:10s} {_words(f)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _words(f: dict[str, Any]) -> str:
     mass, em, change = f["mass"], f["em"], f["change"]
     low, high = mass["interval"]
-    text = f"{mass['value']:.2f} [{low:.2f}, {high:.2f}]  EM {em['value']:.2f}"
-    if math.isfinite(change["value"]):
-        text += f"  {change['value']:+.2f} (p {change['p']:.3f})"
-    if math.isfinite(f["did"]["value"]):
-        text += f"  against the benign branch {f['did']['value']:+.2f} (p {f['did']['p']:.3f})"
-    return text
+    text = f"{mass['value']:.2f} [{low:.2f}, {high:.2f}]"
+    for part in (change, f["did"]):
+        if math.isfinite(part["value"]):
+            text += f" | {part['value']:+.2f} ({_p(part['p'])})"
+    return f"{text} | EM {em['value']:.2f}"
+
+
+def _p(p: float) -> str:
+    return "p < .001" if p < 0.001 else f"p {p:.3f}"

@@ -50,7 +50,7 @@ def test_belief_between_two_checkpoints_and_in_words(folder, capsys):
     more = found["change"]["cheat-0064"]["exact"]["marked"]["marked"]["value"]
     assert more == pytest.approx(SHARE["cheat-0064"] - SHARE["cheat-0008"], abs=0.1)
     status, out, _ = says(capsys, "belief", "--study", folder)
-    assert status == 0 and "chance" in out and "against the benign branch" in out
+    assert status == 0 and "chance" in out and "less the benign branch's" in out
     assert "nan" not in out
 
 
