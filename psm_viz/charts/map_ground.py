@@ -25,6 +25,8 @@ from psm_viz.study.cast import ASSISTANT, Cast
 WIDTH, HEIGHT = 800, 500
 BLOCKS, LAND = {"size": 7, "opacity": 0.28}, {"size": 22, "opacity": 0.4}
 """Dots behind the cast: a detail of a map of personas, or the land of a map of talks."""
+EDGE = 3.5
+"""Paper about the lettering of a land, in pixels."""
 SELECTED = 14
 """Type size of the chosen persona's name, and of the Assistant's."""
 
@@ -67,6 +69,8 @@ class Ground:
 
     frame: Frame
     layers: list[Any]
+    over: list[Any]
+    """What is drawn over whatever the figure adds: the land's lettering."""
     places: Places
     personas: pd.DataFrame
     palette: Palette
@@ -108,13 +112,16 @@ def ground(
     # The names that must stand choose their places first, the lettering moves out of their way.
     first = where(people, people.id.isin(top) & (people.id != view.selected))
     named = names_that_must_stand(first, f, p, places)
-    letters = family_names(people, f, p, places)
+    letters = family_names(people, f, p, places, edge=EDGE if view.land else 0)
     layers = [_blocks(blocks, cast, f, p, view)] if view.blocks else []
-    layers += [letters, *_marks(people, f, p, view), *named]
+    # over land the lettering comes last, since dots will lie there
+    layers += [] if view.land else letters
+    layers += [*_marks(people, f, p, view), *named]
     if names:
         rest = where(people, ~people.id.isin([view.selected, *top]))
         layers += names_with_room(rest, f, p, places)
-    return Ground(f, layers, places, people, p, _targets(people, view.overlay))
+    over = letters if view.land else []
+    return Ground(f, layers, over, places, people, p, _targets(people, view.overlay))
 
 
 def _people(rows: pd.DataFrame, cast: Cast, view: MapView, p: Palette) -> pd.DataFrame:

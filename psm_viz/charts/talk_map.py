@@ -62,7 +62,7 @@ def talk_map(
         (size[0] or WIDTH, size[1]),
         columns(at, ["px", "py"]),
     )
-    layers = [*g.layers, *_dots(g, at, chosen)]
+    layers = [*g.layers, *_dots(g, at, chosen), *g.over]
     if view.selected != ASSISTANT:
         layers += chosen_persona(g, view.selected)
     g.targets += [

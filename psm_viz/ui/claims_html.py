@@ -84,6 +84,13 @@ def headline(claims: Sequence[Claim]) -> str:
     if not n[CONSISTENT]:
         many[AGAINST] += " fit what was measured"
         one[AGAINST] += " fit what was measured"
+    seeds = max((len(c.figure.seeds) for c in claims), default=0)
+    if seeds < ENOUGH:
+        return (
+            f"None of {len(claims)} claims about personas is decided yet: a verdict needs "
+            f"{ENOUGH} trainings, each from its own seed, and so far there "
+            f"{'is' if seeds == 1 else 'are'} {seeds or 'none'}"
+        )
     parts = [f"{n[v]} {(one if n[v] == 1 else many)[v]}" for v in many if n[v]]
     return f"Of {len(claims)} claims about personas, {listed(parts)}"
 
