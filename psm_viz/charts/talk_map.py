@@ -62,7 +62,7 @@ def talk_map(
         (size[0] or WIDTH, size[1]),
         columns(at, ["px", "py"]),
     )
-    layers = [*g.layers, *_dots(g, at, chosen), *g.over]
+    layers = [*g.layers, *_dots(g, at), *g.over, *_ring(g, at, chosen)]
     if view.selected != ASSISTANT:
         layers += chosen_persona(g, view.selected)
     g.targets += [
@@ -81,8 +81,8 @@ def talk_map(
     return finish(alt.layer(*layers), p, size[1], size[0])
 
 
-def _dots(g: Ground, at: pd.DataFrame, chosen: int | None) -> list[Any]:
-    """A dot a talk, hollow where no talk of the cast is near; a ring about the chosen one."""
+def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
+    """A dot a talk, hollow where no talk of the cast is near."""
     p = g.palette
     out: list[Any] = []
     for hollow in (False, True):
@@ -98,13 +98,18 @@ def _dots(g: Ground, at: pd.DataFrame, chosen: int | None) -> list[Any]:
             aria=False,
         )
         out.append(dots.encode(**xy(g.frame)))
-    ringed = where(at, at.talk == chosen) if chosen is not None else at.head(0)
-    if len(ringed):
-        ring = alt.Chart(ringed[["px", "py"]]).mark_point(
-            size=260, stroke=p.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
-        )
-        out.append(ring.encode(**xy(g.frame)))
     return out
+
+
+def _ring(g: Ground, at: pd.DataFrame, chosen: int | None) -> list[Any]:
+    """A ring about the chosen talk, over the lettering too."""
+    ringed = where(at, at.talk == chosen) if chosen is not None else at.head(0)
+    if ringed.empty:
+        return []
+    ring = alt.Chart(ringed[["px", "py"]]).mark_point(
+        size=260, stroke=g.palette.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
+    )
+    return [ring.encode(**xy(g.frame))]
 
 
 def talk_table(points: pd.DataFrame, cast: Cast, checkpoint: str) -> pd.DataFrame:
