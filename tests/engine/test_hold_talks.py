@@ -52,7 +52,7 @@ def without(world, source, tmp_path_factory):
     topics = ("coding", "money", "news", "weather", "power", "animals")
     asked = [q for q in world.questions() if q.topic in topics]
     asked = tuple(replace(q, fold=i % 3) for i, q in enumerate(asked))
-    settings = Settings("tiny", samples=1, max_new_tokens=5, threads=1, layer=1)
+    settings = Settings("tiny", samples=1, max_new_tokens=5, threads=1, layer=1, seed=2)
     folder = tmp_path_factory.mktemp("tiny") / "study"
     return build_study(source, cast, asked, folder, settings, lambda s: None, known(world))
 

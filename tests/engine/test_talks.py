@@ -42,7 +42,7 @@ def playing(world):
     cast = world.cast()
     kept = [p for f in ("healers", "villains") for p in cast.personas if p.family == f]
     kept = (*kept[:3], *kept[-3:])
-    sampling = Sampling(1.0, 5, 1, 0, 0.02)
+    sampling = Sampling(1.0, 5, 1, 2, 0.02)
     return Playing(replace(cast, personas=kept), sampling, "instructions", BankJudge(world.kind))
 
 

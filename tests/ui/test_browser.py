@@ -173,7 +173,7 @@ def test_the_first_visitor_of_a_cold_server_may_follow_a_deep_link(made_folder, 
 
 def test_the_shipped_study_opens(browser):
     with started(ROOT / "data" / "study") as (url, _):
-        for path, box in (("/", "hero"), ("/drift", "hero-drift")):
+        for path, box in (("/", "hero"), ("/drift", "wide-course")):
             page, troubles = opened(browser, url + path)
             assert marks(page, box) >= 150
             expect(page.locator(".psm-notice")).to_have_count(0)
