@@ -218,7 +218,9 @@ class _Work:
         if folder.exists():
             return
         with whole_folder(folder) as work:
-            self.model.save_pretrained(work)
+            # the base's vocabulary is as it was: nobody has to look it up on the hub
+            known = {"save_embedding_layers": False} if self.tuning.rank else {}
+            self.model.save_pretrained(work, **known)
             self.tokenizer.save_pretrained(work)
             (work / "trainer_state.json").write_bytes(json_bytes({"global_step": step}))
 
