@@ -25,7 +25,7 @@ WANTED = "For example: --template-kwargs '{\"enable_thinking\": false}'"
 
 
 def add_verbs(verbs: Any) -> None:
-    """Add `train`, `extract`, `derive` and `study`."""
+    """Add `train`, `extract`, `derive`, `chat-model` and `study`."""
     _add_train(verbs)
     _add_extract(verbs)
     d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")

@@ -32,8 +32,7 @@ class Job:
 def play_one(
     chat: ChatModel, playing: Playing, job: Job, reference: PersonaVectors, writer: StudyWriter
 ) -> None:
-    """Play one checkpoint and write it: the unit that a kill loses at most."""
-    chat.swap(Path(job.folder))
+    """Play the checkpoint that is held and write it: the unit that a kill loses at most."""
     own = replace(playing, sampling=job.sampling)
     played = play_cast(chat, own, job.questions, job.checkpoint, job.layer)
     writer.write_checkpoint(
@@ -69,6 +68,7 @@ def play_all(
     """
 
     def here(job: Job) -> str:
+        chat.swap(job.folder)
         play_one(chat, playing, job, reference, writer)
         return job.checkpoint
 

@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 
+import gguf
 import numpy as np
 import pytest
 
@@ -11,7 +12,6 @@ from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.open_model import config_of, place_of
 from psm_viz.errors import BadFile
 
-gguf = pytest.importorskip("gguf")
 WORDS = ["<unk>", "<s>", "</s>", "a", "b", "ab", "\u0120", "\u0120a"]
 D, HEADS, LAYERS, WIDE = 32, 2, 2, 64
 
