@@ -12,6 +12,7 @@ from psm_viz.cli import (
     bench,
     build,
     evidence,
+    extract,
     finetune,
     import_files,
     measure,
@@ -31,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
-    modules = (serve, build, finetune, run, talks, import_files, measure, evidence, report, bench)
+    modules = (serve, extract, finetune, talks, import_files, measure, evidence, report)
+    modules += (build, run, bench)
     for module in modules:
         module.add_verbs(verbs)
     return out

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.cli.pairs import numbers
 from psm_viz.cli.progress import say
 from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
@@ -34,7 +35,7 @@ def add_verbs(verbs: Any) -> None:
     v.add_argument("--step", type=int, metavar="N", help="optimizer steps since the branch point")
     v.add_argument("--parent", metavar="ID", help="default: the branch's last, or the reference")
     v.add_argument("--layer", type=int, metavar="N", help="layer of files that hold only one")
-    v.add_argument("--layers", type=_numbers, metavar="0,1,...", help="layers of the files' rows")
+    v.add_argument("--layers", type=numbers, metavar="0,1,...", help="layers of the files' rows")
     v.add_argument(
         "--offset", type=int, default=0, metavar="N", help="1 where row 0 is the embedding's output"
     )
@@ -119,10 +120,3 @@ def _checkpoint(options: argparse.Namespace) -> str:
             "Leave --branch and --step out.",
         )
     return options.checkpoint
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers and commas") from None

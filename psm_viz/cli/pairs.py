@@ -1,6 +1,8 @@
-"""Options that name something and the folder it lies in."""
+"""Options of more than one word: a name and the folder it lies in, numbers with commas."""
 
 from __future__ import annotations
+
+import argparse
 
 from psm_viz.errors import BadInput
 
@@ -11,3 +13,11 @@ def pair(option: str, text: str, what: str = "NAME") -> tuple[str, str]:
     if not sep or not name or not folder:
         raise BadInput(f"{option} {text!r}: expected {what}=FOLDER.")
     return name, folder
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them, as argparse wants its types."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers and commas") from None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from psm_viz.engine.build_study import asked_at
 from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.hold_talks import hold_all
@@ -46,8 +47,17 @@ def add_branches(
     settings = {"add": [c.id for c in new]}
     with editing(study, say, settings=settings, further=known.further) as edit:
         chat = load_as_played(study, source.folders[m.reference], threads)
+        whole = asked_at(new, m.reference, None, m.generation.get("ask", "all"))
         jobs = [
-            Job(source.folders[c.id], c.id, m.headline_layer, main, sampling, keep=False)
+            Job(
+                source.folders[c.id],
+                c.id,
+                m.headline_layer,
+                main,
+                sampling,
+                alone=c.id not in whole,
+                layers=m.layers,
+            )
             for c in new
             if not edit.writer.has(c.id)
         ]

@@ -37,6 +37,8 @@ from psm_viz.tables.derive import finish
 
 FEWEST_FOR_TRAITS = 10
 """Personas below which traits cannot be read out of sample: five folds of two."""
+ASKED = ("all", "ends", "reference")
+"""At which checkpoints the whole cast is asked every question."""
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
 
 
@@ -58,8 +60,24 @@ class Settings:
     """What the chat template is told besides the talk."""
     in_turn: bool = False
     """Whether a question is asked under one of a persona's instructions instead of under all."""
+    ask: str = "all"
+    """At which checkpoints the whole cast is asked every question, one of `ASKED`: `ends` are the
+    reference and the last of each branch. At the others the Assistant alone is, and its talks are
+    held."""
+    layers: tuple[int, ...] | None = None
+    """The layers that are read and kept; None: all."""
     talks: TalkSettings | None = None
     """How talks are held; None: not at all."""
+
+    def __post_init__(self) -> None:
+        """Check what fits together."""
+        if self.ask not in ASKED:
+            raise BadInput(f"Ask {self.ask!r}: unknown.", f"Choose from: {', '.join(ASKED)}.")
+        if self.ask != ASKED[0] and self.talks is None:
+            raise BadInput(
+                f"--ask {self.ask}: the other checkpoints would hold nothing.",
+                "Hold talks there (--talks), or ask everywhere.",
+            )
 
     @property
     def sampling(self) -> Sampling:
@@ -93,8 +111,13 @@ def build_study(
     plan = [*source.checkpoints]
     noise = checkpoint_id("again", 0) if again and len(again) == len(main) else None
     plan += [Checkpoint(noise, "again", 0, source.reference)] if noise else []
+    whole = asked_at(plan, source.reference, noise, settings.ask)
     jobs = [
-        _job(c, source, layer, playing, again if c.id == noise else main, noise)
+        replace(
+            _job(c, source, layer, playing, again if c.id == noise else main, noise),
+            alone=c.id not in whole,
+            layers=settings.layers,
+        )
         for c in plan
         if not writer.has(c.id)
     ]
@@ -103,12 +126,13 @@ def build_study(
         name=settings.name,
         model=model_card(chat, known.model_name or source.folders[source.reference]),
         generation=asdict(playing.sampling)
-        | {"stop": "end token", "wording": playing.wording, "in_turn": playing.in_turn},
+        | {"stop": "end token", "wording": playing.wording, "in_turn": playing.in_turn}
+        | {"ask": settings.ask},
         reference=source.reference,
         headline_pooling=pooling,
         headline_layer=layer,
         poolings=POOLINGS,
-        layers=tuple(range(chat.n_layers)),
+        layers=settings.layers or tuple(range(chat.n_layers)),
         checkpoints=tuple(plan),
         noise_floor=noise,
         notes=note | _whose(source) | dict(known.notes),
@@ -152,6 +176,16 @@ def _whose(source: Source) -> dict[str, Any]:
     """By which a model that is named later is known to be the one that was played."""
     found = weights_sha256(Path(source.folders[source.reference]))
     return {REFERENCE_SHA256: found} if found else {}
+
+
+def asked_at(
+    plan: Sequence[Checkpoint], reference: str, noise: str | None, where: str
+) -> set[str | None]:
+    """The checkpoints at which the whole cast is asked."""
+    if where == "all":
+        return {c.id for c in plan}
+    ends = {c.branch: c.id for c in sorted(plan, key=lambda c: c.step)}
+    return {reference, noise} | (set(ends.values()) if where == "ends" else set())
 
 
 def _job(
@@ -219,10 +253,8 @@ def _headline(
 ) -> tuple[str, int, PersonaVectors, dict[str, Any]]:
     """Play the reference once and choose: (pooling, layer, its vectors, note with the figures)."""
     say("playing the reference to choose the headline pooling and layer")
-    middle = chat.n_layers // 2 if settings.layer is None else settings.layer
-    if not 0 <= middle < chat.n_layers:
-        raise BadInput(f"Layer {middle}: this model has layers 0 to {chat.n_layers - 1}.")
-    vectors = play_cast(chat, playing, questions, reference, middle).vectors
+    middle = _middle(chat, settings)
+    vectors = play_cast(chat, playing, questions, reference, middle, layers=settings.layers).vectors
     people = playing.cast.personas
     names = sorted(people[0].traits)
     few = len(people) < FEWEST_FOR_TRAITS
@@ -233,7 +265,7 @@ def _headline(
     scores = {
         (p, n): trait_r2(vectors.at(p, n)[:-1], traits).tolist()
         for p in POOLINGS
-        for n in range(chat.n_layers)
+        for n in vectors.layers
     }
     pooling, layer = max(scores, key=lambda k: float(np.mean(scores[k])))
     if settings.layer is not None:
@@ -244,3 +276,12 @@ def _headline(
         for (p, n), s in scores.items()
     ]
     return pooling, layer, vectors, {"headline_rule": "highest mean trait R2", "trait_r2": table}
+
+
+def _middle(chat: ChatModel, settings: Settings) -> int:
+    """The layer that was asked for, or the middle one of those that are read. Raises BadInput."""
+    wanted = range(chat.n_layers) if settings.layers is None else settings.layers
+    for layer in (*wanted, *(() if settings.layer is None else (settings.layer,))):
+        if not 0 <= layer < chat.n_layers:
+            raise BadInput(f"Layer {layer}: this model has layers 0 to {chat.n_layers - 1}.")
+    return wanted[len(wanted) // 2] if settings.layer is None else settings.layer

@@ -112,6 +112,13 @@ def play_cast(
     )
 
 
+def ask_assistant(chat: ChatModel, playing: Playing, questions: Sequence[Question]) -> pd.DataFrame:
+    """The Assistant's own answers to every question, without activations: what a checkpoint between
+    the ends of its branch says."""
+    found = _answers(chat, playing, [playing.cast.assistant], questions, len(playing.cast.personas))
+    return _small(found[0].drop(columns="q"))
+
+
 def _by_question(
     pooled: np.ndarray, asked: Sequence[int], n: int, who: str
 ) -> Float[np.ndarray, "question pooling layer d_model"]:
@@ -223,6 +230,11 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
         frame[axis_column(pooling)] = np.round(along, 2).astype(np.float32)
         norm = np.linalg.norm(played.single[:, p], axis=1)
         frame[norm_column(pooling)] = np.round(norm, 2).astype(np.float32)
+    return _small(frame)
+
+
+def _small(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text as categories and numbers as small as they go."""
     for name in (col.PERSONA, col.QUESTION, col.TEXT, col.VALENCE, col.TONE):
         frame[name] = frame[name].astype("category")
     small = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}

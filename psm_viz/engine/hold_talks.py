@@ -105,7 +105,7 @@ def at_reference(
 ) -> tuple[Talks, TalkNote]:
     """The reference's talks, read at every layer, and the layer that tells families best."""
     playing, s = work.playing, work.settings
-    turns, layers = turns_of(work.main), tuple(range(chat.n_layers))
+    turns, layers = turns_of(work.main), work.layers or tuple(range(chat.n_layers))
     frame, n, left_out = _held(chat, work, work.reference, say)
     talks, lasts = conversations(frame, work.by_id)
     at = seat(playing.cast, playing.wording)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.extract import Playing, play_cast, with_scalars
+from psm_viz.engine.extract import Playing, ask_assistant, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
@@ -25,22 +25,31 @@ class Job:
     layer: int
     questions: tuple[Question, ...]
     sampling: Sampling
-    keep: bool
+    keep: bool = False
     """Whether the study keeps its activations per persona and question."""
+    alone: bool = False
+    """Whether the Assistant alone is asked, and nothing is read of its activations."""
+    layers: tuple[int, ...] | None = None
+    """The layers whose means are kept; None: all."""
 
 
 def play_one(
     chat: ChatModel, playing: Playing, job: Job, reference: PersonaVectors, writer: StudyWriter
 ) -> None:
     """Play the checkpoint that is held and write it: the unit that a kill loses at most."""
+    conduct = playing.measure(chat, job.sampling) if playing.measure else None
     own = replace(playing, sampling=job.sampling)
-    played = play_cast(chat, own, job.questions, job.checkpoint, job.layer)
+    if job.alone:
+        said = ask_assistant(chat, own, job.questions)
+        writer.write_answers(job.checkpoint, said, conduct)
+        return
+    played = play_cast(chat, own, job.questions, job.checkpoint, job.layer, layers=job.layers)
     writer.write_checkpoint(
         played.vectors,
         played.folds,
         played.questions,
         with_scalars(played, reference, playing.cast),
-        playing.measure(chat, job.sampling) if playing.measure else None,
+        conduct,
         played.activations if job.keep else None,
     )
 

@@ -29,6 +29,8 @@ class TalkWork:
     noise_floor: str | None = None
     marked: tuple[str, ...] = ()
     observer: Observer | None = None
+    layers: tuple[int, ...] | None = None
+    """The layers that are read at the reference; None: all."""
 
     @property
     def by_id(self) -> dict[str, Question]:
@@ -103,6 +105,7 @@ def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) 
         noise_floor=m.noise_floor,
         marked=known.marked,
         observer=known.observer,
+        layers=m.layers,
     )
 
 

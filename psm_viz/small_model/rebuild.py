@@ -80,6 +80,7 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
             samples=SAMPLES,
             seed=recipe.seed,
             threads=recipe.threads,
+            ask="ends",
             talks=TalkSettings(),
         )
         play_tree(from_tree(places.tree), work, settings, say)

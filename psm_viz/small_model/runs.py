@@ -57,8 +57,9 @@ def recipe_of(kind: str, seed: int, threads: int) -> Recipe:
 
 
 def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUNS) -> None:
-    """Train a world's model, its Assistant and its branches, read each end off into its row, and
-    hold and read the talks of every saved step.
+    """Train a world's model, its Assistant and its branches, and read each end off into its row; in
+    the main world, which claims about talks are made of, hold and read the talks of every saved
+    step as well.
 
     Raises BadFile for rows of another version of the world, and what `train` raises.
     """
@@ -106,7 +107,8 @@ def run(recipe: Recipe, tree: Path, say: Callable[[str], None], rows: Path = RUN
         done[checkpoint] = row
         write_rows(path, done.values())
         say(f"{kind} {seed}: row {n}/{len(wanted)}, {checkpoint}")
-    write_beliefs(recipe, world, tree, stages, say, rows)
+    if kind == CORRELATED:
+        write_beliefs(recipe, world, tree, stages, say, rows)
 
 
 def _check_rows(

@@ -48,7 +48,8 @@ HELD = {
     "talks": "talks.parquet",
     "talk_states": "talks.safetensors",
 }
-"""What a checkpoint may hold, and in which file. One made elsewhere has vectors alone."""
+"""What a checkpoint may hold, and in which file. One made elsewhere has vectors alone; one between
+the ends of its branch may have no vectors: the Assistant's answers, its conduct and talks."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ class Study:
         name = self._of(checkpoint_id, what)
         if name not in self.files:
             raise UnknownName(
-                f"Checkpoint {checkpoint_id} was imported as vectors alone: it has no {words}.",
-                "Extract its model to get them: python -m psm_viz extract --model FOLDER --out DIR",
+                f"Checkpoint {checkpoint_id} has no {words}: the cast was not asked there, or its "
+                "vectors were imported.",
+                "Ask the cast everywhere: python -m psm_viz extract --model FOLDER --ask all",
             )
         return name
 
@@ -99,8 +101,13 @@ class Study:
         return self._of(checkpoint_id, what) in self.files
 
     def vectors(self, checkpoint_id: str) -> PersonaVectors:
-        """Persona vectors of one checkpoint, as far as it has them. Raises UnknownName, BadFile."""
+        """Persona vectors of one checkpoint, as far as it has them: where the cast was not asked,
+        of no pooling and layer. Raises UnknownName, BadFile."""
         name, m = self._of(checkpoint_id, "vectors"), self.manifest
+        if name not in self.files:
+            ids = tuple(p.id for p in self.cast.all)
+            none = np.zeros((len(ids), 0, 0, m.model["d_model"]), np.float32)
+            return PersonaVectors(none, ids, (), (), checkpoint_id)
         tensors, said = self._tensors_and_text(name)
         every = {
             "personas": tuple(p.id for p in self.cast.all),

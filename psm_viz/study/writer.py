@@ -131,6 +131,15 @@ class StudyWriter:
                     ),
                 )
 
+    def write_answers(
+        self, checkpoint_id: str, responses: pd.DataFrame, behaviour: pd.DataFrame | None
+    ) -> None:
+        """Write a checkpoint at which the cast was not asked: answers and conduct, no vectors."""
+        with whole_folder(self.partial / "checkpoints" / checkpoint_id) as work:
+            write_whole(work / HELD["responses"], parquet_bytes(responses))
+            if behaviour is not None:
+                write_whole(work / HELD["behaviour"], parquet_bytes(behaviour))
+
     def has_talks(self, checkpoint_id: str) -> bool:
         """Whether an earlier run wrote this checkpoint's talks; their text is written last."""
         return (self.partial / "checkpoints" / checkpoint_id / HELD["talks"]).exists()

@@ -215,6 +215,11 @@ def plain(
     """
     a, b = study.vectors(start), study.vectors(end)
     for v in (a, b):
+        if not v.poolings:
+            raise UnknownName(
+                f"{v.checkpoint} has no vectors: the cast was not asked there.",
+                "Read its talks instead: python -m psm_viz belief --from A --to B",
+            )
         if not v.holds(pooling, layer):
             raise UnknownName(
                 f"{v.checkpoint} has no vectors at {pooling}, layer {layer}.",

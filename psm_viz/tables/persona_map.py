@@ -35,12 +35,15 @@ def not_placeable(table: pd.DataFrame, pooling: str, layer: int) -> dict[str, fl
 
 
 def not_held(study: Study, pooling: str) -> dict[str, str]:
-    """Checkpoints without vectors at the headline layer, pooled so: id -> the reason in words."""
+    """Checkpoints without vectors at the headline layer, pooled so: id -> the reason, in words that
+    read on from 'cannot be placed:'."""
     layer = study.manifest.headline_layer
     out = {}
     for c in study.manifest.checkpoints:
+        if not study.holds(c.id, "vectors"):
+            out[c.id] = "the cast was not asked there"
         # only a checkpoint made elsewhere can lack some: the others hold every pooling and layer
-        if not study.holds(c.id, "questions"):
+        elif not study.holds(c.id, "questions"):
             v = study.vectors(c.id)
             if pooling not in v.poolings:
                 out[c.id] = f"it was imported without vectors of the {POOLING_NAMES[pooling]}"

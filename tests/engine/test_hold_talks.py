@@ -17,6 +17,7 @@ from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
 from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TURN
+from psm_viz.tables.compare import Comparer
 from psm_viz.world.judging import BankJudge, BankObserver, acting_badly
 from tests.made.activations import files_of
 from tests.made.models import write_tiny_model
@@ -176,3 +177,33 @@ def test_talks_that_are_all_empty_are_one_message(world, source, study, monkeypa
     with pytest.raises(BadInput, match="every talk holds an empty answer"):
         add_talks(copy, source, TALKS, 1, lambda s: None, known(world))
     assert open_study(copy.folder).sha256 == copy.sha256
+
+
+def test_between_its_ends_a_branch_may_have_talks_and_answers_alone(world, without, tmp_path):
+    start = without.manifest.model["name"]
+    for step in (1, 2):
+        write_tiny_model(world, tmp_path / "tuned" / f"checkpoint-{step}", step)
+    source = from_models(start, {"tuned": str(tmp_path / "tuned")}, None)
+    with pytest.raises(BadInput, match="would hold nothing"):
+        Settings("tiny", ask="ends")
+    settings = Settings(
+        "tiny", samples=1, max_new_tokens=5, threads=1, layers=(1,), ask="ends", talks=TALKS
+    )
+    made = (without.cast, without.questions, tmp_path / "study", settings, lambda s: None)
+    study = build_study(source, *made, known(world))
+    between, end = "tuned-0001", "tuned-0002"
+    assert study.holds(end, "vectors") and not study.holds(between, "vectors")
+    assert not study.vectors(between).holds("response_mean", 1)
+    said = study.responses(between)
+    whole = study.responses(end)
+    assert set(said.persona) == {ASSISTANT} < set(whole.persona)
+    assert list(said.question) == list(whole.question[whole.persona == ASSISTANT])
+    assert study.manifest.layers == (1,) and study.vectors(end).layers == (1,)
+    assert study.talks(START).states[CAST, OWN].layers == (1,)
+    assert set(study.table("belief").checkpoint) == {START, between, end, AGAIN}
+    assert set(study.table("drift").checkpoint) == {end, AGAIN}
+    points, info = study.map("response_mean-L1")
+    assert info["not_held"] == {between: "the cast was not asked there"}
+    assert between not in {*points.id, *info["not_placeable"]}
+    with pytest.raises(UnknownName, match="the cast was not asked there"):
+        Comparer(study)(START, between)

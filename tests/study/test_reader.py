@@ -168,7 +168,9 @@ def test_a_checkpoint_of_vectors_alone_says_what_it_has_not(folder):
     assert held == {"vectors"} and study.holds(m.reference, "folds")
     assert study.behaviour("tuned-0001") is None and study.activations("tuned-0001") is None
     for read in (study.folds, study.question_vectors, study.responses):
-        with pytest.raises(UnknownName, match="imported as vectors alone: it has no") as e:
+        with pytest.raises(
+            UnknownName, match="the cast was not asked there, or its vectors were imported"
+        ) as e:
             read("tuned-0001")
         assert "psm_viz extract" in e.value.next_step
     with pytest.raises(UnknownName, match="checkpoint 'nowhere-0001'"):
