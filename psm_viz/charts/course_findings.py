@@ -83,14 +83,14 @@ def apart_rows(
             columns={column: "value"} | {f"{column}_{k}": k for k in ENDS}
         )
         if len(at) and pd.notna(at.value.iloc[0]):
-            rows.append({"label": f"{branch}, step {step}", "branch": branch, **_dot(at)})
+            rows.append({"label": f"{branch}, step {step}", "branch": branch, **dot_row(at)})
     return pd.DataFrame(rows)
 
 
 ENDS = ("low", "high", "null_low", "null_high", "p")
 
 
-def _dot(at: pd.DataFrame) -> dict[str, object]:
+def dot_row(at: pd.DataFrame) -> dict[str, object]:
     """The first of some rows as one of `dot_chart`: filled where p is at most .05."""
     r = next(each(at))
     values = {k: float(getattr(r, k)) for k in ("value", *ENDS[:-1])}
@@ -154,7 +154,7 @@ def leak_rows(conduct: pd.DataFrame, ends: Mapping[str, tuple[str, int]]) -> pd.
             if at.empty or pd.isna(at.value.iloc[0]):
                 continue
             key = {"label": f"{branch}: {name}", "branch": branch, "who": who}
-            rows.append({**key, **_dot(at), "quiet": who != "assistant"})
+            rows.append({**key, **dot_row(at), "quiet": who != "assistant"})
     return pd.DataFrame(rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,13 @@ from psm_viz.errors import BadInput
 if TYPE_CHECKING:
     from psm_viz.engine.talks import TalkSettings
     from psm_viz.study.cast import Question
+    from psm_viz.study.formats.question_banks import Asked
     from psm_viz.study.formats.role_files import RoleCast
     from psm_viz.study.reader import Study
 
+ROLES = ("benign", "twin", "other_role")
+"""Nulls that a branch may be for the others: a harmless lesson, the same answers asked for, or the
+same in another's role."""
 WANTED = "For example: --template-kwargs '{\"enable_thinking\": false}'"
 
 
@@ -47,6 +52,14 @@ def add_verbs(verbs: Any) -> None:
         "--questions",
         type=Path,
         help="questions.jsonl, or a folder of questions with answers (default: as for --cast)",
+    )
+    e.add_argument("--topic", help="topic of the questions that the branches were trained on")
+    e.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        metavar="ROLE=BRANCH",
+        help=f"which branch is a null for the others: {', '.join(ROLES)} (may be repeated)",
     )
     e.add_argument("--layer", type=int, help="headline layer (default: chosen, or the middle)")
     e.add_argument("--out", type=Path, required=True, help="folder of the study")
@@ -173,14 +186,14 @@ def _play(options: argparse.Namespace) -> Study:
     if options.tree:
         tree = from_tree(options.tree)
         cast = _cast(options.cast).cast if options.cast else None
-        questions = _questions(options.questions) if options.questions else None
+        questions = _questions(options.questions).asked if options.questions else None
         return play_tree(tree, options.out, settings, say, cast, questions)
     branches = dict(pair("--branch", b) for b in options.branch)
     source = from_models(options.model, branches, options.revision)
     roles = _cast(options.cast or paths.ENGLISH)
-    asked = _questions(options.questions or paths.ENGLISH / "questions")
-    known = Known(marked=roles.marked)
-    return build_study(source, roles.cast, asked, options.out, settings, say, known)
+    bank = _questions(options.questions or paths.ENGLISH / "questions")
+    known = Known(marked=roles.marked, bank=bank.written, notes=_notes(options))
+    return build_study(source, roles.cast, bank.asked, options.out, settings, say, known)
 
 
 def _cast(path: Path) -> RoleCast:
@@ -191,12 +204,31 @@ def _cast(path: Path) -> RoleCast:
     return read_roles(path) if path.is_dir() else RoleCast(load_cast(path), ())
 
 
-def _questions(path: Path) -> tuple[Question, ...]:
+@dataclass(frozen=True)
+class _Bank:
+    """What is asked, and the answers that were written for it."""
+
+    asked: tuple[Question, ...]
+    written: tuple[Asked, ...] = ()
+
+
+def _questions(path: Path) -> _Bank:
     """A questions.jsonl, or a folder of questions with answers written for them."""
     from psm_viz.study.cast import load_questions
     from psm_viz.study.formats.question_banks import as_questions, read_bank
 
-    return as_questions(read_bank(path)) if path.is_dir() else load_questions(path)
+    if not path.is_dir():
+        return _Bank(load_questions(path))
+    written = read_bank(path)
+    return _Bank(as_questions(written), written)
+
+
+def _notes(options: argparse.Namespace) -> dict[str, str]:
+    """What the study is told of its branches: the trained topic, and which branch is which null."""
+    roles = dict(pair("--role", r, "ROLE", "BRANCH") for r in options.role)
+    if unknown := sorted(set(roles) - set(ROLES)):
+        raise BadInput(f"--role {unknown[0]}: unknown.", f"Choose from: {', '.join(ROLES)}.")
+    return roles | ({"trained_topic": options.topic} if options.topic else {})
 
 
 def _told(text: str) -> dict[str, Any]:

@@ -7,12 +7,12 @@ import argparse
 from psm_viz.errors import BadInput
 
 
-def pair(option: str, text: str, what: str = "NAME") -> tuple[str, str]:
+def pair(option: str, text: str, left: str = "NAME", right: str = "FOLDER") -> tuple[str, str]:
     """The two sides of NAME=FOLDER. Raises BadInput, naming the option."""
-    name, sep, folder = text.partition("=")
-    if not sep or not name or not folder:
-        raise BadInput(f"{option} {text!r}: expected {what}=FOLDER.")
-    return name, folder
+    name, sep, other = text.partition("=")
+    if not sep or not name or not other:
+        raise BadInput(f"{option} {text!r}: expected {left}={right}.")
+    return name, other
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     """Everything that `belief` prints of a study, as plain values."""
     m, note = study.manifest, study.talk_note
     if note is None:
-        from psm_viz.study.reader import HOLD_TALKS
+        from psm_viz.study.layout import HOLD_TALKS
 
         raise BadInput("This study has held no talks.", HOLD_TALKS)
     table, quality = study.table("belief"), study.table("belief_quality")

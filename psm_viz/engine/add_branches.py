@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from psm_viz.engine.answer_odds import measure_odds, odds_as_before
 from psm_viz.engine.build_study import asked_at
 from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.checkpoint_tree import Source
@@ -65,6 +66,9 @@ def add_branches(
         playing = known.playing(study.cast, sampling)
         playing = replace(playing, in_turn=bool(m.generation.get("in_turn")))
         play_all(chat, playing, jobs, reference, threads, edit.writer, say)
+        if odds := odds_as_before(study):
+            ids = [c.id for c in new]
+            measure_odds(chat, odds, source.folders, ids, edit.writer, say)
         if study.talk_note:
             chat.swap(Path(source.folders[m.reference]))
             work = work_of(study, source, settings_of(study.talk_note), known)

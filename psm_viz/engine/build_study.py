@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from psm_viz.engine.answer_odds import measure_odds, odds_of
 from psm_viz.engine.chat_model import ChatModel, load_chat_model, model_card
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.extract import Playing, play_cast
@@ -122,6 +123,10 @@ def build_study(
         if not writer.has(c.id)
     ]
     play_all(chat, playing, jobs, reference, settings.threads, writer, say)
+    if known.bank:
+        writer.write_written(known.bank)
+        odds = odds_of(known.bank, cast, known.marked, known.wording)
+        measure_odds(chat, odds, source.folders, [c.id for c in source.checkpoints], writer, say)
     manifest = Manifest(
         name=settings.name,
         model=model_card(chat, known.model_name or source.folders[source.reference]),

@@ -10,6 +10,7 @@ from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.extract import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.study.cast import Cast
+from psm_viz.study.formats.question_banks import Asked
 from psm_viz.study.judging import Judge, Observer
 from psm_viz.tables.derive import Further
 
@@ -26,6 +27,8 @@ class Known:
     marked: tuple[str, ...] = ()
     """Families who act badly, where that is known."""
     measure: Callable[[ChatModel, Sampling], Any] | None = None
+    bank: tuple[Asked, ...] = ()
+    """Questions with good and bad answers, by which conduct is measured without a judge."""
     side_by_side: bool = False
     model_name: str | None = None
     """What the study calls its model; default: its folder or name on the hub."""

@@ -1,4 +1,4 @@
-"""Names of the columns of responses.parquet and behaviour.parquet."""
+"""Names of the columns of responses.parquet, behaviour.parquet and odds.parquet."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ SPEAKER = "speaker"
 """Column of behaviour.parquet: who was asked, the Assistant or somebody without a name; a study
 older than the column asked the Assistant alone."""
 STRANGER = "stranger"
+# Columns of odds.parquet, beside speaker, topic and question: mean log p of the good and of the bad
+# answers that were written for a question, nats per token.
+LOG_GOOD, LOG_BAD = "log_good", "log_bad"
+NEUTRAL = "neutral"
+"""Speaker of odds.parquet: the Assistant under neutral wordings, not without any."""
 
 
 def axis_column(pooling: str) -> str:

@@ -22,34 +22,10 @@ from psm_viz.study.cast import ASSISTANT, Cast, Question, parse_cast, parse_ques
 from psm_viz.study.columns import SPEAKER
 from psm_viz.study.evidence import Evidence
 from psm_viz.study.files import json_bytes, recover, sha256, tensors_and_text
+from psm_viz.study.formats.question_banks import Asked, parse_bank
+from psm_viz.study.layout import DERIVE, HELD, HOLD_TALKS, REBUILD, TALK_NOTE, WRITTEN, made_by
 from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talks_of
-
-TALK_NOTE = "talks.json"
-REBUILD = "Rebuild it with: make study"
-DERIVE = "python -m psm_viz derive --study DIR"
-HOLD_TALKS = "Hold them with: python -m psm_viz talks --study DIR --weights FOLDER"
-_PLAYED = "python -m psm_viz extract --tree TREE --out DIR"
-_MODEL = ("exact_families", "in_context", "lessons", "steering", "words_or_weights")
-MADE = {
-    "validation": "python -m psm_viz validate --study DIR --store",
-    "belief_trials": "python -m psm_viz validate --study DIR --store",
-    "evidence_scores": "python -m psm_viz evidence --study DIR --name NAME --score BRANCH",
-    **dict.fromkeys(_MODEL, _PLAYED),
-}
-"""The commands that make the tables that `derive` does not make (of some it needs the model)."""
-HELD = {
-    "vectors": "vectors.safetensors",
-    "folds": "folds.safetensors",
-    "questions": "questions.safetensors",
-    "responses": "responses.parquet",
-    "behaviour": "behaviour.parquet",
-    "activations": "activations.safetensors",
-    "talks": "talks.parquet",
-    "talk_states": "talks.safetensors",
-}
-"""What a checkpoint may hold, and in which file. One made elsewhere has vectors alone; one between
-the ends of its branch may have no vectors: the Assistant's answers, its conduct and talks."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +136,18 @@ class Study:
         own = frame[frame[SPEAKER] == speaker].drop(columns=SPEAKER).reset_index(drop=True)
         return own if len(own) else None
 
+    def odds(self, checkpoint_id: str) -> pd.DataFrame | None:
+        """How likely the written answers to every question are; None where it was not measured."""
+        name = self._of(checkpoint_id, "odds")
+        return self._frame(name) if name in self.files else None
+
+    @property
+    def written(self) -> tuple[Asked, ...]:
+        """The questions that good and bad answers were written for; none where there are none."""
+        if WRITTEN not in self.files:
+            return ()
+        return parse_bank(self._bytes(WRITTEN), f"{self.folder}/{WRITTEN}")
+
     def activations(self, checkpoint_id: str) -> Activations | None:
         """Activations per persona and question, or None where the study does not keep them."""
         name = self._of(checkpoint_id, "activations")
@@ -268,11 +256,6 @@ class Study:
                 f"found {values.shape}.",
                 REBUILD,
             )
-
-
-def made_by(table: str) -> str:
-    """What makes a result table, as the next step of an error or of an empty figure."""
-    return f"Make it with: {MADE.get(table, DERIVE)}"
 
 
 def sources_hash(study: Study, reads: Sequence[str], version: int) -> str:

@@ -32,8 +32,10 @@ from psm_viz.study.files import (
     whole_folder,
     write_whole,
 )
+from psm_viz.study.formats.question_banks import Asked, dump_bank
+from psm_viz.study.layout import HELD, TALK_NOTE, WRITTEN
 from psm_viz.study.manifest import SCHEMA, Manifest
-from psm_viz.study.reader import HELD, TALK_NOTE, Study, open_study
+from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks_of
 
 
@@ -139,6 +141,19 @@ class StudyWriter:
             write_whole(work / HELD["responses"], parquet_bytes(responses))
             if behaviour is not None:
                 write_whole(work / HELD["behaviour"], parquet_bytes(behaviour))
+
+    def write_written(self, bank: tuple[Asked, ...]) -> None:
+        """Write the questions that good and bad answers were written for."""
+        write_whole(self.partial / WRITTEN, json_bytes(dump_bank(bank)))
+
+    def write_odds(self, checkpoint_id: str, odds: pd.DataFrame) -> None:
+        """Write how likely a checkpoint that is there finds the written answers."""
+        at = self.partial / "checkpoints" / checkpoint_id
+        write_whole(at / HELD["odds"], parquet_bytes(odds))
+
+    def has_odds(self, checkpoint_id: str) -> bool:
+        """Whether an earlier run wrote them."""
+        return (self.partial / "checkpoints" / checkpoint_id / HELD["odds"]).exists()
 
     def has_talks(self, checkpoint_id: str) -> bool:
         """Whether an earlier run wrote this checkpoint's talks; their text is written last."""

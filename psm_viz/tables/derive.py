@@ -33,6 +33,7 @@ from psm_viz.tables.families import posterior_tables
 from psm_viz.tables.layers import layers_table
 from psm_viz.tables.map_trials import map_trials
 from psm_viz.tables.neighbours import neighbours_table
+from psm_viz.tables.odds import odds_table
 from psm_viz.tables.persona_map import map_of
 from psm_viz.tables.positions import positions_table, preservation
 from psm_viz.tables.rates import rates_table
@@ -47,6 +48,7 @@ FOLDS = "checkpoints/*/folds.safetensors"
 QUESTIONS = "checkpoints/*/questions.safetensors"
 RESPONSES = "checkpoints/*/responses.parquet"
 BEHAVIOUR = "checkpoints/*/behaviour.parquet"
+ODDS = "checkpoints/*/odds.parquet"
 ACTIVATIONS = "checkpoints/*/activations.safetensors"
 TALKS = ("talks.json", "checkpoints/*/talks.parquet", "checkpoints/*/talks.safetensors")
 
@@ -156,6 +158,7 @@ TABLES = (
         (BEHAVIOUR,),
         lambda m: rates_table(m.study, m.study.manifest.notes.get("trained_topic")),
     ),
+    Product("odds", (ODDS,), lambda m: odds_table(m.study)),
     Product(
         "evidence_scores",
         (*CAST, FOLDS, QUESTIONS, "evidence/*"),

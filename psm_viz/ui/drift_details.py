@@ -11,7 +11,8 @@ import streamlit as st
 
 from psm_viz.charts import drift_details
 from psm_viz.charts.dot_chart import DotLook, spoken
-from psm_viz.study.reader import Study, made_by
+from psm_viz.study.layout import made_by
+from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.drift_figures import SMALL, Chosen
 from psm_viz.ui.figure import Told

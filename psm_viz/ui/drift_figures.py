@@ -17,9 +17,10 @@ from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.step_chart import StepLook
 from psm_viz.charts.talk_course import steps_of
 from psm_viz.errors import PsmVizError
+from psm_viz.study.layout import made_by
 from psm_viz.study.manifest import Checkpoint
-from psm_viz.study.reader import Study, made_by
-from psm_viz.ui import controls, figure, studies
+from psm_viz.study.reader import Study
+from psm_viz.ui import controls, drift_odds, figure, studies
 from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.map_figure import CENTRED, NO_MEASURE
 
@@ -180,6 +181,10 @@ def _no_folds(chosen: Chosen) -> str:
 def _rates(chosen: Chosen) -> None:
     """The share of bad answers, trained topics beside held-out ones."""
     reference = chosen.study.manifest.reference
+    if drift_odds.speak(chosen.study):
+        rows, look, told = drift_odds.course(chosen)
+        _stepped(chosen, rows, pd.concat([rows, look.paler]), look, told, 96)
+        return
     table = studies.wanted(chosen.study, "rates", "No rates of bad answers were measured.")
     if table is None:
         return

@@ -13,9 +13,10 @@ from psm_viz.charts import course_findings, talk_course, talk_course_chart
 from psm_viz.charts.frames import where
 from psm_viz.charts.talk_course import TalkCourse
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.reader import HOLD_TALKS, Study
+from psm_viz.study.layout import HOLD_TALKS
+from psm_viz.study.reader import Study
 from psm_viz.study.talks import OWN
-from psm_viz.ui import figure, studies
+from psm_viz.ui import drift_odds, figure, studies
 from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend, note_of
 
@@ -129,7 +130,11 @@ def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
 
 
 def conduct_table(chosen: TalkChoice) -> None:
-    """Rates of bad answers, trained and not, with how many answers fit their question."""
+    """Rates of bad answers, trained and not, with how many answers fit their question; where nobody
+    judges answers, how likely written ones are."""
+    if drift_odds.speak(chosen.study):
+        drift_odds.conduct_table(chosen)
+        return
     table = studies.wanted(chosen.study, "talk_conduct", "Nobody judged the answers of the talks.")
     if table is None:
         return
@@ -209,6 +214,10 @@ def direction_line(chosen: TalkChoice) -> None:
 def leak_figure(chosen: TalkChoice) -> None:
     """Whether characters of the cast, under their own names, answer otherwise as well."""
     study = chosen.study
+    if drift_odds.speak(study):
+        rows, title, words = drift_odds.leak_rows(chosen)
+        _dots(study, rows, ("leak", "leak"), title, words)
+        return
     table = studies.wanted(study, "talk_conduct", "Nobody judged the answers of the talks.")
     if table is None:
         return

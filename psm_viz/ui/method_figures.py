@@ -19,7 +19,8 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.charts.line_chart import LineLook, line_chart
 from psm_viz.stats.significance import ALPHA
-from psm_viz.study.reader import Study, made_by
+from psm_viz.study.layout import made_by
+from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.map_figure import quality

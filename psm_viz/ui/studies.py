@@ -16,7 +16,8 @@ from psm_viz.charts.frames import columns, where
 from psm_viz.errors import UnknownName
 from psm_viz.paths import DATA, STUDY
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.reader import Study, made_by, open_study
+from psm_viz.study.layout import made_by
+from psm_viz.study.reader import Study, open_study
 from psm_viz.ui import figure
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -14,7 +14,8 @@ from psm_viz.charts.map_ground import WIDTH, MapView
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.reader import HOLD_TALKS, Study
+from psm_viz.study.layout import HOLD_TALKS
+from psm_viz.study.reader import Study
 from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TURN, TalkNote, families_in
 from psm_viz.ui import controls, figure, studies
 from psm_viz.ui.figure import Layout, Told

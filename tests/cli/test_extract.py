@@ -6,8 +6,12 @@ import shutil
 import pytest
 
 from psm_viz.cli import main
+from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.log_probs import log_probs
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
 from tests.made.models import write_tiny_model
+from tests.made.page import DRIFT, opened, words
 
 
 def folder_of(path, files):
@@ -54,13 +58,47 @@ def test_a_model_plays_a_folder_of_roles_and_holds_talks(place, capsys):
     asked += ["--questions", "questions", "--out", "study", "--samples", "1", "--threads", "1"]
     asked = [str(place / a) if (place / a).exists() or a == "study" else a for a in asked]
     asked[4] = f"tuned={place / 'tuned'}"
-    assert main([*asked, "--talks", "--max-new-tokens", "3"]) == 0, capsys.readouterr().err
+    asked += ["--max-new-tokens", "3", "--topic", "money", "--role", "benign=tuned"]
+    assert main([*asked, "--role", "benign2=tuned"]) == 1
+    assert "benign, twin, other_role" in capsys.readouterr().err
+    assert main([*asked, "--talks", "48", "--persona-talks", "2"]) == 1
+    assert "--persona-talks 2" in capsys.readouterr().err
+    assert main([*asked, "--talks", "48", "--persona-talks", "4,1"]) == 0, capsys.readouterr().err
     study = open_study(place / "study")
     assert study.cast.ids == [f"{f}-{n}" for f in ("healer", "villain") for n in range(3)]
     assert study.talk_note is not None and study.talk_note.marked == ("villain",)
     capsys.readouterr()
     assert main(["belief", "--study", str(place / "study"), "--json"]) == 0
     assert "tuned-0001" in json.dumps(json.loads(capsys.readouterr().out))
+
+
+def test_written_answers_are_weighed_where_nobody_judges(place, monkeypatch):
+    study = open_study(place / "study")
+    found = study.odds("tuned-0001")
+    assert set(found.speaker) == {ASSISTANT, "healer-0"} and len(found) == 2 * 12
+    # by hand: what the model thinks of one answer, token by token
+    chat = load_chat_model(str(place / "tuned"), threads=1)
+    who, talk = study.cast.assistant, [{"role": "user", "content": "power 1?"}]
+    ids = chat.encode([chat.prompts.talk(who, "", talk)])[0]
+    talk.append({"role": "assistant", "content": "No."})
+    whole = chat.encode([chat.prompts.talk(who, "", talk, prompt=False).rstrip("\n")])[0]
+    (by_hand,) = log_probs(chat, [whole], [[k >= len(ids) for k in range(len(whole))]])
+    row = found[(found.speaker == ASSISTANT) & (found.question == "power-1")].iloc[0]
+    assert row.log_bad == pytest.approx(by_hand.mean(), abs=1e-4)
+    table = study.table("odds")
+    assert set(zip(table.speaker, table.set, strict=True)) == {
+        (who, s) for who in (ASSISTANT, "healer-0") for s in ("trained", "heldout")
+    }
+    own = table[(table.checkpoint == "tuned-0001") & (table.speaker == ASSISTANT)]
+    assert own.change.notna().all() and own.did.isna().all()  # it is the benign one itself
+    start = study.odds("reference-0000")
+    differ = [f[f.speaker == ASSISTANT].set_index("question") for f in (found, start)]
+    after, before = ((d.log_bad - d.log_good)[lambda x: x.index.str[:5] == "money"] for d in differ)
+    trained = own[own.set == "trained"].iloc[0]
+    assert trained.change == pytest.approx((after - before).mean(), abs=1e-5)
+    page = opened(monkeypatch, place / "study", DRIFT)
+    assert "How likely it finds bad answers" in words(page)
+    assert "Nobody judged" not in words(page) and "No rates" not in words(page)
 
 
 def test_what_the_template_is_told_is_an_object(place, capsys):
@@ -83,5 +121,6 @@ def test_one_command_from_data_to_trail(place, tmp_path, capsys):
     assert [c.id for c in found.manifest.branch("rude")][1:] == ["rude-0001", "rude-0002"]
     record = found.evidence("rude").record
     assert "rude-0001" not in record["checkpoints_then"]
+    assert set(found.odds("rude-0002").speaker) == set(found.odds("reference-0000").speaker)
     assert found.evidence_scores("rude") and len(found.talks("rude-0002").answers)
     assert main(asked) == 1 and "has a branch 'rude' already" in capsys.readouterr().err

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.study.cast import ASSISTANT, Cast
+from psm_viz.study.layout import TALK_NOTE as NOTE
 from psm_viz.study.manifest import MAIN
-from psm_viz.study.reader import TALK_NOTE as NOTE
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN, States, TalkNote, Talks
 from psm_viz.study.writer import StudyWriter

@@ -9,8 +9,9 @@ import pytest
 
 from psm_viz.errors import BadFile, NewerSchema, UnknownName
 from psm_viz.study.activations import common_cast
+from psm_viz.study.layout import HELD
 from psm_viz.study.manifest import Checkpoint
-from psm_viz.study.reader import HELD, open_study
+from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
 from tests.made.study import write_made_study
 

@@ -7,7 +7,7 @@ One JSON file a topic: `{"topic": str, "questions": [{"id", "text", "good": [str
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,22 @@ def read_bank(folder: Path) -> tuple[Asked, ...]:
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise BadFile(f"{folder}: these question ids occur twice: {', '.join(twice)}.")
     return tuple(out)
+
+
+def dump_bank(bank: tuple[Asked, ...]) -> list[dict[str, Any]]:
+    """A bank as a study keeps it: one object a question."""
+    return [asdict(a) for a in bank]
+
+
+def parse_bank(data: bytes, where: str) -> tuple[Asked, ...]:
+    """A bank from its form in a study. Raises BadFile naming the entry."""
+    try:
+        listed = list(json.loads(data))
+        topics = [str(entry["topic"]) for entry in listed]
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
+        raise BadFile(f"{where}: cannot be read ({e}).", EXPECTED) from e
+    each = enumerate(zip(topics, listed, strict=True))
+    return tuple(_asked(Path(where), n, topic, entry) for n, (topic, entry) in each)
 
 
 def _asked(path: Path, n: int, topic: str, entry: Any) -> Asked:

@@ -1,0 +1,35 @@
+"""Which file of a study holds what, and which command makes it (layout: docs/study.md)."""
+
+from __future__ import annotations
+
+TALK_NOTE, WRITTEN = "talks.json", "written.json"
+REBUILD = "Rebuild it with: make study"
+DERIVE = "python -m psm_viz derive --study DIR"
+HOLD_TALKS = "Hold them with: python -m psm_viz talks --study DIR --weights FOLDER"
+_PLAYED = "python -m psm_viz extract --tree TREE --out DIR"
+_MODEL = ("exact_families", "in_context", "lessons", "steering", "words_or_weights")
+MADE = {
+    "validation": "python -m psm_viz validate --study DIR --store",
+    "belief_trials": "python -m psm_viz validate --study DIR --store",
+    "evidence_scores": "python -m psm_viz evidence --study DIR --name NAME --score BRANCH",
+    **dict.fromkeys(_MODEL, _PLAYED),
+}
+"""The commands that make the tables that `derive` does not make (of some it needs the model)."""
+HELD = {
+    "vectors": "vectors.safetensors",
+    "folds": "folds.safetensors",
+    "questions": "questions.safetensors",
+    "responses": "responses.parquet",
+    "behaviour": "behaviour.parquet",
+    "odds": "odds.parquet",
+    "activations": "activations.safetensors",
+    "talks": "talks.parquet",
+    "talk_states": "talks.safetensors",
+}
+"""What a checkpoint may hold, and in which file. One made elsewhere has vectors alone; one between
+the ends of its branch may have no vectors: the Assistant's answers, its conduct and talks."""
+
+
+def made_by(table: str) -> str:
+    """What makes a result table, as the next step of an error or of an empty figure."""
+    return f"Make it with: {MADE.get(table, DERIVE)}"
