@@ -86,9 +86,11 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     from psm_viz.tables.evidence import score
 
     study, name = open_study(options.study), options.branch or options.out.name
-    if any(c.branch == name for c in study.manifest.checkpoints):
+    there = any(c.branch == name for c in study.manifest.checkpoints)
+    told = name in study.evidences
+    if there and (not told or study.evidence_scores(name)):
         raise BadInput(f"{options.study}: has a branch {name!r} already.", "Give another --branch.")
-    if name not in study.evidences:
+    if not told:
         asking = Asking(
             options.data,
             name,
@@ -100,7 +102,9 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
         record_evidence(study, asking, say)
     train(options.model, options.data, options.out, tuning, say, anchor=options.anchor)
     source = from_models(options.model, {name: str(options.out)}, None)
-    study = add_branches(open_study(options.study), source, [name], options.threads, say)
+    study = open_study(options.study)
+    if not there:  # else a run was stopped between playing and scoring
+        study = add_branches(study, source, [name], options.threads, say)
     with editing(study) as edit:
         edit.writer.write_score(name, score(study, name, name))
     say(f"Look at it with: PSM_VIZ_STUDY={options.study} make run")

@@ -53,12 +53,16 @@ def ask(
     wording: str,
     conversations: Sequence[Conversation],
     say: Callable[[str], None] = lambda text: None,
+    *,
+    in_turn: bool = False,
 ) -> tuple[Testimony, Counts]:
     """log p of every answer under every persona, the last of whom is the Assistant.
 
-    A persona's instruction variants are averaged as log p. An answer that ends beyond the model's
-    context is NaN. Tokens are counted in the Assistant's first variant, and divide everybody's.
-    Raises BadInput for a template that refuses a conversation or a tokenizer without offsets.
+    A persona's instruction variants are averaged as log p; `in_turn` each conversation is read
+    under one of them, dealt round, in a fraction of the time. An answer that ends beyond the
+    model's context is NaN. Tokens are counted as the Assistant's first variant writes them, and
+    divide everybody's. Raises BadInput for a template that refuses a conversation or a tokenizer
+    without offsets.
     """
     owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
     log_p = np.zeros((len(personas), len(owner)))
@@ -68,15 +72,17 @@ def ask(
     for done, i in enumerate([len(personas) - 1, *range(len(personas) - 1)], 1):
         persona = personas[i]
         variants = getattr(persona, wording)
+        if done == 1:
+            texts = rendered(chat.prompts, persona, variants[0], conversations, counts)
+            _count(chat, texts, tokens, counts)
         for k, instruction in enumerate(variants):
-            first = done == 1 and k == 0
-            texts = rendered(
-                chat.prompts, persona, instruction, conversations, counts if first else None
-            )
-            ids, places = encoded(chat.tokenizer, texts)
-            if first:
-                _count(chat, ids, places, tokens, counts)
-            log_p[i] += _score(chat, ids, places, len(owner)) / len(variants)
+            own = [n for n in range(len(conversations)) if not in_turn or n % len(variants) == k]
+            held = np.isin(owner, own)
+            if held.any():
+                some = [conversations[n] for n in own]
+                texts = rendered(chat.prompts, persona, instruction, some)
+                found = _score(chat, *encoded(chat.tokenizer, texts), int(held.sum()))
+                log_p[i, held] += found / (1 if in_turn else len(variants))
         now = time.monotonic()
         if now - said > 5 or done == len(personas):
             left = (now - began) / done * (len(personas) - done)
@@ -90,7 +96,7 @@ def rendered(
     persona: Persona,
     instruction: str,
     conversations: Sequence[Conversation],
-    counts: Counts | None,
+    counts: Counts | None = None,
 ) -> list[Rendered]:
     """Every conversation as the template writes it, with its answers' places.
 
@@ -140,14 +146,10 @@ def encoded(tokenizer: Any, texts: Sequence[Rendered]) -> tuple[list[list[int]],
     return made["input_ids"], places
 
 
-def _count(
-    chat: ChatModel,
-    ids: Sequence[list[int]],
-    places: Sequence[np.ndarray],
-    tokens: np.ndarray,
-    counts: Counts,
-) -> None:
+def _count(chat: ChatModel, texts: Sequence[Rendered], tokens: np.ndarray, counts: Counts) -> None:
+    """Add each answer's tokens to `tokens`, and what the tokenizer does not know to `counts`."""
     t = chat.tokenizer
+    ids, places = encoded(t, texts)
     # some tokenizers have no token for the unknown and name their end token instead
     unknown = -1 if t.unk_token_id in (None, t.eos_token_id, t.bos_token_id) else t.unk_token_id
     for row, place in zip(ids, places, strict=True):

@@ -76,7 +76,8 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
         f"{len(used)} of {len(read)} conversations; {systems} system messages of their own give "
         "way to each persona's instruction"
     )
-    heard, counts = ask(chat, study.cast.all, wording, used, say)
+    in_turn = bool(study.manifest.generation.get("in_turn"))
+    heard, counts = ask(chat, study.cast.all, wording, used, say, in_turn=in_turn)
     testimony = heard.usable()
     prior = family_weights(study.cast)
     ids = [p.id for p in study.cast.all]

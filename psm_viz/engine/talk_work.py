@@ -93,6 +93,7 @@ def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) 
     check_talkable(study.cast, study.questions)
     drawn = sampling_of(m.generation)
     playing = replace(known, wording=m.generation["wording"]).playing(study.cast, drawn)
+    playing = replace(playing, in_turn=bool(m.generation.get("in_turn")))
     folders = dict(source.folders)
     if m.noise_floor:
         folders[m.noise_floor] = source.folders[m.reference]

@@ -249,7 +249,7 @@ def read_likelihoods(
     people = [cast.persona(h) for h in headers]
     asked = [*people, replace(assistant, **{wording: (text,)})]
     lines = [Conversation(n, tuple(talk)) for n, talk in enumerate(talks, 1)]
-    found, _ = ask(chat, asked, wording, lines, say)
+    found, _ = ask(chat, asked, wording, lines, say, in_turn=playing.in_turn)
     per_token = (found.log_p / np.maximum(found.tokens, 1)).astype(np.float32)
     by = per_token.reshape(len(asked), len(talks), -1)
     return np.moveaxis(by[:-1], 0, 2), by[-1]

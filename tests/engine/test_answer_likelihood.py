@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,21 @@ def test_what_a_persona_says_of_an_answer_is_its_models_figure(world, chat, talk
             answer += 1
     assert answer == found.log_p.shape[1] > len(talks)
     assert counts.unknown == counts.plain == 0
+
+
+def test_in_turn_each_talk_is_read_under_one_wording(world, chat, talks):
+    cast = world.cast()
+    who = replace(cast.personas[0], instructions=(*cast.personas[0].instructions, "", "Somebody."))
+    some, k = talks[:4], len(who.instructions)
+    found, counts = answer_likelihood.ask(chat, [who], "instructions", some, in_turn=True)
+    for n in range(len(some)):
+        one = replace(who, instructions=who.instructions[n % k : n % k + 1])
+        alone, _ = answer_likelihood.ask(chat, [one], "instructions", some[n : n + 1])
+        own = found.example == n
+        assert found.log_p[0, own] == pytest.approx(alone.log_p[0], abs=1e-4)
+    whole, _ = answer_likelihood.ask(chat, [who], "instructions", some)
+    assert np.abs(whole.log_p - found.log_p).max() > 2e-3
+    assert np.array_equal(whole.tokens, found.tokens) and counts.unknown == 0
 
 
 @pytest.fixture
