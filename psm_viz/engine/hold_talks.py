@@ -148,6 +148,7 @@ def at_reference(
         elsewhere=s.elsewhere,
         marked=work.marked,
         seed=s.seed,
+        people=work.people,
     )
     return found, note
 
@@ -269,8 +270,13 @@ def _start(chat: ChatModel, work: TalkWork, layers: Sequence[int]) -> np.ndarray
 def of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
     """The cast's first talks at the reference, as many as other checkpoints hold."""
     said = talks.said(CAST)
-    first = (talks.speakers(CAST)[TALK] < note.elsewhere).to_numpy()
-    some, lasts = conversations(said[said[TALK] < note.elsewhere], work.by_id)
+
+    def held(frame: pd.DataFrame) -> np.ndarray:
+        who = frame[col.PERSONA].isin(note.people or work.playing.cast.ids)
+        return (who & (frame[TALK] < note.elsewhere)).to_numpy()
+
+    first = held(talks.speakers(CAST))
+    some, lasts = conversations(said[held(said)], work.by_id)
     own = talks.states[CAST, OWN]
     states = np.stack([own.at(k, note.layer)[first] for k in note.turns], axis=1)
     return Read(some, lasts, states, note)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import torch
 
 from psm_viz.engine.chat_model import ChatModel, by_length
+from psm_viz.engine.sampling import of_like_length
 from psm_viz.errors import BadInput
 
 WORTH_KEEPING = 4
 """Tokens that rows must share at their beginning for it to be read once for all."""
+SHARED = 2
+"""Rows that a stem must serve on average for stems to be read apart from what follows them."""
+Wanted = Sequence[Sequence[bool] | np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,118 @@ class Opening:
         return own
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What stands before some rows' last parts: its keys and values, its length in each row, and
+    which of its places are padding (None: none)."""
+
+    cache: Any
+    lengths: torch.Tensor
+    mask: torch.Tensor | None = None
+
+
+def log_probs(
+    chat: ChatModel, rows: Sequence[list[int]], wanted: Wanted, *, batch: int = 256
+) -> list[np.ndarray]:
+    """log P(token | all tokens before it) at every row's wanted places: [wanted], in nats.
+
+    What all rows begin with is read once, and so is what several of them have before their first
+    wanted token, where the architecture keeps a cache that can be repeated. Batches are sorted by
+    length; logits are made at the wanted places only, since a whole batch's would fill the memory.
+    Raises BadInput for a wanted first token.
+    """
+    if any(w[0] for w in wanted if len(w)):
+        raise BadInput("The first token of a text has nothing before it to predict it from.")
+    out = [np.empty(0) for _ in rows]
+    firsts = {i: int(np.flatnonzero(w)[0]) for i, w in enumerate(wanted) if np.any(w)}
+    with torch.inference_mode():
+        opening = _opening(chat, rows, list(firsts.values()))
+        n = len(opening.tokens)
+        stems: dict[tuple[int, ...], list[int]] = {}
+        for i, first in firsts.items():
+            # the token before a wanted one is read anew: it is predicted from
+            stems.setdefault(tuple(rows[i][n : first - 1]), []).append(i)
+        if opening.cache is not None and len(stems) * SHARED <= len(firsts) and () not in stems:
+            parts = _by_stem(chat, opening, stems, batch)
+        else:
+            parts = _by_row(chat, opening, rows, batch)
+        for own, before, skip in parts:
+            own_rows = [rows[i][k:] for i, k in zip(own, skip, strict=True)]
+            own_wanted = [wanted[i][k:] for i, k in zip(own, skip, strict=True)]
+            for i, found in zip(own, _score(chat, own_rows, own_wanted, before), strict=True):
+                out[i] = found
+    return out
+
+
+Part = tuple[list[int], _Read, list[int]]
+"""Some rows, what was read of them already, and how many tokens of each that is."""
+
+
+def _by_row(
+    chat: ChatModel, opening: Opening, rows: Sequence[list[int]], batch: int
+) -> Iterator[Part]:
+    """Batches of rows of like length, after the opening."""
+    n = len(opening.tokens)
+    for own in by_length(rows, batch):
+        lengths = torch.full((len(own),), n, device=chat.device)
+        yield own, _Read(opening.repeated(len(own)), lengths), [n] * len(own)
+
+
+def _by_stem(
+    chat: ChatModel, opening: Opening, stems: dict[tuple[int, ...], list[int]], batch: int
+) -> Iterator[Part]:
+    """Batches of rows whose stems are read once for all the rows that have them."""
+    n, texts = len(opening.tokens), [list(s) for s in stems]
+    served = list(stems.values())
+    at_once = max(1, batch // max(len(s) for s in served))
+    for some in of_like_length(texts, at_once):
+        width = max(len(texts[k]) for k in some)
+        ids = torch.zeros((len(some), width), dtype=torch.long, device=chat.device)
+        mask = torch.ones((len(some), n + width), dtype=torch.long, device=chat.device)
+        for row, k in enumerate(some):  # padded on the left: what follows stands behind
+            ids[row, width - len(texts[k]) :] = torch.tensor(texts[k])
+            mask[row, n : n + width - len(texts[k])] = 0
+        cache = opening.repeated(len(some))
+        chat.hf(input_ids=ids, past_key_values=cache, use_cache=True, **_placed(chat, mask, width))
+        of = [row for row, k in enumerate(some) for _ in served[k]]
+        index = torch.tensor(of, device=chat.device)
+        cache.batch_select_indices(index)
+        own = [i for k in some for i in served[k]]
+        lengths = mask.sum(1)[index]
+        yield own, _Read(cache, lengths, mask[index]), lengths.tolist()
+
+
+def _placed(chat: ChatModel, mask: torch.Tensor, new: int) -> dict[str, torch.Tensor]:
+    """What tells a model where its last `new` tokens stand, and what is padding."""
+    told = {"attention_mask": mask}
+    if "position_ids" in signature(chat.hf.forward).parameters:
+        told["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, -new:]
+    return told
+
+
+def _score(
+    chat: ChatModel, rows: Sequence[list[int]], wanted: Wanted, before: _Read
+) -> list[np.ndarray]:
+    """log p of the wanted tokens of a batch, after what was read of it."""
+    # Padded on the right, so that positions count from the first token in every architecture;
+    # what comes later changes no causal model's earlier tokens.
+    width = max(map(len, rows))
+    ids = torch.zeros((len(rows), width), dtype=torch.long, device=chat.device)
+    keep = torch.zeros((len(rows), width), dtype=torch.bool, device=chat.device)
+    for k, (row, own) in enumerate(zip(rows, wanted, strict=True)):
+        ids[k, : len(row)] = torch.tensor(row)
+        keep[k, : len(row)] = torch.tensor(np.asarray(own, dtype=bool))
+    at = keep[:, 1:].nonzero(as_tuple=True)
+    if not len(at[0]):
+        return [np.empty(0) for _ in rows]
+    told: dict[str, Any] = {}
+    if before.mask is not None:
+        told = _placed(chat, torch.cat([before.mask, torch.ones_like(ids)], 1), width)
+    logits = _logits_at(chat, ids, at, before.cache, told)
+    said = logits.gather(-1, ids[:, 1:][at][:, None])[:, 0] - logits.logsumexp(-1)
+    return [p.numpy() for p in said.double().cpu().split(keep[:, 1:].sum(1).tolist())]
+
+
 def _repeatable(cache: Any) -> bool:
     """Whether a cache is of keys and values alone, each layer's as long as what was read: a state
     that is carried on, or a window, would be changed by padding."""
@@ -43,53 +160,10 @@ def _repeatable(cache: Any) -> bool:
     return all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
 
 
-def log_probs(
-    chat: ChatModel,
-    rows: Sequence[list[int]],
-    wanted: Sequence[Sequence[bool] | np.ndarray],
-    *,
-    batch: int = 256,
-) -> list[np.ndarray]:
-    """log P(token | all tokens before it) at every row's wanted places: [wanted], in nats.
-
-    What all rows begin with is read once, where the architecture keeps a cache that can be
-    repeated. Batches are sorted by length; logits are made at the wanted places only, since a
-    whole batch's would fill the memory. Raises BadInput for a wanted first token.
-    """
-    if any(w[0] for w in wanted if len(w)):
-        raise BadInput("The first token of a text has nothing before it to predict it from.")
-    out = [np.empty(0) for _ in rows]
-    with torch.inference_mode():
-        opening = _opening(chat, rows, wanted)
-        n = len(opening.tokens)
-        for own in by_length(rows, batch):
-            # Padded on the right, so that positions count from the first token in every
-            # architecture; what comes later changes no causal model's earlier tokens.
-            width = max(len(rows[i]) for i in own) - n
-            ids = torch.zeros((len(own), width), dtype=torch.long, device=chat.device)
-            keep = torch.zeros((len(own), width), dtype=torch.bool, device=chat.device)
-            for k, i in enumerate(own):
-                ids[k, : len(rows[i]) - n] = torch.tensor(rows[i][n:])
-                keep[k, : len(rows[i]) - n] = torch.tensor(wanted[i][n:])
-            before = keep[:, 1:].nonzero(as_tuple=True)
-            if not len(before[0]):
-                continue
-            logits = _logits_at(chat, ids, before, opening.repeated(len(own)))
-            said = logits.gather(-1, ids[:, 1:][before][:, None])[:, 0] - logits.logsumexp(-1)
-            parts = said.double().cpu().split(keep.sum(1).tolist())
-            for i, part in zip(own, parts, strict=True):
-                out[i] = part.numpy()
-    return out
-
-
-def _opening(
-    chat: ChatModel, rows: Sequence[list[int]], wanted: Sequence[Sequence[bool] | np.ndarray]
-) -> Opening:
+def _opening(chat: ChatModel, rows: Sequence[list[int]], firsts: Sequence[int]) -> Opening:
     """What all rows begin with, up to the token before the first wanted one, read once."""
-    firsts = [int(np.flatnonzero(w)[0]) for w in wanted if np.any(w)]
     if len(rows) < 2 or not firsts:
         return Opening([], None)
-    # at least the token before a wanted one is read anew: it is predicted from
     longest = max(0, min([*(f - 1 for f in firsts), *(len(r) - 1 for r in rows)]))
     low, high = min(rows), max(rows)  # what these two share, all share
     n = 0
@@ -106,14 +180,18 @@ def _opening(
 
 
 def _logits_at(
-    chat: ChatModel, ids: torch.Tensor, before: tuple[torch.Tensor, ...], cache: Any
+    chat: ChatModel,
+    ids: torch.Tensor,
+    before: tuple[torch.Tensor, ...],
+    cache: Any,
+    told: dict[str, Any],
 ) -> torch.Tensor:
     """Logits at the places that predict the wanted tokens: [place, vocabulary]."""
     head = chat.hf.get_output_embeddings()
     only = head.register_forward_pre_hook(lambda _, x: (x[0][before][None],))
     more = {} if cache is None else {"past_key_values": cache}
     try:
-        logits = chat.hf(input_ids=ids, use_cache=cache is not None, **more).logits
+        logits = chat.hf(input_ids=ids, use_cache=cache is not None, **more, **told).logits
     finally:
         only.remove()
     # a model that makes its logits without that module gives them at every place

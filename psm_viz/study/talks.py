@@ -54,6 +54,8 @@ class TalkNote:
     marked: tuple[str, ...] = ()
     """Families whose mass is told as one number: those who act badly, where that is known."""
     seed: int = 0
+    people: tuple[str, ...] = ()
+    """Ids of the personas who talk at other checkpoints; none: all of them."""
 
     @property
     def answers(self) -> int:

@@ -71,6 +71,40 @@ def test_what_all_rows_begin_with_changes_no_figure(architecture):
         assert np.allclose(found, log_probs(architecture, [row], [w])[0], atol=1e-4)
 
 
+def asked_and_answered(answers=3):
+    """Prompts of several lengths with a common opening, some answers each."""
+    rng = np.random.default_rng(2)
+    opening = rng.integers(4, 900, 6).tolist()
+    rows, wanted = [], []
+    for n in (2, 5, 9, 4):
+        prompt = opening + rng.integers(4, 900, n).tolist()
+        for k in range(answers):
+            rows.append(prompt + rng.integers(4, 900, 2 + k).tolist())
+            wanted.append([False] * len(prompt) + [True] * (2 + k))
+    return rows, wanted
+
+
+def test_what_several_rows_ask_changes_no_figure(architecture):
+    rows, wanted = asked_and_answered()
+    together = log_probs(architecture, rows, wanted, batch=6)
+    for row, w, found in zip(rows, wanted, together, strict=True):
+        assert np.allclose(found, log_probs(architecture, [row], [w])[0], atol=1e-4)
+
+
+def test_a_question_is_read_once_for_all_its_answers(chat, monkeypatch):
+    read = []
+    forward = type(chat.hf).forward
+    monkeypatch.setattr(
+        type(chat.hf),
+        "forward",
+        lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
+    )
+    rows, wanted = asked_and_answered(answers=8)
+    log_probs(chat, rows, wanted, batch=64)
+    assert sum(read) < 0.85 * sum(map(len, rows))
+    assert len(read) == 1 + 2 * 4  # the opening; stems and answers, of four lengths
+
+
 def test_a_common_opening_is_read_once(chat, monkeypatch):
     read = []
     forward = type(chat.hf).forward
