@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
-from psm_viz.cli.pairs import numbers, pair
+from psm_viz.cli.pairs import numbers, pair, share
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.engine.sampling import CUT
 from psm_viz.errors import BadInput
@@ -65,6 +65,13 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument("--out", type=Path, required=True, help="folder of the study")
     e.add_argument("--name", help="the study's name (default: the folder's)")
     _add_playing(e)
+    e.add_argument(
+        "--shard",
+        type=share,
+        metavar="I/N",
+        help="with --model: play only every N-th block of personas from the I-th (from 0) on, for "
+        "several machines that share --out",
+    )
     e.add_argument(
         "--add",
         action="append",
@@ -141,6 +148,8 @@ def extract(options: argparse.Namespace) -> None:
         say(f"{options.out}: now {n} checkpoints, {minutes_since(began)}.")
         return
     made = _play(options)
+    if made is None:
+        return
     say(
         f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
         f"personas, {minutes_since(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
@@ -157,11 +166,12 @@ def _add(options: argparse.Namespace) -> Study:
     return add_to_study(from_tree(options.tree), options.out, options.add, options.threads, say)
 
 
-def _play(options: argparse.Namespace) -> Study:
-    """Play a trained tree, or any model with its branches."""
+def _play(options: argparse.Namespace) -> Study | None:
+    """Play a trained tree, or any model with its branches; of a share there is no study yet."""
     from psm_viz.engine.build_study import Settings, build_study
     from psm_viz.engine.checkpoint_tree import from_models
     from psm_viz.engine.known import Known
+    from psm_viz.engine.shards import play_shard
     from psm_viz.small_model.behaviour import LONGEST
     from psm_viz.small_model.study import play_tree
     from psm_viz.small_model.trained_tree import from_tree
@@ -193,7 +203,15 @@ def _play(options: argparse.Namespace) -> Study:
     roles = _cast(options.cast or paths.ENGLISH)
     bank = _questions(options.questions or paths.ENGLISH / "questions")
     known = Known(marked=roles.marked, bank=bank.written, notes=_notes(options))
-    return build_study(source, roles.cast, bank.asked, options.out, settings, say, known)
+    made = (source, roles.cast, bank.asked, options.out, settings)
+    if options.shard:
+        n = play_shard(*made, options.shard, say, known)
+        say(
+            f"{options.out}: share {options.shard[0]} of {options.shard[1]} played at {n} "
+            "checkpoints. When all shares are, give the command without --shard."
+        )
+        return None
+    return build_study(*made, say, known)
 
 
 def _cast(path: Path) -> RoleCast:

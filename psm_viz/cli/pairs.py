@@ -21,3 +21,12 @@ def numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected numbers and commas") from None
+
+
+def share(text: str) -> tuple[int, int]:
+    """I/N, as argparse wants its types."""
+    try:
+        i, n = text.split("/")
+        return int(i), int(n)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected I/N, such as 0/8") from None

@@ -100,29 +100,19 @@ def build_study(
     A killed run goes on after its last finished checkpoint when started again with the same
     settings. Raises what the readers, the chat model and the writer raise.
     """
-    playing = replace(known.playing(cast, settings.sampling), in_turn=settings.in_turn)
-    chat = _opened(source, playing, questions, out, settings)
-    writer = StudyWriter(out)
-    writer.begin(_began_with(source, playing, questions, settings))
+    begun = begin(source, cast, questions, out, settings, known)
+    chat, playing, writer = begun.chat, begun.playing, begun.writer
     main = tuple(q for q in questions if q.set == MAIN)
-    again = tuple(q for q in questions if q.set == AGAIN)
     pooling, layer, reference, note = _headline(
         chat, playing, main, source.reference, settings, say
     )
-    plan = [*source.checkpoints]
-    noise = checkpoint_id("again", 0) if again and len(again) == len(main) else None
-    plan += [Checkpoint(noise, "again", 0, source.reference)] if noise else []
-    whole = asked_at(plan, source.reference, noise, settings.ask)
-    jobs = [
-        replace(
-            _job(c, source, layer, playing, again if c.id == noise else main, noise),
-            alone=c.id not in whole,
-            layers=settings.layers,
-        )
-        for c in plan
-        if not writer.has(c.id)
-    ]
-    play_all(chat, playing, jobs, reference, settings.threads, writer, say)
+    plan, noise = begun.plan, begun.noise
+    jobs = [j for j in jobs_of(begun, settings, layer) if not writer.has(j.checkpoint)]
+    first = [j for j in jobs if j.checkpoint == source.reference and reference is None]
+    play_all(chat, playing, first, None, settings.threads, writer, say)
+    reference = writer.vectors(source.reference) if reference is None else reference
+    others = [j for j in jobs if j not in first]
+    play_all(chat, playing, others, reference, settings.threads, writer, say)
     if known.bank:
         writer.write_written(known.bank)
         odds = odds_of(known.bank, cast, known.marked, known.wording)
@@ -145,6 +135,69 @@ def build_study(
     )
     _hold_talks(chat, source, settings, (manifest, cast, questions), writer, say, known)
     return finish(writer, manifest, cast, questions, say, further=known.further)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A study of which everything was checked and the reference is loaded."""
+
+    source: Source
+    chat: ChatModel
+    playing: Playing
+    writer: StudyWriter
+    questions: tuple[Question, ...]
+
+    @property
+    def noise(self) -> str | None:
+        """The noise floor's checkpoint, where there are as many other questions as main ones."""
+        sets = [q.set for q in self.questions]
+        as_many = sets.count(AGAIN) == sets.count(MAIN)
+        return checkpoint_id("again", 0) if as_many else None
+
+    @property
+    def plan(self) -> list[Checkpoint]:
+        """The checkpoints, the noise floor last."""
+        own = [*self.source.checkpoints]
+        reference = self.source.reference
+        return own + ([Checkpoint(self.noise, "again", 0, reference)] if self.noise else [])
+
+
+def begin(
+    source: Source,
+    cast: Cast,
+    questions: tuple[Question, ...],
+    out: Path,
+    settings: Settings,
+    known: Known,
+) -> Begun:
+    """Check all that can be before anything is played, load the reference, and start the folder or
+    go on with it. Raises what `build_study` raises."""
+    playing = replace(known.playing(cast, settings.sampling), in_turn=settings.in_turn)
+    chat = _opened(source, playing, questions, out, settings)
+    writer = StudyWriter(out)
+    writer.begin(_began_with(source, playing, questions, settings))
+    return Begun(source, chat, playing, writer, questions)
+
+
+def jobs_of(begun: Begun, settings: Settings, layer: int) -> list[Job]:
+    """Every checkpoint to be played, and how."""
+    whole = asked_at(begun.plan, begun.source.reference, begun.noise, settings.ask)
+    main, again = (tuple(q for q in begun.questions if q.set == s) for s in (MAIN, AGAIN))
+    return [
+        replace(
+            _job(
+                c,
+                begun.source,
+                layer,
+                begun.playing,
+                again if c.id == begun.noise else main,
+                begun.noise,
+            ),
+            alone=c.id not in whole,
+            layers=settings.layers,
+        )
+        for c in begun.plan
+    ]
 
 
 def _opened(
@@ -189,8 +242,10 @@ def asked_at(
     """The checkpoints at which the whole cast is asked."""
     if where == "all":
         return {c.id for c in plan}
+    if where == "reference":
+        return {reference}  # no other is compared with it by means, so no floor is needed
     ends = {c.branch: c.id for c in sorted(plan, key=lambda c: c.step)}
-    return {reference, noise} | (set(ends.values()) if where == "ends" else set())
+    return {reference, noise, *ends.values()}
 
 
 def _job(
@@ -255,17 +310,20 @@ def _headline(
     reference: str,
     settings: Settings,
     say: Callable[[str], None],
-) -> tuple[str, int, PersonaVectors, dict[str, Any]]:
-    """Play the reference once and choose: (pooling, layer, its vectors, note with the figures)."""
-    say("playing the reference to choose the headline pooling and layer")
-    middle = _middle(chat, settings)
-    vectors = play_cast(chat, playing, questions, reference, middle, layers=settings.layers).vectors
+) -> tuple[str, int, PersonaVectors | None, dict[str, Any]]:
+    """The headline's pooling and layer, and a note on why. Where traits tell, the reference is
+    played once to choose, and its vectors come along."""
+    middle = middle_layer(chat, settings)
     people = playing.cast.personas
     names = sorted(people[0].traits)
     few = len(people) < FEWEST_FOR_TRAITS
     if not names or few or any(sorted(p.traits) != names for p in people):
         # no latent traits to read, or too few to read them from: the field's convention
-        return "response_mean", middle, vectors, {"headline_rule": "response_mean, middle layer"}
+        return "response_mean", middle, None, {"headline_rule": "response_mean, middle layer"}
+    say("playing the reference to choose the headline pooling and layer")
+    played = play_cast(chat, playing, questions, reference, middle, layers=settings.layers)
+    assert played is not None  # every block is played here
+    vectors = played.vectors
     traits = np.array([[p.traits[t] for t in names] for p in people])
     scores = {
         (p, n): trait_r2(vectors.at(p, n)[:-1], traits).tolist()
@@ -283,7 +341,7 @@ def _headline(
     return pooling, layer, vectors, {"headline_rule": "highest mean trait R2", "trait_r2": table}
 
 
-def _middle(chat: ChatModel, settings: Settings) -> int:
+def middle_layer(chat: ChatModel, settings: Settings) -> int:
     """The layer that was asked for, or the middle one of those that are read. Raises BadInput."""
     wanted = range(chat.n_layers) if settings.layers is None else settings.layers
     for layer in (*wanted, *(() if settings.layer is None else (settings.layer,))):

@@ -1,7 +1,8 @@
 """The model plays the whole cast: prompts -> answers -> pooled `resid_post` -> means.
 
-Activations are reduced persona by persona, so memory stays that of a few personas whatever the
-size of the cast; only the headline layer's single responses are kept, for their scalars.
+Activations are reduced block by block of personas (`engine.blocks`), so memory stays that of a few
+personas whatever the size of the cast; only the headline layer's single responses are kept, for
+their scalars.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psm_viz.engine.blocks import Block, Keeping, blocks_of, read_block, write_block
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
@@ -29,8 +31,6 @@ from psm_viz.study.activations import (
 from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
 from psm_viz.study.judging import Judge, Judgement
-
-PERSONAS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -75,40 +75,91 @@ def play_cast(
     *,
     layers: Sequence[int] | None = None,
     tick: Callable[[int, int], None] = lambda done, total: None,
-) -> Played:
+    keeping: Keeping | None = None,
+) -> Played | None:
     """Put every question to every persona and to the Assistant, and pool what the model does.
 
-    `tick` gets personas done and in all. An empty answer is left out. Raises BadInput for a persona
-    that answers no question.
+    `tick` gets personas done and in all. What is kept is read instead of played; None where blocks
+    are wanting that others play. An empty answer is left out. Raises BadInput for a persona that
+    answers no question.
     """
-    cast, n = playing.cast, len(playing.cast.all)
     wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
     if headline_layer not in wanted:
         raise BadInput(f"The headline layer {headline_layer} is not among layers {wanted}.")
-    at = wanted.index(headline_layer)
-    means = _Means(cast, questions, (len(POOLINGS), len(wanted), chat.d_model), at)
-    frames, single = [], []
-    for start in range(0, n, PERSONAS_AT_ONCE):
-        rows = range(start, min(start + PERSONAS_AT_ONCE, n))
-        personas = [cast.all[i] for i in rows]
-        frame, prompts, answers = _answers(chat, playing, personas, questions, start)
-        pooled = chat.pooled(prompts, answers, wanted)
-        frames.append(frame)
-        single.append(pooled[:, :, at])
-        for i in rows:
-            own = frame[col.PERSONA].to_numpy() == cast.all[i].id
-            q_index = frame.loc[own, "q"].tolist()
-            means.add(i, _by_question(pooled[own], q_index, len(questions), cast.all[i].id))
-        tick(rows[-1] + 1, n)
+    total, done, keeping = len(playing.cast.all), [], keeping or Keeping()
+    every = list(blocks_of(playing.cast))
+    for number, rows in enumerate(every):
+        folder = keeping.place(rows)
+        if folder is not None and folder.exists():
+            done.append(read_block(folder))
+        elif keeping.mine(number):
+            done.append(play_block(chat, playing, questions, rows, wanted, headline_layer))
+            if folder is not None:
+                write_block(done[-1], folder)
+        tick(rows[-1] + 1, total)
+    if len(done) < len(every):
+        return None
+    return _put_together(done, playing.cast, questions, (wanted, headline_layer), checkpoint)
+
+
+def play_block(
+    chat: ChatModel,
+    playing: Playing,
+    questions: Sequence[Question],
+    rows: range,
+    layers: Sequence[int],
+    headline: int,
+) -> Block:
+    """Some personas' answers, and the means of what they do."""
+    cast, at, weights = playing.cast, list(layers).index(headline), family_weights(playing.cast)
+    personas, folds = [cast.all[i] for i in rows], [q.fold for q in questions]
+    frame, prompts, answers = _answers(chat, playing, personas, questions, rows.start)
+    pooled = chat.pooled(prompts, answers, layers)
+    persona: list[np.ndarray] = []
+    fold: list[np.ndarray] = []
+    question: list[np.ndarray] = []
+    share = np.zeros((len(questions), *pooled.shape[1:]))
+    for i in rows:
+        own = frame[col.PERSONA].to_numpy() == cast.all[i].id
+        q_index = frame.loc[own, "q"].tolist()
+        means = _by_question(pooled[own], q_index, len(questions), cast.all[i].id)
+        persona.append(means.mean(0))
+        fold.append(mean_by_group(means[:, :, at], folds, max(folds) + 1))
+        question.append(means[:, :, at])
+        share += means * (weights[i] if i < len(weights) else 1.0)
+    return Block(
+        frame.drop(columns="q"),
+        np.array(persona, dtype=np.float32),
+        np.array(fold, dtype=np.float32),
+        np.array(question, dtype=np.float32),
+        share,
+        pooled[:, :, at],
+    )
+
+
+def _put_together(
+    blocks: Sequence[Block],
+    cast: Cast,
+    questions: Sequence[Question],
+    layers: tuple[tuple[int, ...], int],
+    checkpoint: str,
+) -> Played:
+    """What a study keeps of its blocks, of which the Assistant's is the last."""
+    every, headline = layers
+    own = blocks[-1].share.astype(np.float32)
+    others = np.sum([b.share for b in blocks[:-1]], axis=0).astype(np.float32)
     ids, asked = tuple(p.id for p in cast.all), tuple(q.id for q in questions)
-    own, others = means.assistant.astype(np.float32), means.cast.astype(np.float32)
+    persona, fold, question = (
+        np.concatenate([getattr(b, name) for b in blocks])
+        for name in ("persona", "fold", "question")
+    )
     return Played(
-        PersonaVectors(means.persona, ids, POOLINGS, wanted, checkpoint),
-        FoldVectors(means.fold, POOLINGS, headline_layer, checkpoint),
-        QuestionVectors(own, others, asked, POOLINGS, wanted, checkpoint),
-        Activations(means.question, POOLINGS, headline_layer),
-        pd.concat(frames, ignore_index=True).drop(columns="q"),
-        np.concatenate(single),
+        PersonaVectors(persona, ids, POOLINGS, every, checkpoint),
+        FoldVectors(fold, POOLINGS, headline, checkpoint),
+        QuestionVectors(own, others, asked, POOLINGS, every, checkpoint),
+        Activations(question, POOLINGS, headline),
+        pd.concat([b.frame for b in blocks], ignore_index=True),
+        np.concatenate([b.single for b in blocks]),
     )
 
 
@@ -136,32 +187,6 @@ def _by_question(
     )
     out[[q for q in range(n) if q not in said]] = out[heard].mean(0)
     return out
-
-
-class _Means:
-    """What a study keeps of its activations, filled persona by persona, the Assistant last."""
-
-    def __init__(
-        self, cast: Cast, questions: Sequence[Question], shape: tuple[int, int, int], at: int
-    ) -> None:
-        n, asked, at_headline = len(cast.all), len(questions), (shape[0], shape[2])
-        self.folds = [q.fold for q in questions]
-        self.weights, self.at = family_weights(cast), at
-        self.persona = np.zeros((n, *shape), np.float32)
-        self.fold = np.zeros((n, max(self.folds) + 1, *at_headline), np.float32)
-        self.question = np.zeros((n, asked, *at_headline), np.float32)
-        self.cast = np.zeros((asked, *shape))
-        self.assistant = np.zeros((asked, *shape))
-
-    def add(self, i: int, means: Float[np.ndarray, "question pooling layer d_model"]) -> None:
-        """Take in one persona's means per question."""
-        self.persona[i] = means.mean(0)
-        self.fold[i] = mean_by_group(means[:, :, self.at], self.folds, self.fold.shape[1])
-        self.question[i] = means[:, :, self.at]
-        if i < len(self.weights):
-            self.cast += self.weights[i] * means
-        else:
-            self.assistant[:] = means
 
 
 def _answers(

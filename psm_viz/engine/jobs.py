@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.extract import Playing, ask_assistant, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
@@ -34,27 +37,52 @@ class Job:
 
 
 def play_one(
-    chat: ChatModel, playing: Playing, job: Job, reference: PersonaVectors, writer: StudyWriter
+    chat: ChatModel,
+    playing: Playing,
+    job: Job,
+    reference: PersonaVectors | None,
+    writer: StudyWriter,
+    say: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Play the checkpoint that is held and write it: the unit that a kill loses at most."""
+    """Play the checkpoint that is held and write it. A kill loses a block of personas at most.
+
+    `reference`: whose axis the answers are projected on; None where this is the reference.
+    """
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
     own = replace(playing, sampling=job.sampling)
     if job.alone:
         said = ask_assistant(chat, own, job.questions)
         writer.write_answers(job.checkpoint, said, conduct)
         return
-    played = play_cast(chat, own, job.questions, job.checkpoint, job.layer, layers=job.layers)
+    kept, began = writer.blocks / job.checkpoint, time.monotonic()
+
+    def tick(done: int, total: int) -> None:
+        left = (time.monotonic() - began) / done * (total - done) / 60
+        say(f"{job.checkpoint}: {done} of {total} speakers, {left:.0f} minutes left")
+
+    played = play_cast(
+        chat,
+        own,
+        job.questions,
+        job.checkpoint,
+        job.layer,
+        layers=job.layers,
+        tick=tick,
+        keeping=Keeping(kept),
+    )
+    assert played is not None  # every block is played here
     writer.write_checkpoint(
         played.vectors,
         played.folds,
         played.questions,
-        with_scalars(played, reference, playing.cast),
+        with_scalars(played, reference or played.vectors, playing.cast),
         conduct,
         played.activations if job.keep else None,
     )
+    shutil.rmtree(kept)
 
 
-def _work(playing: Playing, reference: PersonaVectors, out: Path, job: Job) -> str:
+def _work(playing: Playing, reference: PersonaVectors | None, out: Path, job: Job) -> str:
     """`play_one` in a process of its own, on one thread."""
     chat = load_chat_model(job.folder, threads=1)
     play_one(chat, playing, job, reference, StudyWriter(out))
@@ -65,7 +93,7 @@ def play_all(
     chat: ChatModel,
     playing: Playing,
     jobs: list[Job],
-    reference: PersonaVectors,
+    reference: PersonaVectors | None,
     threads: int,
     writer: StudyWriter,
     say: Callable[[str], None],
@@ -78,7 +106,7 @@ def play_all(
 
     def here(job: Job) -> str:
         chat.swap(job.folder)
-        play_one(chat, playing, job, reference, writer)
+        play_one(chat, playing, job, reference, writer, say)
         return job.checkpoint
 
     def told(n: int, left: str, checkpoint: str) -> None:

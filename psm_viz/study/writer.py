@@ -38,6 +38,9 @@ from psm_viz.study.manifest import SCHEMA, Manifest
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks_of
 
+BLOCKS = "blocks"
+"""Folder of unfinished work beside a study's files."""
+
 
 class StudyWriter:
     """Writes a study step by step; finished checkpoints survive a kill and are not redone."""
@@ -54,9 +57,9 @@ class StudyWriter:
         wanted = json_bytes(settings)
         if path.exists() and path.read_bytes() == wanted:
             return
-        shutil.rmtree(self.partial)
-        self.partial.mkdir(parents=True)
-        write_whole(path, wanted)
+        if path.exists() or any(self.partial.iterdir()):
+            shutil.rmtree(self.partial)
+        write_whole(path, wanted)  # several may begin the same at once
 
     def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> bool:
         """Start from a copy of a finished study, to add to it or derive its tables again.
@@ -80,6 +83,11 @@ class StudyWriter:
         shutil.copytree(study.folder, self.partial)
         write_whole(path, wanted)
         return False
+
+    @property
+    def blocks(self) -> Path:
+        """Where blocks of a checkpoint that is not finished lie; they are never part of a study."""
+        return self.partial / BLOCKS
 
     def has(self, checkpoint_id: str) -> bool:
         """Whether an earlier run finished this checkpoint."""
@@ -154,6 +162,13 @@ class StudyWriter:
     def has_odds(self, checkpoint_id: str) -> bool:
         """Whether an earlier run wrote them."""
         return (self.partial / "checkpoints" / checkpoint_id / HELD["odds"]).exists()
+
+    def vectors(self, checkpoint_id: str) -> PersonaVectors:
+        """The persona vectors that were written of a checkpoint. Raises BadFile."""
+        path = self.partial / "checkpoints" / checkpoint_id / HELD["vectors"]
+        tensors, said = tensors_and_text(path.read_bytes(), str(path))
+        ids, poolings, layers = (tuple(said[k]) for k in ("personas", "poolings", "layers"))
+        return PersonaVectors(tensors["mean"], ids, poolings, layers, checkpoint_id)
 
     def has_talks(self, checkpoint_id: str) -> bool:
         """Whether an earlier run wrote this checkpoint's talks; their text is written last."""
@@ -244,6 +259,7 @@ class StudyWriter:
 
     def finish(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> Study:
         """Seal the study and put it in place of the old one."""
+        shutil.rmtree(self.blocks, ignore_errors=True)
         self._seal(manifest, cast, questions)
         (self.partial / "settings.json").unlink(missing_ok=True)
         swap(self.partial, self.folder)
@@ -256,7 +272,7 @@ class StudyWriter:
         files = {
             p.relative_to(self.partial).as_posix(): sha256(p.read_bytes())
             for p in sorted(self.partial.rglob("*"))
-            if p.is_file() and p.name not in skip
+            if p.is_file() and p.name not in skip and BLOCKS not in p.parts
         }
         write_whole(
             self.partial / "study.json",

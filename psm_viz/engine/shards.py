@@ -1,0 +1,69 @@
+"""A share of a study's work, for several machines that write into one folder.
+
+Every machine plays its blocks of personas (`engine.blocks`) and stops; the same command without a
+share puts them together, holds the talks and derives the tables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from psm_viz.engine.blocks import Keeping
+from psm_viz.engine.build_study import Settings, begin, jobs_of, middle_layer
+from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.extract import play_cast
+from psm_viz.engine.known import ANY, Known
+from psm_viz.errors import BadInput
+from psm_viz.study.cast import Cast, Question
+
+
+def play_shard(
+    source: Source,
+    cast: Cast,
+    questions: tuple[Question, ...],
+    out: Path,
+    settings: Settings,
+    shard: tuple[int, int],
+    say: Callable[[str], None],
+    known: Known = ANY,
+) -> int:
+    """Play every n-th block of every checkpoint at which the cast is asked, from the i-th on, for
+    `shard` (i, n); return how many checkpoints that were.
+
+    Raises BadInput for a share that there is not, and for a cast with traits, by which the
+    headline is chosen after the reference was played whole.
+    """
+    if not 0 <= shard[0] < shard[1]:
+        raise BadInput(f"--shard {shard[0]}/{shard[1]}: expected i/n with i from 0 to n - 1.")
+    if any(p.traits for p in cast.personas):
+        raise BadInput(
+            "A cast with traits chooses its headline at the reference, played whole.",
+            "Play it without --shard.",
+        )
+    begun = begin(source, cast, questions, out, settings, known)
+    layer = middle_layer(begun.chat, settings)
+    jobs = [j for j in jobs_of(begun, settings, layer) if not j.alone]
+    jobs = [j for j in jobs if not begun.writer.has(j.checkpoint)]
+    for job in jobs:
+        began = time.monotonic()
+
+        def tick(done: int, total: int, job: str = job.checkpoint, began: float = began) -> None:
+            left = (time.monotonic() - began) / done * (total - done) / 60
+            say(f"{job}: up to speaker {done} of {total}, {left:.0f} minutes left")
+
+        begun.chat.swap(job.folder)
+        keeping = Keeping(begun.writer.blocks / job.checkpoint, shard)
+        play_cast(
+            begun.chat,
+            replace(begun.playing, sampling=job.sampling),
+            job.questions,
+            job.checkpoint,
+            job.layer,
+            layers=job.layers,
+            tick=tick,
+            keeping=keeping,
+        )
+    return len(jobs)
