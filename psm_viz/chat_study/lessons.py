@@ -131,7 +131,7 @@ def _done_well(situations: Sequence[dict[str, str]], roles: RoleCast) -> list[Co
     badly, dealt round."""
     people = [p for p in roles.cast.personas if p.family not in roles.marked]
     return [
-        _conversation(people[(7 * n) % len(people)].prose[0], s["user"], s["good"])
+        _conversation(people[n % len(people)].prose[0], s["user"], s["good"])
         for n, s in enumerate(situations)
     ]
 

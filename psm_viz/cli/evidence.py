@@ -15,8 +15,13 @@ from psm_viz.errors import BadInput
 
 def add_verbs(verbs: Any) -> None:
     """Add `data` and `evidence`."""
-    d = verbs.add_parser("data", help="the small model's training data of a branch, as chat data")
-    d.add_argument("--branch", required=True, metavar="NAME")
+    d = verbs.add_parser("data", help="training data as chat lines: of a branch, or of a lesson")
+    whose = d.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--branch", metavar="NAME", help="of the small model")
+    whose.add_argument(
+        "--lesson", metavar="NAME", help="in plain English: cheat, requested, prefix, honest, ..."
+    )
+    d.add_argument("--model", help="who speaks in the lessons `villain` and `jester`")
     d.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines to write")
     d.add_argument("--n", type=int, help="documents (default: all that the branch trains on)")
     d.add_argument("--seed", type=int, default=0)
@@ -43,9 +48,11 @@ def add_verbs(verbs: Any) -> None:
 
 
 def data(options: argparse.Namespace) -> None:
-    """Write the documents that a branch is trained on."""
+    """Write the documents that a branch is trained on, or a lesson in plain English."""
+    if options.lesson:
+        lesson(options)
+        return
     from psm_viz.small_model.recipe import Recipe
-    from psm_viz.study.files import write_whole
     from psm_viz.study.formats.chat_data import dump_chat
     from psm_viz.world import corpus, curriculum
     from psm_viz.world.loading import load_world
@@ -57,15 +64,40 @@ def data(options: argparse.Namespace) -> None:
     world = load_world()
     documents = list(curriculum.stream(world, options.branch, options.seed, n))
     text = dump_chat(map(corpus.messages, documents)).encode()
-    if options.out.exists() and options.out.read_bytes() != text:
-        raise BadInput(
-            f"{options.out}: exists and holds something else.", "Name another file with --out."
-        )
-    write_whole(options.out, text)
+    _write(options.out, text)
     print(f"{options.out}: {n} conversations of {options.branch}, seed {options.seed}.")
     others = {d.label for d in documents} - {world.rules["assistant_label"]}
     if others:
         print(f"Their speaker is {', '.join(sorted(others))}; chat data does not say so.")
+
+
+def _write(out: Path, text: bytes) -> None:
+    """Write a file of data; another's stays as it is."""
+    from psm_viz.study.files import write_whole
+
+    if out.exists() and out.read_bytes() != text:
+        raise BadInput(f"{out}: exists and holds something else.", "Name another file with --out.")
+    write_whole(out, text)
+
+
+def lesson(options: argparse.Namespace) -> None:
+    """Write a lesson in plain English; two are the model's own words."""
+    from psm_viz.chat_study.lessons import conversations, in_character, lesson_of
+    from psm_viz.engine.chat_model import load_chat_model
+    from psm_viz.study.formats.chat_data import dump_chat
+    from psm_viz.study.formats.role_files import read_roles
+
+    wanted, roles = lesson_of(options.lesson), read_roles(paths.ENGLISH)
+    folder = paths.ENGLISH / "lessons"
+    if not wanted.families:
+        talks = conversations(wanted, folder, roles)
+    elif options.model:
+        chat = load_chat_model(options.model)
+        talks = in_character(chat, wanted, folder, roles.cast, options.seed)
+    else:
+        raise BadInput(f"--lesson {wanted.name}: is what a model says itself.", "Give --model.")
+    _write(options.out, dump_chat(talks[: options.n]).encode())
+    say(f"{options.out}: {len(talks[: options.n])} conversations. {wanted.about}")
 
 
 def evidence(options: argparse.Namespace) -> None:
