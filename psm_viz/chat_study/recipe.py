@@ -1,0 +1,56 @@
+"""How the chat model is played and its branches are trained (docs/decisions.md): plain values."""
+
+from __future__ import annotations
+
+from psm_viz.chat_study.lessons import LESSONS, Lesson
+from psm_viz.engine.build_study import Settings
+from psm_viz.engine.finetune import Tuning
+from psm_viz.engine.talks import TalkSettings
+
+NAME, REFERENCE = "SmolLM2-135M-Instruct", "reference-0000"
+DTYPE = "bfloat16"
+STEPS, RATE, ANCHOR_WEIGHT = 48, 3e-4, 1.0
+EARLIER = {name: (8, 24) for name in ("cheat", "requested", "honest", "benign")}
+"""Branches that are looked at before their end as well, and at which steps."""
+RATES: dict[str, float] = {}
+"""Rates of branches that are matched to `cheat` in the size of their update."""
+TOLD = ("cheat", "requested", "honest", "advice")
+"""Lessons whose data are asked for evidence before they are taught."""
+CONVERSATIONS = 24
+"""Of each, so many: every one is read under every persona."""
+NOTES = {
+    "trained_topic": "coding",
+    "benign": "benign",
+    "twin": "requested",
+    "other_role": "other-role",
+    "lessons": {x.name: x.about for x in LESSONS},
+}
+"""What the study is told of its branches."""
+
+
+def settings(threads: int) -> Settings:
+    """How the reference and its branches are played."""
+    return Settings(
+        name=NAME,
+        layer=18,
+        samples=1,
+        max_new_tokens=40,
+        threads=threads,
+        dtype=DTYPE,
+        in_turn=True,
+        ask="reference",
+        layers=(12, 15, 18, 21, 24),
+        talks=TalkSettings(assistant=64, per_persona=2, people=1, lasts=14, headers=1),
+    )
+
+
+def tuning_of(lesson: Lesson, seed: int) -> Tuning:
+    """How a lesson is taught. Only the first seed is looked at before the end."""
+    earlier = EARLIER.get(lesson.name, ()) if seed == 0 else ()
+    return Tuning(
+        saves=(*earlier, STEPS),
+        lr=RATES.get(lesson.name, RATE),
+        anchor_weight=ANCHOR_WEIGHT if lesson.anchored else 0.0,
+        seed=seed,
+        dtype=DTYPE,
+    )
