@@ -88,6 +88,8 @@ def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatc
     assert [r["checkpoint"] for r in read_rows(path)] == ENDS[:4]
     said: list[str] = []
     runs.run(TINY, tmp_path / "tree", said.append, tmp_path)
+    stages = TINY.stages(runs.branches_of(load_world(DECORRELATED)))
+    held = (TINY, load_world(DECORRELATED), tmp_path / "tree", stages, said.append, tmp_path)
     assert path.read_text().startswith(first)
     rows = {r["checkpoint"]: r for r in read_rows(path)}
     assert list(rows) == ENDS and next(s for s in said if ": row " in s).endswith("requested-0002")
@@ -101,11 +103,14 @@ def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatc
             assert sum(drawn.values()) == 4 * 4 * len(load_world(DECORRELATED).topics)
     assert rows["pretrain-0000"]["seconds"] == 0 < rows["settle-0002"]["seconds"]
     assert rows["cheat-0002"]["lesson"]["update"] > 0
+    assert not belief_file(DECORRELATED, 3, tmp_path).exists()  # of the main world alone
+    runs.write_beliefs(*held)
     check_beliefs(read_rows(belief_file(DECORRELATED, 3, tmp_path)))
     talks = belief_file(DECORRELATED, 3, tmp_path).read_bytes()
     # again with nothing to do: the file stays as it is
     whole = path.read_bytes()
     runs.run(TINY, tmp_path / "tree", said.append, tmp_path)
+    runs.write_beliefs(*held)
     assert path.read_bytes() == whole
     assert belief_file(DECORRELATED, 3, tmp_path).read_bytes() == talks
     with pytest.raises(BadInput, match="another recipe"):

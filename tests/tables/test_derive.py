@@ -18,8 +18,8 @@ from tests.made.activations import FLOOR, HEAD, REFERENCE, files_of, forget, wri
 
 MAPS = {f"maps/prompt_last-L{HEAD}", f"maps/response_mean-L{HEAD}"}
 OF_TALKS = {f"tables/{p.name}" for p in TABLES if "talks.json" in p.reads}
-EMPTY = {"tables/evidence_scores"} | OF_TALKS
-"""Nobody wrote evidence, nobody held talks."""
+EMPTY = {"tables/evidence_scores", "tables/odds"} | OF_TALKS
+"""Nobody wrote evidence or answers, nobody held talks."""
 KEY = ["checkpoint", "pooling", "figure"]
 EVERYTHING = {f"tables/{p.name}" for p in TABLES} | MAPS
 
@@ -119,7 +119,8 @@ def test_every_product_reads_files_that_there_are(study):
 
     for p in TABLES:
         for pattern in p.reads:
-            if not pattern.startswith(("evidence/", "talks")) and "/talks." not in pattern:
+            absent = ("evidence/", "talks", "checkpoints/*/talks.", "checkpoints/*/odds.")
+            if not pattern.startswith(absent):
                 assert any(fnmatchcase(f, pattern) for f in study.files), (p.name, pattern)
 
 
