@@ -59,7 +59,8 @@ if talks and not controls.pick_details():
 def at_step() -> None:
     """The statistics of means at a step, which is chosen without drawing anything else anew."""
     figure.section("At a step of training", "steps")
-    now = controls.pick_step(steps, st.columns([5, 1, 1], vertical_alignment="bottom"))
+    asked = drift_figures.steps_of_means(study, saved)
+    now = controls.pick_step(asked, st.columns([5, 1, 1], vertical_alignment="bottom"))
     moved = drift_figures.Chosen(study, pooling, branches, now)
     left, right = st.columns([1.28, 1], gap="medium")
     with left, figure.guard():

@@ -5,7 +5,7 @@ Thin Streamlit parts over `psm_viz.charts`; all numbers come from the study's ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -79,6 +79,13 @@ class Chosen:
     def pooled(self) -> str:
         """The pooling in words."""
         return controls.pooling_name(self.pooling)
+
+
+def steps_of_means(study: Study, saved: Mapping[str, Sequence[Checkpoint]]) -> list[int]:
+    """The steps at which the cast was asked in some branch, so that means can be compared, 0 among
+    them where a branch starts from another's checkpoint."""
+    at = [(c.step if c.branch == b else 0, c.id) for b, own in saved.items() for c in own]
+    return sorted({step for step, c in at if study.holds(c, "vectors")})
 
 
 # -- the trails ---------------------------------------------------------------------------------
@@ -173,7 +180,9 @@ def _no_folds(chosen: Chosen) -> str:
         c.id
         for b, saved in chosen.saved.items()
         for c in saved
-        if c.branch == b and not studies.has_folds(chosen.study, c.id)
+        if c.branch == b
+        and chosen.study.holds(c.id, "vectors")
+        and not studies.has_folds(chosen.study, c.id)
     ]
     return f" No folds, so sizes without interval or test: {findings.listed(bare)}." if bare else ""
 
