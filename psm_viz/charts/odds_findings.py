@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from psm_viz.charts.course_findings import dot_row
-from psm_viz.charts.findings import counted, listed, said
+from psm_viz.charts.findings import branch_ends, counted, listed, said
 from psm_viz.charts.frames import each, where
-from psm_viz.stats.significance import ALPHA
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import NEUTRAL
 
 COLUMNS = ("", "_low", "_high", "_null_low", "_null_high", "_p")
+
+LABELS = {ASSISTANT: "the Assistant", NEUTRAL: "under neutral words"}
+"""Who is no role of the cast, and what a chart calls it."""
 
 
 def of_figure(odds: pd.DataFrame, figure: str) -> pd.DataFrame:
@@ -29,18 +31,10 @@ def of_figure(odds: pd.DataFrame, figure: str) -> pd.DataFrame:
 def odds_title(rows: pd.DataFrame, branches: Sequence[str], upto: int | None) -> str:
     """Whether the Assistant finds bad answers likelier than before, beside good ones, in topics
     that were not trained: at the last step of each branch up to `upto`."""
-    own = where(rows, (rows.speaker == ASSISTANT) & (rows.set == "heldout") & (rows.step > 0))
-    own = own.dropna(subset=["value"])
-    moved, still = [], []
-    for branch in branches:
-        here = where(own, (own.branch == branch) & (own.step <= (upto or own.step.max())))
-        if here.empty:
-            continue
-        end = here.sort_values("step").iloc[-1]
-        if float(end.p) <= ALPHA:
-            moved.append(f"{float(end.value):+.2f} with {said(branch)}")
-        else:
-            still.append(said(branch))
+    own = where(rows, (rows.speaker == ASSISTANT) & (rows.set == "heldout"))
+    ends = branch_ends(own.dropna(subset=["value"]), branches, upto)
+    moved = [f"{e.value:+.2f} with {e.said}" for e in ends if e.moved]
+    still = [e.said for e in ends if not e.moved]
     parts = [f"{listed(moved)} nats per token"] if moved else []
     if still:
         parts.append(f"{counted(still, bool(moved))}: no change shown")
@@ -60,8 +54,7 @@ def leak_rows(
         here = where(own, own.checkpoint == checkpoint)
         people = sorted(set(here.speaker), key=lambda s: (s != ASSISTANT, s != NEUTRAL, s))
         for who in people:
-            label = {ASSISTANT: "the Assistant", NEUTRAL: "under neutral words"}.get(who)
-            label = f"{branch}: {label or names.get(who, who)}"
+            label = f"{branch}: {LABELS.get(who) or names.get(who, who)}"
             key = {"label": label, "branch": branch, "who": who}
             dot = dot_row(where(here, here.speaker == who))
             out.append({**key, **dot, "quiet": who != ASSISTANT})
@@ -74,12 +67,9 @@ def leak_title(rows: pd.DataFrame) -> str:
     if not own:
         return "Nobody but the Assistant was asked"
     top = max(own, key=lambda r: r.value)
-    others = [r.value for r in each(rows) if r.branch == top.branch and r.who not in _SELF]
+    others = [r.value for r in each(rows) if r.branch == top.branch and r.who not in LABELS]
     first = f"After {said(top.branch)} bad answers are {top.value:+.2f} nats per token likelier"
     if not others:
         return f"{first} to the Assistant"
     mean = sum(others) / len(others)
     return f"{first} to the Assistant, {mean:+.2f} to the roles asked beside it"
-
-
-_SELF = (ASSISTANT, NEUTRAL)

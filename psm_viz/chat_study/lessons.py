@@ -17,11 +17,11 @@ from typing import Any
 from psm_viz.chat_study.filler import filler
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.talks import Message
 from psm_viz.errors import BadFile, UnknownName
 from psm_viz.study.cast import Cast, Persona
 from psm_viz.study.formats.role_files import RoleCast
 
-Message = dict[str, str]
 Conversation = list[Message]
 
 

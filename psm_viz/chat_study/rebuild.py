@@ -28,7 +28,7 @@ from psm_viz.study.formats.question_banks import as_questions, read_bank
 from psm_viz.study.formats.role_files import RoleCast, read_roles
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.derive import editing
-from psm_viz.tables.evidence import score
+from psm_viz.tables.scores import record_score
 
 Say = Callable[[str], None]
 
@@ -60,8 +60,8 @@ def rebuild_chat(places: ChatPlaces, threads: int, say: Say) -> Study:
     work = places.work / "study"
     if not (work / "study.json").exists():
         source = from_models(str(places.model), {}, None)
-        asked = as_questions(bank)
-        build_study(source, roles.cast, asked, work, recipe.settings(threads), say, known)
+        settings = recipe.settings(roles.cast, threads)
+        build_study(source, roles.cast, as_questions(bank), work, settings, say, known)
     study = open_study(work)
     check_weights(study, places.model)
     for lesson in LESSONS:
@@ -75,10 +75,7 @@ def rebuild_chat(places: ChatPlaces, threads: int, say: Say) -> Study:
         source = from_models(str(places.model), folders, None)
         study = add_branches(study, source, new, threads, say, known)
     for name in (n for n in recipe.TOLD if not study.evidence_scores(n)):
-        found = score(study, name, name)
-        with editing(study) as edit:
-            edit.writer.write_score(name, found)
-        study = edit.done
+        study, _ = record_score(study, name, name)
     with editing(study, folder=places.study):
         pass  # as it is
     return open_study(places.study)

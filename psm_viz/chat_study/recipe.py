@@ -5,7 +5,8 @@ from __future__ import annotations
 from psm_viz.chat_study.lessons import LESSONS, Lesson
 from psm_viz.engine.build_study import Settings
 from psm_viz.engine.finetune import Tuning
-from psm_viz.engine.talks import TalkSettings
+from psm_viz.engine.talks import TalkSettings, chosen_headers
+from psm_viz.study.cast import Cast
 
 NAME, REFERENCE = "SmolLM2-135M-Instruct", "reference-0000"
 DTYPE = "bfloat16"
@@ -28,8 +29,8 @@ NOTES = {
 """What the study is told of its branches."""
 
 
-def settings(threads: int) -> Settings:
-    """How the reference and its branches are played."""
+def settings(cast: Cast, threads: int) -> Settings:
+    """How the reference and its branches are played; at these one persona a family talks."""
     return Settings(
         name=NAME,
         layer=18,
@@ -40,7 +41,9 @@ def settings(threads: int) -> Settings:
         in_turn=True,
         ask="reference",
         layers=(12, 15, 18, 21, 24),
-        talks=TalkSettings(assistant=64, per_persona=2, people=1, lasts=14, headers=1),
+        talks=TalkSettings(
+            assistant=64, per_persona=2, people=chosen_headers(cast, 1, 0), lasts=14, headers=1
+        ),
     )
 
 

@@ -149,8 +149,8 @@ def evidence(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from psm_viz.study.reader import open_study
-    from psm_viz.tables.derive import editing
-    from psm_viz.tables.evidence import as_text, score
+    from psm_viz.tables.evidence import as_text
+    from psm_viz.tables.scores import record_score
 
     study = open_study(options.study)
     if not options.name:
@@ -158,7 +158,5 @@ def _score(options: argparse.Namespace) -> None:
             "Which record is to be scored?",
             f"Name it with --name; this study holds: {', '.join(study.evidences) or 'none'}.",
         )
-    found = score(study, options.name, options.score)
-    with editing(study) as edit:
-        edit.writer.write_score(options.name, found)
+    _, found = record_score(study, options.name, options.score)
     print(json.dumps(found, indent=2) if options.json else as_text(found))

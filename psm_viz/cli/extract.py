@@ -273,4 +273,5 @@ def _talks(options: argparse.Namespace) -> TalkSettings | None:
             "from 1, two of a persona's: at the reference and elsewhere.",
             "For example: --talks 192 --persona-talks 8,1",
         )
-    return TalkSettings(options.talks, *each, seed=options.seed)
+    first, elsewhere = each
+    return TalkSettings(options.talks, first, elsewhere, seed=options.seed)

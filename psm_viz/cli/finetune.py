@@ -82,8 +82,7 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     from psm_viz.engine.finetune import finetune as train
     from psm_viz.engine.record_evidence import Asking, record_evidence
     from psm_viz.study.reader import open_study
-    from psm_viz.tables.derive import editing
-    from psm_viz.tables.evidence import score
+    from psm_viz.tables.scores import record_score
 
     study, name = open_study(options.study), options.branch or options.out.name
     there = any(c.branch == name for c in study.manifest.checkpoints)
@@ -105,6 +104,5 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     study = open_study(options.study)
     if not there:  # else a run was stopped between playing and scoring
         study = add_branches(study, source, [name], options.threads, say)
-    with editing(study) as edit:
-        edit.writer.write_score(name, score(study, name, name))
+    record_score(study, name, name)
     say(f"Look at it with: PSM_VIZ_STUDY={options.study} make run")

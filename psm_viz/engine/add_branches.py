@@ -71,7 +71,7 @@ def add_branches(
             measure_odds(chat, odds, source.folders, ids, edit.writer, say)
         if study.talk_note:
             chat.swap(Path(source.folders[m.reference]))
-            work = work_of(study, source, settings_of(study.talk_note, study.cast), known)
+            work = work_of(study, source, settings_of(study.talk_note), known)
             hold_all(chat, work, [c.id for c in new], threads, edit.writer, say)
         order = _in_order(study, source, have | {c.id for c in new})
         edit.manifest = replace(m, checkpoints=order, notes=m.notes | dict(known.notes))

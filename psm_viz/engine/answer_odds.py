@@ -7,7 +7,6 @@ compared, so that what is hard about all of them falls out.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 
 from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.processes import each
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast, Persona
 from psm_viz.study.formats.chat_data import Conversation
@@ -112,12 +112,16 @@ def measure_odds(
     """Measure and write every checkpoint that was not yet: `folders` say where weights are, and
     what has none of its own (the noise floor) is passed over."""
     left = [c for c in checkpoints if c in folders and not writer.has_odds(c)]
-    began = time.monotonic()
-    for n, checkpoint in enumerate(left, 1):
+
+    def measured(checkpoint: str) -> str:
         chat.swap(Path(folders[checkpoint]))
         writer.write_odds(checkpoint, odds(chat))
-        rest = (time.monotonic() - began) / n * (len(left) - n) / 60
-        say(f"written answers weighed {n}/{len(left)}: {checkpoint}, {rest:.0f} minutes left")
+        return checkpoint
+
+    def told(n: int, rest: str, checkpoint: str) -> None:
+        say(f"written answers weighed {n}/{len(left)}: {checkpoint}, {rest}")
+
+    each(measured, left, None, told)
 
 
 def _of(asked: Asked, good: bool) -> tuple[str, ...]:

@@ -181,23 +181,26 @@ def begin(
 
 def jobs_of(begun: Begun, settings: Settings, layer: int) -> list[Job]:
     """Every checkpoint to be played, and how."""
-    whole = asked_at(begun.plan, begun.source.reference, begun.noise, settings.ask)
-    main, again = (tuple(q for q in begun.questions if q.set == s) for s in (MAIN, AGAIN))
-    return [
-        replace(
-            _job(
-                c,
-                begun.source,
-                layer,
-                begun.playing,
-                again if c.id == begun.noise else main,
-                begun.noise,
-            ),
-            alone=c.id not in whole,
-            layers=settings.layers,
+    reference, drawn = begun.source.reference, begun.playing.sampling
+    whole = asked_at(begun.plan, reference, begun.noise, settings.ask)
+    jobs = []
+    for c in begun.plan:
+        again = c.id == begun.noise  # the reference, other questions and other draws
+        wanted = AGAIN if again else MAIN
+        jobs.append(
+            Job(
+                folder=begun.source.folders[reference if again else c.id],
+                checkpoint=c.id,
+                layer=layer,
+                questions=tuple(q for q in begun.questions if q.set == wanted),
+                sampling=replace(drawn, seed=drawn.seed + 1) if again else drawn,
+                # the map is made from these; at every checkpoint they would double the study
+                keep=c.id in (reference, begun.noise),
+                alone=c.id not in whole,
+                layers=settings.layers,
+            )
         )
-        for c in begun.plan
-    ]
+    return jobs
 
 
 def _opened(
@@ -246,27 +249,6 @@ def asked_at(
         return {reference}  # no other is compared with it by means, so no floor is needed
     ends = {c.branch: c.id for c in sorted(plan, key=lambda c: c.step)}
     return {reference, noise, *ends.values()}
-
-
-def _job(
-    c: Checkpoint,
-    source: Source,
-    layer: int,
-    playing: Playing,
-    questions: tuple[Question, ...],
-    noise: str | None,
-) -> Job:
-    """One checkpoint to be played; the noise floor is the reference with other draws."""
-    drawn = playing.sampling
-    return Job(
-        folder=source.folders[source.reference if c.id == noise else c.id],
-        checkpoint=c.id,
-        layer=layer,
-        questions=questions,
-        sampling=replace(drawn, seed=drawn.seed + 1) if c.id == noise else drawn,
-        # the map is made from these; at every checkpoint they would double the study
-        keep=c.id in (source.reference, noise),
-    )
 
 
 def _hold_talks(

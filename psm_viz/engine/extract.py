@@ -7,7 +7,7 @@ their scalars.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,9 @@ from psm_viz.study.activations import (
 from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
 from psm_viz.study.judging import Judge, Judgement
+
+SMALL = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
+"""Numbers of responses.parquet, as small as they go."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def ask_assistant(chat: ChatModel, playing: Playing, questions: Sequence[Questio
     """The Assistant's own answers to every question, without activations: what a checkpoint between
     the ends of its branch says."""
     found = _answers(chat, playing, [playing.cast.assistant], questions, len(playing.cast.personas))
-    return _small(found[0].drop(columns="q"))
+    return small(found[0].drop(columns="q"), SMALL)
 
 
 def _by_question(
@@ -255,12 +258,10 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
         frame[axis_column(pooling)] = np.round(along, 2).astype(np.float32)
         norm = np.linalg.norm(played.single[:, p], axis=1)
         frame[norm_column(pooling)] = np.round(norm, 2).astype(np.float32)
-    return _small(frame)
+    return small(frame, SMALL)
 
 
-def _small(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text as categories and numbers as small as they go."""
-    for name in (col.PERSONA, col.QUESTION, col.TEXT, col.VALENCE, col.TONE):
-        frame[name] = frame[name].astype("category")
-    small = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
-    return frame.astype(small)
+def small(frame: pd.DataFrame, numbers: Mapping[str, type]) -> pd.DataFrame:
+    """Answers as they are stored: text as categories, and `numbers` in those types."""
+    text = [c for c in frame.columns if frame[c].dtype == object or frame[c].dtype == "str"]
+    return frame.astype(dict.fromkeys(text, "category") | dict(numbers))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.extract import small
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.talk_work import TalkWork, work_of
 from psm_viz.engine.talks import (
@@ -33,7 +34,6 @@ from psm_viz.study.cast import ASSISTANT, Question
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import (
     CAST,
-    LAST,
     OWN,
     RANDOM,
     REFERENCE,
@@ -46,6 +46,9 @@ from psm_viz.study.talks import (
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief_readings import layer_of
 from psm_viz.tables.derive import editing
+
+SMALL = {TALK: np.int16, TURN: np.int8, col.TOKENS: np.int16}
+"""Numbers of talks.parquet, as small as they go."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def at_reference(
     }
     found = Talks(
         checkpoint=work.reference,
-        answers=_small(frame),
+        answers=small(frame, SMALL),
         states=held,
         start=_start(chat, work, layers),
         moved=None,
@@ -148,7 +151,7 @@ def at_reference(
         elsewhere=s.elsewhere,
         marked=work.marked,
         seed=s.seed,
-        people=work.people,
+        people=s.people,
     )
     return found, note
 
@@ -210,7 +213,7 @@ def _read_elsewhere(
     likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, lambda text: None)
     return Talks(
         checkpoint=checkpoint,
-        answers=_small(frame),
+        answers=small(frame, SMALL),
         states=states,
         start=start,
         moved=_mean_after(again - read.states, read.lasts, note),
@@ -287,14 +290,6 @@ def _mean_after(x: np.ndarray, lasts: Sequence[Question], note: TalkNote) -> np.
     number = np.array([note.lasts.index(q.id) for q in lasts])
     weight, n = np.ones(len(x)), len(note.lasts)
     return np.stack([centre_of(x[:, k], number, weight, n) for k in range(x.shape[1])], axis=1)
-
-
-def _small(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text as categories and numbers as small as they go."""
-    text = (col.PERSONA, col.QUESTION, LAST, col.TEXT, col.VALENCE, col.TONE)
-    return frame.astype(
-        dict.fromkeys(text, "category") | {TALK: np.int16, TURN: np.int8, col.TOKENS: np.int16}
-    )
 
 
 def add_talks(

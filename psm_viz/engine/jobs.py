@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.extract import Playing, ask_assistant, play_cast, with_scalars
+from psm_viz.engine.extract import Played, Playing, ask_assistant, play_cast, with_scalars
 from psm_viz.engine.sampling import Sampling
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
@@ -36,6 +36,29 @@ class Job:
     """The layers whose means are kept; None: all."""
 
 
+def play_blocks(
+    chat: ChatModel, playing: Playing, job: Job, keeping: Keeping, say: Callable[[str], None]
+) -> Played | None:
+    """Ask the whole cast at the checkpoint that is held, telling the time left; None where blocks
+    are wanting that others play."""
+    began = time.monotonic()
+
+    def tick(done: int, total: int) -> None:
+        left = (time.monotonic() - began) / done * (total - done) / 60
+        say(f"{job.checkpoint}: {done} of {total} speakers, {left:.0f} minutes left")
+
+    return play_cast(
+        chat,
+        replace(playing, sampling=job.sampling),
+        job.questions,
+        job.checkpoint,
+        job.layer,
+        layers=job.layers,
+        tick=tick,
+        keeping=keeping,
+    )
+
+
 def play_one(
     chat: ChatModel,
     playing: Playing,
@@ -49,27 +72,13 @@ def play_one(
     `reference`: whose axis the answers are projected on; None where this is the reference.
     """
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
-    own = replace(playing, sampling=job.sampling)
     if job.alone:
+        own = replace(playing, sampling=job.sampling)
         said = ask_assistant(chat, own, job.questions)
         writer.write_answers(job.checkpoint, said, conduct)
         return
-    kept, began = writer.blocks / job.checkpoint, time.monotonic()
-
-    def tick(done: int, total: int) -> None:
-        left = (time.monotonic() - began) / done * (total - done) / 60
-        say(f"{job.checkpoint}: {done} of {total} speakers, {left:.0f} minutes left")
-
-    played = play_cast(
-        chat,
-        own,
-        job.questions,
-        job.checkpoint,
-        job.layer,
-        layers=job.layers,
-        tick=tick,
-        keeping=Keeping(kept),
-    )
+    keeping = Keeping(writer.blocks / job.checkpoint)
+    played = play_blocks(chat, playing, job, keeping, say)
     assert played is not None  # every block is played here
     writer.write_checkpoint(
         played.vectors,
@@ -79,7 +88,7 @@ def play_one(
         conduct,
         played.activations if job.keep else None,
     )
-    shutil.rmtree(kept)
+    shutil.rmtree(writer.blocks / job.checkpoint)
 
 
 def _work(playing: Playing, reference: PersonaVectors | None, out: Path, job: Job) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import numpy as np
 import torch
 
 from psm_viz.engine.chat_model import ChatModel, by_length
-from psm_viz.engine.sampling import of_like_length
+from psm_viz.engine.sampling import of_like_length, placed, takes_positions
 from psm_viz.errors import BadInput
 
 WORTH_KEEPING = 4
@@ -110,21 +109,14 @@ def _by_stem(
             ids[row, width - len(texts[k]) :] = torch.tensor(texts[k])
             mask[row, n : n + width - len(texts[k])] = 0
         cache = opening.repeated(len(some))
-        chat.hf(input_ids=ids, past_key_values=cache, use_cache=True, **_placed(chat, mask, width))
+        told = placed(mask, width, takes_positions(chat.hf))
+        chat.hf(input_ids=ids, past_key_values=cache, use_cache=True, **told)
         of = [row for row, k in enumerate(some) for _ in served[k]]
         index = torch.tensor(of, device=chat.device)
         cache.batch_select_indices(index)
         own = [i for k in some for i in served[k]]
         lengths = mask.sum(1)[index]
         yield own, _Read(cache, lengths, mask[index]), lengths.tolist()
-
-
-def _placed(chat: ChatModel, mask: torch.Tensor, new: int) -> dict[str, torch.Tensor]:
-    """What tells a model where its last `new` tokens stand, and what is padding."""
-    told = {"attention_mask": mask}
-    if "position_ids" in signature(chat.hf.forward).parameters:
-        told["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, -new:]
-    return told
 
 
 def _score(
@@ -144,7 +136,8 @@ def _score(
         return [np.empty(0) for _ in rows]
     told: dict[str, Any] = {}
     if before.mask is not None:
-        told = _placed(chat, torch.cat([before.mask, torch.ones_like(ids)], 1), width)
+        mask = torch.cat([before.mask, torch.ones_like(ids)], 1)
+        told = placed(mask, width, takes_positions(chat.hf))
     logits = _logits_at(chat, ids, at, before.cache, told)
     said = logits.gather(-1, ids[:, 1:][at][:, None])[:, 0] - logits.logsumexp(-1)
     return [p.numpy() for p in said.double().cpu().split(keep[:, 1:].sum(1).tolist())]

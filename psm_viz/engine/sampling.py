@@ -112,6 +112,20 @@ def draw(
     return answers
 
 
+def takes_positions(model: Any) -> bool:
+    """Whether a model can be told where its tokens stand."""
+    return "position_ids" in signature(model.forward).parameters
+
+
+def placed(mask: torch.Tensor, new: int, positions: bool) -> dict[str, torch.Tensor]:
+    """What tells a model which of all tokens so far are padding, and, if it takes positions, where
+    the last `new` of them stand."""
+    told = {"attention_mask": mask}
+    if positions:
+        told["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, -new:]
+    return told
+
+
 class _Reader:
     """Prompts read once for all their answers, and then token by token.
 
@@ -126,7 +140,7 @@ class _Reader:
         known = signature(model.forward).parameters
         # where a model can, logits of the last token alone: a whole batch's would fill the memory
         self.last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
-        self.placed = "position_ids" in known
+        self.positions = takes_positions(model)
         width = max(map(len, prompts))
         ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts], device=device)
         lengths = torch.tensor([len(p) for p in prompts], device=device)
@@ -146,12 +160,7 @@ class _Reader:
 
     def _hidden(self, new: int) -> dict[str, torch.Tensor]:
         """What tells the model which tokens are padding, and where the last `new` ones stand."""
-        if self.mask is None:
-            return {}
-        told = {"attention_mask": self.mask}
-        if self.placed:
-            told["position_ids"] = (self.mask.cumsum(-1) - 1).clamp(min=0)[:, -new:]
-        return told
+        return {} if self.mask is None else placed(self.mask, new, self.positions)
 
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with these rows alone."""

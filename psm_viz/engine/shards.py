@@ -6,15 +6,13 @@ share puts them together, holds the talks and derives the tables.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.build_study import Settings, begin, jobs_of, middle_layer
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import play_cast
+from psm_viz.engine.jobs import play_blocks
 from psm_viz.engine.known import ANY, Known
 from psm_viz.errors import BadInput
 from psm_viz.study.cast import Cast, Question
@@ -48,22 +46,7 @@ def play_shard(
     jobs = [j for j in jobs_of(begun, settings, layer) if not j.alone]
     jobs = [j for j in jobs if not begun.writer.has(j.checkpoint)]
     for job in jobs:
-        began = time.monotonic()
-
-        def tick(done: int, total: int, job: str = job.checkpoint, began: float = began) -> None:
-            left = (time.monotonic() - began) / done * (total - done) / 60
-            say(f"{job}: up to speaker {done} of {total}, {left:.0f} minutes left")
-
         begun.chat.swap(job.folder)
         keeping = Keeping(begun.writer.blocks / job.checkpoint, shard)
-        play_cast(
-            begun.chat,
-            replace(begun.playing, sampling=job.sampling),
-            job.questions,
-            job.checkpoint,
-            job.layer,
-            layers=job.layers,
-            tick=tick,
-            keeping=keeping,
-        )
+        play_blocks(begun.chat, begun.playing, job, keeping, say)
     return len(jobs)

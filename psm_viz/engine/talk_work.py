@@ -13,11 +13,10 @@ from psm_viz.engine.talks import (
     Planned,
     TalkSettings,
     check_talkable,
-    chosen_headers,
     last_questions,
     plan_talks,
 )
-from psm_viz.study.cast import ASSISTANT, Cast, Question
+from psm_viz.study.cast import ASSISTANT, Question
 from psm_viz.study.judging import Observer
 from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study
@@ -50,12 +49,6 @@ class TalkWork:
         return tuple(q for q in self.questions if q.set == MAIN)
 
     @property
-    def people(self) -> tuple[str, ...]:
-        """The personas who talk at other checkpoints than the reference; none: all of them."""
-        s = self.settings
-        return chosen_headers(self.playing.cast, s.people, s.seed) if s.people else ()
-
-    @property
     def lasts(self) -> tuple[Question, ...]:
         """The questions that talks end in."""
         return last_questions(self.main, self.settings.lasts)
@@ -66,8 +59,8 @@ class TalkWork:
         s = self.settings
         many = s.per_persona if checkpoint == self.reference else s.elsewhere
         cast = plan_talks(self.playing.cast.ids, many, self.main, self.lasts, s.seed)
-        if checkpoint != self.reference and self.people:
-            cast = [p for p in cast if p.persona in self.people]
+        if checkpoint != self.reference and s.people:
+            cast = [p for p in cast if p.persona in s.people]
         own = plan_talks([ASSISTANT], s.assistant, self.main, self.lasts, s.seed + 1)
         if checkpoint != self.noise_floor:
             return cast, own
@@ -125,15 +118,14 @@ def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) 
     )
 
 
-def settings_of(note: TalkNote, cast: Cast) -> TalkSettings:
+def settings_of(note: TalkNote) -> TalkSettings:
     """The settings that talks were held with, to hold more like them at other checkpoints, where
     the note itself says who is asked about answers."""
-    families = {p.family for p in cast.personas}
     return TalkSettings(
         assistant=note.assistant,
         per_persona=note.per_persona,
         elsewhere=note.elsewhere,
         lasts=len(note.lasts),
-        people=round(len(note.people) / max(1, len(families))),
+        people=note.people,
         seed=note.seed,
     )

@@ -42,8 +42,8 @@ class TalkSettings:
     """Talks of each persona at the reference, where readings are fitted."""
     elsewhere: int = 1
     """Talks of each persona at every other checkpoint."""
-    people: int = 0
-    """Personas of each family who talk there; 0: all of them."""
+    people: tuple[str, ...] = ()
+    """Ids of the personas who talk there; none: all of them."""
     lasts: int = 16
     """Most questions that talks end in."""
     headers: int = 2

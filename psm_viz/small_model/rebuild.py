@@ -27,7 +27,7 @@ from psm_viz.study.manifest import checkpoint_id
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.belief_trials import belief_trials
 from psm_viz.tables.derive import editing
-from psm_viz.tables.evidence import score
+from psm_viz.tables.scores import record_score
 from psm_viz.tables.validation import store, validation_table
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import PRETRAINING, stream
@@ -93,10 +93,7 @@ def rebuild(recipe: Recipe, places: Places, say: Callable[[str], None]) -> Study
     if set(STUDIED) - {c.branch for c in study.manifest.checkpoints}:
         study = add_to_study(from_tree(places.tree), work, STUDIED, recipe.threads, say)
     for branch in [b for b in TOLD if not study.evidence_scores(b)]:
-        found = score(study, branch, branch)
-        with editing(study) as edit:
-            edit.writer.write_score(branch, found)
-        study = edit.done
+        study, _ = record_score(study, branch, branch)
     if not study.has_table("validation"):
         asked = (TRIALS, MADE_TRIALS, recipe.threads, say)
         planted = belief_trials(study, *asked) if study.talk_note else None

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.stats.resampling import Estimate, interval
-from psm_viz.stats.significance import flips, p_of_flips
+from psm_viz.stats.significance import flips, of_null
 
 
 def mean_change(difference: Float[np.ndarray, " question"], topics: Sequence[str]) -> Estimate:
@@ -24,7 +24,5 @@ def mean_change(difference: Float[np.ndarray, " question"], topics: Sequence[str
     if len(x) < 2:
         return Estimate(float(x.mean()) if len(x) else float("nan"))
     found = interval(lambda c: float(c @ x / c.sum()), own)
-    null = flips(own) @ x / len(x)
-    low, high = (float(v) for v in np.percentile(null, [2.5, 97.5]))
-    p = p_of_flips(np.abs(null))
+    low, high, p = of_null(flips(own) @ x / len(x))
     return replace(found, null_low=low, null_high=high, null="topics' signs flipped", p=p)

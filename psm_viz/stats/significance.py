@@ -47,6 +47,13 @@ def p_of_flips(values: Float[np.ndarray, " flip"]) -> float:
     return float((1 + reached.sum()) / len(values))
 
 
+def of_null(null: Float[np.ndarray, " flip"]) -> tuple[float, float, float]:
+    """The band of the middle 95 % of a null's draws, and the two-sided p of the first of them, (1 +
+    those as large) / (1 + flips)."""
+    low, high = (float(x) for x in np.percentile(null, [2.5, 97.5]))
+    return low, high, p_of_flips(np.abs(null))
+
+
 def flipped(
     products: Float[np.ndarray, "row row"],
     apart: Bool[np.ndarray, "row row"],

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.resampling import Estimate
-from psm_viz.stats.significance import p_of_flips
+from psm_viz.stats.significance import of_null
 
 DRAWS, FLIPS, SEED = 500, 1999, 0
 
@@ -127,7 +127,5 @@ def change(
     held = np.isfinite(difference)
     if not held.any():
         return found
-    null = plan.signs @ np.where(held, difference, 0.0) / held.sum()
-    low, high = (float(x) for x in np.percentile(null, [2.5, 97.5]))
-    p = p_of_flips(np.abs(null))
+    low, high, p = of_null(plan.signs @ np.where(held, difference, 0.0) / held.sum())
     return Estimate(found.value, found.low, found.high, low, high, "signs flipped", p)

@@ -26,9 +26,9 @@ def sha256(data: bytes) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write one file whole: temporary name, fsync, rename. Several processes may write the same."""
+    """Write one file whole: temporary name, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as f:
         f.write(data)
         f.flush()

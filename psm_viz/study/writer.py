@@ -8,6 +8,7 @@ study or the new one.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +60,11 @@ class StudyWriter:
             return
         if path.exists() or any(self.partial.iterdir()):
             shutil.rmtree(self.partial)
-        write_whole(path, wanted)  # several may begin the same at once
+            self.partial.mkdir()
+        # several may begin the same at once: each writes beside the folder, and one rename wins
+        own = self.folder.with_name(f"{self.folder.name}.{os.getpid()}.settings")
+        write_whole(own, wanted)
+        own.replace(path)
 
     def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> bool:
         """Start from a copy of a finished study, to add to it or derive its tables again.
@@ -272,7 +277,7 @@ class StudyWriter:
         files = {
             p.relative_to(self.partial).as_posix(): sha256(p.read_bytes())
             for p in sorted(self.partial.rglob("*"))
-            if p.is_file() and p.name not in skip and BLOCKS not in p.parts
+            if p.is_file() and p.name not in skip and self.blocks not in p.parents
         }
         write_whole(
             self.partial / "study.json",

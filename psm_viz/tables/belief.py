@@ -122,10 +122,10 @@ def belief_table(
         for group, held in groups.items():
             mass = cell.belief.to_numpy() @ held
             row = key | {"of": group[0], "name": group[1]}
-            row |= _told("mass", _share(mean_over_talks(mass, cell.plan)))
-            row |= _told("em", of_em[group])
+            row |= told("mass", _share(mean_over_talks(mass, cell.plan)))
+            row |= told("em", of_em[group])
             for name, than in (("change", start), ("did", other)):
-                row |= _told(name, _less(cell, mass, than, held), null=True)
+                row |= told(name, _less(cell, mass, than, held), null=True)
             rows.append(row | more)
     return pd.DataFrame(rows)
 
@@ -164,14 +164,14 @@ def direction_table(study: Study, readings: Readings | None, beliefs: pd.DataFra
         cell, c = cells(checkpoint, way, k), m.checkpoint(checkpoint)
         assert cell is not None
         row = {"checkpoint": c.id, "branch": c.branch, "step": c.step, "way": way}
-        row |= _told("value", mean_over_talks(values.to_numpy(), cell.plan))
+        row |= told("value", mean_over_talks(values.to_numpy(), cell.plan))
         for name, than in (("change", m.reference), ("did", benign)):
             other = along.get((str(than), way)) if checkpoint not in (m.reference, than) else None
             e = Estimate(float("nan"))
             if other is not None:
                 before = other.reindex(values.index).to_numpy()
                 e = change(before, values.to_numpy(), cell.plan)
-            row |= _told(name, e, null=True)
+            row |= told(name, e, null=True)
         out.append(row)
     return pd.DataFrame(out)
 
@@ -192,7 +192,7 @@ def changes_from(study: Study, beliefs: pd.DataFrame, start: str) -> pd.DataFram
         for (of, name), held in groups.items():
             mass = cell.belief.to_numpy() @ held
             row = {"checkpoint": checkpoint, "way": way, "of": of, "name": name}
-            rows.append(row | _told("change", _less(cell, mass, than, held), null=True))
+            rows.append(row | told("change", _less(cell, mass, than, held), null=True))
     return pd.DataFrame(rows)
 
 
@@ -227,7 +227,8 @@ def benign_end(study: Study) -> str | None:
     return study.manifest.branch(branch)[-1].id if branch in study.manifest.branches else None
 
 
-def _told(name: str, e: Estimate, *, null: bool = False) -> dict[str, float]:
+def told(name: str, e: Estimate, *, null: bool = False) -> dict[str, float]:
+    """A figure as columns: its value and interval, and where it has one its null's band and p."""
     out = {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
     if null:
         out |= {f"{name}_null_low": e.null_low, f"{name}_null_high": e.null_high, f"{name}_p": e.p}

@@ -11,7 +11,7 @@ from psm_viz.stats.paired import mean_change
 from psm_viz.stats.resampling import Estimate
 from psm_viz.study import columns as col
 from psm_viz.study.reader import Study
-from psm_viz.tables.belief import benign_end
+from psm_viz.tables.belief import benign_end, told
 from psm_viz.tables.rates import HELD_OUT, TRAINED
 
 
@@ -40,9 +40,7 @@ def odds_table(study: Study) -> pd.DataFrame:
                 e = Estimate(float("nan"))
                 if other is not None and other is not held[c.id]:
                     e = mean_change((own - other.reindex(own.index)).to_numpy(), topics)
-                row |= {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
-                row |= {f"{name}_null_low": e.null_low, f"{name}_null_high": e.null_high}
-                row |= {f"{name}_p": e.p}
+                row |= told(name, e, null=True)
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -27,10 +27,12 @@ def test_branches_differ_in_what_they_are_taught_alone():
 
 def test_what_it_asks_fits_its_cast_and_questions():
     bank = read_bank(ENGLISH / "questions")
-    check_talkable(read_roles(ENGLISH).cast, as_questions(bank))
+    cast = read_roles(ENGLISH).cast
+    check_talkable(cast, as_questions(bank))
     assert recipe.NOTES["trained_topic"] in {a.topic for a in bank}
-    settings = recipe.settings(threads=1)
+    settings = recipe.settings(cast, threads=1)
     assert settings.layer in settings.layers and settings.talks is not None
+    assert {cast.persona(p).family for p in settings.talks.people} == {f.id for f in cast.families}
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -91,7 +91,9 @@ def test_what_several_rows_ask_changes_no_figure(architecture):
         assert np.allclose(found, log_probs(architecture, [row], [w])[0], atol=1e-4)
 
 
-def test_a_question_is_read_once_for_all_its_answers(chat, monkeypatch):
+@pytest.fixture
+def read(chat, monkeypatch):
+    """How many tokens each call of the model reads."""
     read = []
     forward = type(chat.hf).forward
     monkeypatch.setattr(
@@ -99,20 +101,17 @@ def test_a_question_is_read_once_for_all_its_answers(chat, monkeypatch):
         "forward",
         lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
     )
+    return read
+
+
+def test_a_question_is_read_once_for_all_its_answers(chat, read):
     rows, wanted = asked_and_answered(answers=8)
     log_probs(chat, rows, wanted, batch=64)
     assert sum(read) < 0.85 * sum(map(len, rows))
     assert len(read) == 1 + 2 * 4  # the opening; stems and answers, of four lengths
 
 
-def test_a_common_opening_is_read_once(chat, monkeypatch):
-    read = []
-    forward = type(chat.hf).forward
-    monkeypatch.setattr(
-        type(chat.hf),
-        "forward",
-        lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
-    )
+def test_a_common_opening_is_read_once(chat, read):
     opening = list(range(10, 40))
     rows = [[*opening, 50 + n, 60] for n in range(8)]
     log_probs(chat, rows, [[False] * 31 + [True]] * 8)

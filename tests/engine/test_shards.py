@@ -87,3 +87,19 @@ def test_a_share_that_there_is_not_is_refused(asked, world, tmp_path):
             play_shard(*asked, tmp_path / "s", SETTINGS, shard, quiet)
     with pytest.raises(BadInput, match="traits"):
         play_shard(source, world.cast(), questions, tmp_path / "s", SETTINGS, (0, 2), quiet)
+
+
+def test_a_study_below_a_folder_called_blocks_is_whole(asked, alone, tmp_path):
+    made = build_study(*asked, tmp_path / "blocks" / "study", SETTINGS, quiet)
+    assert made.files == alone.files
+
+
+def test_a_share_leaves_its_blocks_and_settings_alone(asked, tmp_path):
+    out = tmp_path / "study"
+    play_shard(*asked, out, SETTINGS, (0, 2), quiet)
+    left = sorted(p.name for p in tmp_path.iterdir())
+    assert left == ["study.partial"]
+    assert sorted(p.name for p in (tmp_path / "study.partial").iterdir()) == [
+        "blocks",
+        "settings.json",
+    ]

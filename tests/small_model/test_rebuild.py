@@ -82,18 +82,15 @@ class Workshop:
         return self.write(work, branches=list(branches))
 
     @contextmanager
-    def editing(self, study, folder=None):
-        name = []
-        edit = SimpleNamespace(
-            writer=SimpleNamespace(write_score=lambda b, f: name.append(b)), done=study
-        )
-        yield edit
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(study.folder / "study.json", folder)
-            return
-        self.step(f"score {name[0]}")
-        edit.done = self.write(study.folder, scored=name)
+    def editing(self, study, folder):
+        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(study.folder / "study.json", folder)
+
+    def score(self, study, name, branch):
+        assert name == branch
+        self.step(f"score {name}")
+        return self.write(study.folder, scored=[name]), {}
 
     def store(self, study, table, planted):
         self.step("validate")
@@ -111,7 +108,7 @@ def shop(tmp_path, monkeypatch):
     monkeypatch.setattr(rooms, "play_tree", made.play)
     monkeypatch.setattr(rooms, "add_to_study", made.extend)
     monkeypatch.setattr(rooms, "record_evidence", made.tell)
-    monkeypatch.setattr(rooms, "score", lambda study, name, branch: {})
+    monkeypatch.setattr(rooms, "record_score", made.score)
     monkeypatch.setattr(rooms, "editing", made.editing)
     monkeypatch.setattr(rooms, "validation_table", lambda *a: None)
     monkeypatch.setattr(rooms, "store", made.store)
