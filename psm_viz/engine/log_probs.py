@@ -18,6 +18,8 @@ WORTH_KEEPING = 4
 """Tokens that rows must share at their beginning for it to be read once for all."""
 SHARED = 2
 """Rows that a stem must serve on average for stems to be read apart from what follows them."""
+AT_ONCE = 16
+"""Rows of logits that are turned into log-probabilities at once."""
 Wanted = Sequence[Sequence[bool] | np.ndarray]
 
 
@@ -139,8 +141,18 @@ def _score(
         mask = torch.cat([before.mask, torch.ones_like(ids)], 1)
         told = placed(mask, width, takes_positions(chat.hf))
     logits = _logits_at(chat, ids, at, before.cache, told)
-    said = logits.gather(-1, ids[:, 1:][at][:, None])[:, 0] - logits.logsumexp(-1)
+    said = _of_tokens(logits, ids[:, 1:][at])
     return [p.numpy() for p in said.double().cpu().split(keep[:, 1:].sum(1).tolist())]
+
+
+def _of_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """log p of a token by each row of logits, in single precision: [row]. A few rows at a time,
+    which the processor's cache holds: all at once take five times as long."""
+    said = [
+        -torch.nn.functional.cross_entropy(some.float(), own, reduction="none")
+        for some, own in zip(logits.split(AT_ONCE), tokens.split(AT_ONCE), strict=True)
+    ]
+    return torch.cat(said)
 
 
 def _repeatable(cache: Any) -> bool:
@@ -189,4 +201,4 @@ def _logits_at(
         only.remove()
     # a model that makes its logits without that module gives them at every place
     narrow = logits.shape[:2] == (1, len(before[0]))
-    return (logits[0] if narrow else logits[before]).float()
+    return logits[0] if narrow else logits[before]
