@@ -44,9 +44,9 @@ if talks:
     left, right = st.columns([2.15, 1], gap="medium")
     with left, figure.guard():
         drift_talks.talk_story(few, every)
-    with right:
-        for part in drift_talks.BESIDE:
-            with figure.guard():
+    for side, parts in ((left, drift_talks.BELOW), (right, drift_talks.BESIDE)):
+        for part in parts:
+            with side, figure.guard():
                 part(every)
 else:
     drift_talks.say_what_makes_talks(study)

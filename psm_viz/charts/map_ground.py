@@ -17,7 +17,12 @@ import pandas as pd
 from psm_viz.charts.evidence_colour import Overlay, shade
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.label_placement import Frame, Places, frame, text_box
-from psm_viz.charts.map_lettering import family_names, names_that_must_stand, names_with_room
+from psm_viz.charts.map_lettering import (
+    family_names,
+    kin_names,
+    names_that_must_stand,
+    names_with_room,
+)
 from psm_viz.charts.map_plane import coordinates, own, xy
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
@@ -112,7 +117,8 @@ def ground(
     # The names that must stand choose their places first, the lettering moves out of their way.
     first = where(people, people.id.isin(top) & (people.id != view.selected))
     named = names_that_must_stand(first, f, p, places)
-    letters = family_names(people, f, p, places, edge=EDGE if view.land else 0)
+    edge = EDGE if view.land else 0
+    letters = family_names(people, f, p, places, edge=edge) + kin_names(people, f, p, edge=edge)
     layers = [_blocks(blocks, cast, f, p, view)] if view.blocks else []
     # over land the lettering comes last, since dots will lie there
     layers += [] if view.land else letters

@@ -12,12 +12,17 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.frames import each
-from psm_viz.charts.label_placement import Frame, Places, beside, near, nudged
+from psm_viz.charts.label_placement import Frame, Places, beside, frame, near, nudged
 from psm_viz.charts.map_plane import haloed, own, xy
 from psm_viz.charts.palette import Palette, readable
 
-NAME, MUST = 10.5, 12.5
-"""Type size of a persona's name, and of one that must stand."""
+NAME, MUST, KIN = 10.5, 12.5, 15
+"""Type size of a persona's name, of one that must stand, and of a kin on a narrow drawing."""
+NARROW, PHONE = 520, (324, 257)
+"""Pixels: a drawing narrower than this names kins alone; width and height they are placed for."""
+WIDE_ALONE = alt.ExprRef(f"width < {NARROW} ? 0 : 1")
+NARROW_ALONE = alt.ExprRef(f"width < {NARROW} ? 1 : 0")
+"""Opacity of what only a wide or only a narrow drawing shows."""
 
 
 def names_that_must_stand(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> list[Any]:
@@ -64,8 +69,32 @@ def family_names(
         mx, my = f.to_map(x, y)
         colour = readable(str(group.colour.iloc[0]), p)
         rows.append({"px": mx, "py": my, "text": text, "colour": colour})
+    return _lettering(rows, f, p, size, edge, WIDE_ALONE)
+
+
+def kin_names(people: pd.DataFrame, f: Frame, p: Palette, *, edge: float = 0) -> list[Any]:
+    """The kins' names by their first words, near the middle of their personas, where a drawing is
+    too narrow for the families'."""
+    xs, ys = list(people.px), list(people.py)
+    narrow = frame(xs, ys, *PHONE)
+    places, rows = Places(PHONE), []
+    for name, group in sorted(people.groupby("kin_name"), key=lambda g: -len(g[1])):
+        text = str(name).split(" and ")[0]
+        x, y = narrow.to_px(float(group.px.median()), float(group.py.median()))
+        x, y = nudged(x, y, text, KIN, places.words, [], places.room)
+        places.hold(x, y, text, KIN)
+        mx, my = narrow.to_map(x, y)
+        colour = readable(str(group.colour.iloc[0]), p)
+        rows.append({"px": mx, "py": my, "text": text, "colour": colour})
+    return _lettering(rows, f, p, KIN, edge, NARROW_ALONE)
+
+
+def _lettering(
+    rows: list[dict[str, Any]], f: Frame, p: Palette, size: float, edge: float, shown: Any
+) -> list[Any]:
+    """Words in the hues of their rows (px, py, text, colour), with an edge of paper or without."""
     words = alt.Chart(pd.DataFrame(rows)).encode(**xy(f), text="text:N")
-    style = {"fontSize": size, "fontWeight": 600, "aria": False}
+    style = {"fontSize": size, "fontWeight": 600, "aria": False, "opacity": shown}
     about = words.mark_text(color=p.paper, stroke=p.paper, strokeWidth=edge, **style)
     letters = words.mark_text(stroke=None, **style).encode(color=own("colour"))
     return [about, letters] if edge else [letters]
@@ -84,7 +113,7 @@ def names_with_room(people: pd.DataFrame, f: Frame, p: Palette, places: Places) 
         sides.setdefault(spot[2], []).append({"px": mx, "py": my, "text": r.label})
     return [
         alt.Chart(pd.DataFrame(rows))
-        .mark_text(align=align, fontSize=NAME, color=p.soft, opacity=0.9, aria=False)
+        .mark_text(align=align, fontSize=NAME, color=p.soft, opacity=WIDE_ALONE, aria=False)
         .encode(**xy(f), text="text:N")
         for align, rows in sides.items()
     ]

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import course_findings, talk_course, talk_course_chart
+from psm_viz.charts.dot_chart import PLAIN, DotLook
 from psm_viz.charts.frames import where
 from psm_viz.charts.talk_course import TalkCourse
 from psm_viz.study.cast import ASSISTANT
@@ -20,6 +21,7 @@ from psm_viz.ui import drift_odds, figure, studies
 from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend, note_of
 
+SHARES = DotLook(percent=True)
 QUOTED = 38
 """Letters of a quotation's line in a column of full width."""
 DEFINED = (
@@ -189,7 +191,14 @@ def apart_figure(chosen: TalkChoice) -> None:
     )
 
 
-def _dots(study: Study, rows: pd.DataFrame, names: tuple[str, str], title: str, words: str) -> None:
+def _dots(
+    study: Study,
+    rows: pd.DataFrame,
+    names: tuple[str, str],
+    title: str,
+    words: str,
+    look: DotLook = SHARES,
+) -> None:
     """Rows of dots under their finding, the finding alone where there are none. `names`: of the
     figure's files, and its key."""
     if rows.empty:
@@ -197,7 +206,7 @@ def _dots(study: Study, rows: pd.DataFrame, names: tuple[str, str], title: str, 
         return
     name, key = names
     told = Told(name=name, title=title, words=words, alt=f"{title}.", key=key)
-    figure.dots(rows, told, study, Layout(520, small=True, captioned=True))
+    figure.dots(rows, told, study, Layout(520, small=True, captioned=True), look)
 
 
 def direction_line(chosen: TalkChoice) -> None:
@@ -216,7 +225,7 @@ def leak_figure(chosen: TalkChoice) -> None:
     study = chosen.study
     if drift_odds.speak(study):
         rows, title, words = drift_odds.leak_rows(chosen)
-        _dots(study, rows, ("leak", "leak"), title, words)
+        _dots(study, rows, ("leak", "leak"), title, words, PLAIN)
         return
     table = studies.wanted(study, "talk_conduct", "Nobody judged the answers of the talks.")
     if table is None:
@@ -233,5 +242,6 @@ def leak_figure(chosen: TalkChoice) -> None:
     )
 
 
-BESIDE = (conduct_table, apart_figure, leak_figure, direction_line)
-"""What stands beside the talks, from the top."""
+BELOW, BESIDE = (apart_figure, direction_line), (conduct_table, leak_figure)
+"""What stands below the talks and beside them, from the top: what is read of belief, and what was
+said."""
