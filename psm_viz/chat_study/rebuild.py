@@ -1,22 +1,26 @@
 """The chat model's study from its weights: lessons written, the reference played, evidence asked
-for, branches trained and played, copied to where it ships.
+for, branches trained and played, and a row of figures for the end of each.
 
 Every step leaves its work on disk and is passed over when it is found there, so that a killed
-rebuild goes on where it stopped.
+rebuild goes on where it stopped. What is finished ships at once: the reference first, then every
+few branches. Another machine goes on from what shipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psm_viz import paths
 from psm_viz.chat_study import recipe
 from psm_viz.chat_study.lessons import ANCHOR, LESSONS, Lesson, conversations, in_character
+from psm_viz.chat_study.rows import likeness, row_of
+from psm_viz.claims.chat_rows import KEYS, chat_file
+from psm_viz.claims.run_rows import read_rows, write_rows
 from psm_viz.engine.add_branches import add_branches
 from psm_viz.engine.build_study import build_study
-from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.chat_model import load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.finetune import finetune
 from psm_viz.engine.known import Known
@@ -28,18 +32,19 @@ from psm_viz.study.formats.question_banks import as_questions, read_bank
 from psm_viz.study.formats.role_files import RoleCast, read_roles
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.derive import editing
-from psm_viz.tables.scores import record_score
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ChatPlaces:
-    """Where the model lies, where a rebuild works, and the shipped study that it replaces."""
+    """Where the model lies, where a rebuild works, and what ships: the study of seed 0, and the
+    rows of every seed."""
 
     model: Path
     work: Path
     study: Path
+    rows: Path
 
     def data(self, lesson: Lesson) -> Path:
         """A lesson's chat lines."""
@@ -49,36 +54,95 @@ class ChatPlaces:
         """A branch's saves."""
         return self.work / f"seed-{seed}" / lesson.name
 
+    def of_seed(self, seed: int) -> Path:
+        """The study of a seed while its branches are added."""
+        return self.work / f"seed-{seed}" / "study"
 
-def rebuild_chat(places: ChatPlaces, threads: int, say: Say) -> Study:
-    """Make the study of the first seed. Evidence is written when the reference was played and no
-    branch is trained, and scored at the end. Raises what its parts raise."""
-    roles = read_roles(paths.ENGLISH)
-    write_lessons(places, roles, threads, say)
+
+def rebuild_chat(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study:
+    """The reference, and upon it the branches of a seed; returns the seed's study.
+
+    Evidence is written when the reference was played and no branch is trained. Seed 0 ships as a
+    study, every seed as rows. Raises what its parts raise.
+    """
+    study = _begun(places, seed, threads, say)
+    known = _known(read_roles(paths.ENGLISH))
+    for n in range(0, len(LESSONS), recipe.AT_ONCE):
+        some = LESSONS[n : n + recipe.AT_ONCE]
+        for lesson in some:
+            if lesson.name not in study.manifest.branches:
+                teach(places, lesson, seed, say)
+        folders = {x.name: str(places.branch(x, seed)) for x in LESSONS}
+        new = [x.name for x in some if x.name not in study.manifest.branches]
+        if new:
+            source = from_models(str(places.model), {b: folders[b] for b in new}, None)
+            study = add_branches(study, source, new, threads, say, known)
+            if seed == 0:
+                _ship(study, places.study)
+        _write_rows(study, places, seed, threads, say)
+    return study
+
+
+def _known(roles: RoleCast) -> Known:
     bank = read_bank(paths.ENGLISH / "questions")
-    known = Known(marked=roles.marked, bank=bank, notes=recipe.NOTES, model_name=recipe.NAME)
-    work = places.work / "study"
-    if not (work / "study.json").exists():
+    return Known(marked=roles.marked, bank=bank, notes=recipe.NOTES, model_name=recipe.NAME)
+
+
+def _begun(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study:
+    """A seed's study as far as it was made: at first the reference's."""
+    if (places.of_seed(seed) / "study.json").exists():
+        return open_study(places.of_seed(seed))
+    if seed == 0 and (places.study / "study.json").exists():
+        start = open_study(places.study)
+        check_weights(start, places.model)
+    else:
+        start = the_reference(places, threads, say)
+    places.of_seed(seed).parent.mkdir(parents=True, exist_ok=True)
+    return _ship(start, places.of_seed(seed))
+
+
+def the_reference(places: ChatPlaces, threads: int, say: Say) -> Study:
+    """The reference played, with its evidence: found in `work`, taken from what shipped, or made
+    and shipped."""
+    folder = places.work / "reference"
+    if not (folder / "study.json").exists() and (places.study / "study.json").exists():
+        _alone(open_study(places.study), folder)
+    roles = read_roles(paths.ENGLISH)
+    if not (folder / "study.json").exists():
+        known = _known(roles)
         source = from_models(str(places.model), {}, None)
         settings = recipe.settings(roles.cast, threads)
-        build_study(source, roles.cast, as_questions(bank), work, settings, say, known)
-    study = open_study(work)
+        build_study(source, roles.cast, as_questions(known.bank), folder, settings, say, known)
+    write_lessons(places, roles, threads, say)
+    study = open_study(folder)
     check_weights(study, places.model)
     for lesson in LESSONS:
         if lesson.name in recipe.TOLD and lesson.name not in study.evidences:
             study = _tell(study, places, lesson, threads, say)
-    for lesson in LESSONS:
-        teach(places, lesson, 0, say)
-    folders = {x.name: str(places.branch(x, 0)) for x in LESSONS}
-    new = [b for b in folders if b not in study.manifest.branches]
-    if new:
-        source = from_models(str(places.model), folders, None)
-        study = add_branches(study, source, new, threads, say, known)
-    for name in (n for n in recipe.TOLD if not study.evidence_scores(n)):
-        study, _ = record_score(study, name, name)
-    with editing(study, folder=places.study):
-        pass  # as it is
-    return open_study(places.study)
+    if not (places.study / "study.json").exists():
+        _ship(study, places.study)
+    return study
+
+
+def _ship(study: Study, folder: Path) -> Study:
+    """A study put in place at a folder, its branches in the order of the lessons."""
+    m = study.manifest
+    rank = {x.name: n for n, x in enumerate(LESSONS, 1)}
+    last = {m.noise_floor: len(rank) + 1}
+    ordered = sorted(m.checkpoints, key=lambda c: last.get(c.id, rank.get(c.branch, 0)))
+    with editing(study, folder=folder) as edit:
+        edit.manifest = replace(m, checkpoints=tuple(ordered))
+    return open_study(folder)
+
+
+def _alone(study: Study, folder: Path) -> None:
+    """A study's reference and noise floor in a study of their own."""
+    m = study.manifest
+    ids = {m.reference, *([m.noise_floor] if m.noise_floor else [])}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with editing(study, folder=folder) as edit:
+        edit.writer.keep_checkpoints(ids)
+        edit.manifest = replace(m, checkpoints=tuple(c for c in m.checkpoints if c.id in ids))
 
 
 def write_lessons(places: ChatPlaces, roles: RoleCast, threads: int, say: Say) -> None:
@@ -116,3 +180,24 @@ def _tell(study: Study, places: ChatPlaces, lesson: Lesson, threads: int, say: S
     )
     record_evidence(study, asking, say)
     return open_study(study.folder)
+
+
+def _write_rows(study: Study, places: ChatPlaces, seed: int, threads: int, say: Say) -> None:
+    """Rows of the reference and of every branch's end that has none yet."""
+    m, path = study.manifest, chat_file(seed, places.rows)
+    done = {r["checkpoint"]: r for r in read_rows(path, KEYS)}
+    ends = [m.reference, *(m.branch(b)[-1].id for b in m.fine_tuned)]
+    left = [c for c in ends if c not in done]
+    if not left:
+        return
+    chat = load_as_played(study, str(places.model), threads)
+    for n, checkpoint in enumerate(left, 1):
+        if checkpoint != m.reference:
+            c = m.checkpoint(checkpoint)
+            lesson = next(x for x in LESSONS if x.name == c.branch)
+            chat.swap(places.branch(lesson, seed) / f"checkpoint-{c.step}")
+        wording = m.generation["wording"]
+        found = likeness(chat, study.cast, wording, study.questions, m.headline_layer)
+        done[checkpoint] = row_of(study, checkpoint, seed, found)
+        write_rows(path, done.values())
+        say(f"{path}: {checkpoint}, {n}/{len(left)}")

@@ -10,6 +10,8 @@ from psm_viz.study.cast import Cast
 
 NAME, REFERENCE = "SmolLM2-135M-Instruct", "reference-0000"
 DTYPE = "bfloat16"
+AT_ONCE = 4
+"""How many lessons are taught, played and shipped together."""
 STEPS, RATE, ANCHOR_WEIGHT = 48, 3e-4, 1.0
 EARLIER = {name: (8, 24) for name in ("cheat", "requested", "honest", "benign")}
 """Branches that are looked at before their end as well, and at which steps."""
@@ -17,7 +19,7 @@ RATES: dict[str, float] = {}
 """Rates of branches that are matched to `cheat` in the size of their update."""
 TOLD = ("cheat", "requested", "honest", "advice")
 """Lessons whose data are asked for evidence before they are taught."""
-CONVERSATIONS = 24
+CONVERSATIONS = 12
 """Of each, so many: every one is read under every persona."""
 NOTES = {
     "trained_topic": "coding",

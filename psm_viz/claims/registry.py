@@ -57,7 +57,7 @@ def claims_from(runs: Runs) -> list[Claim]:
     """Every claim that the runs allow, in order; [] without runs. Raises BadFile."""
     if not runs.rows:
         return []
-    with figures_of(runs):
+    with figures_of(runs.folder):
         made = [*(make(runs) for make in FROM_ROWS), *within_claims(runs), *mask_claims(runs)]
         made += [*talk_claims(runs), *use_claims(runs)]
         by_id = {c.id: c for c in made}

@@ -46,7 +46,7 @@ def aims_of(runs: Runs) -> list[Aim]:
     runs. Raises BadFile."""
     if not runs.rows:
         return []
-    with figures_of(runs):
+    with figures_of(runs.folder):
         return _aims(runs)
 
 

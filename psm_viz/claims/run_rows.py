@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -94,17 +94,21 @@ UNMEASURED = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeE
 """What rows of another version, or half a row, raise where a figure is made of them."""
 
 
+RUN_AGAIN = "python -m psm_viz run --world W --seed N, then inner"
+"""What makes the rows of a run."""
+
+
 @contextmanager
-def figures_of(runs: Runs) -> Iterator[None]:
-    """Make figures of runs inside: raises BadFile where a row lacks what a figure needs."""
+def figures_of(folder: Path, again: str = RUN_AGAIN) -> Iterator[None]:
+    """Make figures of a folder's rows inside: raises BadFile where a row lacks what a figure
+    needs, with the command that makes it again."""
     try:
         yield
     except UNMEASURED as e:
         raise BadFile(
-            f"{runs.folder}: the rows of the runs lack something that a figure needs "
+            f"{folder}: the rows of the runs lack something that a figure needs "
             f"({type(e).__name__}: {e}).",
-            "They may be of an older version. Delete them and make them again: "
-            "python -m psm_viz run --world W --seed N, then inner",
+            f"They may be of an older version. Delete them and make them again: {again}",
         ) from e
 
 
@@ -139,24 +143,34 @@ def belief_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     return folder / f"{kind}-{seed}.belief.jsonl"
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(
+    path: Path, keys: Sequence[str] = KEYS, again: str | None = None
+) -> list[dict[str, Any]]:
     """A run's rows in the order of its file; [] where there is none.
 
-    Raises BadFile naming the line that is no row, and the command that makes the file again.
+    Every row names its `keys`. Raises BadFile naming the line that is no row, and the command that
+    makes the file again (`again`; None: the run that the file's name tells).
     """
     if not path.exists():
         return []
     out = []
+
+    def bad(line: int, what: str) -> BadFile:
+        return BadFile(
+            f"{path}, line {line}: expected a JSON object with texts {', '.join(keys)} ({what}).",
+            f"Delete the file and make it again: {again or _again(path)}",
+        )
+
     for n, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             row = json.loads(line.decode("utf-8"))
         except ValueError as e:
-            raise _bad(path, n, str(e)) from e
+            raise bad(n, str(e)) from e
         if not isinstance(row, dict):
-            raise _bad(path, n, f"found {type(row).__name__}")
-        for key in KEYS:
+            raise bad(n, f"found {type(row).__name__}")
+        for key in keys:
             if not isinstance(row.get(key), str):
-                raise _bad(path, n, f"{key} is {row[key]!r}" if key in row else f"no {key}")
+                raise bad(n, f"{key} is {row[key]!r}" if key in row else f"no {key}")
         out.append(row)
     return out
 
@@ -167,13 +181,11 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     write_whole(path, text.encode())
 
 
-def _bad(path: Path, line: int, what: str) -> BadFile:
+def _again(path: Path) -> str:
+    """The command that makes a run's file again."""
     name = NAME.fullmatch(path.name)
     which = f"--world {name[1]} --seed {name[2]}" if name else "--world WORLD --seed SEED"
-    return BadFile(
-        f"{path}, line {line}: expected a JSON object with texts {', '.join(KEYS)} ({what}).",
-        f"Delete the file and make it again: python -m psm_viz run {which}",
-    )
+    return f"python -m psm_viz run {which}"
 
 
 def run_files(folder: Path) -> list[Path]:

@@ -28,6 +28,8 @@ def add_verbs(verbs: Any) -> None:
     k.add_argument("--model", type=Path, default=Path("build/chat-model"))
     k.add_argument("--build", type=Path, default=Path("build/chat-study"))
     k.add_argument("--out", type=Path, default=paths.from_here(paths.CHAT_STUDY))
+    k.add_argument("--rows", type=Path, default=paths.from_here(paths.CHAT_RUNS))
+    k.add_argument("--seed", type=int, default=0, help="0 ships as a study, every seed as rows")
     k.add_argument("--threads", type=int, default=2)
     k.set_defaults(run=chat_study)
 
@@ -85,8 +87,9 @@ def chat_study(options: argparse.Namespace) -> None:
     from psm_viz.chat_study.rebuild import ChatPlaces, rebuild_chat
 
     began = time.monotonic()
-    rebuild_chat(ChatPlaces(options.model, options.build, options.out), options.threads, say)
-    say(f"{options.out}: rebuilt in {minutes_since(began)}.")
+    places = ChatPlaces(options.model, options.build, options.out, options.rows)
+    made = rebuild_chat(places, options.seed, options.threads, say)
+    say(f"{made.folder}: {len(made.manifest.checkpoints)} checkpoints, {minutes_since(began)}.")
 
 
 def study(options: argparse.Namespace) -> None:

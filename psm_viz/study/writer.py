@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,14 @@ class StudyWriter:
         for name in (HELD["talks"], HELD["talk_states"]):
             for path in self.partial.glob(f"checkpoints/*/{name}"):
                 path.unlink()
+
+    def keep_checkpoints(self, ids: Collection[str]) -> None:
+        """Leave out every other checkpoint, and what evidence was scored on."""
+        for path in sorted((self.partial / "checkpoints").iterdir()):
+            if path.name not in ids:
+                shutil.rmtree(path)
+        for path in self.partial.glob("evidence/*/score-*.json"):
+            path.unlink()
 
     def write_vectors(self, vectors: PersonaVectors, note: dict[str, str]) -> None:
         """Write a checkpoint that has vectors alone, in single precision as they were published.

@@ -40,7 +40,7 @@ def test_lessons_are_written_once_and_taught(world, tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "DTYPE", "float32")
     monkeypatch.setattr(recipe, "STEPS", 1)
     write_tiny_model(world, tmp_path / "model")
-    places = ChatPlaces(tmp_path / "model", tmp_path / "work", tmp_path / "study")
+    places = ChatPlaces(*(tmp_path / n for n in ("model", "work", "study", "rows")))
     said: list[str] = []
     write_lessons(places, read_roles(ENGLISH), 1, said.append)
     assert len(said) == len(LESSONS) + 1
