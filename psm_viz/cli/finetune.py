@@ -104,5 +104,8 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     study = open_study(options.study)
     if not there:  # else a run was stopped between playing and scoring
         study = add_branches(study, source, [name], options.threads, say)
-    record_score(study, name, name)
+    if study.holds(study.manifest.branch(name)[-1].id, "questions"):
+        record_score(study, name, name)
+    else:
+        say(f"{name}: the cast is asked at the reference alone, so that no arrow can be scored")
     say(f"Look at it with: PSM_VIZ_STUDY={options.study} make run")

@@ -13,12 +13,14 @@ from psm_viz.chat_study.lessons import lesson_of
 from psm_viz.chat_study.rebuild import ChatPlaces, rebuild_chat
 from psm_viz.chat_study.rows import likeness
 from psm_viz.claims.chat_rows import REFERENCE, chat_file, load_chat_runs
+from psm_viz.cli import main
 from psm_viz.engine.build_study import Settings
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.talks import TalkSettings, chosen_headers
 from psm_viz.study.formats.question_banks import as_questions, read_bank
 from psm_viz.study.formats.role_files import read_roles
 from psm_viz.study.reader import open_study
+from psm_viz.tables import map_trials
 from tests.made.models import write_tiny_model
 
 FAMILIES = ("healers", "engineers", "tyrants", "jesters")
@@ -80,12 +82,15 @@ def places(world, tmp_path, monkeypatch):
         ("TOLD", ("cheat", "honest")),
     ):
         monkeypatch.setattr(recipe, name, value)
+    # how maps could look otherwise is another test's matter, and most of the time here
+    monkeypatch.setattr(map_trials, "TRIED", map_trials.TRIED[:1])
+    monkeypatch.setattr(map_trials, "NOISE_SEEDS", (0,))
     few = tuple(lesson_of(n) for n in ("cheat", "honest"))
     monkeypatch.setattr(rebuild, "LESSONS", few)
     return ChatPlaces(tmp_path / "model", tmp_path / "work", tmp_path / "study", tmp_path / "rows")
 
 
-def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path):
+def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys):
     rebuild_chat(places, 0, 1, lambda text: None)
     study = open_study(places.study)
     assert list(study.manifest.fine_tuned) == ["cheat", "honest"]
@@ -112,6 +117,13 @@ def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path):
     rebuild_chat(places, 0, 1, lambda text: None)
     assert chat_file(0, places.rows).read_bytes() == before
     assert open_study(places.study).sha256 == study.sha256
+
+    # a branch of one's own joins the reference, whose cast is asked nowhere else
+    asked = ["finetune", "--model", places.model, "--data", places.data(lesson_of("cheat"))]
+    asked += ["--out", tmp_path / "mine", "--save", 1, "--rank", 2, "--threads", 1]
+    assert main([*map(str, asked), "--study", str(places.work / "reference")]) == 0
+    assert "no arrow can be scored" in capsys.readouterr().out
+    assert "mine" in open_study(places.work / "reference").manifest.branches
 
 
 def test_likeness_is_the_mean_cosine_between_personas(places):
