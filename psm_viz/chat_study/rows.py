@@ -87,8 +87,11 @@ def _odds(study: Study, checkpoint: str) -> dict[str, dict[str, float]]:
     if found is None:
         return out
     level = (found[col.LOG_BAD] - found[col.LOG_GOOD]).astype(np.float64)
-    by = level.groupby([found[col.SPEAKER].astype(str), found[col.TOPIC].astype(str)], sort=False)
-    for (speaker, topic), value in by.mean().items():
+    by = found.assign(level=level).groupby([col.SPEAKER, col.TOPIC], sort=False, observed=True)
+    mean = by["level"].mean().reset_index()
+    for speaker, topic, value in zip(
+        mean[col.SPEAKER], mean[col.TOPIC], mean["level"], strict=True
+    ):
         out.setdefault(str(speaker), {})[str(topic)] = float(value)
     return out
 

@@ -38,6 +38,11 @@ class ChatRuns:
     rows: dict[int, dict[str, Row]]
     folder: Path = CHAT_RUNS
 
+    @property
+    def models(self) -> set[str]:
+        """Names of the models that the rows are of."""
+        return {str(r["model"]) for rows in self.rows.values() for r in rows.values()}
+
     def seeds(self, *branches: str) -> list[int]:
         """Seeds that hold the reference and all these branches, in order."""
         wanted = {REFERENCE, *branches}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from psm_viz.claims.chat_uses import chat_claims
 from psm_viz.claims.rates import dialogue_r2
 from psm_viz.claims.registry import claims_from
 from psm_viz.claims.run_rows import (
@@ -21,7 +22,7 @@ from psm_viz.claims.run_rows import (
     load_runs,
 )
 from psm_viz.claims.verdict import Claim, Measure, measures_of
-from psm_viz.paths import RUNS
+from psm_viz.paths import CHAT_RUNS, RUNS
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
 
@@ -129,6 +130,17 @@ def told(folder: Path = RUNS) -> dict[str, Any]:
     }
 
 
+def chat_told(folder: Path = CHAT_RUNS) -> dict[str, Any]:
+    """The chat model's claims as plain values, for `results --json` of its study."""
+    return {"claims": [_claim(c) for c in chat_claims(folder)]}
+
+
+def chat_lines(folder: Path = CHAT_RUNS) -> list[str]:
+    """The chat model's claims as lines of a terminal; [] without rows."""
+    claims = chat_claims(folder)
+    return _lines_of(claims) if claims else []
+
+
 def run_list(runs: Runs) -> list[dict[str, Any]]:
     """Each run: world, seed, hash of the world, checkpoints read, minutes of training."""
     return [
@@ -195,6 +207,10 @@ def claim_lines(runs: Runs) -> list[str]:
     claims = claims_from(runs)
     if not claims:
         return ["No runs yet. Make one with: python -m psm_viz run --world correlated --seed 0"]
+    return _lines_of(claims)
+
+
+def _lines_of(claims: Sequence[Claim]) -> list[str]:
     lines = [
         "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %, new seeds and "
         "topics], each seed"

@@ -19,6 +19,12 @@ def add_verbs(verbs: Any) -> None:
     r.add_argument(
         "--runs", type=Path, default=paths.from_here(paths.RUNS), help="rows of the runs"
     )
+    r.add_argument(
+        "--chat-runs",
+        type=Path,
+        default=paths.from_here(paths.CHAT_RUNS),
+        help="rows of the chat model's branches",
+    )
     r.add_argument("--json", action="store_true", help="machine-readable, with n, seed, intervals")
     r.set_defaults(run=results)
 
@@ -40,15 +46,21 @@ def add_verbs(verbs: Any) -> None:
 
 
 def results(options: argparse.Namespace) -> None:
-    """Print rates, in-context behaviour and geometry of a study, then the claims over all runs."""
-    from psm_viz.claims.report import as_lines, told
+    """Print rates, in-context behaviour and geometry of a study; then the claims over all runs of
+    its model, where it is one of the two that were run."""
+    from psm_viz.claims.chat_rows import load_chat_runs
+    from psm_viz.claims.report import as_lines, chat_lines, chat_told, told
     from psm_viz.tables.results import as_text, results_of
 
-    found = results_of(open_study(options.study))
-    if options.json:
-        print(json.dumps(found | told(options.runs), indent=2))
-    else:
-        print("\n".join([as_text(found), "", *as_lines(options.runs)]))
+    study = open_study(options.study)
+    found, lines = results_of(study), []
+    if "world_kind" in study.manifest.notes:  # of the small model
+        lines = ["", *as_lines(options.runs)]
+        found |= told(options.runs) if options.json else {}
+    elif study.manifest.model.get("name") in load_chat_runs(options.chat_runs).models:
+        lines = ["", *chat_lines(options.chat_runs)]
+        found |= chat_told(options.chat_runs) if options.json else {}
+    print(json.dumps(found, indent=2) if options.json else "\n".join([as_text(found), *lines]))
 
 
 def answers(options: argparse.Namespace) -> None:

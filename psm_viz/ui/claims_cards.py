@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import streamlit as st
 from psm_viz.charts import claims as charts
 from psm_viz.charts.claim_marks import drawable, picture_rows
 from psm_viz.charts.palette import Palette
+from psm_viz.claims.chat_uses import BESIDE, chat_claims
 from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
@@ -50,6 +52,11 @@ def stamp_of(folder: Path) -> str:
     return both.hexdigest() if files else ""
 
 
+def chat_folder() -> Path:
+    """Where the chat model's rows lie: `PSM_VIZ_CHAT_RUNS`, or data/chat-runs."""
+    return Path(os.environ.get("PSM_VIZ_CHAT_RUNS") or studies.DATA / "chat-runs")
+
+
 @st.cache_data(max_entries=4, show_spinner="Reading the runs ...")
 def judged(folder: str, stamp: str) -> list[Claim]:
     """The claims judged by the rows in a folder, once for each `stamp` of what they hold."""
@@ -58,17 +65,27 @@ def judged(folder: str, stamp: str) -> list[Claim]:
     return claims_of(Path(folder))
 
 
-def found() -> tuple[list[Claim], str]:
-    """The claims and the hash of the rows they come from; none where nothing was run.
+@st.cache_data(max_entries=4, show_spinner="Reading the chat model's rows ...")
+def judged_chat(folder: str, stamp: str) -> list[Claim]:
+    """The claims about the chat model, as `judged`."""
+    return chat_claims(Path(folder))
 
-    Raises PsmVizError.
-    """
-    folder = runs_folder()
+
+@dataclass(frozen=True)
+class Found:
+    """The claims of one model, and the hash of the rows they come from; none without rows."""
+
+    claims: list[Claim]
+    stamp: str
+
+
+def found(folder: Path, judge: Callable[[str, str], list[Claim]]) -> Found:
+    """What the rows in a folder say. Raises PsmVizError."""
     try:
         stamp = stamp_of(folder)
     except OSError as e:
         raise BadFile(f"{folder}: cannot be read ({e.strerror}).", "Check its permissions.") from e
-    return (judged(str(folder), stamp) if stamp else []), stamp
+    return Found(judge(str(folder), stamp) if stamp else [], stamp)
 
 
 def page() -> None:
@@ -76,41 +93,50 @@ def page() -> None:
     css = Path(__file__).with_name("claims.css").read_text(encoding="utf-8")
     st.html(f"<style>{css}</style>")
     problem: PsmVizError | None = None
-    claims: list[Claim] = []
-    stamp = ""
+    made, chat = Found([], ""), Found([], "")
     try:
-        claims, stamp = found()
+        made = found(runs_folder(), judged)
+        chat = found(chat_folder(), judged_chat)
     except PsmVizError as e:
         problem = e
+    claims = made.claims
     figure.finding(words.headline(claims) if claims else "Does a lesson tell a model who it is?")
     st.html(f'<p class="psm-lede">{words.LEDE}</p>')
     if problem:
         figure.notice(problem)
-    elif not claims:
-        st.html(NONE)
-    else:
-        overview(claims)
+    if claims:
+        by_id = {c.id: c for c in chat.claims}
+        overview(claims, "All claims", "claims")
         for claim in claims:
-            card(claim, stamp)
+            card(claim, made.stamp, by_id.get(BESIDE.get(claim.id, "")))
+    elif not problem:
+        st.html(NONE)
+    if chat.claims:
+        st.divider()
+        figure.finding(words.chat_headline(chat.claims))
+        st.html(f'<p class="psm-lede">{words.CHAT_LEDE}</p>')
+        overview(chat.claims, "Claims about the chat model", "chat-claims")
+        for claim in chat.claims:
+            card(claim, chat.stamp)
 
 
-def overview(claims: Sequence[Claim]) -> None:
-    """All claims at a glance, the rule and the tables beside them."""
-    with st.container(key="head-claims", horizontal=True, vertical_alignment="bottom", wrap=False):
-        figure.section("All claims", "all-claims")
+def overview(claims: Sequence[Claim], title: str, name: str) -> None:
+    """Claims at a glance, the rule and the tables beside them; files are called by `name`."""
+    with st.container(key=f"head-{name}", horizontal=True, vertical_alignment="bottom", wrap=False):
+        figure.section(title, f"all-{name}")
         with st.popover("How a verdict is reached", type="tertiary"):
             st.html(words.rule_html(None))
         with st.popover("Data", type="tertiary", help="Tables of all claims and charts"):
             table = charts.claim_table(claims)
             with st.container(horizontal=True):
-                _csv("Claims (CSV)", "claims", table)
-                _csv("Charts' data (CSV)", "claims-charts", charts.chart_table(claims))
+                _csv("Claims (CSV)", name, table)
+                _csv("Charts' data (CSV)", f"{name}-charts", charts.chart_table(claims))
             st.dataframe(table, hide_index=True, height=320, width=760)
     st.html(words.table_html(claims))
 
 
-def card(claim: Claim, stamp: str) -> None:
-    """One claim."""
+def card(claim: Claim, stamp: str, beside: Claim | None = None) -> None:
+    """One claim, and what the chat model says to it where it was asked the same (`beside`)."""
     key = words.key_of(claim)
     with st.container(key=f"card-{key}", border=True):
         st.html(words.head_html(claim))
@@ -132,6 +158,8 @@ def card(claim: Claim, stamp: str) -> None:
                     st.html(words.rule_html(claim))
             if figures:
                 right.html(figures)
+        if beside:
+            st.html(words.beside_html(beside))
 
 
 def picture(claim: Claim, key: str, stamp: str) -> None:

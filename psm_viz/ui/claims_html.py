@@ -31,6 +31,12 @@ LEDE = (
     "characters were drawn by known rules, so that the truth is known: <b>it shows the mechanism "
     "and is no evidence about frontier models.</b>"
 )
+CHAT_LEDE = (
+    "SmolLM2-135M-Instruct was fine-tuned here with twelve small lessons, in several seeds. It "
+    "learned its characters from real text, so nobody knows the truth about them; what it would "
+    "say is read from how likely it finds good and bad answers that were written beforehand. "
+    "<b>A model of 135 million parameters is no frontier model.</b>"
+)
 WORDS = {
     CONSISTENT: "Consistent with the claim",
     AGAINST: "Not consistent with the claim",
@@ -76,7 +82,12 @@ def chip(verdict: str) -> str:
     return f'<span class="psm-verdict {kind}">{icon}{WORDS[verdict]}</span>'
 
 
-def headline(claims: Sequence[Claim]) -> str:
+def chat_headline(claims: Sequence[Claim]) -> str:
+    """How the verdicts about the chat model fall, in a sentence."""
+    return headline(claims, "a real small chat model")
+
+
+def headline(claims: Sequence[Claim], about: str = "personas") -> str:
     """How the verdicts fall, in a sentence."""
     n = Counter(c.verdict for c in claims)
     many = {CONSISTENT: "fit what was measured", AGAINST: "do not", UNDECIDED: "are undecided"}
@@ -87,12 +98,12 @@ def headline(claims: Sequence[Claim]) -> str:
     seeds = max((len(c.figure.seeds) for c in claims), default=0)
     if seeds < ENOUGH:
         return (
-            f"None of {len(claims)} claims about personas is decided yet: a verdict needs "
+            f"None of {len(claims)} claims about {about} is decided yet: a verdict needs "
             f"{ENOUGH} trainings, each from its own seed, and so far there "
             f"{'is' if seeds == 1 else 'are'} {seeds or 'none'}"
         )
     parts = [f"{n[v]} {(one if n[v] == 1 else many)[v]}" for v in many if n[v]]
-    return f"Of {len(claims)} claims about personas, {listed(parts)}"
+    return f"Of {len(claims)} claims about {about}, {listed(parts)}"
 
 
 def beyond(m: Measure) -> int:
@@ -220,6 +231,21 @@ def rival_html(claim: Claim) -> tuple[str, str]:
     figures = "".join(measure_html(m, minor=True) for m in claim.rivals)
     said = f'<p class="psm-rival"><b>Another explanation.</b> {escape(claim.rival)}</p>'
     return said, f'<div class="psm-row">{figures}</div>' if figures else ""
+
+
+def beside_html(claim: Claim) -> str:
+    """What the chat model says to a claim of the made world, in a line with a link to its card."""
+    m = claim.figure
+    said = "not measured yet"
+    if bar_strips.drawn(m):
+        ranged = bar_strips.interval_words(m)
+        unit = f" {m.unit}" if " per " in m.unit else ""  # of shares and beliefs the name tells it
+        said = f"{number(m.value)}{unit}{f' ({ranged})' if ranged else ''}"
+    return (
+        '<p class="psm-beside"><b>In a real small chat model.</b> '
+        f"{escape(capital(m.name))}: {escape(said)}. {chip(claim.verdict)} "
+        f'<a href="#{key_of(claim)}">Its chart</a></p>'
+    )
 
 
 def bar_name(claim: Claim) -> str:

@@ -18,6 +18,7 @@ from psm_viz.study.activations import POOLINGS
 from psm_viz.study.reader import open_study
 from tests.made import activations
 from tests.made import study as made_files
+from tests.made.chat_rows import write_chat_rows
 from tests.made.study import write_made_study
 
 
@@ -271,3 +272,25 @@ def test_results_are_json_that_any_reader_takes(known_folder, capsys):
     status, out, _ = says(capsys, "results", "--study", known_folder, "--json")
     assert status == 0 and np.isfinite(json.loads(out)["geometry"]["questions"])
     assert "NaN" not in out
+
+
+def test_results_tell_the_claims_of_the_studys_own_model_alone(known_folder, tmp_path, capsys):
+    folder = shutil.copytree(known_folder, tmp_path / "study")
+    rows = write_chat_rows(tmp_path / "rows")
+    asked = ("results", "--study", folder, "--chat-runs", rows)
+
+    def claims(name, notes):
+        path = folder / "study.json"
+        data = json.loads(path.read_text())
+        data["model"]["name"], data["notes"] = name, notes
+        path.write_text(json.dumps(data))
+        _, text, _ = says(capsys, *asked)
+        status, out, _ = says(capsys, *asked, "--json")
+        assert status == 0
+        found = [c["id"] for c in json.loads(out).get("claims", [])]
+        assert bool(found) == ("Claims: verdict" in text)
+        return found
+
+    assert claims("vectors made elsewhere", {}) == []
+    assert "chat-spread" in claims("made", {}) and "narrow" not in claims("made", {})
+    assert "narrow" in claims("small model", {"world_kind": "correlated"})

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from psm_viz.claims.chat_rows import chat_file
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
 from psm_viz.errors import BadFile
 from psm_viz.ui import claims_cards, claims_html
+from tests.made.chat_rows import write_chat_rows
 from tests.made.claims import made_claims
 from tests.made.page import CLAIMS, alts, opened, words
 from tests.made.server import assert_no_model_imported
@@ -55,6 +57,24 @@ def test_every_claim_has_its_card_and_its_line(monkeypatch, runs):
     assert not re.search(r"\bprove", text)
     assert "psm-notice" not in text and "nan" not in text.lower().replace("finance", "")
     assert len(alts(at)) == 5 and all(alts(at))
+
+
+def test_the_chat_models_claims_stand_beside_and_below(monkeypatch, runs, tmp_path):
+    monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(write_chat_rows(tmp_path / "chat")))
+    text = words(page(monkeypatch, runs))
+    assert text.count("In a real small chat model.</b>") == 2  # narrow and requested
+    assert text.count('href="#claim-chat-spread"') == 2 and "no frontier model" in text
+    assert text.count('id="claim-chat-') == 7
+    assert "Of 7 claims about a real small chat model" in text
+
+
+def test_broken_rows_of_the_chat_model_are_one_notice(monkeypatch, runs, tmp_path):
+    folder = write_chat_rows(tmp_path / "chat")
+    chat_file(1, folder).write_text("[]\n")
+    monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(folder))
+    text = words(page(monkeypatch, runs))
+    assert text.count("psm-notice") == 1 and "seed-1.jsonl, line 1" in text
+    assert "Of 5 claims about personas" in text  # what can be read is shown
 
 
 @pytest.mark.parametrize("folder", ["empty", "missing"])
