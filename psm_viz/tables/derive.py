@@ -23,6 +23,7 @@ from psm_viz.study.reader import Study, sources_hash
 from psm_viz.study.talks import LIKELIHOOD, OWN
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief import belief_table, direction_table
+from psm_viz.tables.belief_map import belief_maps, states_tell
 from psm_viz.tables.belief_quality import quality_table
 from psm_viz.tables.belief_readings import Readings, beliefs_table, readings_of, readings_table
 from psm_viz.tables.compare import Comparer, Comparison
@@ -107,11 +108,24 @@ class Making:
 
     @cached_property
     def talk_maps(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The map of talks and how far it can be trusted; empty without talks."""
-        if self.readings is None:
+        """The map of talks and how far it can be trusted; empty without talks, or where their
+        states do not tell who speaks."""
+        if self.readings is None or not states_tell(self.readings):
             return pd.DataFrame(), pd.DataFrame()
         try:
             return talk_maps(self.study, self.readings, self.say)
+        except BadInput as e:
+            self.say(f"map of talks: left out. {e.problem}")
+            return pd.DataFrame(), pd.DataFrame()
+
+    @cached_property
+    def belief_maps(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The map of personas on which talks are placed by belief, where states do not tell who
+        speaks."""
+        if self.readings is None or states_tell(self.readings):
+            return pd.DataFrame(), pd.DataFrame()
+        try:
+            return belief_maps(self.study, self.readings, self.beliefs, self.say)
         except BadInput as e:
             self.say(f"map of talks: left out. {e.problem}")
             return pd.DataFrame(), pd.DataFrame()
@@ -188,6 +202,13 @@ TABLES += (
         (*CAST, *TALKS, BEHAVIOUR),
         lambda m: talk_conduct_table(m.study, m.beliefs, m.headline_way),
     ),
+)
+TABLES += tuple(
+    Product(name, (*CAST, *TALKS, VECTORS, ACTIVATIONS), make)
+    for name, make in (
+        ("belief_map", lambda m: m.belief_maps[0]),
+        ("belief_map_quality", lambda m: m.belief_maps[1]),
+    )
 )
 MAP_READS = (*CAST, VECTORS, QUESTIONS, ACTIVATIONS)
 MAP_VERSION = 1

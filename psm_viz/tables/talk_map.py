@@ -90,7 +90,7 @@ def _cast_rows(
     frozen: PersonaMap, checkpoint: str, speakers: pd.DataFrame, recall: np.ndarray
 ) -> pd.DataFrame:
     flat = frozen.pca(frozen.blocks)
-    out = _frame("talk", frozen.xy, flat)
+    out = place_frame("talk", frozen.xy, flat)
     own = {c: speakers[c].astype(str) for c in ("persona", LAST)} | {TALK: speakers[TALK]}
     return out.assign(checkpoint=checkpoint, off_map=False, recall=recall, **own)
 
@@ -99,7 +99,7 @@ def _persona_rows(frozen: PersonaMap, study: Study, owner: np.ndarray) -> pd.Dat
     names = np.unique(owner)
     flat = frozen.pca(frozen.blocks)
     middle = np.stack([flat[owner == p].mean(0) for p in names])
-    out = _frame("persona", frozen.drawn, middle)
+    out = place_frame("persona", frozen.drawn, middle)
     ids = [study.cast.ids[p] for p in names]
     return out.assign(
         checkpoint=study.manifest.reference,
@@ -117,7 +117,7 @@ def _assistant_rows(
     x = _centred(readings, talks, ASSISTANT, OWN, readings.note.answers) @ axes
     xy, nearest = frozen.place(x)
     own = talks.speakers(ASSISTANT)
-    return _frame("assistant", xy, frozen.pca(x)).assign(
+    return place_frame("assistant", xy, frozen.pca(x)).assign(
         checkpoint=checkpoint,
         persona=ASSISTANT,
         off_map=nearest < frozen.off_map_below,
@@ -126,6 +126,7 @@ def _assistant_rows(
     )
 
 
-def _frame(kind: str, xy: np.ndarray, flat: np.ndarray) -> pd.DataFrame:
+def place_frame(kind: str, xy: np.ndarray, flat: np.ndarray) -> pd.DataFrame:
+    """Places on the map and in its principal plane as rows of one kind."""
     places = {"x": xy[:, 0], "y": xy[:, 1], "pca_x": flat[:, 0], "pca_y": flat[:, 1]}
     return pd.DataFrame({"kind": kind, **{k: np.round(v, 4) for k, v in places.items()}})

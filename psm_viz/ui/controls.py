@@ -49,7 +49,7 @@ def pick_study(where: Any) -> Study:
     if len(names) == 1:  # a single one is no choice
         check_link("study", {n: n for n in names}, "study", where)
         return studies.opened(*names.values())
-    return studies.opened(names[pick("Study", {n: n for n in names}, "study", where)])
+    return studies.opened(names[pick("Study", studies.study_titles(), "study", where)])
 
 
 def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> None:

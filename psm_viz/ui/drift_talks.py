@@ -19,7 +19,7 @@ from psm_viz.study.reader import Study
 from psm_viz.study.talks import OWN
 from psm_viz.ui import drift_odds, figure, studies
 from psm_viz.ui.figure import Layout, Told
-from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend, note_of
+from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend, note_of, talk_points
 
 SHARES = DotLook(percent=True)
 QUOTED = 38
@@ -109,7 +109,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> None:
 
 def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
     study, course, note = chosen.study, chosen.course, note_of(chosen.study)
-    points = studies.table(study, "talk_map")
+    points = talk_points(study)
     checkpoints = {c for b in course.branches for c in course.at(b).values()}
     held = [c for c in checkpoints if study.holds(c, "talks")]
     said = {c: studies.talk_answers(study, c) for c in held}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts.frames import columns, where
-from psm_viz.errors import UnknownName
+from psm_viz.errors import PsmVizError, UnknownName
 from psm_viz.paths import DATA, STUDY
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import made_by
@@ -51,6 +52,19 @@ def opened(folder: Path) -> Study:
     except OSError:
         return open_study(folder)  # Says what is missing.
     return _opened(str(folder), (s.st_mtime_ns, s.st_size))
+
+
+def study_titles() -> dict[str, str]:
+    """What the studies that a link may name call themselves; a folder's name where one cannot be
+    read, or two are called alike."""
+    said: dict[str, str] = {}
+    for name, folder in study_names().items():
+        try:
+            said[name] = opened(folder).manifest.name
+        except PsmVizError:
+            said[name] = name
+    twice = {t for t, n in Counter(said.values()).items() if n > 1}
+    return {name: name if title in twice else title for name, title in said.items()}
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

@@ -34,15 +34,33 @@ EXPLAINED = (
     "talks of the Assistant, told nothing about whom to play, at one checkpoint (a saved state of "
     "training)."
 )
-
-
-SHOWN = ("talk_map", "talk_map_quality", "beliefs", "belief", "belief_readings")
-"""The tables that pages of talks are made from."""
+EXPLAINED_BY_BELIEF = (
+    "Each pale dot is one of {n} personas, the characters that this model can play, told whom to "
+    "play; those whose inner states are alike lie close together. {colour} dots: talks of the "
+    "Assistant, {k} questions answered in turn, told nothing about whom to play, at one checkpoint "
+    "(a saved state of training); each lies among the characters who would say the same."
+)
+SHOWN = ("beliefs", "belief", "belief_readings")
+"""The tables that pages of talks are made from, beside a map."""
+BY_STATES, BY_BELIEF = "talk_map", "belief_map"
+"""Maps on which talks are placed by their states, or, where these do not tell who speaks, by
+belief."""
 
 
 def has_talks(study: Study) -> bool:
     """Whether the study can show its talks: on a map, and along training."""
-    return all(map(study.has_table, SHOWN))
+    mapped = any(study.has_table(f"{m}_quality") for m in (BY_STATES, BY_BELIEF))
+    return mapped and all(map(study.has_table, SHOWN))
+
+
+def map_of_talks(study: Study) -> str:
+    """Which map of talks a study has."""
+    return BY_STATES if study.has_table(BY_STATES) else BY_BELIEF
+
+
+def talk_points(study: Study) -> pd.DataFrame:
+    """The cast and the Assistant's talks on the study's map of talks."""
+    return studies.table(study, map_of_talks(study))
 
 
 def note_of(study: Study) -> TalkNote:
@@ -76,7 +94,7 @@ def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
 
 def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None) -> None:
     """The map of talks at one checkpoint; a click chooses a talk or a persona."""
-    points, note = studies.table(study, "talk_map"), note_of(study)
+    points, note = talk_points(study), note_of(study)
     n = len(talk_map.dots_at(points, checkpoint))
     if not n:
         figure.empty(
@@ -86,7 +104,8 @@ def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None
         return
     title = place_title(study, checkpoint)
     colour = "Red" if figure.page_palette().name == "light" else "Orange"
-    figure.caption(EXPLAINED.format(n=len(study.cast.personas), k=note.answers, colour=colour))
+    explained = EXPLAINED if map_of_talks(study) == BY_STATES else EXPLAINED_BY_BELIEF
+    figure.caption(explained.format(n=len(study.cast.personas), k=note.answers, colour=colour))
     told = Told(
         name=f"talks-{checkpoint}",
         title=title,
@@ -118,9 +137,9 @@ def place_title(study: Study, checkpoint: str) -> str:
 
 def map_words(study: Study, projection: str) -> str:
     """How far the map can be trusted, beside the same of noise."""
-    table = studies.table(study, "talk_map_quality")
+    table = studies.table(study, f"{map_of_talks(study)}_quality")
     own = table[table.data == "talks"].iloc[0]
-    noise = table[table.data != "talks"]
+    noise = table[table.data == "Gaussian talks"]
     prefix = "pca_" if projection == "PCA" else ""
 
     def pair(name: str, form: str = ".2f") -> str:
@@ -131,10 +150,17 @@ def map_words(study: Study, projection: str) -> str:
         f"Neighbours kept {pair(f'{prefix}knn_recall')}, chance {own.knn_chance:.2f}; "
         f"trustworthiness {pair(f'{prefix}trustworthiness')}"
     )
-    if projection != "PCA":
-        words += f"; placement error {pair('loo_error_median', '.1%')} of the map's width"
-    words += ". Hollow: near no talk of the cast. Distances on a map are not measurements."
-    return words + _untold(study)
+    if map_of_talks(study) == BY_BELIEF:
+        dealt = table[table.data == "speakers shuffled"].error
+        words += (
+            f". Talks of the cast, placed the same way, lie {own.error:.0%} of the map's width "
+            f"from their speakers (speakers shuffled: {dealt.min():.0%} to {dealt.max():.0%})."
+        )
+    else:
+        if projection != "PCA":
+            words += f"; placement error {pair('loo_error_median', '.1%')} of the map's width"
+        words += ". Hollow: near no talk of the cast."
+    return f"{words} Distances on a map are not measurements.{_untold(study)}"
 
 
 def _untold(study: Study) -> str:

@@ -118,7 +118,7 @@ def write_talk_study(folder: Path) -> Study:
     made = (study.manifest, study.cast, study.questions)
     making = Making(writer.open_partial(*made), lambda text: None)
     for product in TABLES:
-        if NOTE in product.reads:
-            writer.write_table(product.name, small(product.make(making)))
+        if NOTE in product.reads and not (frame := product.make(making)).empty:
+            writer.write_table(product.name, small(frame))
     writer.finish(*made)
     return open_study(folder)

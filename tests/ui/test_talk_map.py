@@ -1,12 +1,18 @@
 """The Map page of a study with talks: dots, their card, what a link restores."""
 
 import json
+import shutil
 
 import pytest
 
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.talk_map import dots_at, talk_map, talk_of, talk_table, unfolding
+from psm_viz.study.reader import open_study
+from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.belief_map import belief_maps
+from psm_viz.tables.belief_readings import readings_of
+from psm_viz.tables.derive import small
 from psm_viz.ui.controls import clicked
 from tests.made.page import MAP, alts, opened, words
 from tests.made.server import assert_no_model_imported
@@ -48,6 +54,22 @@ def test_a_talks_card_has_its_words_and_the_belief_unfolding(monkeypatch, folder
     at.selectbox(key="talk").set_value("19").run()
     assert not at.exception and "(assistant, 19)" in words(at)
     assert "It sounds like: Carers and sages" in words(at)
+
+
+def test_where_states_tell_nothing_talks_are_placed_by_belief(monkeypatch, talk_study, tmp_path):
+    folder = shutil.copytree(talk_study.folder, tmp_path / "study")
+    study = open_study(folder)
+    writer = StudyWriter(folder)
+    writer.begin_from(study)
+    made = belief_maps(study, readings_of(study), study.table("beliefs"))
+    for name, frame in zip(("map", "map_quality"), made, strict=True):
+        writer.remove_table(f"talk_{name}")
+        writer.write_table(f"belief_{name}", small(frame))
+    writer.finish(study.manifest, study.cast, study.questions)
+    at = opened(monkeypatch, folder, checkpoint="cheat-0064")
+    said = words(at)
+    assert "among the characters who would say the same" in said and "speakers shuffled" in said
+    assert "Each pale dot is one of 25 personas" in said and "psm-notice" not in said
 
 
 def test_means_are_one_click_away_and_stay_in_the_link(monkeypatch, folder):
