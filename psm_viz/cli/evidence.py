@@ -36,7 +36,12 @@ def add_verbs(verbs: Any) -> None:
     )
     e.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY), metavar="DIR")
     what = e.add_mutually_exclusive_group(required=True)
-    what.add_argument("--data", type=Path, metavar="FILE", help='JSON lines of {"messages": [...]}')
+    what.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="conversations: OpenAI, ShareGPT or Alpaca, as JSON lines or one array",
+    )
     what.add_argument("--score", metavar="BRANCH", help="compare the record --name with a branch")
     e.add_argument("--name", help="the record's name (default: the data file's stem)")
     e.add_argument("--model", metavar="FOLDER", help="the reference's weights, if not where looked")

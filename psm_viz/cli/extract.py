@@ -51,7 +51,8 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument(
         "--questions",
         type=Path,
-        help="questions.jsonl, or a folder of questions with answers (default: as for --cast)",
+        help="questions.jsonl, a list as published with the Assistant axis, or a folder of "
+        "questions with answers (default: as for --cast)",
     )
     e.add_argument("--topic", help="topic of the questions that the branches were trained on")
     e.add_argument(
@@ -231,9 +232,9 @@ class _Bank:
 
 
 def _questions(path: Path) -> _Bank:
-    """A questions.jsonl, or a folder of questions with answers written for them."""
-    from psm_viz.study.cast import load_questions
+    """A list of questions, or a folder of questions with answers written for them."""
     from psm_viz.study.formats.question_banks import as_questions, read_bank
+    from psm_viz.study.formats.question_lists import load_questions
 
     if not path.is_dir():
         return _Bank(load_questions(path))

@@ -24,7 +24,12 @@ def add_verbs(verbs: Any) -> None:
         "and written down before, and every save is played afterwards and joins the study.",
     )
     f.add_argument("--model", required=True, help="what to train: whatever `extract` takes")
-    f.add_argument("--data", type=Path, required=True, help='JSON lines of {"messages": [...]}')
+    f.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="conversations: OpenAI, ShareGPT or Alpaca, as JSON lines or one array",
+    )
     f.add_argument("--out", type=Path, required=True, help="folder of the saves")
     f.add_argument("--study", type=Path, help="a study whose reference is this model")
     f.add_argument("--branch", help="what the study calls it (default: the name of --out)")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from psm_viz.cli.pairs import numbers
 from psm_viz.cli.progress import say
-from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
 
 if TYPE_CHECKING:
@@ -30,8 +29,13 @@ def add_verbs(verbs: Any) -> None:
     )
     v.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the .pt files")
     v.add_argument("--study", type=Path, required=True, metavar="DIR", help="folder of the study")
-    v.add_argument("--checkpoint", metavar="ID", help="<branch>-<step>, for instance tuned-0001")
-    v.add_argument("--branch", metavar="NAME", help="instead of --checkpoint, with --step")
+    v.add_argument(
+        "--checkpoint",
+        metavar="NAME",
+        help="its name: <branch>-<step> (tuned-0001), or a branch alone (llama-3.1-8b), whose "
+        "next step it becomes",
+    )
+    v.add_argument("--branch", metavar="NAME", help="instead of --checkpoint, with --step or not")
     v.add_argument("--step", type=int, metavar="N", help="optimizer steps since the branch point")
     v.add_argument("--parent", metavar="ID", help="default: the branch's last, or the reference")
     v.add_argument("--layer", type=int, metavar="N", help="layer of files that hold only one")
@@ -51,7 +55,9 @@ def vectors(options: argparse.Namespace) -> None:
 
     named = {"model_name": options.model_name} if options.model_name else {}
     joining = Joining(
-        checkpoint=_checkpoint(options),
+        checkpoint=options.checkpoint,
+        branch=options.branch,
+        step=options.step,
         pooling=options.pooling,
         layers=options.layers,
         layer=options.layer,
@@ -64,8 +70,9 @@ def vectors(options: argparse.Namespace) -> None:
     for line in report:
         print(line)
     m = done.manifest
-    what = "is its reference" if m.reference == joining.checkpoint else "has joined it"
-    print(f"{options.study}: {joining.checkpoint} {what}; {len(m.checkpoints)} checkpoints.")
+    new = m.checkpoints[-1].id
+    what = "is its reference" if m.reference == new else "has joined it"
+    print(f"{options.study}: {new} {what}; {len(m.checkpoints)} checkpoints.")
     print(f"Look at it: python -m psm_viz serve --study {options.study}")
 
 
@@ -81,11 +88,15 @@ def import_into(
     from psm_viz.study.formats.import_vectors import join, unplaced
     from psm_viz.study.reader import open_study
     from psm_viz.study.writer import StudyWriter
+    from psm_viz.tables.beside_roles import beside_roles
     from psm_viz.tables.derive import editing, finish
 
     recover(into)
     old = open_study(into) if into.exists() else None
     joined = join(folder, old, into.name, joining)
+    m, own = joined.manifest, joined.vectors
+    layer = m.headline_layer if m.headline_layer in own.layers else own.layers[0]
+    others = beside_roles(joined.found, joined.rows, layer, m.model.get("n_layers"))
     if old is None:
         writer = StudyWriter(into)
         writer.begin({"vectors": str(folder), "joining": repr(joining)})
@@ -96,27 +107,5 @@ def import_into(
             edit.writer.write_vectors(joined.vectors, joined.said)
             edit.manifest = joined.manifest
         done = edit.done
-    notes = [*joined.warnings, *unplaced(done, joining.checkpoint)]
-    return done, [*joined.report, *(f"note: {w}" for w in notes)]
-
-
-def _checkpoint(options: argparse.Namespace) -> str:
-    """The checkpoint's id from `--checkpoint`, or from `--branch` and `--step`."""
-    from psm_viz.study.formats.import_vectors import tree_place
-    from psm_viz.study.manifest import checkpoint_id
-
-    if options.checkpoint is None:
-        if options.branch is None or options.step is None:
-            raise BadInput(
-                "The checkpoint needs an id.",
-                "Add --checkpoint tuned-0001, or --branch tuned --step 1",
-            )
-        return checkpoint_id(options.branch, options.step)
-    branch, step = tree_place(options.checkpoint)
-    if options.branch not in (None, branch) or options.step not in (None, step):
-        raise BadInput(
-            f"--checkpoint {options.checkpoint} is step {step} of branch {branch}; --branch or "
-            "--step says otherwise.",
-            "Leave --branch and --step out.",
-        )
-    return options.checkpoint
+    notes = [*joined.warnings, *unplaced(done, own.checkpoint)]
+    return done, [*joined.report, *others, *(f"note: {w}" for w in notes)]

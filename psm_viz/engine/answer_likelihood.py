@@ -111,7 +111,9 @@ def rendered(
                 prompt = prompts.talk(persona, instruction, c.messages[:k])
                 whole = prompts.talk(persona, instruction, c.messages[: k + 1], prompt=False)
             except BadInput as e:
-                raise BadInput(f"Line {c.line} of the data: {e.problem}", e.next_step) from e
+                raise BadInput(
+                    f"{c.place.capitalize()} of the data: {e.problem}", e.next_step
+                ) from e
             continues = whole.startswith(prompt)
             added = whole[len(prompt) :].rstrip("\n") if continues else ""
             if not added:

@@ -158,7 +158,7 @@ def _of_questions(questions: Sequence[Question]) -> Iterator[str]:
     if len(main) < FEWEST_QUESTIONS:
         yield f"{len(main)} questions are of the set {MAIN!r}; {FEWEST_QUESTIONS} are the fewest"
     folds = {q.fold for q in main}
-    missing = sorted(set(range(max(folds) + 1)) - folds)
+    missing = sorted(set(range(len(folds))) - folds)
     if min(folds) < 0 or missing:
         which = min(folds) if min(folds) < 0 else missing[0]
         yield f"folds are numbered from 0 without gaps; fold {which} is not right"

@@ -12,8 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.study.files import json_of
 
 ASSISTANT = "assistant"
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What values of JSON raise that are not of the form expected."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +145,15 @@ def parse_cast(data: Any, where: str) -> Cast:
                 prose=_texts(entry, "prose"),
                 traits={str(k): _finite(k, v) for k, v in entry.get("traits", {}).items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as e:
+        except MALFORMED as e:
             raise BadFile(f"{where}: {place}: missing or malformed key {e}.") from e
 
     try:
         people = [persona(p, f"personas[{i}]") for i, p in enumerate(data["personas"])]
         assistant = persona(data["assistant"], "assistant")
-        families = tuple(Family(**f) for f in data["families"])
+        families = tuple(Family(**{k: str(v) for k, v in f.items()}) for f in data["families"])
         kins = {str(k): str(v) for k, v in data["kins"].items()}
-    except (KeyError, TypeError, AttributeError) as e:
+    except MALFORMED as e:
         raise BadFile(f"{where}: expected keys personas, assistant, families, kins: {e}.") from e
     ids = [p.id for p in people]
     if len(set(ids)) != len(ids):
@@ -180,21 +183,12 @@ def _finite(key: str, value: Any) -> float:
 def load_cast(path: Path) -> Cast:
     """Read a `cast.json` of one's own. Raises BadFile."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json_of(path.read_bytes())
     except (OSError, ValueError) as e:
         raise BadFile(
             f"{path}: cannot be read as JSON ({e}).", "Name an existing cast.json."
         ) from e
     return parse_cast(data, str(path))
-
-
-def load_questions(path: Path) -> tuple[Question, ...]:
-    """Read a `questions.jsonl` of one's own. Raises BadFile naming the line."""
-    try:
-        data = path.read_bytes()
-    except OSError as e:
-        raise BadFile(f"{path}: cannot be read ({e}).", "Name an existing questions.jsonl.") from e
-    return parse_questions(data, str(path))
 
 
 def dump_questions(questions: Iterable[Question]) -> str:
@@ -209,10 +203,10 @@ def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json_of(line)
             text, topic = str(row["text"]), str(row["topic"])
             out.append(Question(str(row["id"]), text, topic, int(row["fold"]), str(row["set"])))
-        except (ValueError, KeyError, TypeError) as e:
+        except MALFORMED as e:
             raise BadFile(
                 f"{where}, line {number}: expected id, text, topic, fold, set ({e})."
             ) from e

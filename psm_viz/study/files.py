@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from psm_viz.errors import BadFile
+
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""How JSON spells one half of a character beyond the first plane."""
 
 
 def sha256(data: bytes) -> str:
@@ -74,6 +78,25 @@ def recover(folder: Path) -> None:
 def json_bytes(data: Any) -> bytes:
     """Indented JSON with a last newline."""
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def json_of(data: bytes | str) -> Any:
+    """The value of a JSON text of unknown origin, in UTF-8 with or without a mark of it.
+
+    Raises ValueError, its sentence fit to be shown, for what is no JSON, for values nested too deep
+    and for text with half a character in it, which no file could hold afterwards.
+    """
+    text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
+    try:
+        found = json.loads(text)
+        if HALF.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError as e:
+        raise ValueError("values are nested too deep") from e
+    except UnicodeEncodeError as e:
+        half = e.object[e.start]
+        raise ValueError(f"a text holds {half!r}, which is half a character") from e
+    return found
 
 
 def plain(x: Any, digits: int | None = None) -> Any:

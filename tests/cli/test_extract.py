@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from psm_viz.cli import main
@@ -99,6 +100,24 @@ def test_written_answers_are_weighed_where_nobody_judges(place, monkeypatch):
     page = opened(monkeypatch, place / "study", DRIFT)
     assert "How likely it finds bad answers" in words(page)
     assert "Nobody judged" not in words(page) and "No rates" not in words(page)
+
+
+def test_a_published_list_of_questions_is_asked_and_traits_are_no_cast(place, tmp_path, capsys):
+    listed = [{"question": f"What of {n} and more?", "id": n} for n in range(8)]
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(q) + "\n" for q in listed))
+    asked = ["extract", "--model", place / "model", "--questions", tmp_path / "list.jsonl"]
+    asked += ["--out", tmp_path / "study", "--samples", 1, "--threads", 1, "--max-new-tokens", 2]
+    asked = [str(a) for a in asked]
+    traits = folder_of(tmp_path / "traits", {"evil": {"instruction": [{"pos": "a", "neg": "b"}]}})
+    assert main([*asked, "--cast", str(traits)]) == 1
+    assert "1 of 1 files are of traits, not of roles" in capsys.readouterr().err
+    whole = [*asked, "--cast", str(place / "cast"), "--shard", "0/1"]  # played, nothing derived
+    assert main(whole) == 0, capsys.readouterr().err
+    assert "played at 2 checkpoints" in capsys.readouterr().out
+    blocks = tmp_path / "study.partial" / "blocks"
+    for checkpoint, wanted in (("reference-0000", "0246"), ("again-0000", "1357")):
+        files = list((blocks / checkpoint).rglob("answers.parquet"))
+        assert files and all(set(pd.read_parquet(f).question) == set(wanted) for f in files)
 
 
 def test_what_the_template_is_told_is_an_object(place, capsys):

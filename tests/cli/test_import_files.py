@@ -11,9 +11,10 @@ from psm_viz.cli import main
 from psm_viz.cli.import_files import import_into
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT, dump_cast
-from psm_viz.study.formats.import_vectors import Joining, tree_place
+from psm_viz.study.formats.import_vectors import Joining
 from psm_viz.study.reader import open_study
 from psm_viz.tables import derive
+from tests.made.page import DRIFT, MAP, opened, words
 from tests.made.roles import LAYERS, D, made_vectors, write_roles
 from tests.made.study import made_cast
 
@@ -208,18 +209,63 @@ def test_a_cast_of_ones_own_names_families(tmp_path):
     assert any("1 left out: pirate" in line for line in report)
 
 
-def test_ids_are_branch_and_step(tmp_path, files, capsys):
-    assert tree_place("tuned-0001") == ("tuned", 1)
-    assert tree_place("my-run-12345") == ("my-run", 12345)
-    for bad in ("tuned", "-0001", "tuned-", "a/b-0001", "../x-0001", "tuned-0001x", ""):
-        with pytest.raises(BadInput, match="<branch>-<step>"):
-            tree_place(bad)
-    with pytest.raises(BadInput, match="four digits") as e:
-        tree_place("tuned-1")
-    assert "tuned-0001" in e.value.next_step
+def test_a_name_that_says_no_step_is_a_branchs_next_step(tmp_path, files, capsys, monkeypatch):
+    study = tmp_path / "Llama.3"
+    named = {"llama-3.1-8b": "llama-3.1-8b-0000", "Qwen/Qwen2.5_7B": "Qwen_Qwen2.5_7B-0001"}
+    for name, wanted in named.items():
+        folder = files / ("after" if study.exists() else "before")
+        status, out, err = said(capsys, "--study", study, "--checkpoint", name, folder)
+        assert status == 0, err
+        assert f"checkpoint: {wanted}, step {int(wanted[-4:])} of branch {wanted[:-5]}" in out
+        assert f"{wanted} {'is its reference' if name[0] == 'l' else 'has joined it'}" in out
+    now = open_study(study)
+    assert [c.id for c in now.manifest.checkpoints] == list(named.values())
+    assert now.verify() == len(now.files)
+    for wanted in named.values():
+        assert now.vectors(wanted).checkpoint == wanted
+        page = words(opened(monkeypatch, study, MAP, checkpoint=wanted))
+        assert f"{wanted} was imported as vectors alone" in page and "psm-notice" not in page
+    page = words(opened(monkeypatch, study, DRIFT, branches=["Qwen_Qwen2.5_7B"]))
+    assert "Qwen_Qwen2.5_7B" in page and "psm-notice" not in page
+    status, _, err = said(capsys, "--study", study, files / "after", "--checkpoint", "LLAMA-3.1-8b")
+    assert status == 1 and "upper and lower case" in err
+
+
+def test_all_that_nobody_said_is_asked_for_at_once(tmp_path, study, capsys):
+    one = write_roles(tmp_path / "one", {k: v[0] for k, v in made_vectors(6).items()})
+    status, _, err = said(capsys, "--study", tmp_path / "new", one)
+    assert status == 1 and "has no name, and the files hold one layer and do not say which" in err
+    assert "--checkpoint tuned-0001 --layer 16" in err
+    status, _, err = said(capsys, "--study", study, one)  # of three layers, 1 its headline
+    assert status == 1 and "--checkpoint tuned-0001 --layer 1\n" in err
+    (one / "default.pt").unlink()
+    status, _, err = said(capsys, "--study", study, one)
+    assert status == 1 and "has no default.pt" in err and "name the checkpoint: --checkpoint" in err
+
+
+def test_what_lies_beside_the_roles_is_told_with_its_cosine(tmp_path, study, capsys):
+    made = made_vectors()
+    rows = np.stack([made[n] for n in made if n != "default"])
+    axis = made["default"] - rows.mean(0)
+    folder = write_roles(tmp_path / "roles", made)
+    torch.save({"axis": torch.as_tensor(axis), "metadata": {}}, folder / "assistant_axis.pt")
+    evil = np.random.default_rng(3).normal(size=(LAYERS + 1, D))
+    torch.save(torch.as_tensor(evil), folder / "evil_response_avg_diff.pt")
+    cosine = float(evil[2] @ axis[1] / np.linalg.norm(evil[2]) / np.linalg.norm(axis[1]))
+    status, out, err = said(capsys, "--study", study, "--checkpoint", "next-0001", folder)
+    assert status == 0, err
+    assert "read: 30 roles and the Assistant, 3 layers" in out
+    assert "assistant_axis.pt: an Assistant axis, no role; cosine +1.000" in out
+    line = next(line for line in out.split("\n") if line.startswith("evil_response_avg_diff.pt"))
+    assert f"a trait, evil (response avg), no role; cosine {cosine:+.3f} with" in line
+    assert "at layer 1, its row 2" in line  # the study's headline layer
+    assert "evil" not in str(open_study(study).cast.ids)
+
+
+def test_words_that_contradict_each_other_and_a_folder_that_is_no_study(tmp_path, files, capsys):
     new = tmp_path / "new"
     status, _, err = said(capsys, "--study", new, files / "before")
-    assert status == 1 and "--branch tuned --step 1" in err
+    assert status == 1 and "The checkpoint has no name." in err and "--checkpoint tuned" in err
     more = ("--checkpoint", "tuned-0001", "--step", "2")
     status, _, err = said(capsys, "--study", new, files / "before", *more)
     assert status == 1 and "step 1 of branch tuned" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -117,6 +118,10 @@ def test_a_template_that_refuses_names_the_line(world, chat, talks, other_templa
     other_template("{{ raise_exception('only one turn') }}")
     with pytest.raises(BadInput, match=r"Line 1 .*only one turn"):
         answer_likelihood.ask(chat, [world.cast().assistant], "prose", talks)
+    whole = json.dumps([{"messages": list(t.messages)} for t in talks])
+    entries = chat_data.parse_chat(whole.encode(), "x")
+    with pytest.raises(BadInput, match=r"Entry 1 of the data: .*only one turn"):
+        answer_likelihood.ask(chat, [world.cast().assistant], "prose", entries)
 
 
 def test_unknown_words_are_counted_and_long_answers_left_out(world, chat):

@@ -101,6 +101,35 @@ def test_system_messages_of_the_data_are_read(chat, tmp_path):
     assert found[0][1].sum() == found[1][1].sum() > 0
 
 
+def test_every_form_of_data_teaches_the_same_and_weightless_answers_nothing(chat, data, tmp_path):
+    talk = next(
+        t
+        for t in (json.loads(line)["messages"] for line in data.read_text().split("\n") if line)
+        if sum(m["role"] == "assistant" for m in t) == 2
+    )
+    openai = write(tmp_path / "openai.jsonl", [talk])
+    names = {"system": "system", "user": "human", "assistant": "gpt"}
+    turns = [{"from": names[m["role"]], "value": m["content"]} for m in talk]
+    sharegpt = tmp_path / "sharegpt.json"
+    sharegpt.write_text(json.dumps([{"conversations": turns}], indent=1))
+    system = [m["content"] for m in talk if m["role"] == "system"]
+    said = [m["content"] for m in talk if m["role"] != "system"]
+    alpaca = {"instruction": said[2], "output": said[3], "history": [said[:2]]}
+    (tmp_path / "alpaca.json").write_text(json.dumps([alpaca | {"system": "".join(system)}]))
+    rows = [
+        learned_rows(path, chat.tokenizer, 512)[0]
+        for path in (openai, sharegpt, tmp_path / "alpaca.json")
+    ]
+    for ids, learned in rows[1:]:
+        assert ids == rows[0][0] and np.array_equal(learned, rows[0][1])
+    first = next(m for m in talk if m["role"] == "assistant")
+    light = write(tmp_path / "light.jsonl", [[m | {"weight": int(m is not first)} for m in talk]])
+    ids, learned = learned_rows(light, chat.tokenizer, 512)[0]
+    assert ids == rows[0][0] and 0 < learned.sum() < rows[0][1].sum()
+    where = np.flatnonzero(rows[0][1])
+    assert np.array_equal(np.flatnonzero(learned), where[-learned.sum() :])
+
+
 def test_an_anchor_holds_the_model_where_it_was(folder, world, data, tmp_path):
     other = write(tmp_path / "anchor.jsonl", [messages(d) for d in stream(world, "honest", 1, 8)])
     how = replace(SHORT, saves=(16,), lr=1e-2)

@@ -85,6 +85,7 @@ def test_a_persona_that_cannot_be_played_is_named(refused, changed, said):
     ("change", "said"),
     [
         (lambda qs: [replace(q, fold=q.fold * 2) for q in qs], "fold 1 is not right"),
+        (lambda qs: [replace(qs[0], fold=10**12), *qs[1:]], "fold 0 is not right"),
         (lambda qs: [replace(q, fold=0) for q in qs], "all questions are of one fold"),
         (lambda qs: [replace(q, set="other") for q in qs], "no question is of the set 'main'"),
         (lambda qs: [replace(qs[0], text=" "), *qs[1:]], "'coding-1' is empty"),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from psm_viz.study.files import plain, whole_folder
+from psm_viz.study.files import json_of, plain, whole_folder
 
 
 def test_plain_values_survive_json():
@@ -23,6 +23,21 @@ def test_digits_round_numbers_and_leave_counts():
         "n": 123456,
         "yes": True,
     }
+
+
+def test_json_of_unknown_origin_is_a_value_or_a_sentence():
+    assert json_of('\ufeff{"a": "\U0001f600\u2028"}'.encode()) == {"a": "\U0001f600\u2028"}
+    assert json_of('"\\ud83d\\ude00 \\u0000"') == "\U0001f600 \0"  # whole, if in two halves
+    for wrong, says in (
+        ("[" * 200_000, "nested too deep"),
+        ('["a", "\\uD83D"]', "half a character"),
+        ('{"\\udE00": 1}', "half a character"),
+        (b"\xff", "decode"),
+        ("{", "Expecting"),
+        ("1" * 5000, "digits"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            json_of(wrong)
 
 
 def test_a_folder_with_folders_appears_whole_or_not_at_all(tmp_path):

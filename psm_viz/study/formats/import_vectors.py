@@ -6,15 +6,15 @@ layers by number, written beside the other checkpoints, and the tables and maps 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from psm_viz import __version__
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question, load_cast
+from psm_viz.study.formats.checkpoint_names import tree_place
 from psm_viz.study.formats.role_vectors import (
     FEWEST,
     RoleVectors,
@@ -26,7 +26,8 @@ from psm_viz.study.formats.role_vectors import (
 from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id
 from psm_viz.study.reader import Study
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+NAMED = "--checkpoint tuned-0001"
+"""What names a checkpoint, in an error's words."""
 PACKAGES = ("torch", "umap-learn", "scikit-learn", "numpy")
 """What reads the files and makes the map; their versions stand in a new study."""
 ROLES = "roles"
@@ -37,8 +38,11 @@ ROLES = "roles"
 class Joining:
     """What is said about a folder of vectors besides the files themselves."""
 
-    checkpoint: str
-    """Id in the tree: `<branch>-<step>`, like `tuned-0001`."""
+    checkpoint: str | None = None
+    """What it is called: `<branch>-<step>`, or a branch whose next step it is."""
+    branch: str | None = None
+    step: int | None = None
+    """Instead of `checkpoint`, for a branch whose name would be read otherwise."""
     pooling: str = "response_mean"
     """How the activations were pooled; the field's convention is the mean over the answer."""
     layers: tuple[int, ...] | None = None
@@ -66,6 +70,10 @@ class Joined:
     questions: tuple[Question, ...]
     said: dict[str, str]
     """Where the vectors come from, for the metadata of their file."""
+    found: RoleVectors
+    """All that the folder holds."""
+    rows: dict[int, int]
+    """Layer -> row of the folder's role vectors."""
     report: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -74,54 +82,70 @@ def join(folder: Path, old: Study | None, name: str, joining: Joining) -> Joined
     """Match a folder of role vectors with a study, or with a new one of this name.
 
     Nothing is written. Raises BadInput and BadFile, naming what does not fit, and what the readers
-    of vectors and casts raise.
+    of vectors and casts raise; all that nobody said is asked for at once.
     """
-    branch, step = tree_place(joining.checkpoint)
-    if old is not None:
-        _check_free(old.manifest, joining, branch, step)
-    found = read_role_vectors(folder)
-    rows = _rows_of_layers(found, joining, old)
+    known = old.manifest if old else None
+    place = tree_place(joining.checkpoint, joining.branch, joining.step, known)
+    if known is not None:
+        _check_fits(known, joining, place)
+    try:
+        found = read_role_vectors(folder)
+    except PsmVizError as e:
+        if place is not None:
+            raise
+        raise type(e)(e.problem, f"{e.next_step} And name the checkpoint: {NAMED}".strip()) from e
+    branch, step = _all_said(place, found, joining, known)
+    rows = _rows_of_layers(found, joining, known)
+    parent = known and known.checkpoint(joining.parent or _before(known, branch, step)).id
+    new = Checkpoint(checkpoint_id(branch, step), branch, step, parent)
     report = [_read_words(found, rows)]
+    if new.id != joining.checkpoint:
+        report.insert(0, f"checkpoint: {new.id}, step {step} of branch {branch}")
     if old is None:
         cast = _new_cast(folder, found, joining, report)
-        manifest = _new_manifest(name, found, rows, joining)
+        manifest = _new_manifest(name, new, found, rows, joining)
     else:
         cast = old.cast
-        parent = joining.parent or _before(old.manifest, branch, step)
-        new = Checkpoint(joining.checkpoint, branch, step, old.manifest.checkpoint(parent).id)
         manifest = replace(old.manifest, checkpoints=(*old.manifest.checkpoints, new))
-    vectors = _matched(found, rows, cast, manifest, joining, report)
+    vectors = _matched(found, rows, cast, manifest, joining.pooling, report)
     said = {"made": "elsewhere", "types": _kinds(found), "offset": str(joining.offset)}
     questions = old.questions if old else ()
-    return Joined(vectors, manifest, cast, questions, said, tuple(report), tuple(found.warnings))
+    texts = (tuple(report), tuple(found.warnings))
+    return Joined(vectors, manifest, cast, questions, said, found, rows, *texts)
 
 
-def tree_place(checkpoint: str) -> tuple[str, int]:
-    """(branch, step) of an id like `tuned-0001`. Raises BadInput for another form."""
-    branch, _, step = checkpoint.rpartition("-")
-    if step.isdecimal() and len(step) < 10 and NAME.fullmatch(branch):
-        wanted = checkpoint_id(branch, int(step))
-        if wanted == checkpoint:
-            return branch, int(step)
-        raise BadInput(f"--checkpoint {checkpoint}: steps have four digits.", f"Say {wanted}.")
-    raise BadInput(
-        f"--checkpoint {checkpoint!r}: expected <branch>-<step>, a name and a number.",
-        "For instance: --checkpoint tuned-0001",
-    )
-
-
-def _check_free(m: Manifest, joining: Joining, branch: str, step: int) -> None:
+def _check_fits(m: Manifest, joining: Joining, place: tuple[str, int] | None) -> None:
     """Raises BadInput where the id is taken, or an option is for a new study."""
-    taken = [c.step for c in m.checkpoints if c.branch == branch]
-    if step in taken:
-        raise BadInput(
-            f"The study already has a checkpoint {joining.checkpoint}.",
-            "Choose another id, for instance: --checkpoint "
-            + checkpoint_id(branch, max(taken) + 1),
-        )
+    if place is not None:
+        taken = [c.step for c in m.checkpoints if c.branch == place[0]]
+        if place[1] in taken:
+            raise BadInput(
+                f"The study already has a checkpoint {checkpoint_id(*place)}.",
+                "Choose another id, for instance: --checkpoint "
+                + checkpoint_id(place[0], max(taken) + 1),
+            )
     if joining.cast is not None:
         raise BadInput("--cast is for a new study; this one has its cast.", "Leave it out.")
     m.check_pooling(joining.pooling)
+
+
+def _all_said(
+    place: tuple[str, int] | None, found: RoleVectors, joining: Joining, study: Manifest | None
+) -> tuple[str, int]:
+    """The checkpoint's branch and step. Raises BadInput naming all that nobody said."""
+    missing = [] if place else [("the checkpoint has no name", NAMED)]
+    layers = study.layers if study else ()
+    told = joining.layers is not None or joining.layer is not None or len(layers) == 1
+    if found.values.shape[1] == 1 and not told:
+        example = study.headline_layer if study else 16
+        missing.append(("the files hold one layer and do not say which", f"--layer {example}"))
+    if place is None or missing:
+        problem = ", and ".join(what for what, _ in missing)
+        raise BadInput(
+            f"{problem[:1].upper()}{problem[1:]}.",
+            "Add, say: " + " ".join(option for _, option in missing),
+        )
+    return place
 
 
 def _before(m: Manifest, branch: str, step: int) -> str:
@@ -130,7 +154,7 @@ def _before(m: Manifest, branch: str, step: int) -> str:
     return max(own, key=lambda c: c.step).id if own else m.reference
 
 
-def _rows_of_layers(found: RoleVectors, joining: Joining, study: Study | None) -> dict[int, int]:
+def _rows_of_layers(found: RoleVectors, joining: Joining, study: Manifest | None) -> dict[int, int]:
     """Layer -> row of the files. Raises BadInput where the options do not fit the files."""
     total = found.values.shape[1]
     rows = range(joining.offset, total)
@@ -140,10 +164,8 @@ def _rows_of_layers(found: RoleVectors, joining: Joining, study: Study | None) -
         named = tuple(range(len(rows)))
     elif joining.layer is not None:
         named = (joining.layer,)
-    elif study is not None and len(study.manifest.layers) == 1:
-        named = study.manifest.layers
     else:
-        raise BadInput("The files hold one layer and do not say which.", "Add, say: --layer 16")
+        named = study.layers if study else ()  # of its one layer, or it had been asked for
     fits = rows and len(named) == len(rows) == len(set(named))
     if joining.offset < 0 or not fits or min(named) < 0:
         raise BadInput(
@@ -186,7 +208,7 @@ def _new_cast(folder: Path, found: RoleVectors, joining: Joining, report: list[s
 
 
 def _new_manifest(
-    name: str, found: RoleVectors, rows: dict[int, int], joining: Joining
+    name: str, only: Checkpoint, found: RoleVectors, rows: dict[int, int], joining: Joining
 ) -> Manifest:
     """A study of which this checkpoint is all there is yet, and the reference."""
     if joining.parent is not None:
@@ -203,12 +225,12 @@ def _new_manifest(
             "n_layers": len(layers) if every else None,
         },
         generation={},
-        reference=joining.checkpoint,
+        reference=only.id,
         headline_pooling=joining.pooling,
         headline_layer=headline,
         poolings=(joining.pooling,),
         layers=layers,
-        checkpoints=(Checkpoint(joining.checkpoint, *tree_place(joining.checkpoint), None),),
+        checkpoints=(only,),
         noise_floor=None,
         notes={"headline_rule": "--layer" if joining.layer is not None else "middle layer"},
         versions={"psm_viz": __version__} | {p: version(p) for p in PACKAGES},
@@ -220,7 +242,7 @@ def _matched(
     rows: dict[int, int],
     cast: Cast,
     m: Manifest,
-    joining: Joining,
+    pooling: str,
     report: list[str],
 ) -> PersonaVectors:
     """The vectors of the study's own personas and layers. Adds to the report what is left out."""
@@ -259,7 +281,7 @@ def _matched(
     picked = [*own.values(), len(found.roles)]
     values = found.values[picked][:, [rows[n] for n in layers]]
     return PersonaVectors(
-        values[:, None], (*own, ASSISTANT), (joining.pooling,), layers, joining.checkpoint
+        values[:, None], (*own, ASSISTANT), (pooling,), layers, m.checkpoints[-1].id
     )
 
 

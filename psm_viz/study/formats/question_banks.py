@@ -6,13 +6,15 @@ One JSON file a topic: `{"topic": str, "questions": [{"id", "text", "good": [str
 
 from __future__ import annotations
 
-import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.cast import Question
+from psm_viz.study.files import json_of
 from psm_viz.study.manifest import AGAIN, MAIN
 
 FOLDS = 4
@@ -39,15 +41,14 @@ def read_bank(folder: Path) -> tuple[Asked, ...]:
     out: list[Asked] = []
     for path in sorted(folder.glob("*.json")):
         try:
-            data = json.loads(path.read_bytes().decode("utf-8"))
+            data = json_of(path.read_bytes())
             topic, listed = str(data["topic"]), list(data["questions"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
+        except (OSError, ValueError, KeyError, TypeError) as e:
             raise BadFile(f"{path}: cannot be read ({e}).", EXPECTED) from e
         out += [_asked(path, n, topic, entry) for n, entry in enumerate(listed)]
     if not out:
         raise BadInput(f"{folder}: holds no question.", EXPECTED)
-    ids = [a.id for a in out]
-    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+    if twice := sorted(i for i, n in Counter(a.id for a in out).items() if n > 1):
         raise BadFile(f"{folder}: these question ids occur twice: {', '.join(twice)}.")
     return tuple(out)
 
@@ -60,9 +61,9 @@ def dump_bank(bank: tuple[Asked, ...]) -> list[dict[str, Any]]:
 def parse_bank(data: bytes, where: str) -> tuple[Asked, ...]:
     """A bank from its form in a study. Raises BadFile naming the entry."""
     try:
-        listed = list(json.loads(data))
+        listed = list(json_of(data))
         topics = [str(entry["topic"]) for entry in listed]
-    except (ValueError, KeyError, TypeError, RecursionError) as e:
+    except (ValueError, KeyError, TypeError) as e:
         raise BadFile(f"{where}: cannot be read ({e}).", EXPECTED) from e
     each = enumerate(zip(topics, listed, strict=True))
     return tuple(_asked(Path(where), n, topic, entry) for n, (topic, entry) in each)
@@ -82,13 +83,13 @@ def _asked(path: Path, n: int, topic: str, entry: Any) -> Asked:
     return Asked(entry["id"], topic, entry["text"], tuple(good), tuple(bad))
 
 
-def as_questions(bank: tuple[Asked, ...]) -> tuple[Question, ...]:
-    """The bank as a study's questions: the first half of each topic is asked of everybody, the
-    other half measures the noise floor. Folds are dealt round: each has questions of many topics.
+def as_questions(bank: Sequence[Asked] | Sequence[Question]) -> tuple[Question, ...]:
+    """A bank as a study's questions: the first half of each topic is asked of everybody, the other
+    half measures the noise floor. Folds are dealt round: each has questions of many topics.
 
     Raises BadInput where a topic has one question alone.
     """
-    topics: dict[str, list[Asked]] = {}
+    topics: dict[str, list[Asked | Question]] = {}
     for a in bank:
         topics.setdefault(a.topic, []).append(a)
     half = min(len(own) for own in topics.values()) // 2

@@ -5,19 +5,23 @@ One JSON file a role, its stem the role's id: `{"instruction": [{"pos": str}, ..
 left alone. `default.json` holds the neutral wordings of the Assistant, of which one may be empty.
 `families.json`, beside the files or above them, says how families are called and which kin each
 belongs to, and which act badly; without it every role is a family of its own kind, 'roles'.
+
+A trait's file looks alike, `{"instruction": [{"pos": str, "neg": str}, ...]}`, and is refused: a
+trait is a direction between two ways to answer, and nobody who could be played.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
-from psm_viz.study.files import json_bytes, whole_folder
+from psm_viz.study.files import json_bytes, json_of, whole_folder
+from psm_viz.study.formats.role_vectors import first_few
 
 DEFAULT, ROLES, FAMILIES, LIST = "default.json", "roles", "families.json", "role_list.json"
 ALONE = "roles"
@@ -36,7 +40,8 @@ class RoleCast:
 def read_roles(folder: Path) -> RoleCast:
     """The cast of a folder of role files, or of one that holds them in `roles/`.
 
-    Raises UnknownName for no folder, BadFile naming file and key, BadInput for one without roles.
+    Raises UnknownName for no folder, BadFile naming file and key, BadInput for one without roles or
+    with files of traits among them.
     """
     if not folder.is_dir():
         raise UnknownName(f"There is no folder {folder}.", "Name a folder of role files.")
@@ -47,7 +52,14 @@ def read_roles(folder: Path) -> RoleCast:
     roles = [p for p in files if p.name not in (DEFAULT, FAMILIES, LIST)]
     if not roles:
         raise BadInput(f"{inner}: holds no role file (*.json).", "Name a folder of role files.")
-    people = [_persona(path, told) for path in roles]
+    held = {path: _read(path) for path in roles}
+    if traits := [path.name for path, data in held.items() if _is_trait(data)]:
+        raise BadInput(
+            f"{inner}: {len(traits)} of {len(roles)} files are of traits, not of roles, since "
+            f"their instructions have 'neg' beside 'pos': {first_few(traits)}.",
+            "A cast is of roles. Leave these files out, or name the folder of the role files.",
+        )
+    people = [_persona(path, data, told) for path, data in held.items()]
     known = {f.id for f in families}
     new = dict.fromkeys(p.family for p in people if p.family not in known)
     families += tuple(Family(f, f.replace("-", " ").capitalize(), ALONE) for f in new)
@@ -83,17 +95,25 @@ def _write(path: Path, value: Any) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.name.isprintable():
+        raise BadFile(f"{str(path)!r}: refused: a name that cannot be printed.")
     try:
-        found = json.loads(path.read_bytes().decode("utf-8"))
-    except (OSError, ValueError, RecursionError) as e:
+        found = json_of(path.read_bytes())
+    except (OSError, ValueError) as e:
         raise BadFile(f"{path}: cannot be read as JSON ({e}).", EXPECTED) from e
     if not isinstance(found, dict):
         raise BadFile(f"{path}: expected an object, found {type(found).__name__}.", EXPECTED)
     return found
 
 
+def _is_trait(data: dict[str, Any]) -> bool:
+    listed = data.get("instruction")
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return any({"pos", "neg"} <= one.keys() for one in found)
+
+
 def _wordings(path: Path, data: dict[str, Any]) -> tuple[str, ...]:
-    """The instructions of one file; of a trait's file those that ask for it."""
+    """The instructions of one file."""
     listed = data.get("instruction")
     if not isinstance(listed, list) or not listed:
         raise BadFile(f"{path}: instruction is no list of instructions.", EXPECTED)
@@ -103,12 +123,11 @@ def _wordings(path: Path, data: dict[str, Any]) -> tuple[str, ...]:
     return tuple(one["pos"] for one in listed)
 
 
-def _persona(path: Path, told: dict[str, str]) -> Persona:
-    data = _read(path)
+def _persona(path: Path, data: dict[str, Any], told: dict[str, str]) -> Persona:
     given = {k: data[k] for k in ("name", "family", "description") if k in data}
     for key, value in given.items():
         if not isinstance(value, str) or not value.strip():
-            raise BadFile(f"{path}: {key} is {value!r}, expected a text.", EXPECTED)
+            raise BadFile(f"{path}: {key} is {short(value)}, expected a text.", EXPECTED)
     name = given.get("name", path.stem.replace("_", " ").replace("-", " ").capitalize())
     return Persona(
         id=path.stem,

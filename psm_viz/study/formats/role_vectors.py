@@ -1,19 +1,23 @@
 """A folder of role vectors, as published with the Assistant axis (Lu et al. 2026).
 
 One `.pt` file a role, its stem the role's name: `{"vector": tensor, "type": str, "role": str}` or
-a bare tensor, [layer, d_model] or [d_model]; `default.pt` is the Assistant. The files are archives
-of pickles, so each is read with `weights_only=True`, which builds tensors and plain containers and
-calls nothing else, and only after its size on disk and unpacked were found sane.
+a bare tensor, [layer, d_model] or [d_model]; `default.pt` is the Assistant. What else is published
+beside them is known for what it is, by what it holds and then, where that is a bare tensor, by its
+name: an Assistant axis (`{"axis": tensor, ...}`; `axis*`, `*_axis`, `assistant_axis*`) and trait
+vectors (`<trait>_response_avg_diff` and its like, as persona vectors are published, Chen et al.
+2025, whose row 0 is the embedding's output). The files are archives of pickles, so each is read
+with `weights_only=True`, which builds tensors and plain containers and calls nothing else, and only
+after its size on disk and unpacked were found sane.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from jaxtyping import Float
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.files import json_of
 
 DEFAULT = "default"
 """Stem of the Assistant's file."""
@@ -29,10 +34,35 @@ ROLE_CALLED_ASSISTANT = f"{ASSISTANT}_role"
 LARGEST_FILE = 512 * 2**20
 LARGEST_FOLDER = 8 * 2**30
 """Bytes of all vectors together in single precision."""
+VECTOR, AXIS = "vector", "axis"
+"""Keys under which a role's vector and an axis lie."""
 WORDS = ("type", "role")
 FEWEST = 4
 """Roles that a cast needs."""
 WHOLE = "Download it again, or leave it out of the folder."
+AXIS_NAMES = ("axis*", "*_axis", "assistant_axis*")
+TRAIT_NAME = re.compile(r"(.+)_(response_avg|prompt_avg|prompt_last)_diff")
+
+
+@dataclass(frozen=True)
+class Other:
+    """A file of the folder that is no role: an Assistant axis, or a trait's vector."""
+
+    file: str
+    values: Float[np.ndarray, "row d_model"]
+    """float32; of an axis row l is block l, of a trait's vector row l + 1 (its last one, as it is
+    published, after the final norm)."""
+    trait: str = ""
+    """Nothing for an axis."""
+    where: str = ""
+    """Where a trait was read: `response_avg`, `prompt_avg` or `prompt_last`."""
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        if not self.trait:
+            return "an Assistant axis"
+        return f"the vector of a trait, {self.trait} ({self.where.replace('_', ' ')})"
 
 
 @dataclass(frozen=True)
@@ -50,6 +80,8 @@ class RoleVectors:
     ignored: int
     """Other files and folders, left alone."""
     warnings: tuple[str, ...]
+    others: tuple[Other, ...] = ()
+    """Axes and trait vectors beside the roles."""
 
 
 def role_id(name: str) -> str:
@@ -75,26 +107,31 @@ def read_role_vectors(folder: Path) -> RoleVectors:
     by_role = _by_role(folder, files)
     first = by_role[DEFAULT].name
     found: dict[str, np.ndarray] = {}
+    others: list[Other] = []
     kinds: Counter[str] = Counter()
     warnings: list[str] = []
     for role, path in by_role.items():
-        values, kind, said = _read(path, folder)
-        found[role] = values
-        shape = found[DEFAULT].shape
-        if values.shape != shape:
+        held = _read(path, folder)
+        if held.values.nbytes * len(by_role) > LARGEST_FOLDER:
             raise BadFile(
-                f"{path.name}: expected shape {shape}, as {first} has, found {values.shape}.",
-                "All files must be of one model, with the same layers.",
-            )
-        if values.nbytes * len(by_role) > LARGEST_FOLDER:
-            raise BadFile(
-                f"{folder}: {len(by_role)} files of shape {shape} are more than "
+                f"{folder}: {len(by_role)} files of shape {held.values.shape} are more than "
                 f"{LARGEST_FOLDER // 2**30} GiB.",
                 "Keep fewer layers in the files.",
             )
-        kinds.update([kind] if kind else [])
-        if said and role not in (DEFAULT, role_id(said)):
-            warnings.append(f'{path.name}: says "role": "{said}"; the file\'s name counts')
+        if other := _other(path, held):
+            others.append(other)
+            continue
+        found[role] = held.values
+        shape = found[DEFAULT].shape
+        if held.values.shape != shape:
+            raise BadFile(
+                f"{path.name}: expected shape {shape}, as {first} has, found {held.values.shape}.",
+                "All files must be of one model, with the same layers.",
+            )
+        kinds.update([held.kind] if held.kind else [])
+        if held.role and role not in (DEFAULT, role_id(held.role)):
+            warnings.append(f'{path.name}: says "role": "{held.role}"; the file\'s name counts')
+    _check_number(folder, len(found) - 1, others)
     if ROLE_CALLED_ASSISTANT in found:
         warnings.append(
             f"{ROLE_CALLED_ASSISTANT}: a role like the others; {first} is the Assistant"
@@ -102,7 +139,17 @@ def read_role_vectors(folder: Path) -> RoleVectors:
     names = tuple(r for r in found if r != DEFAULT)
     stack = np.stack([np.atleast_2d(found[r]) for r in (*names, DEFAULT)])
     warnings += _oddities([*names, DEFAULT], stack)
-    return RoleVectors(stack, names, dict(kinds), len(entries) - len(files), tuple(warnings))
+    ignored = len(entries) - len(files)
+    return RoleVectors(stack, names, dict(kinds), ignored, tuple(warnings), tuple(others))
+
+
+def _check_number(folder: Path, roles: int, others: list[Other]) -> None:
+    if roles < FEWEST:
+        beside = f" and {len(others)} axes or trait vectors" if others else ""
+        raise BadInput(
+            f"{folder}: a cast needs at least {FEWEST} roles, found {roles}{beside}.",
+            "Name the folder that holds one .pt a role.",
+        )
 
 
 def read_descriptions(folder: Path) -> dict[str, str]:
@@ -113,7 +160,7 @@ def read_descriptions(folder: Path) -> dict[str, str]:
     for path in (folder / "role_list.json", folder.parent / "role_list.json"):
         if path.is_file():
             try:
-                data = json.loads(path.read_bytes())
+                data = json_of(path.read_bytes())
                 return {role_id(str(k)): str(v) for k, v in data.items()}
             except (OSError, ValueError, AttributeError) as e:
                 raise BadFile(f"{path}: expected an object of role: description ({e}).") from e
@@ -131,19 +178,49 @@ def _by_role(folder: Path, files: list[Path]) -> dict[str, Path]:
             raise BadFile(f"{out[role].name} and {path.name}: both are role {role!r}.")
         out[role] = path
     if DEFAULT not in out:
+        known = sum(_named(path) is not None for path in files)
+        beside = f", {known} of them axes or trait vectors by name" if known else ""
         raise BadInput(
-            f"{folder}: has no default.pt (found {len(files)} other .pt files).",
+            f"{folder}: has no default.pt (found {len(files)} other .pt files{beside}).",
             "default.pt holds the Assistant: the mean activation when no role is asked for. Where "
             "it lies elsewhere or has another name, copy it there.",
         )
-    if len(out) - 1 < FEWEST:
-        raise BadInput(f"{folder}: a cast needs at least {FEWEST} roles, found {len(out) - 1}.")
     assistant = out.pop(DEFAULT)
     return {DEFAULT: assistant, **out}
 
 
-def _read(path: Path, folder: Path) -> tuple[np.ndarray, str, str]:
-    """(values [layer, d_model] or [d_model], `type`, `role`) of one file."""
+@dataclass(frozen=True)
+class _Held:
+    """What one file holds: values [layer, d_model] or [d_model], and what it says of them."""
+
+    values: np.ndarray
+    key: str
+    """Under which key they lay; nothing for a bare tensor."""
+    kind: str
+    role: str
+
+
+def _other(path: Path, held: _Held) -> Other | None:
+    """The file as something else than a role; None where it is one."""
+    named = ("", "") if held.key == AXIS else None if held.key else _named(path)
+    if named is None:
+        return None
+    found = Other(path.name, np.atleast_2d(held.values), *named)
+    if role_id(path.stem) == DEFAULT:
+        raise BadFile(f"{path.name}: is {found.words}, and no vector of the Assistant.", WHOLE)
+    return found
+
+
+def _named(path: Path) -> tuple[str, str] | None:
+    """(trait, where it was read) of a file by its name, both empty for an axis; None for a role."""
+    stem = path.stem.lower()
+    if trait := TRAIT_NAME.fullmatch(stem):
+        return trait[1], trait[2]
+    return ("", "") if any(fnmatchcase(stem, name) for name in AXIS_NAMES) else None
+
+
+def _read(path: Path, folder: Path) -> _Held:
+    """What one file holds. Raises BadFile."""
     import torch
 
     _check_file(path, folder)
@@ -156,14 +233,17 @@ def _read(path: Path, folder: Path) -> tuple[np.ndarray, str, str]:
             f"({_first_line(e)}).",
             WHOLE,
         ) from e
-    kind = said = ""
+    key = kind = role = ""
     if isinstance(held, dict):
-        if "vector" not in held:
-            keys = ", ".join(sorted(map(str, held))[:5])
-            raise BadFile(f'{path.name}: expected a key "vector", found: {keys or "none"}.')
-        kind, said = (_word(held.get(k)) for k in WORDS)
-        held = held["vector"]
-    return _array(path.name, held), kind, said
+        key = next((k for k in (VECTOR, AXIS) if k in held), "")
+        if not key:
+            keys = ", ".join(sorted(_word(k) or "?" for k in held)[:5])
+            raise BadFile(
+                f'{path.name}: expected a key "{VECTOR}" or "{AXIS}", found: {keys or "none"}.'
+            )
+        kind, role = (_word(held.get(k)) for k in WORDS)
+        held = held[key]
+    return _Held(_array(path.name, held), key, kind, role)
 
 
 def _word(entry: Any) -> str:
@@ -186,7 +266,7 @@ def _check_file(path: Path, folder: Path) -> None:
             with zipfile.ZipFile(path) as archive:
                 # a compressed archive may unpack to more than the disk holds
                 size = max(size, sum(i.file_size for i in archive.infolist()))
-        except (zipfile.BadZipFile, OSError, NotImplementedError) as e:
+        except Exception as e:  # a malformed table of contents leads it to whatever it may
             raise BadFile(
                 f"{path.name}: refused: it is not an archive as torch.save writes it, or it is "
                 f"cut short ({_first_line(e)}).",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.paths import ENGLISH
 from psm_viz.study.formats.role_files import read_roles, write_roles
 from tests.made.study import made_cast
 
@@ -69,6 +70,23 @@ def test_a_file_that_is_no_role_is_named(tmp_path, keys, said):
     with pytest.raises(BadFile, match=said) as e:
         read_roles(tmp_path)
     assert "pirate.json" in e.value.problem
+
+
+def test_traits_are_no_roles_and_are_known_for_what_they_are(tmp_path):
+    role(tmp_path, "pirate", instruction=pos("You are a pirate."))
+    role(tmp_path, "evil", instruction=[{"pos": "Be evil.", "neg": "Be good."}], questions=["?"])
+    role(tmp_path, "kind", instruction=[{"pos": "Be kind."}, {"pos": "Be kind.", "neg": "Be not."}])
+    with pytest.raises(BadInput, match=r"2 of 3 files are of traits, .*'neg'.*evil\.json, kind\."):
+        read_roles(tmp_path)
+    with pytest.raises(BadInput, match="12 of 12 files are of traits"):
+        read_roles(ENGLISH / "traits")
+
+
+def test_a_name_that_cannot_be_printed_is_refused(tmp_path):
+    role(tmp_path, "a\x1b[2J", instruction=pos("You are nobody."))
+    with pytest.raises(BadFile, match="cannot be printed") as e:
+        read_roles(tmp_path)
+    assert "\x1b" not in e.value.problem
 
 
 def test_no_folder_no_role_and_a_family_of_no_kin(tmp_path):

@@ -91,7 +91,11 @@ def test_a_file_with_a_hole_in_it_is_named(folder):
 @pytest.mark.parametrize(
     ("held", "problem"),
     [
-        ({"axis": torch.zeros(LAYERS, D), "metadata": {}}, 'expected a key "vector", found: axis'),
+        (
+            {"mean": torch.zeros(LAYERS, D), 3: 1},
+            'expected a key "vector" or "axis", found: ., mean',
+        ),
+        ({"axis": "a text"}, "expected a tensor, found str"),
         ({}, "found: none"),
         ([torch.zeros(LAYERS, D)], "expected a tensor, found list"),
         ({"vector": "a text"}, "expected a tensor, found str"),
@@ -112,6 +116,44 @@ def test_what_is_no_vector_is_named(folder, held, problem):
     torch.save(held, folder / "role_04.pt")
     with pytest.raises(BadFile, match=r"role_04\.pt: .*" + problem):
         read_role_vectors(folder)
+
+
+def test_axes_and_traits_beside_the_roles_are_known_and_become_no_roles(folder):
+    some, tall = torch.ones(LAYERS, D), torch.ones(LAYERS + 1, D)
+    for name in ("axis", "gemma_axis", "assistant_axis_v2", "Axis-2"):
+        torch.save(some, folder / f"{name}.pt")
+    torch.save({"axis": some, "metadata": {"model": "x"}}, folder / "by_content.pt")
+    for where in ("response_avg", "prompt_avg", "prompt_last"):
+        torch.save(tall, folder / f"very_evil_{where}_diff.pt")
+    found = read_role_vectors(folder)
+    assert found.roles == tuple(f"role_{n:02d}" for n in range(6))
+    assert found.ignored == 0 and found.warnings == ()
+    said = {o.file: (o.trait, o.where, o.values.shape) for o in found.others}
+    axes = ("Axis-2.pt", "assistant_axis_v2.pt", "axis.pt", "by_content.pt", "gemma_axis.pt")
+    assert {f: s for f, s in said.items() if f in axes} == dict.fromkeys(axes, ("", "", (3, 32)))
+    assert said["very_evil_prompt_last_diff.pt"] == ("very_evil", "prompt_last", (4, 32))
+    assert len(said) == 8
+
+
+def test_what_a_file_holds_counts_before_its_name(folder):
+    for name in ("axis", "evil_response_avg_diff"):
+        torch.save({"vector": torch.randn(LAYERS, D), "role": name}, folder / f"{name}.pt")
+    found = read_role_vectors(folder)
+    assert {"axis", "evil_response_avg_diff"} < set(found.roles) and found.others == ()
+    torch.save({"axis": torch.ones(LAYERS, D)}, folder / "default.pt")
+    with pytest.raises(BadFile, match=r"default\.pt: is an Assistant axis, and no vector of the"):
+        read_role_vectors(folder)
+
+
+def test_a_folder_of_directions_alone_is_no_cast(tmp_path):
+    made = made_vectors(3)
+    for name in ("axis", *(f"{t}_response_avg_diff" for t in ("evil", "sycophantic"))):
+        made[name] = made["role_00"]
+    with pytest.raises(BadInput, match="at least 4 roles, found 3 and 3 axes or trait vectors"):
+        read_role_vectors(write_roles(tmp_path / "few", made, "bare"))
+    (tmp_path / "few" / "default.pt").unlink()
+    with pytest.raises(BadInput, match=r"found 6 other \.pt files, 3 of them axes or trait"):
+        read_role_vectors(tmp_path / "few")
 
 
 def test_large_files_are_refused_before_they_are_read(folder, monkeypatch):
