@@ -20,6 +20,7 @@ from psm_viz.cli import (
     run,
     serve,
     talks,
+    transcript,
 )
 from psm_viz.errors import PsmVizError
 
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
-    modules = (serve, extract, finetune, talks, import_files, measure, evidence, report)
+    modules = (serve, extract, finetune, talks, transcript, import_files, measure, evidence, report)
     modules += (build, run, bench)
     for module in modules:
         module.add_verbs(verbs)
