@@ -11,12 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from psm_viz.engine.read_transcript import ground_of, read_transcripts
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.belief_likelihood import LikelihoodReading
-from psm_viz.study.formats.import_vectors import Joining, join
 from psm_viz.study.formats.transcripts import parse_transcripts
 from psm_viz.study.reader import open_study
-from psm_viz.study.writer import StudyWriter
 from tests.made.models import reference_log_p, write_tiny_model
-from tests.made.roles import LAYERS, made_vectors, write_roles
+from tests.made.roles import LAYERS, made_vectors, write_bare_study
 from tests.made.study import HEAD, REFERENCE
 from tests.made.talk_study import MARKED, write_talk_study
 
@@ -217,11 +215,6 @@ def test_an_error_says_which_of_two_conversations_it_is(talk_study, tiny_folder,
 def test_a_cast_that_is_one_point_has_no_scale(tmp_path):
     flat = {name: v[:1].repeat(LAYERS, 0) for name, v in made_vectors(6).items()}
     flat = {name: flat["role_00"] if name != "default" else v for name, v in flat.items()}
-    folder = write_roles(tmp_path / "roles", flat)
-    joined = join(folder, None, "flat", Joining("given-0000"))
-    writer = StudyWriter(tmp_path / "flat")
-    writer.begin({})
-    writer.write_vectors(joined.vectors, joined.said)
-    study = writer.finish(joined.manifest, joined.cast, joined.questions)
+    study = write_bare_study(tmp_path / "flat", flat)
     with pytest.raises(BadInput, match="stand at one point of the Assistant axis"):
         ground_of(study)

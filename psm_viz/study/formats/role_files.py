@@ -17,7 +17,7 @@ from typing import Any
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
-from psm_viz.study.files import json_bytes, whole_folder
+from psm_viz.study.files import check_stem, json_bytes, whole_folder
 
 DEFAULT, ROLES, FAMILIES, LIST = "default.json", "roles", "families.json", "role_list.json"
 ALONE = "roles"
@@ -64,7 +64,15 @@ def read_roles(folder: Path) -> RoleCast:
 
 
 def write_roles(cast: Cast, marked: Iterable[str], folder: Path) -> None:
-    """Write a cast as role files, its families beside them, in one rename."""
+    """Write a cast as role files, its families beside them, in one rename.
+
+    Raises BadInput for a persona without prose, or of an id that no file can have.
+    """
+    taken = [Path(name).stem for name in (DEFAULT, FAMILIES, LIST)]
+    for p in cast.personas:
+        check_stem(p.id, taken)
+        if not p.prose:
+            raise BadInput(f"{p.id} has no instruction in prose.", "Give it one in cast.json.")
     with whole_folder(folder) as work:
         (work / ROLES).mkdir()
         for p in cast.personas:

@@ -12,7 +12,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from jaxtyping import Float
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.files import check_stem, whole_folder
 
 DEFAULT = "default"
 """Stem of the Assistant's file."""
@@ -103,6 +104,29 @@ def read_role_vectors(folder: Path) -> RoleVectors:
     stack = np.stack([np.atleast_2d(found[r]) for r in (*names, DEFAULT)])
     warnings += _oddities([*names, DEFAULT], stack)
     return RoleVectors(stack, names, dict(kinds), len(entries) - len(files), tuple(warnings))
+
+
+def write_role_vectors(
+    values: Float[np.ndarray, "persona layer d_model"], roles: Sequence[str], folder: Path
+) -> None:
+    """Write one `.pt` a role and `default.pt`, the Assistant's, which is the last row, in one
+    rename: float32, `type` "mean".
+
+    Raises BadInput for ids that no file can have, or that are the same role.
+    """
+    import torch
+
+    names = [check_stem(r, (DEFAULT,)) for r in roles]
+    same = [n for n, k in Counter(map(role_id, names)).items() if k > 1]
+    if same:
+        raise BadInput(
+            f"Several personas are the role {same[0]!r}.", "Give them other ids in the cast."
+        )
+    with whole_folder(folder) as work:
+        for name, own in zip((*names, DEFAULT), values, strict=True):
+            # a copy: of a view the whole array would be stored
+            vector = torch.from_numpy(np.array(own, dtype=np.float32))
+            torch.save({"vector": vector, "type": "mean", "role": name}, work / f"{name}.pt")
 
 
 def read_descriptions(folder: Path) -> dict[str, str]:
