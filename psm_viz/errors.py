@@ -1,5 +1,9 @@
 """The few kinds of error a user can meet. Each says what is wrong and what to do next."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class PsmVizError(Exception):
     """Base of every error that is shown to a user as one message, never as a traceback.
@@ -28,3 +32,9 @@ class NewerSchema(PsmVizError):
 
 class BadInput(PsmVizError):
     """A value that cannot be used: too few questions, not a number, out of range."""
+
+
+def first_few(names: Iterable[str], most: int = 8) -> str:
+    """Names in a row, the first few of many."""
+    names = list(names)
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -9,6 +9,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from psm_viz.study.files import csv_bytes
+
 PNG_SCALE = 2.0
 """Pixels per point: sharp on paper at the width of a column."""
 
@@ -37,7 +39,7 @@ def png(chart: Any) -> bytes:
 
 def csv(frame: pd.DataFrame) -> bytes:
     """The table as CSV, UTF-8 with a byte-order mark so that spreadsheets read it right."""
-    return b"\xef\xbb\xbf" + frame.to_csv(index=False).encode()
+    return b"\xef\xbb\xbf" + csv_bytes(frame)
 
 
 def stamped(chart: Any, title: str, words: str, source: str, width: int) -> Any:

@@ -12,6 +12,7 @@ from psm_viz.cli import (
     bench,
     build,
     evidence,
+    export,
     extract,
     finetune,
     import_files,
@@ -20,6 +21,7 @@ from psm_viz.cli import (
     run,
     serve,
     talks,
+    transcript,
 )
 from psm_viz.errors import PsmVizError
 
@@ -32,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
-    modules = (serve, extract, finetune, talks, import_files, measure, evidence, report)
-    modules += (build, run, bench)
+    modules = (serve, extract, finetune, talks, transcript, import_files, measure, evidence, report)
+    modules += (export, build, run, bench)
     for module in modules:
         module.add_verbs(verbs)
     return out

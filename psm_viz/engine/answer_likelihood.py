@@ -150,15 +150,18 @@ def encoded(tokenizer: Any, texts: Sequence[Rendered]) -> tuple[list[list[int]],
 
 def _count(chat: ChatModel, texts: Sequence[Rendered], tokens: np.ndarray, counts: Counts) -> None:
     """Add each answer's tokens to `tokens`, and what the tokenizer does not know to `counts`."""
-    t = chat.tokenizer
-    ids, places = encoded(t, texts)
-    # some tokenizers have no token for the unknown and name their end token instead
-    unknown = -1 if t.unk_token_id in (None, t.eos_token_id, t.bos_token_id) else t.unk_token_id
-    for row, place in zip(ids, places, strict=True):
+    unknown = unknown_token(chat.tokenizer)
+    for row, place in zip(*encoded(chat.tokenizer, texts), strict=True):
         np.add.at(tokens, place[place >= 0], 1)
         strange = np.array(row) == unknown
         counts.unknown += int(strange.sum())
         counts.unknown_answers += int((strange & (place >= 0)).sum())
+
+
+def unknown_token(t: Any) -> int:
+    """The id that a tokenizer gives to what it does not know; -1 where it has none."""
+    # some tokenizers have no token for the unknown and name their end token instead
+    return -1 if t.unk_token_id in (None, t.eos_token_id, t.bos_token_id) else t.unk_token_id
 
 
 def _score(

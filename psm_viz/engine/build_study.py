@@ -26,12 +26,19 @@ from psm_viz.engine.preflight import check_plan, check_prompts
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.engine.talk_work import work_of
 from psm_viz.engine.talks import ANSWERS, TalkSettings, check_talkable
-from psm_viz.engine.weights import REFERENCE_SHA256, weights_sha256
+from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.activations import POOLINGS, PersonaVectors
 from psm_viz.study.cast import Cast, Question
-from psm_viz.study.manifest import AGAIN, MAIN, Checkpoint, Manifest, checkpoint_id
+from psm_viz.study.manifest import (
+    AGAIN,
+    MAIN,
+    REFERENCE_SHA256,
+    Checkpoint,
+    Manifest,
+    checkpoint_id,
+)
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import finish

@@ -295,16 +295,24 @@ def load_chat_model(
 def load_as_played(study: Study, name: str, threads: int | None = None) -> ChatModel:
     """A study's reference, loaded as it was when the study was played: precision and template.
 
-    Raises BadInput for other weights than those, and what `load_chat_model` raises.
+    Raises BadInput for other weights than those or a model of another size, and what
+    `load_chat_model` raises.
     """
     own = study.manifest.model
     check_weights(study, Path(name))
-    return load_chat_model(
+    chat = load_chat_model(
         name,
         threads=threads,
         dtype=str(own.get("dtype", "float32")),
         template=own.get("template_told"),
     )
+    for key, found in (("d_model", chat.d_model), ("n_layers", chat.n_layers)):
+        if own.get(key) not in (None, found):  # a study of imported vectors may not know
+            raise BadInput(
+                f"{name}: {key} is {found}, the study's reference has {own[key]}.",
+                "Name the reference's own weights with --model FOLDER.",
+            )
+    return chat
 
 
 def model_card(chat: ChatModel, name: str) -> dict[str, Any]:

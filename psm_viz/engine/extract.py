@@ -18,8 +18,8 @@ from psm_viz.engine.blocks import Block, Keeping, blocks_of, read_block, write_b
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
-from psm_viz.stats.drift import spread_along
-from psm_viz.stats.vectors import assistant_axis, cast_mean, mean_by_group, project
+from psm_viz.stats.axis_scale import axis_scale
+from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
 from psm_viz.study.activations import (
     POOLINGS,
@@ -248,12 +248,8 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
     frame = played.responses.copy()
     weights = family_weights(cast)
     for p, pooling in enumerate(POOLINGS):
-        vectors = reference.at(pooling, played.folds.layer)
-        roles, mu = vectors[:-1], cast_mean(vectors[:-1], weights)
-        axis = assistant_axis(vectors[-1], roles, weights)
-        z = project(roles, mu, axis)
-        spread = spread_along(z, weights)
-        along = project(played.single[:, p], mu, axis) / spread
+        scale = axis_scale(reference.at(pooling, played.folds.layer), weights)
+        along = scale.of(played.single[:, p])
         # two decimals are finer than any sampling error here, and a quarter of the size on disk
         frame[axis_column(pooling)] = np.round(along, 2).astype(np.float32)
         norm = np.linalg.norm(played.single[:, p], axis=1)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.engine.answer_likelihood import Counts, ask
-from psm_viz.engine.chat_model import ChatModel, load_as_played
+from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.stats import evidence as ev
@@ -70,7 +70,6 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     wording = study.manifest.generation.get("wording", "instructions")
     _check_wording(study, wording)
     chat = load_as_played(study, folder, asking.threads)
-    _check_model(study, chat, folder)
     systems = sum(len(c.systems) for c in used)
     say(
         f"{len(used)} of {len(read)} conversations; {systems} system messages of their own give "
@@ -147,17 +146,6 @@ def reference_model(study: Study, asking: Asking) -> str:
         f"There is no folder {own} with the reference model of {study.folder}.",
         "Name the folder of its weights with --model FOLDER.",
     )
-
-
-def _check_model(study: Study, chat: ChatModel, folder: str) -> None:
-    """Another model's likelihoods would be stored as the reference's."""
-    own = study.manifest.model
-    for key, found in (("d_model", chat.d_model), ("n_layers", chat.n_layers)):
-        if own.get(key, found) != found:
-            raise BadInput(
-                f"{folder}: {key} is {found}, the study's reference has {own[key]}.",
-                "Name the reference's own weights with --model FOLDER.",
-            )
 
 
 def _check_wording(study: Study, wording: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.extract import Playing
-from psm_viz.engine.known import Known
+from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import Sampling, sampling_of
 from psm_viz.engine.talks import (
     Planned,
@@ -99,9 +99,7 @@ def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) 
     """
     m = study.manifest
     check_talkable(study.cast, study.questions)
-    drawn = sampling_of(m.generation)
-    playing = replace(known, wording=m.generation["wording"]).playing(study.cast, drawn)
-    playing = replace(playing, in_turn=bool(m.generation.get("in_turn")))
+    playing = as_played(study, known)
     folders = dict(source.folders)
     if m.noise_floor:
         folders[m.noise_floor] = source.folders[m.reference]
@@ -116,6 +114,15 @@ def work_of(study: Study, source: Source, settings: TalkSettings, known: Known) 
         observer=known.observer,
         layers=m.layers,
     )
+
+
+def as_played(study: Study, known: Known = ANY) -> Playing:
+    """How the cast of a study was played, to be played so again."""
+    generation = study.manifest.generation
+    drawn = sampling_of(generation)
+    known = replace(known, wording=generation.get("wording", "instructions"))
+    in_turn = bool(generation.get("in_turn"))
+    return replace(known.playing(study.cast, drawn), in_turn=in_turn)
 
 
 def settings_of(note: TalkNote) -> TalkSettings:

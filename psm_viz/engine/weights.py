@@ -13,6 +13,7 @@ import numpy as np
 from psm_viz.engine.adapters import base_of, is_adapter
 from psm_viz.engine.open_model import open_model
 from psm_viz.errors import BadFile, BadInput
+from psm_viz.study.manifest import REFERENCE_SHA256
 from psm_viz.study.reader import Study
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 """Weights in one file, or the index of those that are split over several."""
 OTHERS = ("pytorch_model*.bin", "consolidated*.safetensors")
 """Older and rarer names of files of weights."""
-REFERENCE_SHA256 = "reference_sha256"
-"""Key of a study's notes: the hash of the weights of its reference."""
 ADAPTERS = ("adapter_model*.safetensors", "adapter_model*.bin")
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from psm_viz.errors import BadFile
+from psm_viz.errors import BadFile, BadInput
 
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON spells one half of a character beyond the first plane."""
@@ -56,6 +56,38 @@ def whole_folder(final: Path) -> Iterator[Path]:
             with path.open("rb") as f:
                 os.fsync(f.fileno())
     swap(work, final)
+
+
+def check_free(final: Path, ours: str) -> None:
+    """Raise BadInput unless `final` is a new or empty folder, and nothing beside it would be lost
+    by `whole_folder`.
+
+    `ours`: the file that an unfinished folder of the same kind holds; another is not touched.
+    """
+    beside = [final.with_name(final.name + end) for end in (".old", ".partial")]
+    taken = [p for p in (final, *beside) if p.is_symlink() or (p.exists() and not _empty(p))]
+    if beside[1] in taken and not beside[1].is_symlink() and (beside[1] / ours).is_file():
+        taken.remove(beside[1])
+    if taken:
+        raise BadInput(
+            f"{taken[0]}: exists and is no empty folder; nothing is overwritten.",
+            "Name a new folder with --out.",
+        )
+
+
+def _empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def check_stem(name: str, taken: Collection[str] = ()) -> str:
+    """Return a persona's id if a file can be called so. Raises BadInput for one that leads out of
+    its folder, cannot be written or is among those taken."""
+    wrong = not name.isprintable() or name[:1] in ("", ".") or name != Path(name).name
+    if wrong or "\\" in name or len(name.encode("utf-8", "replace")) > 200 or name in taken:
+        raise BadInput(
+            f"No file can be called after the persona {name!r}.", "Give it another id in the cast."
+        )
+    return name
 
 
 def swap(work: Path, final: Path) -> None:
@@ -149,3 +181,8 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, compression="zstd")
     return buffer.getvalue()
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """A frame as CSV: UTF-8, one header, a line a row, empty where there is no value."""
+    return frame.to_csv(index=False, lineterminator="\n").encode()

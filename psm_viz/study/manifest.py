@@ -14,6 +14,8 @@ from psm_viz.study.cast import by_id
 
 SCHEMA = 1
 MAIN, AGAIN = "main", "again"
+REFERENCE_SHA256 = "reference_sha256"
+"""Key of a study's notes: the hash of the weights of its reference."""
 
 
 @dataclass(frozen=True)

@@ -101,10 +101,16 @@ def fit_readings(note: TalkNote, cast: Cast, talks: Talks) -> Readings:
     who = who_talks(talks, cast, note.lasts)
     own = talks.states[CAST, OWN]
     states = {k: judged_states(own.at(k, note.layer), who) for k in note.turns}
+    return Readings(note, who, states, fit_likelihoods(note, cast, talks, who))
+
+
+def fit_likelihoods(
+    note: TalkNote, cast: Cast, talks: Talks, who: Seated
+) -> dict[int, tuple[LikelihoodReading, HeldOut]]:
+    """The reading of likelihoods alone, by its number of answers."""
     member = header_families(note, cast, who)
     header, per_token = talks.own_headers(note.headers), talks.per_token(CAST)
-    likelihood = {k: judged_likelihoods(per_token[:, :k], header, member, who) for k in note.turns}
-    return Readings(note, who, states, likelihood)
+    return {k: judged_likelihoods(per_token[:, :k], header, member, who) for k in note.turns}
 
 
 def header_families(note: TalkNote, cast: Cast, who: Seated) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from psm_viz.stats.drift import spread_along
-from psm_viz.stats.vectors import assistant_axis, cast_mean, project
+from psm_viz.stats.axis_scale import axis_scale
+from psm_viz.stats.vectors import cast_mean
 from psm_viz.study.activations import common_cast
 from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
@@ -20,15 +20,11 @@ def positions_table(study: Study) -> pd.DataFrame:
     for pooling in m.poolings:
         if not study.vectors(m.reference).holds(pooling, m.headline_layer):
             continue
-        ref = study.vectors(m.reference).at(pooling, m.headline_layer)
-        mu = cast_mean(ref[:-1], weights)
-        axis = assistant_axis(ref[-1], ref[:-1], weights)
-        z0 = project(ref[:-1], mu, axis)
-        spread = spread_along(z0, weights)
+        scale = axis_scale(study.vectors(m.reference).at(pooling, m.headline_layer), weights)
         for c in m.checkpoints:
             v = study.vectors(c.id)
             if v.holds(pooling, m.headline_layer):
-                z = project(v.at(pooling, m.headline_layer), mu, axis) / spread
+                z = scale.of(v.at(pooling, m.headline_layer))
                 frames.append(
                     pd.DataFrame({"checkpoint": c.id, "persona": v.ids, "pooling": pooling, "z": z})
                 )

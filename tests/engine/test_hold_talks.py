@@ -12,11 +12,13 @@ from psm_viz.engine.build_study import Settings, build_study
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.hold_talks import add_talks
 from psm_viz.engine.known import Known
+from psm_viz.engine.read_transcript import read_transcripts
 from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.formats.transcripts import parse_transcripts
 from psm_viz.study.reader import open_study
-from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TURN
+from psm_viz.study.talks import CAST, LAST, LIKELIHOOD, OWN, REFERENCE, TURN
 from psm_viz.tables.compare import Comparer
 from psm_viz.world.judging import BankJudge, BankObserver, acting_badly
 from tests.made.activations import files_of
@@ -113,6 +115,32 @@ def test_states_are_of_every_layer_at_the_reference_and_of_one_elsewhere(study):
     assert np.array_equal(again.states[CAST, OWN].values, again.states[CAST, REFERENCE].values)
     assert np.abs(again.moved).max() < 2e-3
     assert whole.likelihood.shape == (33, 4, 6) and (whole.likelihood < 0).all()
+
+
+def test_a_talk_of_the_study_read_as_a_transcript_is_what_its_tables_say(study, source):
+    texts = {q.id: q.text for q in study.questions}
+
+    def lines(asked, said):
+        pairs = zip(asked, said, strict=True)
+        talk = [[("user", texts[str(q)]), ("assistant", str(t))] for q, t in pairs]
+        messages = [{"role": r, "content": c} for turn in talk for r, c in turn]
+        return parse_transcripts(json.dumps({"messages": messages}).encode(), "x")
+
+    own = study.talk_answers(START).query("persona == 'assistant' and talk == 2")
+    answered = study.responses(START)
+    answered = answered[(answered.persona == ASSISTANT) & (answered.variant == 0)].iloc[0]
+    talks = [
+        *lines(own.question, own.text),
+        *lines([answered.question], [answered.text]),
+    ]
+    _, (held, single) = read_transcripts(study, talks, source.folders[START], threads=1)
+    beliefs = study.table("beliefs").query("who == 'assistant' and talk == 2")
+    beliefs = beliefs[(beliefs.checkpoint == START) & (beliefs.way == LIKELIHOOD)]
+    for k in (1, 2, 4):
+        row = beliefs[beliefs.answers == k].iloc[0]
+        assert held[k - 1].belief == pytest.approx({f: row[f] for f in FAMILIES}, abs=2e-3)
+    for pooling, z in single[0].axis.items():
+        assert z == pytest.approx(answered[f"axis_{pooling}"], abs=0.02)
 
 
 def test_tables_are_derived_and_the_words_judged(study):

@@ -1,4 +1,5 @@
-"""Folders of role vectors as the field publishes them, written by `torch.save`."""
+"""Folders of role vectors as the field publishes them, written by `torch.save`, and a study of
+them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from psm_viz.study.formats.import_vectors import Joining, join
+from psm_viz.study.reader import Study
+from psm_viz.study.writer import StudyWriter
 
 D, LAYERS = 32, 3
 
@@ -38,3 +43,13 @@ def write_roles(
         held = tensor if form == "bare" else {"vector": tensor, "type": "pos_3", "role": name}
         torch.save(held, folder / f"{name}.pt")
     return folder
+
+
+def write_bare_study(folder: Path, vectors: Mapping[str, Any]) -> Study:
+    """A study of imported vectors of one checkpoint and pooling, nothing derived."""
+    roles = write_roles(folder.with_name(f"{folder.name}-roles"), vectors)
+    joined = join(roles, None, folder.name, Joining("given-0000"))
+    writer = StudyWriter(folder)
+    writer.begin({})
+    writer.write_vectors(joined.vectors, joined.said)
+    return writer.finish(joined.manifest, joined.cast, joined.questions)

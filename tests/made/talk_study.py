@@ -105,9 +105,10 @@ def made_talks(study: Study, checkpoint: str) -> Talks:
     )
 
 
-def write_talk_study(folder: Path) -> Study:
-    """The wide made study with talks, and the tables that are derived from those."""
-    study = write_made_study(folder, wide=True)
+def write_talk_study(folder: Path, tables: bool = True) -> Study:
+    """The wide made study with talks, and the tables that are derived from those. Without `tables`
+    there are none."""
+    study = write_made_study(folder, tables, wide=True)
     writer = StudyWriter(folder)
     writer.begin_from(study)
     writer.write_talk_note(
@@ -118,7 +119,8 @@ def write_talk_study(folder: Path) -> Study:
     made = (study.manifest, study.cast, study.questions)
     making = Making(writer.open_partial(*made), lambda text: None)
     for product in TABLES:
-        if NOTE in product.reads and not (frame := product.make(making)).empty:
+        wanted = tables and NOTE in product.reads
+        if wanted and not (frame := product.make(making)).empty:
             writer.write_table(product.name, small(frame))
     writer.finish(*made)
     return open_study(folder)

@@ -1,4 +1,4 @@
-"""The known study compared with itself once, for all tables' tests."""
+"""Studies made once, for all tables' tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.drift import comparisons
+from tests.made.roles import made_vectors, write_bare_study
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,9 @@ def compare(known):
 @pytest.fixture(scope="module")
 def found(known, compare):
     return comparisons(known, compare)
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory):
+    """A study of imported vectors of one pooling, nothing derived: to read only."""
+    return write_bare_study(tmp_path_factory.mktemp("bare") / "study", made_vectors(6))

@@ -11,14 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from psm_viz import __version__
-from psm_viz.errors import BadInput, PsmVizError
+from psm_viz.errors import BadInput, PsmVizError, first_few
 from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona, Question, load_cast
 from psm_viz.study.formats.checkpoint_names import tree_place
 from psm_viz.study.formats.role_vectors import (
     FEWEST,
     RoleVectors,
-    first_few,
     read_descriptions,
     read_role_vectors,
     role_id,

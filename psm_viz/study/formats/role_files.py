@@ -18,10 +18,9 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
-from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.errors import BadFile, BadInput, UnknownName, first_few
 from psm_viz.study.cast import ASSISTANT, Cast, Family, Persona
-from psm_viz.study.files import json_bytes, json_of, whole_folder
-from psm_viz.study.formats.role_vectors import first_few
+from psm_viz.study.files import check_stem, json_bytes, json_of, whole_folder
 
 DEFAULT, ROLES, FAMILIES, LIST = "default.json", "roles", "families.json", "role_list.json"
 ALONE = "roles"
@@ -76,7 +75,15 @@ def read_roles(folder: Path) -> RoleCast:
 
 
 def write_roles(cast: Cast, marked: Iterable[str], folder: Path) -> None:
-    """Write a cast as role files, its families beside them, in one rename."""
+    """Write a cast as role files, its families beside them, in one rename.
+
+    Raises BadInput for a persona without prose, or of an id that no file can have.
+    """
+    taken = [Path(name).stem for name in (DEFAULT, FAMILIES, LIST)]
+    for p in cast.personas:
+        check_stem(p.id, taken)
+        if not p.prose:
+            raise BadInput(f"{p.id} has no instruction in prose.", "Give it one in cast.json.")
     with whole_folder(folder) as work:
         (work / ROLES).mkdir()
         for p in cast.personas:

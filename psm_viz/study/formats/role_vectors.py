@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.errors import BadFile, BadInput, UnknownName, first_few
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.files import json_of
+from psm_viz.study.files import check_stem, json_of, whole_folder
 
 DEFAULT = "default"
 """Stem of the Assistant's file."""
@@ -150,6 +150,29 @@ def _check_number(folder: Path, roles: int, others: list[Other]) -> None:
             f"{folder}: a cast needs at least {FEWEST} roles, found {roles}{beside}.",
             "Name the folder that holds one .pt a role.",
         )
+
+
+def write_role_vectors(
+    values: Float[np.ndarray, "persona layer d_model"], roles: Sequence[str], folder: Path
+) -> None:
+    """Write one `.pt` a role and `default.pt`, the Assistant's, which is the last row, in one
+    rename: float32, `type` "mean".
+
+    Raises BadInput for ids that no file can have, or that are the same role.
+    """
+    import torch
+
+    names = [check_stem(r, (DEFAULT,)) for r in roles]
+    same = [n for n, k in Counter(map(role_id, names)).items() if k > 1]
+    if same:
+        raise BadInput(
+            f"Several personas are the role {same[0]!r}.", "Give them other ids in the cast."
+        )
+    with whole_folder(folder) as work:
+        for name, own in zip((*names, DEFAULT), values, strict=True):
+            # a copy: of a view the whole array would be stored
+            vector = torch.from_numpy(np.array(own, dtype=np.float32))
+            torch.save({"vector": vector, "type": "mean", "role": name}, work / f"{name}.pt")
 
 
 def read_descriptions(folder: Path) -> dict[str, str]:
@@ -316,12 +339,6 @@ def _oddities(names: list[str], stack: np.ndarray) -> list[str]:
     if constant:
         out.append(f"{constant} of {stack.shape[2]} dimensions are the same in every file")
     return out
-
-
-def first_few(names: Iterable[str], most: int = 8) -> str:
-    """Names in a row, the first few of many."""
-    names = list(names)
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _first_line(error: Exception) -> str:
