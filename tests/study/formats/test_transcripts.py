@@ -118,9 +118,9 @@ def test_published_values_of_other_answers_are_left_out_and_it_is_said():
         (downloaded(assistantAxis={"default": {"turns": [{}, {}]}}), r"turns\[0\]: has no object"),
         ({"conversation": [{"role": "tool", "content": "x"}]}, "role 'tool'"),
         ({"conversation": []}, "has no list of messages"),
-        ({"messages": [TALK[0], {"role": "assistant", "content": "\ud800"}]}, "no Unicode text"),
-        ({"talk": TALK}, "has no list of messages"),
-        ([1, 2], "has no list of messages"),
+        ({"messages": [TALK[0], {"role": "assistant", "content": "\ud800"}]}, "half a character"),
+        ({"talk": TALK}, "none of the keys"),
+        ([1, 2], "entry 1: is no object"),
     ],
 )
 def test_what_does_not_fit_is_named(value, says):
