@@ -28,3 +28,18 @@ class NewerSchema(PsmVizError):
 
 class BadInput(PsmVizError):
     """A value that cannot be used: too few questions, not a number, out of range."""
+
+
+class NotWritten(PsmVizError):
+    """A file that cannot be written: no room, no right to, a limit on its size."""
+
+
+class NotFinite(PsmVizError):
+    """What a model computes is no number (NaN), or too large for its precision.
+
+    `row`: for which of the prompts it was asked.
+    """
+
+    def __init__(self, problem: str, next_step: str = "", row: int = 0) -> None:
+        super().__init__(problem, next_step)
+        self.row = row
