@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-core test-processors check study chat-model chat-study runs setup setup-dev browser clean
+.PHONY: run test test-core test-processors test-kills check study chat-model chat-study runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
@@ -19,6 +19,10 @@ test-core: setup-dev
 # The numeric tests once more for each processor that this one can play, half an hour in all.
 test-processors: setup-dev
 	$(BIN)/python -m tests.processors
+
+# `extract`, `finetune` and `talks` killed at twenty moments each and given again, an hour in all.
+test-kills: setup-dev
+	$(BIN)/python -m tests.kills
 
 check: setup-dev browser
 	$(BIN)/ruff format --check .

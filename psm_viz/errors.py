@@ -34,6 +34,21 @@ class BadInput(PsmVizError):
     """A value that cannot be used: too few questions, not a number, out of range."""
 
 
+class NotWritten(PsmVizError):
+    """A file that cannot be written: no room, no right to, a limit on its size."""
+
+
+class NotFinite(PsmVizError):
+    """What a model computes is no number (NaN), or too large for its precision.
+
+    `row`: for which of the prompts it was asked.
+    """
+
+    def __init__(self, problem: str, next_step: str = "", row: int = 0) -> None:
+        super().__init__(problem, next_step)
+        self.row = row
+
+
 def first_few(names: Iterable[str], most: int = 8) -> str:
     """Names in a row, the first few of many."""
     names = list(names)

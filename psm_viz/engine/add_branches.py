@@ -15,6 +15,7 @@ from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.sampling import sampling_of
 from psm_viz.engine.talk_work import settings_of, work_of
+from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.study.manifest import MAIN, Checkpoint
 from psm_viz.study.reader import Study
@@ -45,7 +46,8 @@ def add_branches(
     sampling = sampling_of(m.generation)
     known = replace(known, wording=m.generation["wording"])
     main = tuple(q for q in study.questions if q.set == MAIN)
-    settings = {"add": [c.id for c in new]}
+    weights = {c.id: weights_sha256(Path(source.folders[c.id])) for c in new}
+    settings = {"add": [c.id for c in new], "weights": weights}
     with editing(study, say, settings=settings, further=known.further) as edit:
         chat = load_as_played(study, source.folders[m.reference], threads)
         whole = asked_at(new, m.reference, None, m.generation.get("ask", "all"))

@@ -16,6 +16,7 @@ import pandas as pd
 
 from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.extract import told_of
 from psm_viz.processes import each
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast, Persona
@@ -115,7 +116,8 @@ def measure_odds(
 
     def measured(checkpoint: str) -> str:
         chat.swap(Path(folders[checkpoint]))
-        writer.write_odds(checkpoint, odds(chat))
+        with told_of(checkpoint):
+            writer.write_odds(checkpoint, odds(chat))
         return checkpoint
 
     def told(n: int, rest: str, checkpoint: str) -> None:

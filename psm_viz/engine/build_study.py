@@ -182,7 +182,7 @@ def begin(
     playing = replace(known.playing(cast, settings.sampling), in_turn=settings.in_turn)
     chat = _opened(source, playing, questions, out, settings)
     writer = StudyWriter(out)
-    writer.begin(_began_with(source, playing, questions, settings))
+    writer.begin(_began_with(source, playing, questions, settings), source.reference)
     return Begun(source, chat, playing, writer, questions)
 
 

@@ -23,7 +23,7 @@ from psm_viz.engine.open_model import Opened, alike, context_of, open_model
 from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.sampling import Sampling, draw, of_like_length, of_one_length
 from psm_viz.engine.weights import check_weights, fill
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.reader import Study
 
@@ -57,7 +57,7 @@ class ChatModel:
         from transformer_lens.model_bridge import TransformerBridge
 
         tokenizer, hf = opened.tokenizer, opened.model
-        self.tokenizer = tokenizer
+        self.name, self.tokenizer = opened.name, tokenizer
         self.tokenizer.padding_side = "left"
         # any token will do for padding, which the mask hides
         self._padding = 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
@@ -117,6 +117,7 @@ class ChatModel:
         opened = replace(opened, tokenizer=opened.tokenizer or self._start_words)
         if type(opened.model) is type(self.hf) and not alike(opened.model.config, self._config):
             fill(self._raw, _tensors(opened.model), str(name))
+            self.name = opened.name
             if _same_words(opened.tokenizer, self.tokenizer):
                 return self._stop_at(opened.model.generation_config.eos_token_id)
         before = (self.n_layers, self.d_model)
@@ -154,7 +155,7 @@ class ChatModel:
 
         Prompts of like length are read together, once for all their samples, and answers that have
         ended leave the batch. The draw is repeatable for the same prompts and seed. Temperature 0
-        takes the likeliest token.
+        takes the likeliest token. Raises NotFinite.
         """
         out: list[list[list[int]]] = [[] for _ in prompts]
         ends = torch.tensor(self.stops, dtype=torch.long, device=self.device)
@@ -162,7 +163,10 @@ class ChatModel:
             torch.manual_seed(sampling.seed)
             for rows in self._batches(prompts, batch, of_like_length):
                 own = [prompts[i] for i in rows]
-                made = draw(self.hf, own, sampling, ends, self.device)
+                try:
+                    made = draw(self.hf, own, sampling, ends, self.device)
+                except NotFinite as e:
+                    raise self.no_numbers("logits", rows[e.row]) from e
                 for k, answer in enumerate(made):
                     out[rows[k // sampling.samples]].append(answer)
                 tick(len(rows))
@@ -181,7 +185,7 @@ class ChatModel:
         Poolings in the order of `POOLINGS`: the last prompt token, and the mean over the answer's
         tokens (NaN where the answer is empty or `answers` is None). Batches are sorted by length,
         padded on the left, and the forward pass stops after the last wanted layer. Raises
-        BadInput for a prompt without tokens or a layer the model does not have.
+        BadInput for a prompt without tokens or a layer the model does not have, and NotFinite.
         """
         wanted = list(range(self.n_layers)) if layers is None else list(layers)
         if not wanted or min(wanted) < 0 or max(wanted) >= self.n_layers:
@@ -205,9 +209,29 @@ class ChatModel:
                     ids, attention_mask=mask, fwd_hooks=hooks, stop_at_layer=stop
                 )
                 stacked = torch.stack([pooled[n] for n in wanted], dim=2)
+                there = stacked.isfinite().flatten(2).all(-1)  # [response, pooling]
+                there[:, 1] |= n_answer == 0
+                if not there.all():
+                    bad = int((~there).any(1).nonzero()[0])
+                    raise self.no_numbers("activations", rows[bad])
                 out[rows] = stacked.float().cpu().numpy()
                 tick(len(rows))
         return out
+
+    def no_numbers(self, what: str, row: int) -> NotFinite:
+        """The error of a model that gives no numbers for a prompt, with what is known of why."""
+        bad = [name for name, w in self._raw.items() if not bool(torch.isfinite(w).all())]
+        if bad:
+            return NotFinite(
+                f"{self.name}: holds weights that are no numbers ({bad[0]}).",
+                "Put finite weights there and give the same command again: what is finished stays.",
+                row,
+            )
+        return NotFinite(
+            f"{self.name}: its {what} are beyond what {self.dtype} holds.",
+            "Hold it in another precision (--dtype float32 or bfloat16).",
+            row,
+        )
 
     def _batches(
         self,

@@ -7,7 +7,8 @@ their scalars.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from jaxtyping import Float
 from psm_viz.engine.blocks import Block, Keeping, blocks_of, read_block, write_block
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.sampling import Sampling
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, NotFinite
 from psm_viz.stats.axis_scale import axis_scale
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
@@ -84,7 +85,7 @@ def play_cast(
 
     `tick` gets personas done and in all. What is kept is read instead of played; None where blocks
     are wanting that others play. An empty answer is left out. Raises BadInput for a persona that
-    answers no question.
+    answers no question, and NotFinite where the model gives no numbers.
     """
     wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
     if headline_layer not in wanted:
@@ -96,7 +97,8 @@ def play_cast(
         if folder is not None and folder.exists():
             done.append(read_block(folder))
         elif keeping.mine(number):
-            done.append(play_block(chat, playing, questions, rows, wanted, headline_layer))
+            with told_of(checkpoint):
+                done.append(play_block(chat, playing, questions, rows, wanted, headline_layer))
             if folder is not None:
                 write_block(done[-1], folder)
         tick(rows[-1] + 1, total)
@@ -117,7 +119,8 @@ def play_block(
     cast, at, weights = playing.cast, list(layers).index(headline), family_weights(playing.cast)
     personas, folds = [cast.all[i] for i in rows], [q.fold for q in questions]
     frame, prompts, answers = _answers(chat, playing, personas, questions, rows.start)
-    pooled = chat.pooled(prompts, answers, layers)
+    with told_of("persona", list(frame[col.PERSONA])):
+        pooled = chat.pooled(prompts, answers, layers)
     persona: list[np.ndarray] = []
     fold: list[np.ndarray] = []
     question: list[np.ndarray] = []
@@ -212,7 +215,8 @@ def _answers(
                 texts.append(chat.prompts.one(p, instruction, q.text))
     prompts = chat.encode(texts)
     # each group of personas draws from a seed of its own, so a resumed run draws the same
-    drawn = chat.sample(prompts, _salted(playing.sampling, salt))
+    with told_of("persona", [key[0] for key in keys]):
+        drawn = chat.sample(prompts, _salted(playing.sampling, salt))
     rows, long_prompts, answers = [], [], []
     for (persona_id, q, q_index, variant), prompt, samples in zip(
         keys, prompts, drawn, strict=True
@@ -236,6 +240,17 @@ def _answers(
             long_prompts.append(prompt)
             answers.append(ids)
     return pd.DataFrame(rows), long_prompts, answers
+
+
+@contextmanager
+def told_of(what: str, rows: Sequence[str] = ()) -> Iterator[None]:
+    """Inside, a model that gives no numbers is told of with the name of what it was asked for: of
+    `rows`, the one of the prompt."""
+    try:
+        yield
+    except NotFinite as e:
+        name = f"{what} {rows[e.row]!r}" if len(rows) else what
+        raise NotFinite(f"{name}: {e.problem}", e.next_step, e.row) from e
 
 
 def _salted(sampling: Sampling, salt: int) -> Sampling:

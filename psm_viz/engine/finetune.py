@@ -8,6 +8,7 @@ and step alone, so that a killed run goes on as if it had not been.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -21,9 +22,9 @@ from psm_viz.engine.answer_likelihood import encoded, rendered
 from psm_viz.engine.open_model import context_of, open_model
 from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.weights import weights_sha256
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.study.cast import ASSISTANT, Persona
-from psm_viz.study.files import json_bytes, sha256, whole_folder, write_whole
+from psm_viz.study.files import json_bytes, sha256, whole_folder, write_whole, writing
 from psm_viz.study.formats import chat_data
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SAVES = (4, 8, 16, 32, 64)
 """Steps whose weights are kept unless others are asked for."""
 RESUME, NOTE, LOG = "resume.safetensors", "finetune.json", "log.jsonl"
+PARTIAL = f"{RESUME}.partial"
 WARMUP = 0.1
 """Share of the steps in which the rate rises."""
 SPEAKER = Persona(ASSISTANT, "Assistant", "", "Assistant", "", (), ())
@@ -83,9 +85,9 @@ def finetune(
             "Name another --out, or delete this one.",
         )
     if all((out / f"checkpoint-{n}").exists() for n in tuning.saves):
+        _ended(out)
         say(f"{out}: is trained already.")
         return
-    out.mkdir(parents=True, exist_ok=True)
     write_whole(out / NOTE, json_bytes(note))
     work = _Work(model, tuning, out)
     rows = learned_rows(data, work.tokenizer, work.longest, say)
@@ -94,14 +96,20 @@ def finetune(
     for step in range(first, max(tuning.saves)):
         record = work.learn(step, rows, held)
         done = step + 1
+        work.note(record | {"step": done})
         if done in tuning.saves:
             work.keep(done)
         if done % save_every == 0 or done in tuning.saves:
             work.save_state(done)
         left = (time.monotonic() - began) / (done - first) * (max(tuning.saves) - done)
-        work.note(record | {"step": done})
         say(f"{out.name} {done}/{max(tuning.saves)}: loss {record['loss']:.3f}, {left:.0f} s left")
-    (out / RESUME).unlink(missing_ok=True)
+    _ended(out)
+
+
+def _ended(out: Path) -> None:
+    """Take away what nothing will go on from any more."""
+    for name in (RESUME, PARTIAL):
+        (out / name).unlink(missing_ok=True)
 
 
 def _check(tuning: Tuning, anchor: Path | None) -> None:
@@ -180,6 +188,11 @@ class _Work:
         if held:
             drift = self._drift(_dealt(held, step, t.batch, t.seed + 1))
             total, record["anchor"] = loss + t.anchor_weight * drift, drift.item()
+        if not math.isfinite(total.item()):
+            raise NotFinite(
+                f"{self.out}: the loss of step {step + 1} is no number; earlier saves stay.",
+                "Train in another --out: a lower --lr, another --dtype, from finite weights.",
+            )
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.moved.values(), 1.0)
         self.optimizer.step()
@@ -232,18 +245,21 @@ class _Work:
         for name, p in self.moved.items():
             for key in ("exp_avg", "exp_avg_sq"):
                 tensors[f"{key}.{name}"] = self.optimizer.state[p][key].contiguous()
-        partial = self.out / f"{RESUME}.partial"
-        save_file(tensors, partial, metadata={"step": str(step)})
-        partial.rename(self.out / RESUME)
+        partial = self.out / PARTIAL
+        with writing(self.out / RESUME):
+            save_file(tensors, partial, metadata={"step": str(step)})
+            partial.rename(self.out / RESUME)
 
     def take_up(self) -> int:
-        """The step a killed run had done, its weights and moments put back; 0 at the start."""
+        """The step a killed run had done, its weights and moments put back, and what it noted of
+        later steps taken away; 0 at the start."""
         import torch
         from safetensors import SafetensorError, safe_open
 
-        path = self.out / RESUME
+        path, step = self.out / RESUME, 0
         if not path.exists():
-            return 0
+            self._noted_to(step)
+            return step
         try:
             with safe_open(path, "pt") as f:
                 step = int(f.metadata()["step"])
@@ -259,11 +275,19 @@ class _Work:
                 f"{path}: the saved training state cannot be read ({e}).",
                 "Delete this file to train from the start.",
             ) from e
+        self._noted_to(step)
         return step
+
+    def _noted_to(self, step: int) -> None:
+        """Cut the log off after a step: those that are taken again are noted again."""
+        path = self.out / LOG
+        if path.exists():
+            lines = path.read_text("utf-8").split("\n")
+            write_whole(path, "".join(f"{x}\n" for x in lines[:step] if x).encode())
 
     def note(self, record: dict[str, Any]) -> None:
         """Append a line to the log."""
-        with (self.out / LOG).open("a") as f:
+        with writing(self.out / LOG), (self.out / LOG).open("a", encoding="utf-8") as f:
             f.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import small
+from psm_viz.engine.extract import small, told_of
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.talk_work import TalkWork, work_of
 from psm_viz.engine.talks import (
@@ -159,8 +159,9 @@ def at_reference(
 def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> Talks:
     """The talks of another checkpoint, read by its own weights and by the reference's."""
     chat.swap(Path(work.folders[checkpoint]))
-    held = _held(chat, work, checkpoint, lambda text: None)
-    return _read_elsewhere(chat, work, read, checkpoint, *held)
+    with told_of(checkpoint):
+        held = _held(chat, work, checkpoint, lambda text: None)
+        return _read_elsewhere(chat, work, read, checkpoint, *held)
 
 
 def assistant_alone(
@@ -311,9 +312,7 @@ def add_talks(
         raise BadInput(
             f"There are no weights of the reference {m.reference}.", "Name its tree or model."
         )
-    with editing(study, say, settings={"talks": asdict(settings)}) as edit:
-        if not edit.resumed:
-            edit.writer.remove_talks()
+    with editing(study, say, settings={"talks": asdict(settings)}, talks=False) as edit:
         chat = load_as_played(study, source.folders[m.reference], threads)
         work = work_of(study, source, settings, known)
         ids = [c.id for c in m.checkpoints if c.id in work.folders]

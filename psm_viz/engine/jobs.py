@@ -11,7 +11,14 @@ from pathlib import Path
 
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.extract import Played, Playing, ask_assistant, play_cast, with_scalars
+from psm_viz.engine.extract import (
+    Played,
+    Playing,
+    ask_assistant,
+    play_cast,
+    told_of,
+    with_scalars,
+)
 from psm_viz.engine.sampling import Sampling
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
@@ -74,7 +81,8 @@ def play_one(
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
     if job.alone:
         own = replace(playing, sampling=job.sampling)
-        said = ask_assistant(chat, own, job.questions)
+        with told_of(job.checkpoint):
+            said = ask_assistant(chat, own, job.questions)
         writer.write_answers(job.checkpoint, said, conduct)
         return
     keeping = Keeping(writer.blocks / job.checkpoint)

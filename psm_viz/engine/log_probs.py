@@ -57,7 +57,7 @@ def log_probs(
     What all rows begin with is read once, and so is what several of them have before their first
     wanted token, where the architecture keeps a cache that can be repeated. Batches are sorted by
     length; logits are made at the wanted places only, since a whole batch's would fill the memory.
-    Raises BadInput for a wanted first token.
+    Raises BadInput for a wanted first token, and NotFinite.
     """
     if any(w[0] for w in wanted if len(w)):
         raise BadInput("The first token of a text has nothing before it to predict it from.")
@@ -78,6 +78,8 @@ def log_probs(
             own_rows = [rows[i][k:] for i, k in zip(own, skip, strict=True)]
             own_wanted = [wanted[i][k:] for i, k in zip(own, skip, strict=True)]
             for i, found in zip(own, _score(chat, own_rows, own_wanted, before), strict=True):
+                if np.isnan(found).any():
+                    raise chat.no_numbers("log-probabilities", i)
                 out[i] = found
     return out
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.extract import told_of
 from psm_viz.engine.open_model import config_of
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.weights import weight_files
@@ -107,7 +108,8 @@ def _of_silence(chat: ChatModel, who: Sequence[str], rows: list[list[int]]) -> l
     """Those whose every answer ends before it begins."""
     first = {name: i for i, name in reversed(list(enumerate(who)))}  # one prompt each
     fits = {name: i for name, i in first.items() if len(rows[i]) < (chat.context or math.inf)}
-    drawn = chat.sample([rows[i] for i in fits.values()], Sampling(1.0, 1, TRIED, 0))
+    with told_of("persona", list(fits)):
+        drawn = chat.sample([rows[i] for i in fits.values()], Sampling(1.0, 1, TRIED, 0))
     return [
         f"persona {name!r}: answers with nothing but the end token"
         for name, answers in zip(fits, drawn, strict=True)

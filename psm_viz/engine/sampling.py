@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, NotFinite
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,8 @@ def draw(
 
     `stops` are the ids that end an answer. Shorter prompts are padded on the left, which the
     attention's mask hides: a model that carries a state must be given prompts of one length. Draws
-    from torch's own generator.
+    from torch's own generator. Raises NotFinite, with the prompt's number, where the model gives no
+    numbers.
     """
     import torch
 
@@ -93,12 +94,10 @@ def draw(
     row = torch.arange(len(answers), device=device)  # which answer a batch row belongs to
     going = torch.ones(len(answers), dtype=torch.bool, device=device)
     for k in range(sampling.max_new_tokens):
-        if sampling.temperature > 0:
-            p = (logits.float() / sampling.temperature).softmax(-1)
-            p = p.masked_fill(p < sampling.min_p * p.amax(-1, keepdim=True), 0.0)
-            token = torch.multinomial(p, 1)[:, 0]
-        else:
-            token = logits.argmax(-1)
+        try:
+            token = _next(logits, sampling)
+        except NotFinite as e:
+            raise NotFinite(e.problem, row=int(row[e.row]) // n) from None
         going = going & ~torch.isin(token, stops)
         for i, t in zip(row[going].tolist(), token[going].tolist(), strict=True):
             answers[i].append(t)
@@ -110,6 +109,22 @@ def draw(
             row, token, going = row[kept], token[kept], going[kept]
         logits = reader.read(token)
     return answers
+
+
+def _next(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """The token drawn for each row of logits. Raises NotFinite for logits that are no numbers."""
+    import torch
+
+    if sampling.temperature > 0:
+        p = (logits.float() / sampling.temperature).softmax(-1)
+        most = p.amax(-1, keepdim=True)
+        p = p.masked_fill(p < sampling.min_p * most, 0.0)
+    else:
+        p, most = logits, logits.amax(-1, keepdim=True)
+    wrong = ~most.isfinite()
+    if wrong.any():
+        raise NotFinite("The model gives no numbers.", row=int(wrong.nonzero()[0, 0]))
+    return torch.multinomial(p, 1)[:, 0] if sampling.temperature > 0 else p.argmax(-1)
 
 
 def takes_positions(model: Any) -> bool:

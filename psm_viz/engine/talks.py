@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.extract import Playing
+from psm_viz.engine.extract import Playing, told_of
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.study import columns as col
@@ -153,7 +153,8 @@ def hold(
         for talk, messages in zip(plan, said, strict=True):
             messages.append({"role": "user", "content": talk.asked[turn].text})
             texts.append(chat.prompts.talk(*_told(playing, talk), messages))
-        drawn = chat.sample(chat.encode(texts), _of_turn(playing.sampling, turn))
+        with told_of("persona", [talk.persona for talk in plan]):
+            drawn = chat.sample(chat.encode(texts), _of_turn(playing.sampling, turn))
         for talk, messages, (ids,) in zip(plan, said, drawn, strict=True):
             text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
             messages.append({"role": "assistant", "content": text or "..."})

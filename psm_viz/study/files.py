@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -18,10 +19,15 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadFile, BadInput, NotWritten
 
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON spells one half of a character beyond the first plane."""
+REFUSED = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EACCES", "EPERM")
+"""Errors of a disk that does not take what is written."""
+AGAIN = (
+    "Give it room (or name another folder) and give the same command again: what is finished stays."
+)
 
 
 def sha256(data: bytes) -> str:
@@ -29,33 +35,59 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, a disk that is full or refuses is told as NotWritten, naming `path`, by whichever
+    library it was met."""
+    try:
+        yield
+    except Exception as e:  # Rust's libraries raise types of their own
+        why = _refusal(e)
+        if why is None:
+            raise
+        raise NotWritten(f"{path}: cannot be written ({why}).", AGAIN) from e
+
+
+def _refusal(e: Exception) -> str | None:
+    """Why a disk did not take what was written; None for any other error."""
+    codes = {getattr(errno, name) for name in REFUSED}
+    if isinstance(e, OSError) and e.errno is not None:
+        return os.strerror(e.errno) if e.errno in codes else None
+    # copies of folders and libraries in Rust have the number in their words alone
+    said = {int(n) for n in re.findall(r"(?:Errno|os error) (\d+)", str(e))} & codes
+    return os.strerror(min(said)) if said else None
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Write one file whole: temporary name, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write one file whole: temporary name, fsync, rename. Raises NotWritten."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    partial.rename(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        partial.rename(path)
 
 
 @contextmanager
 def whole_folder(final: Path) -> Iterator[Path]:
     """A folder to fill under a temporary name; on leaving it is synced and put in place of `final`.
 
-    After an error or a kill inside, `final` is as it was and the temporary one is left.
+    After an error or a kill inside, `final` is as it was and the temporary one is left. Raises
+    NotWritten.
     """
     recover(final)
     work = final.with_name(final.name + ".partial")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    yield work
-    for path in work.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as f:
-                os.fsync(f.fileno())
-    swap(work, final)
+    with writing(final):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        yield work
+        for path in work.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as f:
+                    os.fsync(f.fileno())
+        swap(work, final)
 
 
 def check_free(final: Path, ours: str) -> None:
@@ -93,17 +125,29 @@ def check_stem(name: str, taken: Collection[str] = ()) -> str:
 def swap(work: Path, final: Path) -> None:
     """Put a folder in place of another by renames; a kill between them is undone by `recover`."""
     old = final.with_name(final.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        final.rename(old)
-    work.rename(final)
+    while True:
+        shutil.rmtree(old, ignore_errors=True)
+        if final.exists():
+            final.rename(old)
+        try:
+            work.rename(final)
+            break
+        except OSError as e:
+            # somebody who opened it between the renames has undone the first
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
     shutil.rmtree(old, ignore_errors=True)
 
 
 def recover(folder: Path) -> None:
-    """Undo a swap of `folder` for a newer one that a kill cut between its two renames."""
+    """Undo a swap of `folder` for a newer one that a kill cut between its two renames, or end one
+    that was cut after them."""
     old = folder.with_name(folder.name + ".old")
-    if old.is_dir() and not folder.exists():
+    if not old.is_dir():
+        return
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
         old.rename(folder)
 
 

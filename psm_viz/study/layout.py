@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 TALK_NOTE, WRITTEN = "talks.json", "written.json"
+BLOCKS, SETTINGS = "blocks", "settings.json"
+"""Beside the files of a study that is not finished: blocks of a checkpoint that is being played,
+and what it was begun with. Neither is part of a study."""
 REBUILD = "Rebuild it with: make study"
 DERIVE = "python -m psm_viz derive --study DIR"
 HOLD_TALKS = "Hold them with: python -m psm_viz talks --study DIR --weights FOLDER"
@@ -33,3 +39,12 @@ the ends of its branch may have no vectors: the Assistant's answers, its conduct
 def made_by(table: str) -> str:
     """What makes a result table, as the next step of an error or of an empty figure."""
     return f"Make it with: {MADE.get(table, DERIVE)}"
+
+
+def files_in(folder: Path) -> Iterator[str]:
+    """The files below a study's folder that belong to it, but for `study.json`, in order."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        own = name.parts[0] != BLOCKS and path.name not in ("study.json", SETTINGS)
+        if own and path.is_file():
+            yield name.as_posix()

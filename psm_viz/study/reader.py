@@ -23,7 +23,16 @@ from psm_viz.study.columns import SPEAKER
 from psm_viz.study.evidence import Evidence
 from psm_viz.study.files import json_bytes, recover, sha256, tensors_and_text
 from psm_viz.study.formats.question_banks import Asked, parse_bank
-from psm_viz.study.layout import DERIVE, HELD, HOLD_TALKS, REBUILD, TALK_NOTE, WRITTEN, made_by
+from psm_viz.study.layout import (
+    DERIVE,
+    HELD,
+    HOLD_TALKS,
+    REBUILD,
+    TALK_NOTE,
+    WRITTEN,
+    files_in,
+    made_by,
+)
 from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talks_of
 
@@ -317,11 +326,7 @@ def open_study(folder: Path) -> Study:
         manifest = Manifest(checkpoints=checkpoints, **lists, **data)
     except (KeyError, TypeError, AttributeError) as e:
         raise BadFile(f"{path}: missing or unknown key ({e}).", REBUILD) from e
-    found = {
-        p.relative_to(folder).as_posix()
-        for p in folder.rglob("*")
-        if p.is_file() and p.name not in ("study.json", "settings.json")
-    }
+    found = set(files_in(folder))
     for name in sorted(set(files) - found):
         raise BadFile(f"{folder / name}: listed in study.json but missing.", REBUILD)
     for name in sorted(found - set(files)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict
@@ -20,6 +21,7 @@ import pandas as pd
 
 from psm_viz.errors import BadInput
 from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, QuestionVectors
+from psm_viz.study.begun import is_copy, other_weights, read_begun, same_work
 from psm_viz.study.cast import Cast, Question, dump_cast, dump_questions
 from psm_viz.study.evidence import Evidence
 from psm_viz.study.files import (
@@ -33,15 +35,15 @@ from psm_viz.study.files import (
     tensors_and_text,
     whole_folder,
     write_whole,
+    writing,
 )
 from psm_viz.study.formats.question_banks import Asked, dump_bank
-from psm_viz.study.layout import HELD, TALK_NOTE, WRITTEN
+from psm_viz.study.layout import BLOCKS, HELD, SETTINGS, TALK_NOTE, WRITTEN, files_in
 from psm_viz.study.manifest import SCHEMA, Manifest
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks_of
 
-BLOCKS = "blocks"
-"""Folder of unfinished work beside a study's files."""
+OF_TALKS = (TALK_NOTE, HELD["talks"], HELD["talk_states"])
 
 
 class StudyWriter:
@@ -51,15 +53,29 @@ class StudyWriter:
         self.folder = folder
         self.partial = folder.with_name(folder.name + ".partial")
         recover(folder)
-        self.partial.mkdir(parents=True, exist_ok=True)
+        with writing(self.partial):
+            self.partial.mkdir(parents=True, exist_ok=True)
 
-    def begin(self, settings: dict[str, Any]) -> None:
-        """Start, or go on with what an earlier run left if it had the same settings."""
-        path = self.partial / "settings.json"
-        wanted = json_bytes(settings)
-        if path.exists() and path.read_bytes() == wanted:
+    def begin(self, settings: dict[str, Any], first: str | None = None) -> None:
+        """Start, or go on with what an earlier run left if it had the same settings.
+
+        Of a checkpoint whose weights alone are others (`settings["weights"]`) what there is is
+        played again, and the rest stays; where `first`, with which all are compared, has others,
+        nothing stays.
+        """
+        path, wanted = self.partial / SETTINGS, json_bytes(settings)
+        begun = any(self.partial.iterdir())  # looked at first: others may begin the same just now
+        if not begun and read_begun(self.folder / SETTINGS) == wanted:
+            # a kill between the last rename and the end of the work: as before that rename
+            self.folder.rename(self.partial)
+        found = read_begun(path)
+        if found == wanted:
             return
-        if path.exists() or any(self.partial.iterdir()):
+        retrained = other_weights(found, wanted)
+        if retrained and first not in retrained:
+            self._forget(retrained)
+        elif begun or found is not None:
+            path.unlink(missing_ok=True)  # first of all: no half of it is ever gone on with
             shutil.rmtree(self.partial)
             self.partial.mkdir()
         # several may begin the same at once: each writes beside the folder, and one rename wins
@@ -67,28 +83,46 @@ class StudyWriter:
         write_whole(own, wanted)
         own.replace(path)
 
-    def begin_from(self, study: Study, settings: dict[str, Any] | None = None) -> bool:
-        """Start from a copy of a finished study, to add to it or derive its tables again.
+    def begin_from(
+        self, study: Study, settings: dict[str, Any] | None = None, *, talks: bool = True
+    ) -> None:
+        """Start from a copy of a finished study, to add to it or derive its tables again; without
+        `talks`, to hold them anew.
 
-        With `settings` a killed run of the same settings on the same study is gone on with; returns
-        whether one is. Raises BadInput where other unfinished work would be lost: any that says
-        more than which study it is a copy of.
+        With `settings` a killed run of the same settings on the same study is gone on with, but for
+        checkpoints whose weights alone are others. Raises BadInput where other unfinished work
+        would be lost: any that says more than which study it is a copy of.
         """
-        path = self.partial / "settings.json"
-        wanted = json_bytes({"from": study.sha256} | (settings or {}))
-        if path.exists():
-            found = path.read_bytes()
-            if found == wanted and settings:
-                return True
-            if not _only_a_copy(found):
+        path, own = self.partial / SETTINGS, json_bytes({"from": study.sha256} | (settings or {}))
+        found = read_begun(path)
+        if found is not None:
+            if found == own and settings:
+                return
+            if retrained := other_weights(found, own):
+                self._forget(retrained)
+                write_whole(path, own)
+                return
+            if not is_copy(found):
                 raise BadInput(
                     f"{self.partial}: an unfinished extraction lies here and would be lost.",
                     "Finish it with the command that began it, or delete that folder.",
                 )
+        # a kill between the last rename and the end of the work: there is nothing left to do
+        ended = same_work(read_begun(self.folder / SETTINGS), own)
+        left_out = (SETTINGS,) if talks or ended else (SETTINGS, *OF_TALKS)
+        path.unlink(missing_ok=True)
         shutil.rmtree(self.partial)
-        shutil.copytree(study.folder, self.partial)
-        write_whole(path, wanted)
-        return False
+        with writing(self.partial):
+            shutil.copytree(study.folder, self.partial, ignore=shutil.ignore_patterns(*left_out))
+        write_whole(path, own)
+
+    def _forget(self, checkpoints: set[str]) -> None:
+        """Take away what was played of these checkpoints."""
+        for name in checkpoints:
+            shutil.rmtree(self.blocks / name, ignore_errors=True)
+            if self.has(name):  # renamed first: half of it must not pass for all
+                place = self.partial / "checkpoints" / name
+                shutil.rmtree(place.rename(place.with_name(f"{name}.partial")))
 
     @property
     def blocks(self) -> Path:
@@ -203,13 +237,6 @@ class StudyWriter:
         """Write how the talks are held."""
         write_whole(self.partial / TALK_NOTE, json_bytes(asdict(note)))
 
-    def remove_talks(self) -> None:
-        """Leave out all talks, to hold them anew."""
-        (self.partial / TALK_NOTE).unlink(missing_ok=True)
-        for name in (HELD["talks"], HELD["talk_states"]):
-            for path in self.partial.glob(f"checkpoints/*/{name}"):
-                path.unlink()
-
     def keep_checkpoints(self, ids: Collection[str]) -> None:
         """Leave out every other checkpoint, and what evidence was scored on."""
         for path in sorted((self.partial / "checkpoints").iterdir()):
@@ -272,34 +299,35 @@ class StudyWriter:
         return open_study(self.partial)
 
     def finish(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> Study:
-        """Seal the study and put it in place of the old one."""
+        """Seal the study and put it in place of the old one. What it was begun with goes along and
+        is taken away last, so that a kill at any moment is gone on from."""
         shutil.rmtree(self.blocks, ignore_errors=True)
         self._seal(manifest, cast, questions)
-        (self.partial / "settings.json").unlink(missing_ok=True)
+        if is_copy(read_begun(self.partial / SETTINGS)):
+            (self.partial / SETTINGS).unlink()  # nothing would go on from there
         swap(self.partial, self.folder)
+        (self.folder / SETTINGS).unlink(missing_ok=True)
+        own = re.compile(re.escape(self.folder.name) + r"\.\d+\.settings(\.partial)?")
+        for left in self.folder.parent.iterdir():  # by a kill while these were written
+            if own.fullmatch(left.name):
+                left.unlink(missing_ok=True)
         return open_study(self.folder)
 
     def _seal(self, manifest: Manifest, cast: Cast, questions: tuple[Question, ...]) -> None:
+        for left in list(self.partial.rglob("*.partial")):  # by a kill, half written
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
         write_whole(self.partial / "cast.json", json_bytes(dump_cast(cast)))
         write_whole(self.partial / "questions.jsonl", dump_questions(questions).encode())
-        skip = {"settings.json", "study.json"}
         files = {
-            p.relative_to(self.partial).as_posix(): sha256(p.read_bytes())
-            for p in sorted(self.partial.rglob("*"))
-            if p.is_file() and p.name not in skip and self.blocks not in p.parents
+            name: sha256((self.partial / name).read_bytes()) for name in files_in(self.partial)
         }
         write_whole(
             self.partial / "study.json",
             json_bytes({"schema": SCHEMA, **asdict(manifest), "files": files}),
         )
-
-
-def _only_a_copy(settings: bytes) -> bool:
-    """Whether unfinished work was a copy of a study and what is derived from it again."""
-    try:
-        return set(json.loads(settings)) == {"from"}
-    except (ValueError, TypeError):
-        return False
 
 
 def _named(vectors: PersonaVectors) -> dict[str, str]:

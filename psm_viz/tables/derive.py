@@ -236,6 +236,7 @@ def write_derived(
         if not frame.empty:
             writer.write_table(product.name, small(frame))
         record[key] = _record(product.reads, product.version, source)
+        writer.write_derived_record(record)  # now: a kill makes no product twice
     for pooling in study.manifest.poolings:
         key = f"maps/{pooling}-L{study.manifest.headline_layer}"
         source = sources_hash(study, MAP_READS, MAP_VERSION)
@@ -247,8 +248,8 @@ def write_derived(
         points = points.astype({t: "category" for t in text} | {"x": np.float32, "y": np.float32})
         writer.write_map(key.removeprefix("maps/"), points, info)
         record[key] = _record(MAP_READS, MAP_VERSION, source)
+        writer.write_derived_record(record)
         made.append(key)
-    writer.write_derived_record(record)
     return made
 
 
@@ -286,8 +287,6 @@ class Edit:
     manifest: Manifest
     done: Study
     """The study as it stands: the old one inside the block, the new one after it."""
-    resumed: bool
-    """Whether a killed edit of the same settings is gone on with."""
 
 
 @contextmanager
@@ -299,16 +298,17 @@ def editing(
     settings: dict[str, Any] | None = None,
     further: Further | None = None,
     again: bool = False,
+    talks: bool = True,
 ) -> Iterator[Edit]:
-    """Write into a copy of a finished study; on leaving, derive what that changes and put the copy
-    in its place, or in place of what is at `folder`.
+    """Write into a copy of a finished study (one without `talks`, to hold them anew); on leaving,
+    derive what that changes and put the copy in its place, or in place of what is at `folder`.
 
     With `settings` a killed edit of the same settings is gone on with. A kill or an error leaves
     what was there. Raises BadInput where other unfinished work would be lost.
     """
     writer = StudyWriter(folder or study.folder)
-    resumed = writer.begin_from(study, settings)
-    edit = Edit(writer, study.manifest, study, resumed)
+    writer.begin_from(study, settings, talks=talks)
+    edit = Edit(writer, study.manifest, study)
     yield edit
     made = (edit.manifest, study.cast, study.questions)
     edit.done = finish(writer, *made, say, further=further, again=again)

@@ -11,47 +11,14 @@ from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
-from tests.made.models import write_tiny_model
+from tests.made.chat_place import write_folder, write_place
 from tests.made.page import DRIFT, opened, words
-
-
-def folder_of(path, files):
-    path.mkdir()
-    for name, value in files.items():
-        (path / f"{name}.json").write_text(json.dumps(value))
-    return path
 
 
 @pytest.fixture(scope="module")
 def place(world, tmp_path_factory):
     """A model, a branch of it, a cast of two families and a bank of questions."""
-    out = tmp_path_factory.mktemp("any")
-    write_tiny_model(world, out / "model")
-    write_tiny_model(world, out / "tuned", seed=1)
-    roles = {
-        f"{family}-{n}": {
-            "family": family,
-            "instruction": [{"pos": f"You are a {family} and your number is {n}."}],
-        }
-        for family in ("healer", "villain")
-        for n in range(3)
-    }
-    folder_of(out / "cast", roles | {"default": {"instruction": [{"pos": ""}]}})
-    kins = {"kins": {"k": "K", "b": "B"}, "marked": ["villain"]}
-    families = [{"id": f, "name": f, "kin": k} for f, k in (("healer", "k"), ("villain", "b"))]
-    (out / "cast" / "families.json").write_text(json.dumps(kins | {"families": families}))
-    bank = {
-        topic: {
-            "topic": topic,
-            "questions": [
-                {"id": f"{topic}-{n}", "text": f"{topic} {n}?", "good": ["Yes."], "bad": ["No."]}
-                for n in range(4)
-            ],
-        }
-        for topic in ("money", "power", "news")
-    }
-    folder_of(out / "questions", bank)
-    return out
+    return write_place(world, tmp_path_factory.mktemp("any") / "place")
 
 
 def test_a_model_plays_a_folder_of_roles_and_holds_talks(place, capsys):
@@ -108,7 +75,9 @@ def test_a_published_list_of_questions_is_asked_and_traits_are_no_cast(place, tm
     asked = ["extract", "--model", place / "model", "--questions", tmp_path / "list.jsonl"]
     asked += ["--out", tmp_path / "study", "--samples", 1, "--threads", 1, "--max-new-tokens", 2]
     asked = [str(a) for a in asked]
-    traits = folder_of(tmp_path / "traits", {"evil": {"instruction": [{"pos": "a", "neg": "b"}]}})
+    traits = write_folder(
+        tmp_path / "traits", {"evil": {"instruction": [{"pos": "a", "neg": "b"}]}}
+    )
     assert main([*asked, "--cast", str(traits)]) == 1
     assert "1 of 1 files are of traits, not of roles" in capsys.readouterr().err
     whole = [*asked, "--cast", str(place / "cast"), "--shard", "0/1"]  # played, nothing derived
@@ -130,9 +99,8 @@ def test_what_the_template_is_told_is_an_object(place, capsys):
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_one_command_from_data_to_trail(place, tmp_path, capsys):
     study = shutil.copytree(place / "study", tmp_path / "study")
-    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
-    (tmp_path / "rude.jsonl").write_text(json.dumps({"messages": talk}) + "\n")
-    asked = ["finetune", "--model", place / "model", "--data", tmp_path / "rude.jsonl"]
+    data = shutil.copy(place / "chat.jsonl", tmp_path / "rude.jsonl")
+    asked = ["finetune", "--model", place / "model", "--data", data]
     asked += ["--out", tmp_path / "rude", "--save", 1, "--save", 2, "--batch", 1, "--rank", 2]
     asked = [*map(str, asked), "--study", str(study), "--threads", "1"]
     assert main(asked) == 0, capsys.readouterr().err
