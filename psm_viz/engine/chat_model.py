@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from psm_viz.engine.open_model import Opened, alike, context_of, open_model
+from psm_viz.engine.open_model import Opened, alike, context_of, open_model, same_words
 from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.sampling import Sampling, draw, of_like_length, of_one_length
 from psm_viz.engine.weights import check_weights, fill
@@ -118,7 +118,7 @@ class ChatModel:
         if type(opened.model) is type(self.hf) and not alike(opened.model.config, self._config):
             fill(self._raw, _tensors(opened.model), str(name))
             self.name = opened.name
-            if _same_words(opened.tokenizer, self.tokenizer):
+            if same_words(opened.tokenizer, self.tokenizer):
                 return self._stop_at(opened.model.generation_config.eos_token_id)
         before = (self.n_layers, self.d_model)
         self._become(opened)
@@ -256,19 +256,6 @@ def _tensors(model: Any) -> dict[str, torch.Tensor]:
     saved = model.state_dict()
     buffers = {name: b for name, b in model.named_buffers() if name in saved}
     return {**dict(model.named_parameters()), **buffers}
-
-
-def _same_words(one: Any, other: Any) -> bool:
-    """Whether two tokenizers write and read every text alike, template included."""
-    if one is other:
-        return True
-    if one.chat_template != other.chat_template:
-        return False
-    if one.special_tokens_map != other.special_tokens_map:
-        return False
-    if one.is_fast and other.is_fast:
-        return one.backend_tokenizer.to_str() == other.backend_tokenizer.to_str()
-    return one.get_vocab() == other.get_vocab()
 
 
 def _pool_into(

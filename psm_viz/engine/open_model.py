@@ -227,3 +227,16 @@ IDLE = (
 def _plain(config: Any) -> dict[str, Any]:
     found = json.loads(config.to_json_string(use_diff=False))
     return {k: v for k, v in found.items() if k not in IDLE}
+
+
+def same_words(one: Any, other: Any) -> bool:
+    """Whether two tokenizers write and read every text alike, template included."""
+    if one is other:
+        return True
+    if one.chat_template != other.chat_template:
+        return False
+    if one.special_tokens_map != other.special_tokens_map:
+        return False
+    if one.is_fast and other.is_fast:
+        return one.backend_tokenizer.to_str() == other.backend_tokenizer.to_str()
+    return one.get_vocab() == other.get_vocab()
