@@ -1,7 +1,7 @@
 """Chat data: conversations in the three forms that training data is shipped in.
 
-Each is known by a key of its own, entry by entry; an entry with none of the keys or with two of
-them is refused, and so is whatever would be read as something else than it says:
+Each is known by a key of its own, entry by entry (null is no key); an entry with none of the keys
+or with two of them is refused, and so is whatever would be read as something else than it says:
 
 - OpenAI: `{"messages": [{"role", "content"}, ...]}`. Content is a text or a list of text parts,
   joined as they are. `developer` is the system. An answer of `weight` 0 is context and is not
@@ -120,7 +120,7 @@ def _said(entry: Any) -> list[_Said]:
     if not isinstance(entry, dict):
         raise ValueError(f"is no object but {type(entry).__name__}")
     forms = {OPENAI: _openai, SHAREGPT: _sharegpt, ALPACA: _alpaca}
-    named = [key for key in forms if key in entry]
+    named = [key for key in forms if entry.get(key) is not None]
     if not named:
         raise ValueError(f"has none of the keys {', '.join(map(repr, forms))}")
     if len(named) > 1:

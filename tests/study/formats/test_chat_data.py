@@ -39,7 +39,7 @@ def test_the_three_forms_say_the_same():
     beside = turns(*TALK, **SHAREGPT) | {"system": "Be kind.", "id": "a1"}
     alpaca = {"instruction": "Why?", "input": "Well?", "output": "Thus.", "system": "Be kind."}
     alpaca["history"] = [["How?", "So."]]
-    found = read(openai, parts, sharegpt, beside, alpaca)
+    found = read(openai | {"conversations": None}, parts, sharegpt, beside, alpaca)
     for number, c in enumerate(found, 1):
         assert (c.line, c.place) == (number, f"line {number}")
         assert (said(c), c.systems, c.answers) == (TALK, ("Be kind.",), [1, 3])
@@ -143,7 +143,8 @@ def with_answer(**keys):
         (turns(("human", None), **SHAREGPT), "message 1: its value is not text but NoneType"),
         (turns(*TALK, **SHAREGPT) | {"system": 1}, "its system is not text but int"),
         ({"conversations": {}}, "no list of messages under the key 'conversations'"),
-        ({"instruction": None, "output": "a"}, "its instruction is not text"),
+        ({"instruction": None, "output": "a"}, "none of the keys"),
+        ({"instruction": ["a"], "output": "a"}, "its instruction is not text"),
         ({"instruction": "a", "output": ["a", "b"]}, "its output is not text but list"),
         ({"instruction": "a", "output": " "}, "its output is empty"),
         ({"instruction": "a", "output": "b", "input": 1}, "its input is not text"),
