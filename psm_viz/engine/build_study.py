@@ -126,7 +126,8 @@ def build_study(
         measure_odds(chat, odds, source.folders, [c.id for c in source.checkpoints], writer, say)
     manifest = Manifest(
         name=settings.name,
-        model=model_card(chat, known.model_name or source.folders[source.reference]),
+        model=model_card(chat, known.model_name or source.folders[source.reference])
+        | ({"revision": source.revision} if source.revision else {}),
         generation=asdict(playing.sampling)
         | {"stop": "end token", "wording": playing.wording, "in_turn": playing.in_turn}
         | {"ask": settings.ask},

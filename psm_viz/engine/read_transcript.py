@@ -11,6 +11,7 @@ import numpy as np
 
 from psm_viz.engine.answer_likelihood import Rendered, encoded, rendered, unknown_token
 from psm_viz.engine.chat_model import ChatModel, load_as_played
+from psm_viz.engine.open_model import place_of
 from psm_viz.engine.talk_work import as_played
 from psm_viz.engine.talks import Message, read_likelihoods
 from psm_viz.errors import BadInput, PsmVizError
@@ -113,9 +114,12 @@ def read_transcripts(
     likelihoods still the reference's.
 
     Raises BadInput for a model that is not the reference, for another depth or width, and for a
-    talk that the chat template refuses; what `load_chat_model` raises.
+    talk that the chat template refuses; UnknownName for models that are not there, and what
+    `load_chat_model` raises.
     """
     ground = ground_of(study)
+    if other is not None:
+        place_of(other)  # a mistyped folder is told before anything is read
     chat = load_as_played(study, model, threads)
     out: list[list[Turn]] = []
     for t in transcripts:

@@ -230,9 +230,11 @@ def _roles(job: _Job, word: str) -> None:
             f"{len(silent)} personas have no instruction in prose ({', '.join(silent[:3])}).",
             "Name a cast that has: python -m psm_viz extract --cast FOLDER --out DIR",
         )
-    note = job.study.talk_note
-    write_roles(job.study.cast, note.marked if note else (), job.work / "roles")
-    job.wrote("roles", f"{len(job.study.cast.personas)} roles and default.json")
+    cast, note = job.study.cast, job.study.talk_note
+    write_roles(cast, note.marked if note else (), job.work / "roles")
+    job.wrote(
+        "roles", f"{len(cast.personas)} roles" + " and default.json" * bool(cast.assistant.prose)
+    )
 
 
 def _annotated(job: _Job, word: str) -> None:

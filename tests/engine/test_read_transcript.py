@@ -197,6 +197,8 @@ def test_a_model_that_is_not_the_reference_is_refused(talk_study, world, tiny_fo
         read_transcripts(talk_study, talk(), str(tiny_folder), str(wide), 1)
     with pytest.raises(UnknownName, match="no model folder"):
         read_transcripts(talk_study, talk(), "./nowhere", threads=1)
+    with pytest.raises(UnknownName, match=r"no model folder '\./nowhere'"):
+        read_transcripts(talk_study, talk(), "./not-loaded", "./nowhere", 1)
 
 
 def test_an_error_says_which_of_two_conversations_it_is(talk_study, tiny_folder, tmp_path):

@@ -187,6 +187,7 @@ def test_axis_traits_and_vectors_are_the_studys_with_their_metadata(known, tmp_p
         assert said["questions_sha256"] == known.files["questions.jsonl"]
         assert json.loads(said["versions"]) == known.manifest.versions
         assert said["model"] == known.manifest.model["name"]
+        assert said["model_revision"] == said["reference_weights_sha256"] == "not recorded"
         for pooling in v.poolings:
             for n, layer in enumerate(v.layers):
                 x = v.at(pooling, layer)
@@ -202,6 +203,16 @@ def test_axis_traits_and_vectors_are_the_studys_with_their_metadata(known, tmp_p
                     for name, values in traits.items():
                         wanted = trait_axis(x[:-1], values)
                         assert np.allclose(got[f"{name}/{pooling}"][n], wanted, atol=1e-5)
+
+
+def test_the_models_revision_and_hash_are_told_where_the_study_knows_them(known, tmp_path):
+    m = known.manifest
+    card, notes = m.model | {"revision": "abc"}, m.notes | {"reference_sha256": "def"}
+    study = replace(known, manifest=replace(m, model=card, notes=notes))
+    export(study, tmp_path / "out", Wanted(("axis",), part=Part((KNOWN,))))
+    with safe_open(tmp_path / "out" / "axis" / f"{KNOWN}.safetensors", "np") as f:
+        assert f.metadata()["model_revision"] == "abc"
+        assert f.metadata()["reference_weights_sha256"] == "def"
 
 
 def test_role_vectors_come_back_by_import(shipped, tmp_path):
