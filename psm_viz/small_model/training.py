@@ -23,7 +23,7 @@ from psm_viz.small_model.in_context import in_context_fit
 from psm_viz.small_model.model import PAD, build_tokenizer, new_model, save_model, token
 from psm_viz.small_model.narrow import Narrow
 from psm_viz.small_model.recipe import Recipe, Stage
-from psm_viz.study.files import json_bytes, write_whole
+from psm_viz.study.files import json_bytes, write_whole, writing
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import PRETRAINING
 from psm_viz.world.grammar import World
@@ -74,8 +74,9 @@ def _save_state(work: _Work, state: _State) -> None:
                 if value.ndim:  # the step counter is kept in the header
                     tensors[f"{key}.{name}"] = value.contiguous()
     partial = work.folder / "resume.partial"
-    save_file(tensors, partial, metadata={"state": json.dumps(asdict(state))})
-    partial.rename(work.folder / "resume.safetensors")
+    with writing(work.folder / "resume.safetensors"):
+        save_file(tensors, partial, metadata={"state": json.dumps(asdict(state))})
+        partial.rename(work.folder / "resume.safetensors")
 
 
 def _kept(f: Any, key: str, like: torch.Tensor) -> torch.Tensor:
@@ -158,7 +159,8 @@ class _Work:
 
     def note(self, record: dict[str, Any]) -> None:
         """Append a line to the stage's log."""
-        with _log_of(self.out, self.stage).open("a") as f:
+        log = _log_of(self.out, self.stage)
+        with writing(log), log.open("a") as f:
             f.write(json.dumps(record) + "\n")
 
     def keep(self, step: int) -> None:

@@ -13,7 +13,7 @@ from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.finetune import Tuning, finetune, learned_rows
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.weights import weights_of
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import stream
 
@@ -88,6 +88,14 @@ def test_a_kill_changes_nothing(folder, data, tmp_path, monkeypatch, rank):
         a, b = (weights_of(tmp_path / n / f"checkpoint-{step}") for n in ("whole", "killed"))
         assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
     assert not (tmp_path / "killed" / "resume.safetensors").exists()
+    logs = [(tmp_path / n / "log.jsonl").read_bytes() for n in ("whole", "killed")]
+    assert logs[0] == logs[1]  # a step that was taken twice is noted once
+
+
+def test_a_loss_that_is_no_number_ends_the_training(folder, data, tmp_path):
+    with pytest.raises(NotFinite, match=r"loss of step \d+ is no number") as e:
+        finetune(str(folder), data, tmp_path / "out", replace(SHORT, lr=1e30, rank=0), quiet)
+    assert "--lr" in e.value.next_step
 
 
 def test_system_messages_of_the_data_are_read(chat, tmp_path):

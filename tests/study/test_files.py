@@ -1,11 +1,14 @@
 """Files written whole: values that JSON can hold, folders that appear by one rename."""
 
+import errno
 import json
 
 import numpy as np
 import pytest
 
-from psm_viz.study.files import json_of, plain, whole_folder
+from psm_viz.errors import NotWritten
+from psm_viz.study import files
+from psm_viz.study.files import json_of, plain, recover, swap, whole_folder, write_whole
 
 
 def test_plain_values_survive_json():
@@ -55,3 +58,55 @@ def test_a_folder_with_folders_appears_whole_or_not_at_all(tmp_path):
         (work / "inner" / "weights").write_text("whole")
     assert [p.name for p in final.iterdir()] == ["inner"]
     assert (final / "inner" / "weights").read_text() == "whole"
+
+
+def test_a_full_disk_is_told_by_the_file_that_was_written(tmp_path, monkeypatch):
+    def full(error):
+        def fsync(descriptor):
+            raise error
+
+        return fsync
+
+    path = tmp_path / "table"
+    write_whole(path, b"old")
+    monkeypatch.setattr(files.os, "fsync", full(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(NotWritten, match=r"table: cannot be written \(No space left") as e:
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old" and "same command again" in e.value.next_step
+    with (
+        pytest.raises(NotWritten, match="folder: cannot be written"),
+        whole_folder(tmp_path / "folder"),
+    ):
+        # as libraries in Rust say it
+        raise ValueError("Error while serializing: I/O error: File too large (os error 27)")
+    monkeypatch.setattr(files.os, "fsync", full(OSError(errno.EBADF, "something else")))
+    with pytest.raises(OSError, match="something else"):
+        write_whole(path, b"new")
+
+
+def test_a_reader_between_the_renames_of_a_swap_does_no_harm(tmp_path, monkeypatch):
+    work, final = tmp_path / "work", tmp_path / "final"
+    for folder, text in ((work, "new"), (final, "old")):
+        folder.mkdir()
+        (folder / "a").write_text(text)
+    rename, read = type(work).rename, []
+
+    def interrupted(self, target):
+        out = rename(self, target)
+        if self == final and not read:
+            read.append(recover(final))
+        return out
+
+    monkeypatch.setattr(type(work), "rename", interrupted)
+    swap(work, final)
+    assert read and (final / "a").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["final"]
+
+
+def test_a_swap_that_was_cut_after_its_renames_is_ended(tmp_path):
+    for name in ("final", "final.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text(name)
+    recover(tmp_path / "final")
+    assert [p.name for p in tmp_path.iterdir()] == ["final"]
+    assert (tmp_path / "final" / "a").read_text() == "final"
