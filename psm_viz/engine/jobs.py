@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from psm_viz.engine.answers import ask_assistant
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.extract import Played, Playing, ask_assistant, play_cast, with_scalars
+from psm_viz.engine.extract import Played, play_cast, with_scalars
+from psm_viz.engine.pace import Say, named, quiet
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
@@ -39,14 +41,8 @@ class Job:
 def play_blocks(
     chat: ChatModel, playing: Playing, job: Job, keeping: Keeping, say: Callable[[str], None]
 ) -> Played | None:
-    """Ask the whole cast at the checkpoint that is held, telling the time left; None where blocks
-    are wanting that others play."""
-    began = time.monotonic()
-
-    def tick(done: int, total: int) -> None:
-        left = (time.monotonic() - began) / done * (total - done) / 60
-        say(f"{job.checkpoint}: {done} of {total} speakers, {left:.0f} minutes left")
-
+    """Ask the whole cast at the checkpoint that is held; None where blocks are wanting that others
+    play."""
     return play_cast(
         chat,
         replace(playing, sampling=job.sampling),
@@ -54,7 +50,7 @@ def play_blocks(
         job.checkpoint,
         job.layer,
         layers=job.layers,
-        tick=tick,
+        say=say,
         keeping=keeping,
     )
 
@@ -65,7 +61,7 @@ def play_one(
     job: Job,
     reference: PersonaVectors | None,
     writer: StudyWriter,
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = quiet,
 ) -> None:
     """Play the checkpoint that is held and write it. A kill loses a block of personas at most.
 
@@ -74,7 +70,7 @@ def play_one(
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
     if job.alone:
         own = replace(playing, sampling=job.sampling)
-        said = ask_assistant(chat, own, job.questions)
+        said = ask_assistant(chat, own, job.questions, named(say, job.checkpoint))
         writer.write_answers(job.checkpoint, said, conduct)
         return
     keeping = Keeping(writer.blocks / job.checkpoint)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.extract import Playing
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.study.cast import Cast
 from psm_viz.study.formats.question_banks import Asked

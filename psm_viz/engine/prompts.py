@@ -21,6 +21,21 @@ PLAIN_FRAME = (
 PROBE = "PROBE"
 
 
+class Words:
+    """A tokenizer and what it makes of a talk: all that prompts need of a model.
+
+    `told`: what the chat template is told besides the talk.
+    """
+
+    def __init__(self, tokenizer: Any, told: Mapping[str, Any] | None = None) -> None:
+        self.tokenizer = tokenizer
+        self.prompts = Prompts(tokenizer, told)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of rendered texts; no special token is added, the template wrote them."""
+        return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+
+
 class Prompts:
     """Writes what a model is asked, with its tokenizer's chat template.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.engine.pace import Tick, silent
 from psm_viz.errors import BadInput
 
 if TYPE_CHECKING:
@@ -76,17 +77,22 @@ def of_like_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[i
 
 
 def draw(
-    model: Any, prompts: list[list[int]], sampling: Sampling, stops: torch.Tensor, device: str
+    model: Any,
+    prompts: list[list[int]],
+    sampling: Sampling,
+    stops: torch.Tensor,
+    device: str,
+    tick: Tick = silent,
 ) -> list[list[int]]:
     """Answers to prompts, each prompt's samples in a row, without the stop token.
 
     `stops` are the ids that end an answer. Shorter prompts are padded on the left, which the
     attention's mask hides: a model that carries a state must be given prompts of one length. Draws
-    from torch's own generator.
+    from torch's own generator. `tick` counts prompts, in parts after every token.
     """
     import torch
 
-    n = sampling.samples
+    n, part = sampling.samples, len(prompts) / sampling.max_new_tokens
     reader = _Reader(model, prompts, n, device)
     logits = reader.logits
     answers: list[list[int]] = [[] for _ in range(len(prompts) * n)]
@@ -100,10 +106,13 @@ def draw(
         else:
             token = logits.argmax(-1)
         going = going & ~torch.isin(token, stops)
-        for i, t in zip(row[going].tolist(), token[going].tolist(), strict=True):
+        own = row[going].tolist()
+        for i, t in zip(own, token[going].tolist(), strict=True):
             answers[i].append(t)
-        if not going.any() or k + 1 == sampling.max_new_tokens:
+        if not own or k + 1 == sampling.max_new_tokens:
+            tick(part * (sampling.max_new_tokens - k), len(own))
             break
+        tick(part, len(own))
         if going.float().mean() < COMPACT:
             kept = going.nonzero()[:, 0]
             reader.keep(kept)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from psm_viz.engine import add_branches
-from psm_viz.engine.extract import Playing
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.small_model.study import Conduct, add_to_study

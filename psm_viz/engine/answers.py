@@ -1,0 +1,108 @@
+"""What speakers answer: drawn, judged, and kept with the ids that it was drawn as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.pace import Pace, Say, quiet
+from psm_viz.engine.playing import Playing, askings
+from psm_viz.engine.sampling import Sampling
+from psm_viz.study import columns as col
+from psm_viz.study.activations import RESPONSE
+from psm_viz.study.cast import Persona, Question
+from psm_viz.study.judging import Judgement
+
+SMALL = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
+"""Numbers of responses.parquet, as small as they go."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What some speakers answered, an answer a row."""
+
+    frame: pd.DataFrame
+    """Columns of responses.parquet, and `q`, the question's place."""
+    prompts: list[list[int]]
+    """list[int] of each prompt."""
+    of: list[int]
+    """Row -> its prompt."""
+    answers: list[list[int]]
+    """Row -> ids of its answer."""
+
+
+def texts_read(
+    poolings: Sequence[str],
+    prompts: Sequence[list[int]],
+    of: Sequence[int],
+    answers: Sequence[list[int]],
+) -> tuple[Sequence[list[int]], Sequence[list[int]] | None]:
+    """Prompts and answers that have to be read for these poolings, answer by answer; where no
+    answer has to be, each prompt once, since its last token is the same for all its answers."""
+    if RESPONSE in poolings:
+        return [prompts[k] for k in of], answers
+    return prompts, None
+
+
+def ask_assistant(
+    chat: ChatModel,
+    playing: Playing,
+    questions: Sequence[Question],
+    say: Say = quiet,
+) -> pd.DataFrame:
+    """The Assistant's own answers to every question, without activations: what a checkpoint between
+    the ends of its branch says."""
+    salt = len(playing.cast.personas)
+    found = answers_of(chat, playing, [playing.cast.assistant], questions, salt, say)
+    return small(found.frame.drop(columns="q"), SMALL)
+
+
+def answers_of(
+    chat: ChatModel,
+    playing: Playing,
+    personas: Sequence[Persona],
+    questions: Sequence[Question],
+    salt: int,
+    say: Say,
+) -> Said:
+    """Draw the answers of some personas."""
+    asked = list(askings(playing, personas, questions))
+    prompts = chat.encode([a.prompt(chat.prompts) for a in asked])
+    pace = Pace(say, "drawing answers", len(prompts), "prompts")
+    # each group of personas draws from a seed of its own, so a resumed run draws the same
+    drawn = chat.sample(prompts, _salted(playing.sampling, salt), tick=pace)
+    rows, of, answers = [], [], []
+    for n, (one, samples) in enumerate(zip(asked, drawn, strict=True)):
+        for k, ids in enumerate(samples):
+            text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            judged = playing.judge(one.question.topic, text) if playing.judge else Judgement()
+            rows.append(
+                {
+                    col.PERSONA: one.persona.id,
+                    col.QUESTION: one.question.id,
+                    "q": one.number,
+                    col.VARIANT: one.variant,
+                    col.SAMPLE: k,
+                    col.TEXT: text,
+                    col.TOKENS: len(ids),
+                    col.VALENCE: judged.valence,
+                    col.TONE: judged.tone,
+                }
+            )
+            of.append(n)
+            answers.append(ids)
+    return Said(pd.DataFrame(rows), prompts, of, answers)
+
+
+def _salted(sampling: Sampling, salt: int) -> Sampling:
+    return replace(sampling, seed=sampling.seed * 10_007 + salt)
+
+
+def small(frame: pd.DataFrame, numbers: Mapping[str, type]) -> pd.DataFrame:
+    """Answers as they are stored: text as categories, and `numbers` in those types."""
+    text = [c for c in frame.columns if frame[c].dtype == object or frame[c].dtype == "str"]
+    return frame.astype(dict.fromkeys(text, "category") | dict(numbers))
