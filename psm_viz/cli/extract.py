@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
 
 if TYPE_CHECKING:
+    from psm_viz.engine.checkpoint_tree import Source
+    from psm_viz.engine.known import Known
     from psm_viz.engine.outline import Settings
     from psm_viz.engine.talks import TalkSettings
-    from psm_viz.study.cast import Question
+    from psm_viz.study.cast import Cast, Question
     from psm_viz.study.formats.question_banks import Asked
     from psm_viz.study.formats.role_files import RoleCast
     from psm_viz.study.reader import Study
@@ -40,6 +42,7 @@ def extract(options: argparse.Namespace) -> None:
     """Play the cast at every checkpoint and write the study with its tables and maps."""
     began = time.monotonic()
     check_planned(options)
+    _check_given(options)
     if options.add:
         made = _add(options)
         n = len(made.manifest.checkpoints)
@@ -52,6 +55,14 @@ def extract(options: argparse.Namespace) -> None:
         f"{options.out}: {len(made.manifest.checkpoints)} checkpoints, {len(made.cast.personas)} "
         f"personas, {minutes_since(began)}. Look at it with: PSM_VIZ_STUDY={options.out} make run"
     )
+
+
+def _check_given(options: argparse.Namespace) -> None:
+    """Raise BadInput for options that do not go with answers made elsewhere, or need them."""
+    if options.min_score is not None and not options.responses:
+        raise BadInput("--min-score needs --responses.", "Add --responses, or leave it out.")
+    if options.responses and options.tree:
+        raise BadInput("--responses is for --model: answers of any model, read by it.")
 
 
 def _add(options: argparse.Namespace) -> Study:
@@ -68,7 +79,6 @@ def _play(options: argparse.Namespace) -> Study | None:
     """Play a trained tree, or any model with its branches; of a share there is no study yet."""
     from psm_viz.engine.build_study import build_study
     from psm_viz.engine.checkpoint_tree import from_models
-    from psm_viz.engine.known import Known
     from psm_viz.engine.plan import plan_study
     from psm_viz.engine.shards import play_shard
 
@@ -77,10 +87,8 @@ def _play(options: argparse.Namespace) -> Study | None:
         return _play_tree(options, settings)
     branches = dict(pair("--branch", b) for b in options.branch)
     source = from_models(options.model, branches, options.revision)
-    roles = _cast(options.cast or paths.ENGLISH)
-    bank = _questions(options.questions or paths.ENGLISH / "questions")
-    known = Known(marked=roles.marked, bank=bank.written, notes=_notes(options))
-    made = (source, roles.cast, bank.asked, options.out, settings)
+    cast, questions, known = _asked(options, source)
+    made = (source, cast, questions, options.out, settings)
     if options.plan:
         told = quiet if options.json else say
         print_plan(plan_study(*made, told, known, planning_of(options)), options)
@@ -132,6 +140,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         ask=options.ask,
         layers=options.layers,
         poolings=_poolings(options.pooling),
+        truncate=options.truncate,
         talks=_talks(options),
     )
 
@@ -144,6 +153,31 @@ def _poolings(chosen: Sequence[Sequence[str]] | None) -> tuple[str, ...]:
     if not wanted:
         raise BadInput("--pooling: names none.", f"Choose from: {', '.join(POOLINGS)}.")
     return tuple(p for p in POOLINGS if p in wanted)
+
+
+def _asked(options: argparse.Namespace, source: Source) -> tuple[Cast, tuple[Question, ...], Known]:
+    """Who is asked what, and what is known of it; with answers made elsewhere, these. Files of such
+    answers may say roles and questions themselves. Raises BadInput and what the readers raise."""
+    from psm_viz.engine.given import match
+    from psm_viz.engine.known import Known
+    from psm_viz.study.formats.responses import read_responses
+
+    found = read_responses(options.responses, options.min_score) if options.responses else None
+    said = found is not None and found.says_all
+    roles = None if said and not options.cast else _cast(options.cast or paths.ENGLISH)
+    no_bank = said and not options.questions
+    bank = None if no_bank else _questions(options.questions or paths.ENGLISH / "questions")
+    known = Known(
+        marked=roles.marked if roles else (),
+        bank=bank.written if bank else (),
+        notes=_notes(options),
+    )
+    cast, asked = roles and roles.cast, bank and bank.asked
+    if found is None:
+        assert cast is not None and asked is not None  # only answers stand in for them
+        return cast, asked, known
+    matched = match(found, source, cast, asked)
+    return matched.cast, matched.questions, replace(known, given=matched.given)
 
 
 def _cast(path: Path) -> RoleCast:

@@ -75,6 +75,19 @@ def _add_asked(e: argparse.ArgumentParser) -> None:
 
 def _add_drawing(e: argparse.ArgumentParser) -> None:
     """How answers are drawn."""
+    e.add_argument(
+        "--responses",
+        type=Path,
+        metavar="FILE",
+        help="with --model: answers made elsewhere, a file or folder of JSON lines; they are read, "
+        "and none are drawn",
+    )
+    e.add_argument(
+        "--min-score",
+        type=int,
+        metavar="0-3",
+        help="with --responses: leave out answers that were scored lower (3: fully in role)",
+    )
     e.add_argument("--samples", type=int, default=4, help="answers per persona and question")
     e.add_argument(
         "--max-new-tokens",
@@ -86,6 +99,12 @@ def _add_drawing(e: argparse.ArgumentParser) -> None:
         type=float,
         default=CUT,
         help="draw no token less likely than this share of the likeliest (0: draw all)",
+    )
+    e.add_argument(
+        "--truncate",
+        action="store_true",
+        help="cut the end of instructions that are too long for the model's context, instead of "
+        "refusing them (not with --talks)",
     )
     e.add_argument("--seed", type=int, default=0)
     e.add_argument(

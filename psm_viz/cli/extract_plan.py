@@ -47,7 +47,7 @@ def print_plan(plan: Plan, options: argparse.Namespace) -> None:
         first, *rest = r
         cells = [cell.rjust(w) for cell, w in zip(rest, widths[1:], strict=True)]
         print("  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    for line in (*_rates(plan, options), *_room(plan, options)):
+    for line in (*plan.notes, *_rates(plan, options), *_room(plan, options)):
         print(line)
 
 

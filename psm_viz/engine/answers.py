@@ -10,7 +10,8 @@ import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.pace import Pace, Say, quiet
-from psm_viz.engine.playing import Playing, askings
+from psm_viz.engine.playing import Answers, Asking, Playing, askings
+from psm_viz.engine.prompts import Words
 from psm_viz.engine.sampling import Sampling
 from psm_viz.study import columns as col
 from psm_viz.study.activations import RESPONSE
@@ -69,16 +70,21 @@ def answers_of(
     salt: int,
     say: Say,
 ) -> Said:
-    """Draw the answers of some personas."""
+    """The answers of some personas: those that are given, else drawn."""
     asked = list(askings(playing, personas, questions))
     prompts = chat.encode([a.prompt(chat.prompts) for a in asked])
-    pace = Pace(say, "drawing answers", len(prompts), "prompts")
-    # each group of personas draws from a seed of its own, so a resumed run draws the same
-    drawn = chat.sample(prompts, _salted(playing.sampling, salt), tick=pace)
+    if playing.given is not None:
+        made = given_ids(chat.words, playing.given, asked)
+    else:
+        pace = Pace(say, "drawing answers", len(prompts), "prompts")
+        # each group of personas draws from a seed of its own, so a resumed run draws the same
+        made = chat.sample(prompts, _salted(playing.sampling, salt), tick=pace)
     rows, of, answers = [], [], []
-    for n, (one, samples) in enumerate(zip(asked, drawn, strict=True)):
+    for n, (one, samples) in enumerate(zip(asked, made, strict=True)):
         for k, ids in enumerate(samples):
             text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            if playing.given is not None:
+                text = playing.given[one.key][k]
             judged = playing.judge(one.question.topic, text) if playing.judge else Judgement()
             rows.append(
                 {
@@ -96,6 +102,13 @@ def answers_of(
             of.append(n)
             answers.append(ids)
     return Said(pd.DataFrame(rows), prompts, of, answers)
+
+
+def given_ids(words: Words, given: Answers, asked: Sequence[Asking]) -> list[list[list[int]]]:
+    """Ids of given answers, for each asking: as the template writes them after a prompt."""
+    texts = [words.prompts.lead + text for one in asked for text in given[one.key]]
+    ids = iter(words.encode(texts))
+    return [[next(ids) for _ in given[one.key]] for one in asked]
 
 
 def _salted(sampling: Sampling, salt: int) -> Sampling:

@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 
 from psm_viz.engine.answer_odds import measure_odds, odds_of
+from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model, model_card
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import play_cast
+from psm_viz.engine.fitting import fitted, lines_of
 from psm_viz.engine.hold_talks import hold_all
-from psm_viz.engine.jobs import play_all
+from psm_viz.engine.jobs import play_all, play_blocks
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import Outline, Settings, outline_of
 from psm_viz.engine.preflight import check_plan, check_prompts
+from psm_viz.engine.sampling import ELSEWHERE
 from psm_viz.engine.talk_work import work_for
 from psm_viz.engine.weights import REFERENCE_SHA256, weights_sha256
 from psm_viz.stats.vectors import trait_r2
@@ -53,6 +55,8 @@ def build_study(
     """
     begun = begin(source, cast, questions, out, settings, known)
     chat, outline, writer = begun.chat, begun.outline, begun.writer
+    for line in lines_of(outline):
+        say(line)
     card = model_card(chat, known.model_name or source.folders[source.reference])
     pooling, layer, reference, note = _headline(chat, outline, say)
     jobs = [j for j in outline.jobs(layer) if not writer.has(j.checkpoint)]
@@ -80,7 +84,7 @@ def build_study(
         layers=settings.layers or tuple(range(chat.n_layers)),
         checkpoints=tuple(outline.checkpoints),
         noise_floor=outline.noise,
-        notes=note | _whose(source) | dict(known.notes),
+        notes=note | _whose(source) | _cut(outline) | dict(known.notes),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
     return finish(writer, manifest, outline.cast, questions, say, further=known.further)
@@ -105,16 +109,15 @@ def begin(
 ) -> Begun:
     """Check all that can be before anything is played, load the reference, and start the folder or
     go on with it. Raises what `build_study` raises."""
-    outline = outline_of(source, cast, questions, settings, known)
-    chat = opened(outline, out)
+    chat, outline = opened(outline_of(source, cast, questions, settings, known), out)
     writer = StudyWriter(out)
     writer.begin(_began_with(outline))
     return Begun(outline, chat, writer)
 
 
-def opened(outline: Outline, out: Path) -> ChatModel:
-    """The reference, loaded once all is checked that can be before anything is played. Raises
-    BadInput and what `load_chat_model` raises."""
+def opened(outline: Outline, out: Path) -> tuple[ChatModel, Outline]:
+    """The reference, loaded once all is checked that can be before anything is played, and the
+    outline as it fits into its context. Raises BadInput and what `load_chat_model` raises."""
     check_plan(outline, out)
     source, settings = outline.source, outline.settings
     chat = load_chat_model(
@@ -125,15 +128,24 @@ def opened(outline: Outline, out: Path) -> ChatModel:
         dtype=settings.dtype,
         template=settings.template,
     )
+    outline = fitted(chat.words, chat.context, outline)
     check_prompts(chat, outline)
-    return chat
+    return chat, outline
 
 
 def _generation(outline: Outline) -> dict[str, Any]:
     """How the answers were made, as a study says it."""
-    playing = outline.playing
-    said = {"stop": "end token", "wording": playing.wording, "in_turn": playing.in_turn}
-    return asdict(playing.sampling) | said | {"ask": outline.settings.ask}
+    playing, given = outline.playing, outline.given
+    made: dict[str, Any] = asdict(playing.sampling) | {"stop": "end token"}
+    if given:
+        made = {ELSEWHERE: given.note()}
+    said = {"wording": playing.wording, "in_turn": playing.in_turn and not given}
+    return made | said | {"ask": outline.settings.ask}
+
+
+def _cut(outline: Outline) -> dict[str, Any]:
+    """What instructions lost to the model's context."""
+    return {"truncated": {k: list(v) for k, v in outline.cut.items()}} if outline.cut else {}
 
 
 def _whose(source: Source) -> dict[str, Any]:
@@ -154,6 +166,7 @@ def _began_with(outline: Outline) -> dict[str, Any]:
         "cast": [p.id for p in outline.cast.all],
         "questions": [q.text for q in outline.questions],
         "weights": {name: key for name, key in hashes.items() if key},
+        "given": outline.given and outline.given.note(),
     }
 
 
@@ -168,15 +181,8 @@ def _headline(
         pooling = RESPONSE if RESPONSE in playing.poolings else playing.poolings[0]
         return pooling, middle, None, {"headline_rule": f"{pooling}, middle layer"}
     say("playing the reference to choose the headline pooling and layer")
-    played = play_cast(
-        chat,
-        playing,
-        outline.main,
-        outline.source.reference,
-        middle,
-        layers=settings.layers,
-        say=say,
-    )
+    job = next(j for j in outline.jobs(middle) if j.checkpoint == outline.source.reference)
+    played = play_blocks(chat, playing, job, Keeping(), say)
     assert played is not None  # every block is played here
     vectors = played.vectors
     traits = np.array([[p.traits[t] for t in names] for p in playing.cast.personas])

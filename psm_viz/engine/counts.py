@@ -11,11 +11,11 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from psm_viz.engine.answer_likelihood import readings, rendered
-from psm_viz.engine.answers import texts_read
+from psm_viz.engine.answers import given_ids, texts_read
 from psm_viz.engine.blocks import Keeping, blocks_of
 from psm_viz.engine.jobs import Job
 from psm_viz.engine.outline import Outline
-from psm_viz.engine.playing import askings
+from psm_viz.engine.playing import answers_to, askings
 from psm_viz.engine.prompts import Words
 from psm_viz.engine.talk_work import TalkWork
 from psm_viz.engine.talks import (
@@ -67,7 +67,7 @@ class Counting:
         self.examples: list[list[int]] = []
         """Some of all prompts."""
         self.longest = 0
-        """Tokens of the longest prompt."""
+        """Tokens of the longest prompt and its answer, at most."""
         self._known: dict[Any, Count] = {}
 
     def tokens(self, texts: Sequence[str]) -> int:
@@ -76,7 +76,7 @@ class Counting:
 
     def answers(self, job: Job) -> Count:
         """One checkpoint's answers; what is asked alike is counted once."""
-        key = (job.alone, job.questions)
+        key = (job.alone, job.questions, id(job.given))
         if key not in self._known:
             cast, keeping = self.outline.cast, Keeping(shard=self.shard or (0, 1))
             every = list(blocks_of(cast))
@@ -87,18 +87,25 @@ class Counting:
 
     def _block(self, speakers: range, job: Job) -> Count:
         """The answers of some speakers."""
-        playing, longest = self.outline.playing, self.outline.settings.max_new_tokens
+        playing, most = job.played(self.outline.playing), self.outline.settings.max_new_tokens
         who = [self.outline.cast.all[i] for i in speakers]
-        asked = [a.prompt(self.words.prompts) for a in askings(playing, who, job.questions)]
-        ids = self.words.encode(asked)
+        asked = list(askings(playing, who, job.questions))
+        ids = self.words.encode([a.prompt(self.words.prompts) for a in asked])
         self.examples += ids[:: 1 + len(ids) // SOME]
-        self.longest = max(self.longest, *map(len, ids))
-        of = [k for k in range(len(ids)) for _ in range(self.outline.settings.samples)]
-        prompts, tails = texts_read(playing.poolings, ids, of, [[0] * longest] * len(of))
+        of = [k for k, a in enumerate(asked) for _ in range(answers_to(playing, a))]
+        if playing.given is None:
+            answers = [[0] * most] * len(of)
+        else:
+            made = given_ids(self.words, playing.given, asked)
+            answers = [ids for each in made for ids in each]
+        lengths = (len(ids[k]) + len(a) for k, a in zip(of, answers, strict=True))
+        self.longest = max(self.longest, *lengths)
+        prompts, tails = texts_read(playing.poolings, ids, of, answers)
+        drawn = playing.given is None
         return Count(
             answers=len(of),
-            prompt=sum(map(len, ids)),
-            drawn=len(of) * longest,
+            prompt=sum(map(len, ids)) if drawn else 0,
+            drawn=len(of) * most if drawn else 0,
             read=0 if job.alone else sum(map(len, prompts)) + sum(map(len, tails or ())),
         )
 

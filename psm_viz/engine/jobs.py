@@ -13,7 +13,7 @@ from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.extract import Played, play_cast, with_scalars
 from psm_viz.engine.pace import Say, named, quiet
-from psm_viz.engine.playing import Playing
+from psm_viz.engine.playing import Answers, Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
@@ -36,6 +36,12 @@ class Job:
     """Whether the Assistant alone is asked, and nothing is read of its activations."""
     layers: tuple[int, ...] | None = None
     """The layers whose means are kept; None: all."""
+    given: Answers | None = None
+    """Answers made elsewhere; None: they are drawn."""
+
+    def played(self, playing: Playing) -> Playing:
+        """How the cast is played at this checkpoint."""
+        return replace(playing, sampling=self.sampling, given=self.given)
 
 
 def play_blocks(
@@ -45,7 +51,7 @@ def play_blocks(
     play."""
     return play_cast(
         chat,
-        replace(playing, sampling=job.sampling),
+        job.played(playing),
         job.questions,
         job.checkpoint,
         job.layer,
@@ -69,8 +75,8 @@ def play_one(
     """
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
     if job.alone:
-        own = replace(playing, sampling=job.sampling)
-        said = ask_assistant(chat, own, job.questions, named(say, job.checkpoint))
+        told = named(say, job.checkpoint)
+        said = ask_assistant(chat, job.played(playing), job.questions, told)
         writer.write_answers(job.checkpoint, said, conduct)
         return
     keeping = Keeping(writer.blocks / job.checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,10 @@ from psm_viz.engine.blocks import blocks_of
 from psm_viz.engine.chat_model import AT_ONCE
 from psm_viz.engine.jobs import Job
 from psm_viz.engine.outline import Outline
-from psm_viz.engine.playing import askings
+from psm_viz.engine.playing import answers_to, askings
 from psm_viz.engine.talk_work import TalkWork, work_for
 from psm_viz.engine.talks import chosen_headers, turns_of
+from psm_viz.study.cast import Persona
 
 HALF, SINGLE, DOUBLE = 2, 4, 8
 """Bytes of a number: in files, in memory, where sums are made."""
@@ -85,8 +87,11 @@ def _of_job(outline: Outline, job: Job, size: Size) -> int:
     """Bytes of one checkpoint's answers and means."""
     cast, asked = outline.cast, job.questions
     who = [cast.assistant] if job.alone else cast.all
-    n = sum(1 for _ in askings(outline.playing, who, asked)) * outline.settings.samples
-    answers = n * (ANSWER + TOKEN * outline.settings.max_new_tokens)
+    answers = _answers_of(outline, job, who) * ANSWER
+    if job.given is None:
+        answers += _answers_of(outline, job, who) * TOKEN * outline.settings.max_new_tokens
+    else:
+        answers += sum(len(text.encode()) for said in job.given.values() for text in said)
     if job.alone:
         return answers
     read = size.layers if job.layers is None else len(job.layers)
@@ -122,15 +127,15 @@ class Memory:
 
 def memory_needed(outline: Outline, size: Size, bulk: Bulk, longest: int) -> Memory:
     """About the most memory that playing takes: two models, the one that is held and the one that
-    is swapped in for it; a batch of answers drawn or read after prompts of at most `longest`
-    tokens; and the means of a block of personas."""
-    s, width = outline.settings, longest + outline.settings.max_new_tokens
-    block = max(_answers_of(outline, rows) for rows in blocks_of(outline.cast))
-    drawn = min(AT_ONCE * s.samples, block)
-    drawing = drawn * (width * bulk.token + LOGITS * bulk.logits)
+    is swapped in for it; a batch of answers drawn or read, which have at most `longest` tokens
+    with their prompts; and the means of a block of personas."""
+    s = outline.settings
+    block = max(_blocks(outline))
+    drawn = 0 if outline.given else min(AT_ONCE * s.samples, block)
+    drawing = drawn * (longest * bulk.token + LOGITS * bulk.logits)
     last = s.layers is None or size.layers - 1 in s.layers
     each = SINGLE * WIDTHS * size.width + (bulk.logits if last else 0)
-    reading = min(AT_ONCE, block) * width * each
+    reading = min(AT_ONCE, block) * longest * each
     return Memory(
         model=2 * bulk.weights + max(drawing, reading), means=PROGRAM + means_held(outline, size)
     )
@@ -140,15 +145,22 @@ def means_held(outline: Outline, size: Size) -> int:
     """Bytes of what is pooled of a block of personas, and of what is kept of the blocks before."""
     read = size.layers if outline.settings.layers is None else len(outline.settings.layers)
     one = len(outline.playing.poolings) * size.width
-    block = max(_answers_of(outline, rows) for rows in blocks_of(outline.cast))
+    blocks = _blocks(outline)
+    block, answers = max(blocks), sum(blocks)
     asked, people = len(outline.main), len(outline.cast.all)
-    answers = sum(_answers_of(outline, rows) for rows in blocks_of(outline.cast))
     pooled = one * read * (SINGLE * block + 2 * DOUBLE * asked)
     kept = SINGLE * one * (people * (read + asked) + answers)
     return max(pooled + kept, 2 * kept)  # at the end all blocks are put together
 
 
-def _answers_of(outline: Outline, rows: range) -> int:
-    """The answers of a block of speakers."""
-    who = [outline.cast.all[i] for i in rows]
-    return sum(1 for _ in askings(outline.playing, who, outline.main)) * outline.settings.samples
+def _blocks(outline: Outline) -> list[int]:
+    """The answers of each block of speakers at the reference."""
+    job = next(j for j in outline.jobs(0) if j.checkpoint == outline.source.reference)
+    every = [[outline.cast.all[i] for i in rows] for rows in blocks_of(outline.cast)]
+    return [_answers_of(outline, job, who) for who in every]
+
+
+def _answers_of(outline: Outline, job: Job, who: Sequence[Persona]) -> int:
+    """How many answers these speakers give at a checkpoint."""
+    playing = job.played(outline.playing)
+    return sum(answers_to(playing, a) for a in askings(playing, who, job.questions))

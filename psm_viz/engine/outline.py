@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.given import Given
 from psm_viz.engine.jobs import Job
 from psm_viz.engine.known import Known
 from psm_viz.engine.playing import Playing
@@ -49,6 +50,8 @@ class Settings:
     """The layers that are read and kept; None: all."""
     poolings: tuple[str, ...] = POOLINGS
     """The poolings that are kept, some of `POOLINGS`."""
+    truncate: bool = False
+    """Whether instructions too long for the model's context are cut, instead of refused."""
     talks: TalkSettings | None = None
     """How talks are held; None: not at all."""
 
@@ -60,6 +63,12 @@ class Settings:
             raise BadInput(
                 f"--ask {self.ask}: the other checkpoints would hold nothing.",
                 "Hold talks there (--talks), or ask everywhere.",
+            )
+        if self.truncate and self.talks is not None:
+            raise BadInput(
+                "--truncate cuts the instructions of single questions; a talk is not cut, since "
+                "what was said in it is what is read.",
+                "Leave out --truncate or --talks.",
             )
         if not self.poolings or self.poolings != tuple(p for p in POOLINGS if p in self.poolings):
             raise BadInput(
@@ -81,6 +90,10 @@ class Outline:
     playing: Playing
     questions: tuple[Question, ...]
     settings: Settings
+    given: Given | None = None
+    """Answers made elsewhere; None: they are drawn."""
+    cut: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Persona -> tokens that were cut off the end of each of its instructions."""
 
     @property
     def cast(self) -> Cast:
@@ -133,6 +146,7 @@ class Outline:
                     keep=c.id in (reference, self.noise),
                     alone=c.id not in whole,
                     layers=self.settings.layers,
+                    given=self.given and self.given.answers[reference if again else c.id],
                 )
             )
         return jobs
@@ -142,12 +156,29 @@ def outline_of(
     source: Source, cast: Cast, questions: tuple[Question, ...], settings: Settings, known: Known
 ) -> Outline:
     """What a study of these is made of."""
+    if known.given:
+        check_given(settings)
     playing = replace(
         known.playing(cast, settings.sampling),
         in_turn=settings.in_turn,
         poolings=settings.poolings,
     )
-    return Outline(source, playing, questions, settings)
+    return Outline(source, playing, questions, settings, known.given)
+
+
+def check_given(settings: Settings) -> None:
+    """Raise BadInput where answers are made elsewhere and more is asked for than reading them."""
+    if settings.talks is not None:
+        raise BadInput(
+            "Answers that were made elsewhere are single ones; no talks are held with them.",
+            "Leave out --talks or --responses.",
+        )
+    if settings.truncate:
+        raise BadInput(
+            "Answers that were made elsewhere are read under the instructions that they were given "
+            "under, which are not cut; those that are too long are left out.",
+            "Leave out --truncate.",
+        )
 
 
 def asked_at(

@@ -11,13 +11,14 @@ from psm_viz.engine.answer_odds import odds_of
 from psm_viz.engine.build_study import opened
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.counts import Count, Counting, TalkCounting
+from psm_viz.engine.fitting import fitted, lines_of
 from psm_viz.engine.jobs import Job
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.needs import Memory, bulk_of, disk_needed, memory_needed, size_of
 from psm_viz.engine.open_model import config_of, context_of, empty_model, tokenizer_of
 from psm_viz.engine.outline import Outline, Settings, outline_of
 from psm_viz.engine.pace import Say
-from psm_viz.engine.preflight import check_plan, check_room
+from psm_viz.engine.preflight import check_plan, check_room, longest_prompts
 from psm_viz.engine.prompts import Words
 from psm_viz.engine.rates import Rates, measured
 from psm_viz.engine.shards import check_shard
@@ -64,6 +65,8 @@ class Plan:
     """Whether the rates were measured here."""
     left_out: tuple[str, ...]
     """What is done too and takes time that is not counted."""
+    notes: tuple[str, ...] = ()
+    """What else is to be said of it, a line each."""
 
     @property
     def all(self) -> Work:
@@ -80,6 +83,7 @@ class Plan:
             "disk_bytes": self.disk,
             "memory_bytes": asdict(self.memory),
             "not_counted": list(self.left_out),
+            "notes": list(self.notes),
         }
 
     def _row(self, work: Work) -> dict[str, Any]:
@@ -108,13 +112,17 @@ def plan_study(
     if shard:
         check_shard(shard, cast)
     if rates is None:
-        chat = opened(outline, out)
+        chat, outline = opened(outline, out)
         counting = Counting(chat.words, outline, shard)
         works, model = _works(counting, known), chat.hf
         say("measuring how fast the model reads and draws here")
-        rates = measured(chat, counting.examples, outline)
+        counts = [w.count for w in works]
+        draws, weighs = (any(c.drawn for c in counts), any(c.weighed for c in counts))
+        # a share of more than there are blocks has no prompts of its own
+        rows = counting.examples or [p.ids for p in longest_prompts(chat.words, outline)]
+        rates = measured(chat, rows, outline, draws=draws, weighs=weighs)
     else:
-        words, model = _without_weights(outline, out)
+        words, model, outline = _without_weights(outline, out)
         counting = Counting(words, outline, shard)
         works = _works(counting, known)
     size = size_of(model.config)
@@ -126,17 +134,21 @@ def plan_study(
         rates=rates,
         measured=planning.rates is None,
         left_out=_left_out(known, shard),
+        notes=tuple(lines_of(outline)),
     )
 
 
-def _without_weights(outline: Outline, out: Path) -> tuple[Words, Any]:
-    """The reference's tokenizer and the model without its weights, all checked that can be."""
+def _without_weights(outline: Outline, out: Path) -> tuple[Words, Any, Outline]:
+    """The reference's tokenizer, the model without its weights, and the outline as it fits into its
+    context; all checked that can be."""
     check_plan(outline, out, here=False)
     name, revision = outline.source.folders[outline.source.reference], outline.source.revision
     config = config_of(name, revision=revision)
     words = Words(tokenizer_of(name, revision=revision), outline.settings.template)
-    check_room(words, context_of(config), outline)
-    return words, empty_model(config)
+    context = context_of(config)
+    outline = fitted(words, context, outline)
+    check_room(words, context, outline)
+    return words, empty_model(config), outline
 
 
 def _left_out(known: Known, shard: tuple[int, int] | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,6 +13,11 @@ from psm_viz.engine.sampling import Sampling
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question
 from psm_viz.study.judging import Judge
+
+Key = tuple[str, str, int]
+"""Persona, question and which of the persona's instructions."""
+Answers = Mapping[Key, tuple[str, ...]]
+"""What was answered."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Playing:
     under all of them; the Assistant is always asked under all."""
     poolings: tuple[str, ...] = POOLINGS
     """The poolings that are kept."""
+    given: Answers | None = None
+    """Answers made elsewhere, which are read; None: answers are drawn."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,11 @@ class Asking:
     """Which of the persona's instructions."""
     instruction: str
 
+    @property
+    def key(self) -> Key:
+        """What its answers are known by."""
+        return self.persona.id, self.question.id, self.variant
+
     def prompt(self, prompts: Prompts) -> str:
         """The text that a model is asked with, up to its answer."""
         return prompts.one(self.persona, self.instruction, self.question.text)
@@ -58,11 +70,22 @@ class Asking:
 def askings(
     playing: Playing, personas: Sequence[Persona], questions: Sequence[Question]
 ) -> Iterator[Asking]:
-    """All that is asked of these speakers, in the order of the answers."""
+    """All that is asked of these speakers, in the order of the answers; where answers are given,
+    what has some."""
     for p in personas:
         wordings = getattr(p, playing.wording)
         dealt = playing.in_turn and p.id != ASSISTANT
         for variant, instruction in enumerate(wordings):
             for number, q in enumerate(questions):
-                if not dealt or number % len(wordings) == variant:
-                    yield Asking(p, q, number, variant, instruction)
+                one = Asking(p, q, number, variant, instruction)
+                if playing.given is not None:
+                    wanted = one.key in playing.given
+                else:
+                    wanted = not dealt or number % len(wordings) == variant
+                if wanted:
+                    yield one
+
+
+def answers_to(playing: Playing, asking: Asking) -> int:
+    """How many answers there will be."""
+    return playing.sampling.samples if playing.given is None else len(playing.given[asking.key])

@@ -63,15 +63,15 @@ def check_plan(outline: Outline, out: Path, *, here: bool = True) -> None:
 
 def check_room(words: Words, context: int | None, outline: Outline) -> None:
     """Raise BadInput for personas whose prompts leave no room for an answer in the context."""
-    _raise(too_long(longest_prompts(words, outline), room_of(words, context, outline)))
+    _raise(_too_long(words, context, outline, longest_prompts(words, outline)))
 
 
 def check_prompts(chat: ChatModel, outline: Outline) -> None:
     """Raise BadInput for personas whose prompts leave no room for an answer in the context, after
     the longest talk where talks are held, and for those who answer nothing."""
     prompts = longest_prompts(chat.words, outline)
-    found = too_long(prompts, room_of(chat.words, chat.context, outline))
-    _raise([*found, *_of_silence(chat, prompts)])
+    found = _too_long(chat.words, chat.context, outline, prompts)
+    _raise([*found, *(() if outline.given else _of_silence(chat, prompts))])
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def longest_prompts(words: Words, outline: Outline) -> list[Prompt]:
     tokens = words.encode([q.text for q in outline.questions])
     order = sorted(range(len(tokens)), key=lambda n: len(tokens[n]))[-LONGEST_ASKED:]
     asked = [outline.questions[n] for n in order]
-    every = replace(outline.playing, in_turn=False)
+    every = replace(outline.playing, in_turn=False, given=None)
     found = list(askings(every, outline.cast.all, asked))
     ids = words.encode([a.prompt(words.prompts) for a in found])
     return [Prompt(a, row) for a, row in zip(found, ids, strict=True)]
@@ -112,20 +112,29 @@ class Room:
 def room_of(words: Words, context: int | None, outline: Outline) -> Room:
     """The room for a prompt of this study."""
     settings = outline.settings
+    if outline.given is not None:
+        return Room(context, 1)  # answers that do not fit are left out
     longest = max(map(len, words.encode([q.text for q in outline.questions])))
     turns = max(ANSWERS) if settings.talks else 0
     before = turns * (longest + settings.max_new_tokens + MARKUP)
     return Room(context, settings.max_new_tokens, before)
 
 
-def too_long(prompts: Sequence[Prompt], room: Room) -> list[str]:
+def _too_long(
+    words: Words, context: int | None, outline: Outline, prompts: Sequence[Prompt]
+) -> list[str]:
     """What is said of each persona whose longest prompt does not fit."""
+    room, settings = room_of(words, context, outline), outline.settings
     longest: dict[str, Prompt] = {}
     for p in prompts:
         who = p.asking.persona.id
         longest[who] = max(longest.get(who, p), p, key=lambda x: len(x.ids))
     talk = f", a talk before it up to {room.before}" if room.before else ""
-    help = "shorten it or give fewer --max-new-tokens" + ("" if talk else ", or --truncate")
+    help = "shorten it or give fewer --max-new-tokens, or --truncate"
+    if settings.truncate:
+        help = "no instruction is short enough: shorten the question"
+    elif talk or outline.given:
+        help = help.removesuffix(", or --truncate")
     return [
         f"persona {who!r}: its longest prompt has {len(p.ids)} tokens (question "
         f"{p.asking.question.id!r}){talk}, its answer up to {room.answer} more; the model reads "

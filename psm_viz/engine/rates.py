@@ -15,9 +15,9 @@ from psm_viz.engine.sampling import draw
 from psm_viz.study.activations import RESPONSE
 
 LONG_ENOUGH = 2.0
-"""Seconds that a measurement takes at least, unless a whole batch takes less."""
-FEW, MORE = 4, 4
-"""Prompts of the first try, and how many times as many the next one has."""
+"""Seconds after which a try counts; a shorter one is followed by one of more prompts."""
+MORE = 4
+"""How many times as many prompts the next try has."""
 STEPS = 16
 """Tokens drawn of each answer at most, to tell how fast they are drawn."""
 
@@ -34,15 +34,18 @@ class Rates:
     """Of texts whose answers are asked how likely they are."""
 
 
-def measured(chat: ChatModel, rows: Sequence[list[int]], outline: Outline) -> Rates:
-    """The rates of this model as the study will be played, on prompts like `rows`: each after a
-    warm-up, with as many prompts at once as a few seconds allow, drawn in the middle of an answer
-    and without an end. What is not needed is measured all the same."""
+def measured(
+    chat: ChatModel, rows: Sequence[list[int]], outline: Outline, *, draws: bool, weighs: bool
+) -> Rates:
+    """The rates of this model as the study will be played, on prompts like `rows`, with as many of
+    them at once as a few seconds allow. Tokens are drawn in the middle of an answer that does not
+    end. What is not done (`draws`, `weighs`) is not measured; the rate of reading stands for it."""
     prompts = _alike(rows)
+    read = _rate(_reading(chat, prompts, outline))
     return Rates(
-        read=_rate(_reading(chat, prompts, outline)),
-        draw=_rate(_drawing(chat, prompts, outline)),
-        weigh=_rate(_weighing(chat, prompts, outline)),
+        read=read,
+        draw=_rate(_drawing(chat, prompts, outline)) if draws else read,
+        weigh=_rate(_weighing(chat, prompts, outline)) if weighs else read,
     )
 
 
@@ -51,14 +54,14 @@ Timed = Callable[[int], tuple[int, float]]
 
 
 def _rate(work: Timed) -> float:
-    """Tokens a second, with as many prompts at once as fit into `LONG_ENOUGH`."""
-    n = FEW
-    work(n)  # a first call allocates and compiles
-    while True:
+    """Tokens a second, with as many prompts at once as a few seconds allow."""
+    n, (tokens, took) = 1, work(1)
+    if took < LONG_ENOUGH:  # else a first call's allocating and compiling hardly counts
         tokens, took = work(n)
-        if took >= LONG_ENOUGH or n == AT_ONCE:
-            return tokens / max(took, 1e-9)
+    while took < LONG_ENOUGH and n < AT_ONCE:
         n = min(AT_ONCE, n * MORE)
+        tokens, took = work(n)
+    return tokens / max(took, 1e-9)
 
 
 def _alike(rows: Sequence[list[int]]) -> list[list[int]]:
@@ -89,7 +92,6 @@ def _drawing(chat: ChatModel, prompts: Sequence[list[int]], outline: Outline) ->
     sampling = outline.playing.sampling
     half = (sampling.max_new_tokens - 1) // 2
     begun = [_long(p, len(p) + half) for p in prompts]
-    steps = min(sampling.max_new_tokens - half, STEPS)
     endless = torch.tensor([], dtype=torch.long, device=chat.device)
 
     def drawn(n: int, tokens: int) -> float:
@@ -105,6 +107,7 @@ def _drawing(chat: ChatModel, prompts: Sequence[list[int]], outline: Outline) ->
         return time.monotonic() - began
 
     def work(n: int) -> tuple[int, float]:
+        steps = min(sampling.max_new_tokens - half, STEPS, MORE * n)
         # the first token comes with the reading of the prompt, which is counted by itself
         first = drawn(n, 1) if steps > 1 else 0.0
         return n * sampling.samples * max(1, steps - 1), drawn(n, steps) - first

@@ -26,6 +26,10 @@ COMPACT = 0.75
 """Share of answers still going below which the ended ones are taken out of the batch."""
 
 
+ELSEWHERE = "made_elsewhere"
+"""Key of a study's `generation`: where answers come from that it did not draw."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How answers are drawn. `temperature` 0 is greedy; `min_p` 0 cuts no token off.
@@ -47,7 +51,12 @@ class Sampling:
 
 def sampling_of(generation: Mapping[str, Any]) -> Sampling:
     """How a study's answers were drawn, from its manifest; one older than a field was drawn with
-    the field's default."""
+    the field's default. Raises BadInput for answers that were made elsewhere."""
+    if ELSEWHERE in generation:
+        raise BadInput(
+            "The answers of this study were made elsewhere: no more can be drawn like them.",
+            "Extract it again, with answers of every checkpoint: --responses.",
+        )
     drawn = {f.name for f in fields(Sampling)} & set(generation)
     return Sampling(**{k: generation[k] for k in drawn})
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.build_study import begin, middle_layer
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.fitting import lines_of
 from psm_viz.engine.jobs import play_blocks
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import Settings
@@ -36,6 +37,8 @@ def play_shard(
     """
     check_shard(shard, cast)
     begun = begin(source, cast, questions, out, settings, known)
+    for line in lines_of(begun.outline):
+        say(line)
     layer = middle_layer(begun.chat, settings)
     jobs = [j for j in begun.outline.jobs(layer) if not j.alone]
     jobs = [j for j in jobs if not begun.writer.has(j.checkpoint)]
