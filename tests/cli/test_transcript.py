@@ -92,7 +92,7 @@ def test_what_is_no_talk_is_told_before_a_model_is_loaded(made_folder, tmp_path,
     asked = ("--study", made_folder, "--model", tmp_path / "no-model")
     (tmp_path / "bad.json").write_text('{"talk": []}')
     status, _, err = says(capsys, tmp_path / "bad.json", *asked)
-    assert status == 1 and "no list of messages" in err and "no-model" not in err
+    assert status == 1 and "none of the keys" in err and "no-model" not in err
     status, _, err = says(capsys, tmp_path / "none.json", *asked)
     assert status == 1 and "There is no file" in err
     status, _, err = says(capsys, file, *asked)
