@@ -13,6 +13,10 @@ class PsmVizError(Exception):
         self.problem = problem
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple:
+        """Both parts arrive apart where a process sends an error to another."""
+        return type(self), (self.problem, self.next_step)
+
 
 class UnknownName(PsmVizError):
     """A study, persona, layer, branch or checkpoint that does not exist."""

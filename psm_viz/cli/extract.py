@@ -73,6 +73,14 @@ def add_verbs(verbs: Any) -> None:
         "several machines that share --out",
     )
     e.add_argument(
+        "--engine",
+        choices=("here", "ray"),
+        default="here",
+        help="with --model: `ray` plays the blocks on a Ray cluster, on one machine where there is "
+        "no cluster",
+    )
+    e.add_argument("--workers", type=int, metavar="N", help="with --engine ray: shares at once")
+    e.add_argument(
         "--add",
         action="append",
         default=[],
@@ -211,6 +219,10 @@ def _play(options: argparse.Namespace) -> Study | None:
             "checkpoints. When all shares are, give the command without --shard."
         )
         return None
+    if options.engine == "ray":
+        from psm_viz.engine.ray_cluster import play_shares
+
+        play_shares(*made, options.workers, say, known)
     return build_study(*made, say, known)
 
 
