@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from reprlib import repr as short
 from typing import Any
 
 from psm_viz.engine.checkpoint_tree import Source
@@ -115,11 +116,12 @@ class _Matching:
         self._ids = {q.id: q.id for q in questions}
         self._texts = {q.text.strip(): q.id for q in questions}
         self._told: dict[str, dict[str, int]] = {}  # persona -> instruction -> its number
+        self._numbered: set[str] = set()  # personas of whose instructions only numbers are said
         self._strange: dict[str, Counter[str]] = {}
 
     def all(self, answers: Iterable[Response]) -> tuple[dict[str, Answers], Mapping[str, int]]:
         """The answers of every checkpoint, and why how many others are left out. Raises BadInput
-        for a checkpoint without answers."""
+        for a checkpoint without answers, and for a persona whose answers are of both forms."""
         held: dict[str, dict[Key, dict[str, None]]] = {c: {} for c in self._checkpoints}
         left_out: Counter[str] = Counter()
         for one in answers:
@@ -131,6 +133,11 @@ class _Matching:
             own = held[checkpoint].setdefault(key, {})
             left_out.update(["there twice, word for word"] if one.text in own else [])
             own[one.text] = None
+        if both := sorted(self._numbered & self._told.keys()):
+            raise BadInput(
+                f"Persona {both[0]!r}: some answers say their instruction, some its number alone.",
+                "Give its answers in one form.",
+            )
         for checkpoint, own in held.items():
             if not own:
                 raise BadInput(
@@ -156,6 +163,7 @@ class _Matching:
             own = self._told.setdefault(persona.id, {})
             variant = own.setdefault(one.told, len(own))
         elif one.instruction < len(persona.prose):
+            self._numbered.add(persona.id)
             variant = one.instruction
         else:
             return self._unknown("instructions", f"{persona.id}, number {one.instruction}")
@@ -178,7 +186,7 @@ class _Matching:
     def lines(self) -> list[str]:
         """What is unknown, by name, and whose instructions are other ones than the cast says."""
         out = [
-            f"unknown {kind}: {first_few(map(repr, names))}"
+            f"unknown {kind}: {first_few(map(short, names))}"
             for kind, names in self._strange.items()
         ]
         said = {p.id: p.prose for p in self._cast.all}

@@ -275,6 +275,10 @@ def test_wanting_answers_are_refused_by_name(place, ours, tmp_path, capsys):
     silent = [r for r in ours if r["persona"] != "assistant"]
     assert main(plain(place, tmp_path / "s", silent, "silent")) == 1
     assert "the Assistant answered 0 of 8 questions" in capsys.readouterr().err
+    mixed = place / "mixed"
+    write(mixed / "ghost.jsonl", [row("ghost", 0, 0), ours[0], *ours[8:]])
+    assert main(plain(place, tmp_path / "s", [], "none", "--responses", mixed)) == 1
+    assert "some its number alone" in capsys.readouterr().err
     assert main(["extract", "--tree", "x", "--out", "y", "--responses", "z"]) == 1
     assert "--responses is for --model" in capsys.readouterr().err
     assert main(["extract", "--model", "x", "--out", "y", "--min-score", "1"]) == 1
