@@ -73,7 +73,8 @@ def _tokens(n: int) -> str:
 
 def _rates(plan: Plan, options: argparse.Namespace) -> list[str]:
     r = plan.rates
-    threads = f", {options.threads} threads" if options.device == "cpu" else ""
+    n = options.threads
+    threads = f", {n} thread{'s' if n > 1 else ''}" if options.device == "cpu" else ""
     if plan.measured:
         where = f"measured here ({options.device}, {options.dtype}{threads})"
         said = f"draws {r.draw:,.0f} and weighs answers at {r.weigh:,.0f}"

@@ -144,7 +144,9 @@ class _Matching:
                     f"There are no answers of the checkpoint {checkpoint}.",
                     f'Name it in the lines that it gave: "checkpoint": "{checkpoint}".',
                 )
-        texts = {c: {k: tuple(said) for k, said in own.items()} for c, own in held.items()}
+        texts: dict[str, Answers] = {}
+        for checkpoint, own in held.items():
+            texts[checkpoint] = {key: tuple(said) for key, said in own.items()}
         return texts, left_out
 
     def _place(self, one: Response) -> tuple[str, Key] | str:

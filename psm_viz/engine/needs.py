@@ -87,11 +87,11 @@ def _of_job(outline: Outline, job: Job, size: Size) -> int:
     """Bytes of one checkpoint's answers and means."""
     cast, asked = outline.cast, job.questions
     who = [cast.assistant] if job.alone else cast.all
-    answers = _answers_of(outline, job, who) * ANSWER
-    if job.given is None:
-        answers += _answers_of(outline, job, who) * TOKEN * outline.settings.max_new_tokens
-    else:
-        answers += sum(len(text.encode()) for said in job.given.values() for text in said)
+    n = _answers_of(outline, job, who)
+    texts = n * TOKEN * outline.settings.max_new_tokens
+    if job.given is not None:
+        texts = sum(len(text.encode()) for said in job.given.values() for text in said)
+    answers = n * ANSWER + texts
     if job.alone:
         return answers
     read = size.layers if job.layers is None else len(job.layers)

@@ -24,6 +24,7 @@ from psm_viz.engine.rates import Rates, measured
 from psm_viz.engine.shards import check_shard
 from psm_viz.engine.talk_work import work_for
 from psm_viz.study.cast import Cast, Question
+from psm_viz.study.writer import partial_of
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,16 @@ def plan_study(
         rates=rates,
         measured=planning.rates is None,
         left_out=_left_out(known, shard),
-        notes=tuple(lines_of(outline)),
+        notes=(*lines_of(outline), *_unfinished(out)),
     )
+
+
+def _unfinished(out: Path) -> list[str]:
+    """What is said of work that was begun."""
+    partial = partial_of(out)
+    if not partial.exists():
+        return []
+    return [f"{partial}: unfinished work lies here; what it has of the same is not played again."]
 
 
 def _without_weights(outline: Outline, out: Path) -> tuple[Words, Any, Outline]:

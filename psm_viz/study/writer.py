@@ -43,12 +43,17 @@ BLOCKS = "blocks"
 """Folder of unfinished work beside a study's files."""
 
 
+def partial_of(folder: Path) -> Path:
+    """Where a study is written until it is finished."""
+    return folder.with_name(folder.name + ".partial")
+
+
 class StudyWriter:
     """Writes a study step by step; finished checkpoints survive a kill and are not redone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.partial = folder.with_name(folder.name + ".partial")
+        self.partial = partial_of(folder)
         recover(folder)
         self.partial.mkdir(parents=True, exist_ok=True)
 

@@ -38,12 +38,19 @@ def test_a_plan_measures_prints_and_writes_nothing(place, capsys):
     before = sorted(place.rglob("*"))
     assert main(asked(place, "--samples", 2)) == 0
     said = capsys.readouterr().out
-    assert "measuring how fast" in said and "measured here (cpu, float32, 1 threads)" in said
+    assert "measuring how fast" in said and "measured here (cpu, float32, 1 thread)" in said
     (row,) = [line for line in said.split("\n") if line.startswith("the cast at the reference")]
     assert row.split()[5] == "40"  # four roles and the Assistant, four questions, twice
     assert "An upper bound: an answer may end early" in said
     assert "Nothing was played, nothing written" in said
     assert sorted(place.rglob("*")) == before
+
+
+def test_unfinished_work_is_told_of(place, tmp_path, capsys):
+    (tmp_path / "s.partial").mkdir()
+    at = [a if a != str(place / "study") else str(tmp_path / "s") for a in asked(place)]
+    assert main([*at, "--rate", "1000,50"]) == 0
+    assert f"{tmp_path / 's.partial'}: unfinished work lies here" in capsys.readouterr().out
 
 
 def test_json_is_all_that_is_printed(place, capsys):
