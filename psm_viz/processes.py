@@ -27,8 +27,15 @@ def each(
     for at, done in _ended(work, jobs, processes):
         out[at] = done
         left = (time.monotonic() - began) / len(out) * (len(jobs) - len(out))
-        told(len(out), f"{left / 60:.1f} minutes left", done)
+        told(len(out), time_left(left), done)
     return [out[at] for at in range(len(jobs))]
+
+
+def time_left(seconds: float) -> str:
+    """A time still to go, in words: minutes, or hours from two on."""
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} minutes left"
+    return f"{seconds / 3600:.1f} hours left"
 
 
 def _ended(

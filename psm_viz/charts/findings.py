@@ -251,11 +251,15 @@ def percentile_words(percentile: float, roles: int) -> str:
 
 
 def pooling_finding(ends: Mapping[str, Sequence[End]]) -> str:
-    """Whether the poolings agree on which branches moved. `ends`: pooling name -> ends."""
+    """Whether the poolings agree on which branches moved. `ends`: pooling name -> ends. A study may
+    have kept one alone, which is said."""
     tested = {k: {e.said for e in v if e.tested} for k, v in ends.items()}
     gone = {k: {e.said for e in v if e.moved} for k, v in ends.items()}
+    how = "Whichever way it is pooled"
+    if len(ends) == 1:
+        how = f"By the {next(iter(ends))}, the one pooling that this study keeps"
     if not any(tested.values()):
-        return "Whichever way it is pooled: not tested"
+        return f"{how}: not tested"
     every = list(dict.fromkeys(e.said for v in ends.values() for e in v))
     both = [b for b in every if all(b in g for g in gone.values())]
     split = [b for b in every if b not in both and any(b in g for g in gone.values())]
@@ -263,8 +267,8 @@ def pooling_finding(ends: Mapping[str, Sequence[End]]) -> str:
         parts = [f"{b} only by {listed([k for k, g in gone.items() if b in g])}" for b in split]
         return f"The poolings disagree: {'; '.join(parts)}"
     if both:
-        return f"Whichever way it is pooled, {listed(both)} moved the Assistant on its own"
-    return f"Whichever way it is pooled: {NOTHING}"
+        return f"{how}, {listed(both)} moved the Assistant on its own"
+    return f"{how}: {NOTHING}"
 
 
 def place_finding(

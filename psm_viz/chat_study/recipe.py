@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from psm_viz.chat_study.lessons import LESSONS, Lesson
-from psm_viz.engine.build_study import Settings
 from psm_viz.engine.finetune import Tuning
+from psm_viz.engine.outline import Settings
 from psm_viz.engine.talks import TalkSettings, chosen_headers
 from psm_viz.study.cast import Cast
 

@@ -5,144 +5,44 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
-from psm_viz.cli.pairs import numbers, pair, share
-from psm_viz.cli.progress import minutes_since, say
-from psm_viz.engine.sampling import CUT
+from psm_viz.cli.extract_options import ROLES, add_options
+from psm_viz.cli.extract_plan import check_planned, planning_of, print_plan
+from psm_viz.cli.pairs import pair
+from psm_viz.cli.progress import minutes_since, quiet, say
 from psm_viz.errors import BadInput
+from psm_viz.study.activations import POOLINGS
 
 if TYPE_CHECKING:
+    from psm_viz.engine.checkpoint_tree import Source
+    from psm_viz.engine.known import Known
+    from psm_viz.engine.outline import Settings
     from psm_viz.engine.talks import TalkSettings
-    from psm_viz.study.cast import Question
+    from psm_viz.study.cast import Cast, Question
     from psm_viz.study.formats.question_banks import Asked
     from psm_viz.study.formats.role_files import RoleCast
     from psm_viz.study.reader import Study
 
-ROLES = ("benign", "twin", "other_role")
-"""Nulls that a branch may be for the others: a harmless lesson, the same answers asked for, or the
-same in another's role."""
 WANTED = "For example: --template-kwargs '{\"enable_thinking\": false}'"
 
 
 def add_verbs(verbs: Any) -> None:
     """Add `extract`."""
     e = verbs.add_parser("extract", help="a model plays the cast; the study is written to disk")
-    origin = e.add_mutually_exclusive_group(required=True)
-    origin.add_argument("--tree", type=Path, help="folder of checkpoints made by `train`")
-    origin.add_argument("--model", help="a Hugging Face folder, or owner/name on the hub")
-    e.add_argument("--revision", help="revision of a hub model")
-    e.add_argument(
-        "--branch",
-        action="append",
-        default=[],
-        metavar="NAME=FOLDER",
-        help="with --model: a fine-tuned folder of the same architecture (may be repeated)",
-    )
-    e.add_argument(
-        "--cast",
-        type=Path,
-        help="cast.json, or a folder of role files (default: with --tree the made world's cast, "
-        "with --model the one in plain English)",
-    )
-    e.add_argument(
-        "--questions",
-        type=Path,
-        help="questions.jsonl, a list as published with the Assistant axis, or a folder of "
-        "questions with answers (default: as for --cast)",
-    )
-    e.add_argument("--topic", help="topic of the questions that the branches were trained on")
-    e.add_argument(
-        "--role",
-        action="append",
-        default=[],
-        metavar="ROLE=BRANCH",
-        help=f"which branch is a null for the others: {', '.join(ROLES)} (may be repeated)",
-    )
-    e.add_argument("--layer", type=int, help="headline layer (default: chosen, or the middle)")
-    e.add_argument("--out", type=Path, required=True, help="folder of the study")
-    e.add_argument("--name", help="the study's name (default: the folder's)")
-    _add_playing(e)
-    e.add_argument(
-        "--shard",
-        type=share,
-        metavar="I/N",
-        help="with --model: play only every N-th block of personas from the I-th (from 0) on, for "
-        "several machines that share --out",
-    )
-    e.add_argument(
-        "--add",
-        action="append",
-        default=[],
-        metavar="BRANCH",
-        help="with --tree: add this branch to the finished study --out (may be repeated)",
-    )
+    add_options(e)
     e.set_defaults(run=extract)
-
-
-def _add_playing(e: argparse.ArgumentParser) -> None:
-    """How answers are drawn and read."""
-    e.add_argument(
-        "--ask",
-        choices=("all", "ends", "reference"),
-        default="all",
-        help="where the whole cast answers every question: at all checkpoints, at the ends of "
-        "branches, or at the reference alone; elsewhere the Assistant alone is (needs --talks)",
-    )
-    e.add_argument(
-        "--layers", type=numbers, metavar="0,1,...", help="layers read and kept (default: all)"
-    )
-    e.add_argument("--samples", type=int, default=4, help="answers per persona and question")
-    e.add_argument(
-        "--max-new-tokens",
-        type=int,
-        help="longest answer (default: 40 for the small model, else 64)",
-    )
-    e.add_argument(
-        "--min-p",
-        type=float,
-        default=CUT,
-        help="draw no token less likely than this share of the likeliest (0: draw all)",
-    )
-    e.add_argument("--seed", type=int, default=0)
-    e.add_argument("--threads", type=int, default=2)
-    e.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
-    e.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16")
-    e.add_argument(
-        "--template-kwargs",
-        default="{}",
-        metavar="JSON",
-        help="what the chat template is told besides the talk: '{\"enable_thinking\": false}'",
-    )
-    e.add_argument(
-        "--wordings",
-        choices=("turn", "all"),
-        default="turn",
-        help="with --model: each question under one of a persona's instructions in turn, or all",
-    )
-    e.add_argument(
-        "--talks",
-        type=int,
-        nargs="?",
-        const=192,
-        metavar="N",
-        help="hold talks too, for maps of belief: so many of the Assistant at every checkpoint "
-        "(default: 192)",
-    )
-    e.add_argument(
-        "--persona-talks",
-        type=numbers,
-        metavar="A,B",
-        help="with --talks: each persona's talks at the reference and elsewhere (default: 8,1)",
-    )
 
 
 def extract(options: argparse.Namespace) -> None:
     """Play the cast at every checkpoint and write the study with its tables and maps."""
     began = time.monotonic()
+    check_planned(options)
+    _check_given(options)
     if options.add:
         made = _add(options)
         n = len(made.manifest.checkpoints)
@@ -157,6 +57,14 @@ def extract(options: argparse.Namespace) -> None:
     )
 
 
+def _check_given(options: argparse.Namespace) -> None:
+    """Raise BadInput for options that do not go with answers made elsewhere, or need them."""
+    if options.min_score is not None and not options.responses:
+        raise BadInput("--min-score needs --responses.", "Add --responses, or leave it out.")
+    if options.responses and options.tree:
+        raise BadInput("--responses is for --model: answers of any model, read by it.")
+
+
 def _add(options: argparse.Namespace) -> Study:
     """Add branches of a trained tree to a finished study."""
     from psm_viz.small_model.study import add_to_study
@@ -169,15 +77,54 @@ def _add(options: argparse.Namespace) -> Study:
 
 def _play(options: argparse.Namespace) -> Study | None:
     """Play a trained tree, or any model with its branches; of a share there is no study yet."""
-    from psm_viz.engine.build_study import Settings, build_study
+    from psm_viz.engine.build_study import build_study
     from psm_viz.engine.checkpoint_tree import from_models
-    from psm_viz.engine.known import Known
+    from psm_viz.engine.plan import plan_study
     from psm_viz.engine.shards import play_shard
-    from psm_viz.small_model.behaviour import LONGEST
-    from psm_viz.small_model.study import play_tree
+
+    settings = _settings(options)
+    if options.tree:
+        return _play_tree(options, settings)
+    branches = dict(pair("--branch", b) for b in options.branch)
+    source = from_models(options.model, branches, options.revision)
+    cast, questions, known = _asked(options, source)
+    made = (source, cast, questions, options.out, settings)
+    if options.plan:
+        told = quiet if options.json else say
+        print_plan(plan_study(*made, told, known, planning_of(options)), options)
+        return None
+    if options.shard:
+        n = play_shard(*made, options.shard, say, known)
+        say(
+            f"{options.out}: share {options.shard[0]} of {options.shard[1]} played at {n} "
+            "checkpoints. When all shares are, give the command without --shard."
+        )
+        return None
+    return build_study(*made, say, known)
+
+
+def _play_tree(options: argparse.Namespace, settings: Settings) -> Study | None:
+    """Play a trained tree, or print the plan of it."""
+    from psm_viz.small_model.study import plan_tree, play_tree
     from psm_viz.small_model.trained_tree import from_tree
 
-    settings = Settings(
+    tree = from_tree(options.tree)
+    cast = _cast(options.cast).cast if options.cast else None
+    questions = _questions(options.questions).asked if options.questions else None
+    if options.plan:
+        told = quiet if options.json else say
+        made = (tree, options.out, settings, planning_of(options), told, cast, questions)
+        print_plan(plan_tree(*made), options)
+        return None
+    return play_tree(tree, options.out, settings, say, cast, questions)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """How the cast is played. Raises BadInput."""
+    from psm_viz.engine.outline import Settings
+    from psm_viz.small_model.behaviour import LONGEST
+
+    return Settings(
         name=options.name or options.out.name,
         layer=options.layer,
         samples=options.samples,
@@ -192,27 +139,45 @@ def _play(options: argparse.Namespace) -> Study | None:
         in_turn=options.tree is None and options.wordings == "turn",
         ask=options.ask,
         layers=options.layers,
+        poolings=_poolings(options.pooling),
+        truncate=options.truncate,
         talks=_talks(options),
     )
-    if options.tree:
-        tree = from_tree(options.tree)
-        cast = _cast(options.cast).cast if options.cast else None
-        questions = _questions(options.questions).asked if options.questions else None
-        return play_tree(tree, options.out, settings, say, cast, questions)
-    branches = dict(pair("--branch", b) for b in options.branch)
-    source = from_models(options.model, branches, options.revision)
-    roles = _cast(options.cast or paths.ENGLISH)
-    bank = _questions(options.questions or paths.ENGLISH / "questions")
-    known = Known(marked=roles.marked, bank=bank.written, notes=_notes(options))
-    made = (source, roles.cast, bank.asked, options.out, settings)
-    if options.shard:
-        n = play_shard(*made, options.shard, say, known)
-        say(
-            f"{options.out}: share {options.shard[0]} of {options.shard[1]} played at {n} "
-            "checkpoints. When all shares are, give the command without --shard."
-        )
-        return None
-    return build_study(*made, say, known)
+
+
+def _poolings(chosen: Sequence[Sequence[str]] | None) -> tuple[str, ...]:
+    """The poolings that are kept, in the order of a study. Raises BadInput."""
+    wanted = POOLINGS if chosen is None else [name for one in chosen for name in one]
+    if strange := [name for name in wanted if name not in POOLINGS]:
+        raise BadInput(f"--pooling {strange[0]}: unknown.", f"Choose from: {', '.join(POOLINGS)}.")
+    if not wanted:
+        raise BadInput("--pooling: names none.", f"Choose from: {', '.join(POOLINGS)}.")
+    return tuple(p for p in POOLINGS if p in wanted)
+
+
+def _asked(options: argparse.Namespace, source: Source) -> tuple[Cast, tuple[Question, ...], Known]:
+    """Who is asked what, and what is known of it; with answers made elsewhere, these. Files of such
+    answers may say roles and questions themselves. Raises BadInput and what the readers raise."""
+    from psm_viz.engine.given import match
+    from psm_viz.engine.known import Known
+    from psm_viz.study.formats.responses import read_responses
+
+    found = read_responses(options.responses, options.min_score) if options.responses else None
+    said = found is not None and found.says_all
+    roles = None if said and not options.cast else _cast(options.cast or paths.ENGLISH)
+    no_bank = said and not options.questions
+    bank = None if no_bank else _questions(options.questions or paths.ENGLISH / "questions")
+    known = Known(
+        marked=roles.marked if roles else (),
+        bank=bank.written if bank else (),
+        notes=_notes(options),
+    )
+    cast, asked = roles and roles.cast, bank and bank.asked
+    if found is None:
+        assert cast is not None and asked is not None  # only answers stand in for them
+        return cast, asked, known
+    matched = match(found, source, cast, asked)
+    return matched.cast, matched.questions, replace(known, given=matched.given)
 
 
 def _cast(path: Path) -> RoleCast:

@@ -86,6 +86,7 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     from psm_viz.engine.checkpoint_tree import from_models
     from psm_viz.engine.finetune import finetune as train
     from psm_viz.engine.record_evidence import Asking, record_evidence
+    from psm_viz.engine.sampling import sampling_of
     from psm_viz.study.reader import open_study
     from psm_viz.tables.scores import record_score
 
@@ -94,6 +95,7 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     told = name in study.evidences
     if there and (not told or study.evidence_scores(name)):
         raise BadInput(f"{options.study}: has a branch {name!r} already.", "Give another --branch.")
+    sampling_of(study.manifest.generation)  # what could not be played is not trained
     if not told:
         asking = Asking(
             options.data,

@@ -23,6 +23,22 @@ def numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r}: expected numbers and commas") from None
 
 
+def rate(text: str) -> tuple[float, float]:
+    """READ,DRAW, two speeds, as argparse wants its types."""
+    try:
+        read, draw = (float(part) for part in text.split(","))
+    except ValueError:
+        read = draw = 0.0
+    if not (0 < read < float("inf") and 0 < draw < float("inf")):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected READ,DRAW, such as 20000,4000")
+    return read, draw
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def share(text: str) -> tuple[int, int]:
     """I/N, as argparse wants its types."""
     try:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from psm_viz.engine.answer_odds import measure_odds, odds_as_before
-from psm_viz.engine.build_study import asked_at
 from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.outline import asked_at
 from psm_viz.engine.sampling import sampling_of
 from psm_viz.engine.talk_work import settings_of, work_of
 from psm_viz.engine.weights import weights_sha256
@@ -66,7 +66,7 @@ def add_branches(
         ]
         reference = study.vectors(m.reference)
         playing = known.playing(study.cast, sampling)
-        playing = replace(playing, in_turn=bool(m.generation.get("in_turn")))
+        playing = replace(playing, in_turn=bool(m.generation.get("in_turn")), poolings=m.poolings)
         play_all(chat, playing, jobs, reference, threads, edit.writer, say)
         if odds := odds_as_before(study):
             ids = [c.id for c in new]

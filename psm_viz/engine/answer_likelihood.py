@@ -8,8 +8,7 @@ the same thing.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.log_probs import log_probs
+from psm_viz.engine.pace import Pace, Say, Tick, part, quiet
 from psm_viz.engine.prompts import Prompts
 from psm_viz.errors import BadInput
 from psm_viz.stats.evidence import Testimony
@@ -27,6 +27,10 @@ LOGITS = 2**26
 """Most logits held at once: 256 MB in single precision."""
 ROWS = 64
 """Most texts in a batch: 256 take twice the time of 64 on two cores, whose caches they overflow."""
+
+
+OFTEN = 5.0
+"""Seconds between two lines on how far it is."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def ask(
     personas: Sequence[Persona],
     wording: str,
     conversations: Sequence[Conversation],
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = quiet,
     *,
     in_turn: bool = False,
 ) -> tuple[Testimony, Counts]:
@@ -67,28 +71,45 @@ def ask(
     owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
     log_p = np.zeros((len(personas), len(owner)))
     tokens, counts = np.zeros(len(owner), dtype=np.int64), Counts()
-    began = said = time.monotonic()
-    # the Assistant first: its reading counts tokens, and shows soonest what is wrong with the data
-    for done, i in enumerate([len(personas) - 1, *range(len(personas) - 1)], 1):
-        persona = personas[i]
-        variants = getattr(persona, wording)
-        if done == 1:
-            texts = rendered(chat.prompts, persona, variants[0], conversations, counts)
-            _count(chat, texts, tokens, counts)
-        for k, instruction in enumerate(variants):
-            own = [n for n in range(len(conversations)) if not in_turn or n % len(variants) == k]
-            held = np.isin(owner, own)
-            if held.any():
-                some = [conversations[n] for n in own]
-                texts = rendered(chat.prompts, persona, instruction, some)
-                found = _score(chat, *encoded(chat.tokenizer, texts), int(held.sum()))
-                log_p[i, held] += found / (1 if in_turn else len(variants))
-        now = time.monotonic()
-        if now - said > 5 or done == len(personas):
-            left = (now - began) / done * (len(personas) - done)
-            say(f"asked {done}/{len(personas)} personas, {left:.0f} s left")
-            said = now
+    first = getattr(personas[-1], wording)[0]
+    _count(chat, rendered(chat.prompts, personas[-1], first, conversations, counts), tokens, counts)
+    pace = Pace(say, "asked", len(personas), "personas", every=OFTEN, last=True)
+    for r in readings(personas, wording, len(conversations), in_turn):
+        held = np.isin(owner, r.conversations)
+        some = [conversations[n] for n in r.conversations]
+        texts = rendered(chat.prompts, personas[r.persona], r.instruction, some)
+        ids, places = encoded(chat.tokenizer, texts)
+        found = _score(chat, ids, places, int(held.sum()), part(pace, len(ids), r.share))
+        log_p[r.persona, held] += found / (1 if in_turn else r.variants)
     return Testimony(log_p, tokens, owner), counts
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Some conversations read under one of a persona's instructions."""
+
+    persona: int
+    instruction: str
+    conversations: list[int]
+    variants: int
+    """How many instructions this persona has."""
+    share: float
+    """How much of all that is read under this persona."""
+
+
+def readings(
+    personas: Sequence[Persona], wording: str, conversations: int, in_turn: bool
+) -> Iterator[Reading]:
+    """All that `ask` reads. The Assistant, who is the last of `personas`, comes first: its reading
+    shows soonest what is wrong with the data."""
+    for i in [len(personas) - 1, *range(len(personas) - 1)]:
+        variants = getattr(personas[i], wording)
+        n = len(variants)
+        for k, instruction in enumerate(variants):
+            own = [c for c in range(conversations) if not in_turn or c % n == k]
+            if own:
+                share = len(own) / conversations if in_turn else 1 / n
+                yield Reading(i, instruction, own, n, share)
 
 
 def rendered(
@@ -165,7 +186,7 @@ def unknown_token(t: Any) -> int:
 
 
 def _score(
-    chat: ChatModel, ids: Sequence[list[int]], places: Sequence[np.ndarray], n: int
+    chat: ChatModel, ids: Sequence[list[int]], places: Sequence[np.ndarray], n: int, tick: Tick
 ) -> np.ndarray:
     """log p of every answer, NaN for one that does not end within the model's context: [answer]."""
     longest = getattr(chat.hf.config, "max_position_embeddings", None) or max(map(len, ids))
@@ -173,7 +194,7 @@ def _score(
     wanted = [place[:longest] >= 0 for place in places]
     most = max(1, max(int(w.sum()) for w in wanted))
     batch = max(1, min(ROWS, LOGITS // (most * len(chat.tokenizer))))
-    found = log_probs(chat, cut, wanted, batch=batch)
+    found = log_probs(chat, cut, wanted, batch=batch, tick=tick)
     out = np.zeros(n)
     for place, w, values in zip(places, wanted, found, strict=True):
         if not np.isfinite(values).all():

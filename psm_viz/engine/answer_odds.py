@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.engine.answer_likelihood import ask
+from psm_viz.engine.answers import told_of
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.extract import told_of
+from psm_viz.engine.pace import Say, named, quiet
 from psm_viz.processes import each
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast, Persona
@@ -39,19 +40,14 @@ class AnswerOdds:
     beside: tuple[str, ...] = ()
     """Ids of personas who are asked the same under their first instruction."""
 
-    def __call__(self, chat: ChatModel) -> pd.DataFrame:
+    def __call__(self, chat: ChatModel, say: Say = quiet) -> pd.DataFrame:
         """odds.parquet: speaker, topic, question, log_good, log_bad (nats per token).
 
         Speakers: the Assistant without instruction; `neutral`, the Assistant under the first of its
         other wordings, where it has some; and the personas of `beside`.
         """
-        speakers = self._speakers()
-        texts = [(a, good, t) for a in self.bank for good in (True, False) for t in _of(a, good)]
-        lines = [
-            Conversation(n, ({"role": "user", "content": a.text}, _said(t)))
-            for n, (a, _, t) in enumerate(texts, 1)
-        ]
-        found, _ = ask(chat, speakers, self.wording, lines)
+        speakers, texts = self.speakers(), self._texts()
+        found, _ = ask(chat, speakers, self.wording, self.lines(), say)
         per_token = found.log_p / np.maximum(found.tokens, 1)
         frame = pd.DataFrame(
             {
@@ -69,7 +65,18 @@ class AnswerOdds:
         names = [col.SPEAKER, col.TOPIC, col.QUESTION, col.LOG_GOOD, col.LOG_BAD]
         return pd.concat(out, ignore_index=True)[names].rename_axis(columns=None)
 
-    def _speakers(self) -> list[Persona]:
+    def _texts(self) -> list[tuple[Asked, bool, str]]:
+        """Every written answer: its question, whether it is a good one, the text."""
+        return [(a, good, t) for a in self.bank for good in (True, False) for t in _of(a, good)]
+
+    def lines(self) -> list[Conversation]:
+        """A conversation of each written answer."""
+        return [
+            Conversation(n, ({"role": "user", "content": a.text}, _said(t)))
+            for n, (a, _, t) in enumerate(self._texts(), 1)
+        ]
+
+    def speakers(self) -> list[Persona]:
         """Who is asked, each with the one wording it is asked under, the Assistant last."""
         first, *others = getattr(self.cast.assistant, self.wording)
         people = [self.cast.persona(p) for p in self.beside]
@@ -117,7 +124,8 @@ def measure_odds(
     def measured(checkpoint: str) -> str:
         chat.swap(Path(folders[checkpoint]))
         with told_of(checkpoint):
-            writer.write_odds(checkpoint, odds(chat))
+            found = odds(chat, named(say, f"{checkpoint}: written answers"))
+        writer.write_odds(checkpoint, found)
         return checkpoint
 
     def told(n: int, rest: str, checkpoint: str) -> None:

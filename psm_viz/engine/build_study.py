@@ -7,8 +7,8 @@ traits are read from persona vectors, before any branch is played; both are then
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,81 +16,27 @@ from typing import Any
 import numpy as np
 
 from psm_viz.engine.answer_odds import measure_odds, odds_of
+from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model, model_card
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import Playing, play_cast
+from psm_viz.engine.fitting import fitted, lines_of
 from psm_viz.engine.hold_talks import hold_all
-from psm_viz.engine.jobs import Job, play_all
+from psm_viz.engine.jobs import play_all, play_blocks
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.outline import Outline, Settings, outline_of
 from psm_viz.engine.preflight import check_plan, check_prompts
-from psm_viz.engine.sampling import CUT, Sampling
-from psm_viz.engine.talk_work import work_of
-from psm_viz.engine.talks import ANSWERS, TalkSettings, check_talkable
+from psm_viz.engine.sampling import ELSEWHERE
+from psm_viz.engine.talk_work import work_for
 from psm_viz.engine.weights import weights_sha256
-from psm_viz.errors import BadInput
 from psm_viz.stats.vectors import trait_r2
-from psm_viz.study.activations import POOLINGS, PersonaVectors
+from psm_viz.study.activations import RESPONSE, PersonaVectors
 from psm_viz.study.cast import Cast, Question
-from psm_viz.study.manifest import (
-    AGAIN,
-    MAIN,
-    REFERENCE_SHA256,
-    Checkpoint,
-    Manifest,
-    checkpoint_id,
-)
+from psm_viz.study.manifest import REFERENCE_SHA256, Manifest
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.derive import finish
 
-FEWEST_FOR_TRAITS = 10
-"""Personas below which traits cannot be read out of sample: five folds of two."""
-ASKED = ("all", "ends", "reference")
-"""At which checkpoints the whole cast is asked every question."""
 PACKAGES = ("torch", "transformers", "transformer-lens", "umap-learn", "scikit-learn", "numpy")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the cast is played. Written into the study."""
-
-    name: str
-    layer: int | None = None
-    samples: int = 4
-    max_new_tokens: int = 64
-    min_p: float = CUT
-    seed: int = 0
-    threads: int = 2
-    device: str = "cpu"
-    dtype: str = "float32"
-    """Precision in which the model is held; figures are made in double."""
-    template: Mapping[str, Any] = field(default_factory=dict)
-    """What the chat template is told besides the talk."""
-    in_turn: bool = False
-    """Whether a question is asked under one of a persona's instructions instead of under all."""
-    ask: str = "all"
-    """At which checkpoints the whole cast is asked every question, one of `ASKED`: `ends` are the
-    reference and the last of each branch. At the others the Assistant alone is, and its talks are
-    held."""
-    layers: tuple[int, ...] | None = None
-    """The layers that are read and kept; None: all."""
-    talks: TalkSettings | None = None
-    """How talks are held; None: not at all."""
-
-    def __post_init__(self) -> None:
-        """Check what fits together."""
-        if self.ask not in ASKED:
-            raise BadInput(f"Ask {self.ask!r}: unknown.", f"Choose from: {', '.join(ASKED)}.")
-        if self.ask != ASKED[0] and self.talks is None:
-            raise BadInput(
-                f"--ask {self.ask}: the other checkpoints would hold nothing.",
-                "Hold talks there (--talks), or ask everywhere.",
-            )
-
-    @property
-    def sampling(self) -> Sampling:
-        """How answers are drawn."""
-        return Sampling(1.0, self.max_new_tokens, self.samples, self.seed, self.min_p)
 
 
 def build_study(
@@ -108,66 +54,49 @@ def build_study(
     settings. Raises what the readers, the chat model and the writer raise.
     """
     begun = begin(source, cast, questions, out, settings, known)
-    chat, playing, writer = begun.chat, begun.playing, begun.writer
-    main = tuple(q for q in questions if q.set == MAIN)
-    pooling, layer, reference, note = _headline(
-        chat, playing, main, source.reference, settings, say
-    )
-    plan, noise = begun.plan, begun.noise
-    jobs = [j for j in jobs_of(begun, settings, layer) if not writer.has(j.checkpoint)]
+    chat, outline, writer = begun.chat, begun.outline, begun.writer
+    for line in lines_of(outline):
+        say(line)
+    card = model_card(chat, known.model_name or source.folders[source.reference])
+    pooling, layer, reference, note = _headline(chat, outline, say)
+    jobs = [j for j in outline.jobs(layer) if not writer.has(j.checkpoint)]
     first = [j for j in jobs if j.checkpoint == source.reference and reference is None]
-    play_all(chat, playing, first, None, settings.threads, writer, say)
+    play_all(chat, outline.playing, first, None, settings.threads, writer, say)
     reference = writer.vectors(source.reference) if reference is None else reference
     others = [j for j in jobs if j not in first]
-    play_all(chat, playing, others, reference, settings.threads, writer, say)
+    play_all(chat, outline.playing, others, reference, settings.threads, writer, say)
     if known.bank:
         writer.write_written(known.bank)
-        odds = odds_of(known.bank, cast, known.marked, known.wording)
+        odds = odds_of(known.bank, outline.cast, known.marked, known.wording)
         measure_odds(chat, odds, source.folders, [c.id for c in source.checkpoints], writer, say)
+    if settings.talks is not None:
+        chat.swap(Path(source.folders[source.reference]))
+        ids = [c.id for c in outline.checkpoints]
+        hold_all(chat, work_for(outline, known), ids, settings.threads, writer, say)
     manifest = Manifest(
         name=settings.name,
-        model=model_card(chat, known.model_name or source.folders[source.reference])
-        | ({"revision": source.revision} if source.revision else {}),
-        generation=asdict(playing.sampling)
-        | {"stop": "end token", "wording": playing.wording, "in_turn": playing.in_turn}
-        | {"ask": settings.ask},
+        model=card | ({"revision": source.revision} if source.revision else {}),
+        generation=_generation(outline),
         reference=source.reference,
         headline_pooling=pooling,
         headline_layer=layer,
-        poolings=POOLINGS,
+        poolings=outline.playing.poolings,
         layers=settings.layers or tuple(range(chat.n_layers)),
-        checkpoints=tuple(plan),
-        noise_floor=noise,
-        notes=note | _whose(source) | dict(known.notes),
+        checkpoints=tuple(outline.checkpoints),
+        noise_floor=outline.noise,
+        notes=note | _whose(source) | _cut(outline) | dict(known.notes),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
-    _hold_talks(chat, source, settings, (manifest, cast, questions), writer, say, known)
-    return finish(writer, manifest, cast, questions, say, further=known.further)
+    return finish(writer, manifest, outline.cast, questions, say, further=known.further)
 
 
 @dataclass(frozen=True)
 class Begun:
     """A study of which everything was checked and the reference is loaded."""
 
-    source: Source
+    outline: Outline
     chat: ChatModel
-    playing: Playing
     writer: StudyWriter
-    questions: tuple[Question, ...]
-
-    @property
-    def noise(self) -> str | None:
-        """The noise floor's checkpoint, where there are as many other questions as main ones."""
-        sets = [q.set for q in self.questions]
-        as_many = sets.count(AGAIN) == sets.count(MAIN)
-        return checkpoint_id("again", 0) if as_many else None
-
-    @property
-    def plan(self) -> list[Checkpoint]:
-        """The checkpoints, the noise floor last."""
-        own = [*self.source.checkpoints]
-        reference = self.source.reference
-        return own + ([Checkpoint(self.noise, "again", 0, reference)] if self.noise else [])
 
 
 def begin(
@@ -180,54 +109,17 @@ def begin(
 ) -> Begun:
     """Check all that can be before anything is played, load the reference, and start the folder or
     go on with it. Raises what `build_study` raises."""
-    playing = replace(known.playing(cast, settings.sampling), in_turn=settings.in_turn)
-    chat = _opened(source, playing, questions, out, settings)
+    chat, outline = opened(outline_of(source, cast, questions, settings, known), out)
     writer = StudyWriter(out)
-    writer.begin(_began_with(source, playing, questions, settings), source.reference)
-    return Begun(source, chat, playing, writer, questions)
+    writer.begin(_began_with(outline), outline.source.reference)
+    return Begun(outline, chat, writer)
 
 
-def jobs_of(begun: Begun, settings: Settings, layer: int) -> list[Job]:
-    """Every checkpoint to be played, and how."""
-    reference, drawn = begun.source.reference, begun.playing.sampling
-    whole = asked_at(begun.plan, reference, begun.noise, settings.ask)
-    jobs = []
-    for c in begun.plan:
-        again = c.id == begun.noise  # the reference, other questions and other draws
-        wanted = AGAIN if again else MAIN
-        jobs.append(
-            Job(
-                folder=begun.source.folders[reference if again else c.id],
-                checkpoint=c.id,
-                layer=layer,
-                questions=tuple(q for q in begun.questions if q.set == wanted),
-                sampling=replace(drawn, seed=drawn.seed + 1) if again else drawn,
-                # the map is made from these; at every checkpoint they would double the study
-                keep=c.id in (reference, begun.noise),
-                alone=c.id not in whole,
-                layers=settings.layers,
-            )
-        )
-    return jobs
-
-
-def _opened(
-    source: Source, playing: Playing, questions: Sequence[Question], out: Path, settings: Settings
-) -> ChatModel:
-    """The reference, loaded once all is checked that can be before anything is played."""
-    cast, wording = playing.cast, playing.wording
-    if settings.talks is not None:
-        check_talkable(cast, questions)
-    check_plan(
-        source,
-        cast,
-        questions,
-        wording,
-        out,
-        samples=settings.samples,
-        max_new_tokens=settings.max_new_tokens,
-        dtype=settings.dtype,
-    )
+def opened(outline: Outline, out: Path) -> tuple[ChatModel, Outline]:
+    """The reference, loaded once all is checked that can be before anything is played, and the
+    outline as it fits into its context. Raises BadInput and what `load_chat_model` raises."""
+    check_plan(outline, out)
+    source, settings = outline.source, outline.settings
     chat = load_chat_model(
         source.folders[source.reference],
         device=settings.device,
@@ -236,9 +128,24 @@ def _opened(
         dtype=settings.dtype,
         template=settings.template,
     )
-    turns = max(ANSWERS) if settings.talks else 0
-    check_prompts(chat, cast, questions, wording, settings.max_new_tokens, turns)
-    return chat
+    outline = fitted(chat.words, chat.context, outline)
+    check_prompts(chat, outline)
+    return chat, outline
+
+
+def _generation(outline: Outline) -> dict[str, Any]:
+    """How the answers were made, as a study says it."""
+    playing, given = outline.playing, outline.given
+    made: dict[str, Any] = asdict(playing.sampling) | {"stop": "end token"}
+    if given:
+        made = {ELSEWHERE: given.note()}
+    said = {"wording": playing.wording, "in_turn": playing.in_turn and not given}
+    return made | said | {"ask": outline.settings.ask}
+
+
+def _cut(outline: Outline) -> dict[str, Any]:
+    """What instructions lost to the model's context."""
+    return {"truncated": {k: list(v) for k, v in outline.cut.items()}} if outline.cut else {}
 
 
 def _whose(source: Source) -> dict[str, Any]:
@@ -247,77 +154,41 @@ def _whose(source: Source) -> dict[str, Any]:
     return {REFERENCE_SHA256: found} if found else {}
 
 
-def asked_at(
-    plan: Sequence[Checkpoint], reference: str, noise: str | None, where: str
-) -> set[str | None]:
-    """The checkpoints at which the whole cast is asked."""
-    if where == "all":
-        return {c.id for c in plan}
-    if where == "reference":
-        return {reference}  # no other is compared with it by means, so no floor is needed
-    ends = {c.branch: c.id for c in sorted(plan, key=lambda c: c.step)}
-    return {reference, noise, *ends.values()}
-
-
-def _hold_talks(
-    chat: ChatModel,
-    source: Source,
-    settings: Settings,
-    made: tuple[Manifest, Cast, tuple[Question, ...]],
-    writer: StudyWriter,
-    say: Callable[[str], None],
-    known: Known,
-) -> None:
-    """Every checkpoint's talks, the reference's first, where talks are wanted."""
-    if settings.talks is None:
-        return
-    chat.swap(Path(source.folders[source.reference]))
-    work = work_of(writer.open_partial(*made), source, settings.talks, known)
-    ids = [c.id for c in made[0].checkpoints]
-    hold_all(chat, work, ids, settings.threads, writer, say)
-
-
-def _began_with(
-    source: Source, playing: Playing, questions: Sequence[Question], settings: Settings
-) -> dict[str, Any]:
+def _began_with(outline: Outline) -> dict[str, Any]:
     """What an unfinished study must have been begun with to be gone on with."""
     # by their hashes a retrained tree is not mixed with an older half study
-    hashes = {name: weights_sha256(Path(folder)) for name, folder in source.folders.items()}
+    folders = outline.source.folders
+    hashes = {name: weights_sha256(Path(folder)) for name, folder in folders.items()}
     return {
-        "settings": asdict(settings) | {"threads": 0},
-        "sampling": asdict(playing.sampling),
-        "folders": source.folders,
-        "cast": [p.id for p in playing.cast.all],
-        "questions": [q.text for q in questions],
+        "settings": asdict(outline.settings) | {"threads": 0},
+        "sampling": asdict(outline.playing.sampling),
+        "folders": folders,
+        "cast": [p.id for p in outline.cast.all],
+        "questions": [q.text for q in outline.questions],
         "weights": {name: key for name, key in hashes.items() if key},
+        "given": outline.given and outline.given.note(),
     }
 
 
 def _headline(
-    chat: ChatModel,
-    playing: Playing,
-    questions: Sequence[Question],
-    reference: str,
-    settings: Settings,
-    say: Callable[[str], None],
+    chat: ChatModel, outline: Outline, say: Callable[[str], None]
 ) -> tuple[str, int, PersonaVectors | None, dict[str, Any]]:
     """The headline's pooling and layer, and a note on why. Where traits tell, the reference is
     played once to choose, and its vectors come along."""
+    settings, playing, names = outline.settings, outline.playing, outline.traits
     middle = middle_layer(chat, settings)
-    people = playing.cast.personas
-    names = sorted(people[0].traits)
-    few = len(people) < FEWEST_FOR_TRAITS
-    if not names or few or any(sorted(p.traits) != names for p in people):
-        # no latent traits to read, or too few to read them from: the field's convention
-        return "response_mean", middle, None, {"headline_rule": "response_mean, middle layer"}
+    if not names:  # the field's convention
+        pooling = RESPONSE if RESPONSE in playing.poolings else playing.poolings[0]
+        return pooling, middle, None, {"headline_rule": f"{pooling}, middle layer"}
     say("playing the reference to choose the headline pooling and layer")
-    played = play_cast(chat, playing, questions, reference, middle, layers=settings.layers)
+    job = next(j for j in outline.jobs(middle) if j.checkpoint == outline.source.reference)
+    played = play_blocks(chat, playing, job, Keeping(), say)
     assert played is not None  # every block is played here
     vectors = played.vectors
-    traits = np.array([[p.traits[t] for t in names] for p in people])
+    traits = np.array([[p.traits[t] for t in names] for p in playing.cast.personas])
     scores = {
         (p, n): trait_r2(vectors.at(p, n)[:-1], traits).tolist()
-        for p in POOLINGS
+        for p in vectors.poolings
         for n in vectors.layers
     }
     pooling, layer = max(scores, key=lambda k: float(np.mean(scores[k])))
@@ -332,9 +203,6 @@ def _headline(
 
 
 def middle_layer(chat: ChatModel, settings: Settings) -> int:
-    """The layer that was asked for, or the middle one of those that are read. Raises BadInput."""
+    """The layer that was asked for, or the middle one of those that are read."""
     wanted = range(chat.n_layers) if settings.layers is None else settings.layers
-    for layer in (*wanted, *(() if settings.layer is None else (settings.layer,))):
-        if not 0 <= layer < chat.n_layers:
-            raise BadInput(f"Layer {layer}: this model has layers 0 to {chat.n_layers - 1}.")
     return wanted[len(wanted) // 2] if settings.layer is None else settings.layer

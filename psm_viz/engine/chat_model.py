@@ -19,13 +19,24 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from psm_viz.engine.open_model import Opened, alike, context_of, open_model, same_words
-from psm_viz.engine.prompts import Prompts
+from psm_viz.engine.open_model import (
+    Opened,
+    alike,
+    context_of,
+    open_model,
+    same_words,
+    without_tokenizer,
+)
+from psm_viz.engine.pace import Tick, silent
+from psm_viz.engine.prompts import Words
 from psm_viz.engine.sampling import Sampling, draw, of_like_length, of_one_length
 from psm_viz.engine.weights import check_weights, fill
 from psm_viz.errors import BadFile, BadInput, NotFinite
-from psm_viz.study.activations import POOLINGS
+from psm_viz.study.activations import POOLINGS, PROMPT, RESPONSE
 from psm_viz.study.reader import Study
+
+AT_ONCE = 256
+"""Prompts or texts in a batch."""
 
 
 class ChatModel:
@@ -44,10 +55,7 @@ class ChatModel:
     ) -> None:
         self.device, self.dtype, self._template = device, dtype, dict(template or {})
         if opened.tokenizer is None:
-            raise BadFile(
-                f"{opened.name}: holds no tokenizer.",
-                "Copy the files of the tokenizer it was trained with into the folder.",
-            )
+            raise without_tokenizer(opened.name)
         self._start = opened.name
         self._start_words = opened.tokenizer
         self._become(opened)
@@ -61,7 +69,8 @@ class ChatModel:
         self.tokenizer.padding_side = "left"
         # any token will do for padding, which the mask hides
         self._padding = 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
-        self.prompts = Prompts(tokenizer, self._template)
+        self.words = Words(tokenizer, self._template)
+        self.prompts = self.words.prompts
         self.hf = hf
         # Kept from before booting: the bridge renames what it holds, these tensors stay the same.
         self._raw = _tensors(hf)
@@ -103,7 +112,7 @@ class ChatModel:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts; no special token is added, the template wrote them."""
-        return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return self.words.encode(texts)
 
     def swap(self, name: str | Path) -> None:
         """Become another checkpoint: its weights and, where they differ, its own config, head,
@@ -148,14 +157,14 @@ class ChatModel:
         self,
         prompts: Sequence[list[int]],
         sampling: Sampling,
-        tick: Callable[[int], None] = lambda n: None,
-        batch: int = 256,
+        tick: Tick = silent,
+        batch: int = AT_ONCE,
     ) -> list[list[list[int]]]:
         """Draw `samples` answers to each prompt: [prompt][sample] token ids, end token cut off.
 
         Prompts of like length are read together, once for all their samples, and answers that have
         ended leave the batch. The draw is repeatable for the same prompts and seed. Temperature 0
-        takes the likeliest token. Raises NotFinite.
+        takes the likeliest token. `tick` counts prompts. Raises NotFinite.
         """
         out: list[list[list[int]]] = [[] for _ in prompts]
         ends = torch.tensor(self.stops, dtype=torch.long, device=self.device)
@@ -164,12 +173,11 @@ class ChatModel:
             for rows in self._batches(prompts, batch, of_like_length):
                 own = [prompts[i] for i in rows]
                 try:
-                    made = draw(self.hf, own, sampling, ends, self.device)
+                    made = draw(self.hf, own, sampling, ends, self.device, tick)
                 except NotFinite as e:
                     raise self.no_numbers("logits", rows[e.row]) from e
                 for k, answer in enumerate(made):
                     out[rows[k // sampling.samples]].append(answer)
-                tick(len(rows))
         return out
 
     def pooled(
@@ -177,15 +185,18 @@ class ChatModel:
         prompts: Sequence[list[int]],
         answers: Sequence[list[int]] | None = None,
         layers: Sequence[int] | None = None,
-        tick: Callable[[int], None] = lambda n: None,
-        batch: int = 256,
+        *,
+        poolings: Sequence[str] = POOLINGS,
+        tick: Tick = silent,
+        batch: int = AT_ONCE,
     ) -> Float[np.ndarray, "response pooling layer d_model"]:
         """`resid_post` after each wanted block, pooled inside the hook: float32.
 
-        Poolings in the order of `POOLINGS`: the last prompt token, and the mean over the answer's
-        tokens (NaN where the answer is empty or `answers` is None). Batches are sorted by length,
-        padded on the left, and the forward pass stops after the last wanted layer. Raises
-        BadInput for a prompt without tokens or a layer the model does not have, and NotFinite.
+        Of `poolings`, in that order: the last prompt token, and the mean over the answer's tokens
+        (NaN where the answer is empty or `answers` is None). Batches are sorted by length, padded
+        on the left, and the forward pass stops after the last wanted layer. `tick` counts
+        responses. Raises BadInput for a prompt without tokens or a layer the model does not have,
+        and NotFinite.
         """
         wanted = list(range(self.n_layers)) if layers is None else list(layers)
         if not wanted or min(wanted) < 0 or max(wanted) >= self.n_layers:
@@ -194,7 +205,7 @@ class ChatModel:
             raise BadInput("A prompt has no tokens.")
         tails = [[] for _ in prompts] if answers is None else list(answers)
         full = [list(p) + list(a) for p, a in zip(prompts, tails, strict=True)]
-        out = np.full((len(full), len(POOLINGS), len(wanted), self.d_model), np.nan, np.float32)
+        out = np.full((len(full), len(poolings), len(wanted), self.d_model), np.nan, np.float32)
         # Every layer but the last can stop early; at the last, stopping would return the logits.
         stop = max(wanted) + 1 if max(wanted) + 1 < self.n_layers else None
         with torch.inference_mode():
@@ -203,19 +214,21 @@ class ChatModel:
                 n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
                 pooled: dict[int, torch.Tensor] = {}
                 hooks: list[Any] = [
-                    (f"blocks.{n}.hook_resid_post", _pool_into(pooled, n, n_answer)) for n in wanted
+                    (f"blocks.{n}.hook_resid_post", _pool_into(pooled, n, n_answer, poolings))
+                    for n in wanted
                 ]
                 self.bridge.run_with_hooks(
                     ids, attention_mask=mask, fwd_hooks=hooks, stop_at_layer=stop
                 )
                 stacked = torch.stack([pooled[n] for n in wanted], dim=2)
                 there = stacked.isfinite().flatten(2).all(-1)  # [response, pooling]
-                there[:, 1] |= n_answer == 0
+                if RESPONSE in poolings:
+                    there[:, list(poolings).index(RESPONSE)] |= n_answer == 0
                 if not there.all():
                     bad = int((~there).any(1).nonzero()[0])
                     raise self.no_numbers("activations", rows[bad])
                 out[rows] = stacked.float().cpu().numpy()
-                tick(len(rows))
+                tick(len(rows), sum(len(full[i]) for i in rows))
         return out
 
     def no_numbers(self, what: str, row: int) -> NotFinite:
@@ -259,18 +272,26 @@ def _tensors(model: Any) -> dict[str, torch.Tensor]:
 
 
 def _pool_into(
-    pooled: dict[int, torch.Tensor], layer: int, n_answer: torch.Tensor
+    pooled: dict[int, torch.Tensor],
+    layer: int,
+    n_answer: torch.Tensor,
+    poolings: Sequence[str],
 ) -> Callable[..., None]:
     """A hook that keeps [batch, pooling, d_model] of one layer instead of every position."""
 
     def hook(tensor: torch.Tensor, hook: Any = None) -> None:
         batch, width, _ = tensor.shape
         last_prompt = width - 1 - n_answer  # padding is on the left
-        at = torch.arange(width, device=tensor.device)
-        inside = (at[None] > last_prompt[:, None]).to(tensor.dtype)  # [batch, pos]
-        prompt = tensor[torch.arange(batch, device=tensor.device), last_prompt]
-        mean = torch.einsum("bpd,bp->bd", tensor, inside) / n_answer[:, None]  # empty: 0 / 0 = NaN
-        pooled[layer] = torch.stack([prompt, mean], dim=1)
+        found = []
+        for pooling in poolings:
+            if pooling == PROMPT:
+                found.append(tensor[torch.arange(batch, device=tensor.device), last_prompt])
+            else:
+                at = torch.arange(width, device=tensor.device)
+                inside = (at[None] > last_prompt[:, None]).to(tensor.dtype)  # [batch, pos]
+                total = torch.einsum("bpd,bp->bd", tensor, inside)
+                found.append(total / n_answer[:, None])  # empty: 0 / 0 = NaN
+        pooled[layer] = torch.stack(found, dim=1)
 
     return hook
 

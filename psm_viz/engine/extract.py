@@ -7,34 +7,32 @@ their scalars.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psm_viz.engine.answers import SMALL, answers_of, small, texts_read, told_of
 from psm_viz.engine.blocks import Block, Keeping, blocks_of, read_block, write_block
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.sampling import Sampling
-from psm_viz.errors import BadInput, NotFinite
+from psm_viz.engine.pace import Pace, Say, named, quiet
+from psm_viz.engine.playing import Playing
+from psm_viz.errors import BadInput
+from psm_viz.processes import time_left
 from psm_viz.stats.axis_scale import axis_scale
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
 from psm_viz.study.activations import (
-    POOLINGS,
     Activations,
     FoldVectors,
     PersonaVectors,
     QuestionVectors,
 )
-from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question, family_weights
+from psm_viz.study.cast import Cast, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
-from psm_viz.study.judging import Judge, Judgement
-
-SMALL = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
-"""Numbers of responses.parquet, as small as they go."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +47,6 @@ class Played:
     single: Float[np.ndarray, "response pooling d_model"]
 
 
-@dataclass(frozen=True)
-class Playing:
-    """How a cast is played: what stays the same from checkpoint to checkpoint. Made of plain
-    values, so that it can be sent to another process."""
-
-    cast: Cast
-    sampling: Sampling
-    wording: str = "prose"
-    """Which of a persona's texts is its instruction: `prose` (role files), or `instructions`
-    (headers that the small model knows)."""
-    judge: Judge | None = None
-    """Judges each answer, where somebody can."""
-    measure: Callable[[ChatModel, Sampling], pd.DataFrame] | None = None
-    """Measures the Assistant's conduct at a checkpoint: the frame of behaviour.parquet."""
-    side_by_side: bool = False
-    """Whether the model is so small that several checkpoints are better played at once."""
-    in_turn: bool = False
-    """Whether each question is asked under one of a persona's instructions, dealt round, instead of
-    under all of them; the Assistant is always asked under all."""
-
-
 def play_cast(
     chat: ChatModel,
     playing: Playing,
@@ -78,33 +55,61 @@ def play_cast(
     headline_layer: int,
     *,
     layers: Sequence[int] | None = None,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    say: Say = quiet,
     keeping: Keeping | None = None,
 ) -> Played | None:
     """Put every question to every persona and to the Assistant, and pool what the model does.
 
-    `tick` gets personas done and in all. What is kept is read instead of played; None where blocks
-    are wanting that others play. An empty answer is left out. Raises BadInput for a persona that
-    answers no question, and NotFinite where the model gives no numbers.
+    `say` is told how far it is, how fast it goes and how long it takes. What is kept is read
+    instead of played; None where blocks are wanting that others play. An empty answer is left out.
+    Raises BadInput for a persona that answers no question, and NotFinite where the model gives no
+    numbers.
     """
     wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
     if headline_layer not in wanted:
         raise BadInput(f"The headline layer {headline_layer} is not among layers {wanted}.")
-    total, done, keeping = len(playing.cast.all), [], keeping or Keeping()
+    done, keeping = [], keeping or Keeping()
     every = list(blocks_of(playing.cast))
+    told = _Speakers(named(say, checkpoint), every, keeping)
     for number, rows in enumerate(every):
         folder = keeping.place(rows)
         if folder is not None and folder.exists():
             done.append(read_block(folder))
         elif keeping.mine(number):
+            asked = (chat, playing, questions, rows, wanted, headline_layer)
             with told_of(checkpoint):
-                done.append(play_block(chat, playing, questions, rows, wanted, headline_layer))
+                done.append(play_block(*asked, told.within))
             if folder is not None:
                 write_block(done[-1], folder)
-        tick(rows[-1] + 1, total)
+            told.played(rows, len(done[-1].frame))
     if len(done) < len(every):
         return None
-    return _put_together(done, playing.cast, questions, (wanted, headline_layer), checkpoint)
+    return _put_together(done, playing, questions, (wanted, headline_layer), checkpoint)
+
+
+class _Speakers:
+    """Says how many speakers of a checkpoint have answered, how fast that went, and how long those
+    that are left here will take."""
+
+    def __init__(self, say: Say, every: Sequence[range], keeping: Keeping):
+        self._say, self._total = say, every[-1].stop
+        mine = [rows for n, rows in enumerate(every) if keeping.mine(n)]
+        places = [(rows, keeping.place(rows)) for rows in mine]
+        self._left = sum(len(rows) for rows, at in places if at is None or not at.exists())
+        self._began, self._done, self._answers = time.monotonic(), 0, 0
+
+    def within(self, text: str) -> None:
+        """What is said inside a block."""
+        self._say(f"{text} (this block)")
+
+    def played(self, rows: range, answers: int) -> None:
+        """A block of speakers is done."""
+        self._done += len(rows)
+        self._answers += answers
+        took = max(time.monotonic() - self._began, 1e-9)
+        left = time_left(took / self._done * (self._left - self._done))
+        rate = self._answers / took * 60
+        self._say(f"{rows.stop} of {self._total} speakers, {rate:,.0f} answers a minute, {left}")
 
 
 def play_block(
@@ -114,13 +119,20 @@ def play_block(
     rows: range,
     layers: Sequence[int],
     headline: int,
+    say: Say = quiet,
 ) -> Block:
     """Some personas' answers, and the means of what they do."""
     cast, at, weights = playing.cast, list(layers).index(headline), family_weights(playing.cast)
     personas, folds = [cast.all[i] for i in rows], [q.fold for q in questions]
-    frame, prompts, answers = _answers(chat, playing, personas, questions, rows.start)
-    with told_of("persona", list(frame[col.PERSONA])):
-        pooled = chat.pooled(prompts, answers, layers)
+    said = answers_of(chat, playing, personas, questions, rows.start, say)
+    frame = said.frame
+    prompts, answers = texts_read(playing.poolings, said.prompts, said.of, said.answers)
+    pace = Pace(say, "reading", len(prompts), "texts")
+    who = list(frame[col.PERSONA]) if answers is not None else said.asked
+    with told_of("persona", who):
+        pooled = chat.pooled(prompts, answers, layers, poolings=playing.poolings, tick=pace)
+    if answers is None:
+        pooled = pooled[said.of]
     persona: list[np.ndarray] = []
     fold: list[np.ndarray] = []
     question: list[np.ndarray] = []
@@ -145,13 +157,13 @@ def play_block(
 
 def _put_together(
     blocks: Sequence[Block],
-    cast: Cast,
+    playing: Playing,
     questions: Sequence[Question],
     layers: tuple[tuple[int, ...], int],
     checkpoint: str,
 ) -> Played:
     """What a study keeps of its blocks, of which the Assistant's is the last."""
-    every, headline = layers
+    (every, headline), cast, poolings = layers, playing.cast, playing.poolings
     own = blocks[-1].share.astype(np.float32)
     others = np.sum([b.share for b in blocks[:-1]], axis=0).astype(np.float32)
     ids, asked = tuple(p.id for p in cast.all), tuple(q.id for q in questions)
@@ -160,20 +172,13 @@ def _put_together(
         for name in ("persona", "fold", "question")
     )
     return Played(
-        PersonaVectors(persona, ids, POOLINGS, every, checkpoint),
-        FoldVectors(fold, POOLINGS, headline, checkpoint),
-        QuestionVectors(own, others, asked, POOLINGS, every, checkpoint),
-        Activations(question, POOLINGS, headline),
+        PersonaVectors(persona, ids, poolings, every, checkpoint),
+        FoldVectors(fold, poolings, headline, checkpoint),
+        QuestionVectors(own, others, asked, poolings, every, checkpoint),
+        Activations(question, poolings, headline),
         pd.concat([b.frame for b in blocks], ignore_index=True),
         np.concatenate([b.single for b in blocks]),
     )
-
-
-def ask_assistant(chat: ChatModel, playing: Playing, questions: Sequence[Question]) -> pd.DataFrame:
-    """The Assistant's own answers to every question, without activations: what a checkpoint between
-    the ends of its branch says."""
-    found = _answers(chat, playing, [playing.cast.assistant], questions, len(playing.cast.personas))
-    return small(found[0].drop(columns="q"), SMALL)
 
 
 def _by_question(
@@ -195,74 +200,12 @@ def _by_question(
     return out
 
 
-def _answers(
-    chat: ChatModel,
-    playing: Playing,
-    personas: Sequence[Persona],
-    questions: Sequence[Question],
-    salt: int,
-) -> tuple[pd.DataFrame, list[list[int]], list[list[int]]]:
-    """Draw the answers of some personas: tidy frame, and prompt and answer ids row by row."""
-    keys, texts = [], []
-    for p in personas:
-        wordings = getattr(p, playing.wording)
-        dealt = playing.in_turn and p.id != ASSISTANT
-        for variant, instruction in enumerate(wordings):
-            for q_index, q in enumerate(questions):
-                if dealt and q_index % len(wordings) != variant:
-                    continue
-                keys.append((p.id, q, q_index, variant))
-                texts.append(chat.prompts.one(p, instruction, q.text))
-    prompts = chat.encode(texts)
-    # each group of personas draws from a seed of its own, so a resumed run draws the same
-    with told_of("persona", [key[0] for key in keys]):
-        drawn = chat.sample(prompts, _salted(playing.sampling, salt))
-    rows, long_prompts, answers = [], [], []
-    for (persona_id, q, q_index, variant), prompt, samples in zip(
-        keys, prompts, drawn, strict=True
-    ):
-        for k, ids in enumerate(samples):
-            text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
-            judged = playing.judge(q.topic, text) if playing.judge else Judgement()
-            rows.append(
-                {
-                    col.PERSONA: persona_id,
-                    col.QUESTION: q.id,
-                    "q": q_index,
-                    col.VARIANT: variant,
-                    col.SAMPLE: k,
-                    col.TEXT: text,
-                    col.TOKENS: len(ids),
-                    col.VALENCE: judged.valence,
-                    col.TONE: judged.tone,
-                }
-            )
-            long_prompts.append(prompt)
-            answers.append(ids)
-    return pd.DataFrame(rows), long_prompts, answers
-
-
-@contextmanager
-def told_of(what: str, rows: Sequence[str] = ()) -> Iterator[None]:
-    """Inside, a model that gives no numbers is told of with the name of what it was asked for: of
-    `rows`, the one of the prompt."""
-    try:
-        yield
-    except NotFinite as e:
-        name = f"{what} {rows[e.row]!r}" if len(rows) else what
-        raise NotFinite(f"{name}: {e.problem}", e.next_step, e.row) from e
-
-
-def _salted(sampling: Sampling, salt: int) -> Sampling:
-    return replace(sampling, seed=sampling.seed * 10_007 + salt)
-
-
 def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.DataFrame:
     """The responses with each one's projection on the reference's Assistant axis, in standard
     deviations of the cast along it, and its activation norm; stored small."""
     frame = played.responses.copy()
     weights = family_weights(cast)
-    for p, pooling in enumerate(POOLINGS):
+    for p, pooling in enumerate(played.vectors.poolings):
         scale = axis_scale(reference.at(pooling, played.folds.layer), weights)
         along = scale.of(played.single[:, p])
         # two decimals are finer than any sampling error here, and a quarter of the size on disk
@@ -270,9 +213,3 @@ def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.Da
         norm = np.linalg.norm(played.single[:, p], axis=1)
         frame[norm_column(pooling)] = np.round(norm, 2).astype(np.float32)
     return small(frame, SMALL)
-
-
-def small(frame: pd.DataFrame, numbers: Mapping[str, type]) -> pd.DataFrame:
-    """Answers as they are stored: text as categories, and `numbers` in those types."""
-    text = [c for c in frame.columns if frame[c].dtype == object or frame[c].dtype == "str"]
-    return frame.astype(dict.fromkeys(text, "category") | dict(numbers))

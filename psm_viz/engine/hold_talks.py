@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from psm_viz.engine.answers import small, told_of
 from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import small, told_of
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.pace import named, quiet
 from psm_viz.engine.talk_work import TalkWork, work_of
 from psm_viz.engine.talks import (
     Message,
@@ -84,7 +85,7 @@ def hold_all(
     left = [c for c in checkpoints if c != work.reference and not writer.has_talks(c)]
 
     def here(checkpoint: str) -> str:
-        writer.write_talks(elsewhere(chat, work, read, checkpoint))
+        writer.write_talks(elsewhere(chat, work, read, checkpoint, named(say, checkpoint)))
         return checkpoint
 
     def told(n: int, rest: str, checkpoint: str) -> None:
@@ -109,11 +110,12 @@ def at_reference(
     """The reference's talks, read at every layer, and the layer that tells families best."""
     playing, s = work.playing, work.settings
     turns, layers = turns_of(work.main), work.layers or tuple(range(chat.n_layers))
-    frame, n, left_out = _held(chat, work, work.reference, say)
+    told = _held(chat, work, work.reference, say)
+    frame, n = told.frame, told.cast
     talks, lasts = conversations(frame, work.by_id)
     at = seat(playing.cast, playing.wording)
     say(f"reading {len(talks)} talks at {len(layers)} layers")
-    states = read_states(chat, at, talks, lasts, turns, layers)
+    states = read_states(chat, at, talks, lasts, turns, layers, say)
     headers = chosen_headers(playing.cast, s.headers, s.seed)
     tokens = sum(len(row) for row in chat.encode([m["content"] for t in talks for m in t]))
     say(
@@ -134,12 +136,12 @@ def at_reference(
         likelihood=likelihood,
         seat=of_seat,
         exact=_observed(frame, work, turns),
-        left_out=left_out,
+        left_out=told.left_out,
     )
     layer = layer_of(found, playing.cast, tuple(q.id for q in work.lasts))
     say(f"talks are read at layer {layer}, which tells the cast's families best")
     with chat.scrambled():
-        known = read_states(chat, at, talks[:n], lasts[:n], turns[-1:], [layer])
+        known = read_states(chat, at, talks[:n], lasts[:n], turns[-1:], [layer], say)
     held[CAST, RANDOM] = States(known, turns[-1:], (layer,))
     note = TalkNote(
         turns=turns,
@@ -156,12 +158,18 @@ def at_reference(
     return found, note
 
 
-def elsewhere(chat: ChatModel, work: TalkWork, read: Read, checkpoint: str) -> Talks:
+def elsewhere(
+    chat: ChatModel,
+    work: TalkWork,
+    read: Read,
+    checkpoint: str,
+    say: Callable[[str], None] = quiet,
+) -> Talks:
     """The talks of another checkpoint, read by its own weights and by the reference's."""
     chat.swap(Path(work.folders[checkpoint]))
     with told_of(checkpoint):
-        held = _held(chat, work, checkpoint, lambda text: None)
-        return _read_elsewhere(chat, work, read, checkpoint, *held)
+        held = _held(chat, work, checkpoint, say)
+        return _read_elsewhere(chat, work, read, held, checkpoint, say)
 
 
 def assistant_alone(
@@ -181,37 +189,36 @@ def assistant_alone(
         plan = [replace(p, before=b) for p, b in zip(plan, before, strict=True)]
     chat.swap(Path(work.folders[checkpoint]))
     sampled = replace(work.playing, sampling=work.sampling(checkpoint))
-    frame = hold(chat, sampled, plan, lambda turn: None)
+    frame = hold(chat, sampled, plan, quiet)
     left_out = len(plan) - int((frame[TURN] == 0).sum())
-    return _read_elsewhere(chat, work, read, checkpoint, frame, 0, left_out)
+    return _read_elsewhere(chat, work, read, _Held(frame, 0, left_out), checkpoint, quiet)
 
 
 def _read_elsewhere(
     chat: ChatModel,
     work: TalkWork,
     read: Read,
+    held: _Held,
     checkpoint: str,
-    frame: pd.DataFrame,
-    n: int,
-    left_out: int,
+    say: Callable[[str], None],
 ) -> Talks:
     """Talks that were held at a checkpoint, whose weights `chat` holds, read by these and by the
-    reference's; the first `n` are the cast's."""
-    note, playing = read.note, work.playing
+    reference's."""
+    note, playing, frame, n = read.note, work.playing, held.frame, held.cast
     at, layers = seat(playing.cast, playing.wording), [note.layer]
     talks, lasts = conversations(frame, work.by_id)
     start = _start(chat, work, layers)
-    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers)[:, :, 0]
+    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers, say)[:, :, 0]
     states = {}
     for by in (OWN, REFERENCE):
         if by == REFERENCE:
             chat.swap(Path(work.folders[work.reference]))
-        own = read_states(chat, at, talks[n:], lasts[n:], note.turns, layers)
+        own = read_states(chat, at, talks[n:], lasts[n:], note.turns, layers, say)
         states[ASSISTANT, by] = States(own, note.turns, (note.layer,))
         if n:
-            cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers)
+            cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers, say)
             states[CAST, by] = States(cast, note.turns[-1:], (note.layer,))
-    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, lambda text: None)
+    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, say)
     return Talks(
         checkpoint=checkpoint,
         answers=small(frame, SMALL),
@@ -221,23 +228,27 @@ def _read_elsewhere(
         likelihood=likelihood,
         seat=of_seat,
         exact=_observed(frame, work, note.turns),
-        left_out=left_out,
+        left_out=held.left_out,
     )
 
 
-def _held(
-    chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None]
-) -> tuple[pd.DataFrame, int, int]:
-    """The talks of cast and Assistant in one frame, how many are the cast's, and how many had an
-    empty answer."""
+@dataclass(frozen=True)
+class _Held:
+    """Talks of cast and Assistant in one frame."""
+
+    frame: pd.DataFrame
+    cast: int
+    """How many are the cast's: the first ones."""
+    left_out: int
+    """How many had an empty answer."""
+
+
+def _held(chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None]) -> _Held:
+    """The talks of cast and Assistant at a checkpoint. Raises BadInput where none is whole."""
     playing = replace(work.playing, sampling=work.sampling(checkpoint))
     frames, left_out = [], 0
     for name, plan in zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True):
-
-        def told(turn: int, name: str = name, of: int = len(plan[0].asked)) -> None:
-            say(f"{name}: turn {turn} of {of} held")
-
-        frame = hold(chat, playing, plan, told)
+        frame = hold(chat, playing, plan, named(say, f"talks of {name}"))
         left_out += len(plan) - int((frame[TURN] == 0).sum())
         frames.append(frame)
     if any(f.empty for f in frames):
@@ -245,7 +256,8 @@ def _held(
             f"{checkpoint}: every talk holds an empty answer.",
             "Let answers be longer (--max-new-tokens), or check what ends them.",
         )
-    return pd.concat(frames, ignore_index=True), int((frames[0][TURN] == 0).sum()), left_out
+    cast = int((frames[0][TURN] == 0).sum())
+    return _Held(pd.concat(frames, ignore_index=True), cast, left_out)
 
 
 def _observed(frame: pd.DataFrame, work: TalkWork, turns: Sequence[int]) -> np.ndarray | None:
@@ -274,10 +286,11 @@ def _start(chat: ChatModel, work: TalkWork, layers: Sequence[int]) -> np.ndarray
 def of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
     """The cast's first talks at the reference, as many as other checkpoints hold."""
     said = talks.said(CAST)
+    wanted = {(p.persona, p.number) for p in work.first_of_reference()}
 
     def held(frame: pd.DataFrame) -> np.ndarray:
-        who = frame[col.PERSONA].isin(note.people or work.playing.cast.ids)
-        return (who & (frame[TALK] < note.elsewhere)).to_numpy()
+        each = zip(frame[col.PERSONA].astype(str), frame[TALK], strict=True)
+        return np.array([(who, int(n)) in wanted for who, n in each])
 
     first = held(talks.speakers(CAST))
     some, lasts = conversations(said[held(said)], work.by_id)

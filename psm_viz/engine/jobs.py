@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from psm_viz.engine.answers import ask_assistant, told_of
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.extract import (
-    Played,
-    Playing,
-    ask_assistant,
-    play_cast,
-    told_of,
-    with_scalars,
-)
+from psm_viz.engine.extract import Played, play_cast, with_scalars
+from psm_viz.engine.pace import Say, named, quiet
+from psm_viz.engine.playing import Answers, Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
@@ -41,27 +36,27 @@ class Job:
     """Whether the Assistant alone is asked, and nothing is read of its activations."""
     layers: tuple[int, ...] | None = None
     """The layers whose means are kept; None: all."""
+    given: Answers | None = None
+    """Answers made elsewhere; None: they are drawn."""
+
+    def played(self, playing: Playing) -> Playing:
+        """How the cast is played at this checkpoint."""
+        return replace(playing, sampling=self.sampling, given=self.given)
 
 
 def play_blocks(
     chat: ChatModel, playing: Playing, job: Job, keeping: Keeping, say: Callable[[str], None]
 ) -> Played | None:
-    """Ask the whole cast at the checkpoint that is held, telling the time left; None where blocks
-    are wanting that others play."""
-    began = time.monotonic()
-
-    def tick(done: int, total: int) -> None:
-        left = (time.monotonic() - began) / done * (total - done) / 60
-        say(f"{job.checkpoint}: {done} of {total} speakers, {left:.0f} minutes left")
-
+    """Ask the whole cast at the checkpoint that is held; None where blocks are wanting that others
+    play."""
     return play_cast(
         chat,
-        replace(playing, sampling=job.sampling),
+        job.played(playing),
         job.questions,
         job.checkpoint,
         job.layer,
         layers=job.layers,
-        tick=tick,
+        say=say,
         keeping=keeping,
     )
 
@@ -72,7 +67,7 @@ def play_one(
     job: Job,
     reference: PersonaVectors | None,
     writer: StudyWriter,
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = quiet,
 ) -> None:
     """Play the checkpoint that is held and write it. A kill loses a block of personas at most.
 
@@ -80,9 +75,9 @@ def play_one(
     """
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
     if job.alone:
-        own = replace(playing, sampling=job.sampling)
+        told = named(say, job.checkpoint)
         with told_of(job.checkpoint):
-            said = ask_assistant(chat, own, job.questions)
+            said = ask_assistant(chat, job.played(playing), job.questions, told)
         writer.write_answers(job.checkpoint, said, conduct)
         return
     keeping = Keeping(writer.blocks / job.checkpoint)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.extract import Playing
+from psm_viz.engine.given import Given
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.study.cast import Cast
 from psm_viz.study.formats.question_banks import Asked
@@ -34,6 +35,8 @@ class Known:
     """What the study calls its model; default: its folder or name on the hub."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Further notes of the study: the trained topic, the roles of branches as nulls."""
+    given: Given | None = None
+    """Answers made elsewhere, which are read instead of drawn."""
     further: Further | None = None
     """Makes tables that need the model."""
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from psm_viz.engine.chat_model import ChatModel, by_length
+from psm_viz.engine.chat_model import AT_ONCE, ChatModel, by_length
+from psm_viz.engine.pace import Tick, silent
 from psm_viz.engine.sampling import of_like_length, placed, takes_positions
 from psm_viz.errors import BadInput
 
@@ -18,7 +19,7 @@ WORTH_KEEPING = 4
 """Tokens that rows must share at their beginning for it to be read once for all."""
 SHARED = 2
 """Rows that a stem must serve on average for stems to be read apart from what follows them."""
-AT_ONCE = 16
+TURNED = 16
 """Rows of logits that are turned into log-probabilities at once."""
 Wanted = Sequence[Sequence[bool] | np.ndarray]
 
@@ -50,14 +51,19 @@ class _Read:
 
 
 def log_probs(
-    chat: ChatModel, rows: Sequence[list[int]], wanted: Wanted, *, batch: int = 256
+    chat: ChatModel,
+    rows: Sequence[list[int]],
+    wanted: Wanted,
+    *,
+    batch: int = AT_ONCE,
+    tick: Tick = silent,
 ) -> list[np.ndarray]:
     """log P(token | all tokens before it) at every row's wanted places: [wanted], in nats.
 
     What all rows begin with is read once, and so is what several of them have before their first
     wanted token, where the architecture keeps a cache that can be repeated. Batches are sorted by
     length; logits are made at the wanted places only, since a whole batch's would fill the memory.
-    Raises BadInput for a wanted first token, and NotFinite.
+    `tick` counts rows. Raises BadInput for a wanted first token, and NotFinite.
     """
     if any(w[0] for w in wanted if len(w)):
         raise BadInput("The first token of a text has nothing before it to predict it from.")
@@ -72,6 +78,7 @@ def log_probs(
             stems.setdefault(tuple(rows[i][n : first - 1]), []).append(i)
         if opening.cache is not None and len(stems) * SHARED <= len(firsts) and () not in stems:
             parts = _by_stem(chat, opening, stems, batch)
+            tick(len(rows) - len(firsts), 0)
         else:
             parts = _by_row(chat, opening, rows, batch)
         for own, before, skip in parts:
@@ -81,6 +88,7 @@ def log_probs(
                 if np.isnan(found).any():
                     raise chat.no_numbers("log-probabilities", i)
                 out[i] = found
+            tick(len(own), sum(len(rows[i]) for i in own))
     return out
 
 
@@ -152,7 +160,7 @@ def _of_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     which the processor's cache holds: all at once take five times as long."""
     said = [
         -torch.nn.functional.cross_entropy(some.float(), own, reduction="none")
-        for some, own in zip(logits.split(AT_ONCE), tokens.split(AT_ONCE), strict=True)
+        for some, own in zip(logits.split(TURNED), tokens.split(TURNED), strict=True)
     ]
     return torch.cat(said)
 

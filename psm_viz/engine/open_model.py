@@ -78,6 +78,34 @@ def config_of(name: str, *, revision: str | None = None, base: str | None = None
         return AutoConfig.from_pretrained(where, **more)
 
 
+def tokenizer_of(name: str, *, revision: str | None = None) -> Any:
+    """The tokenizer of a model without its weights; of an adapter that brings none, its base's.
+    Raises BadFile where there is none, and what `open_model` raises."""
+    place = place_of(name)
+    with _told_as_one_line(name), _offline(not place.hub):
+        found = _tokenizer(place, *place.argument(revision))
+        if found is None and place.adapter:
+            return tokenizer_of(base_of(Path(name)))
+    if found is None:
+        raise without_tokenizer(name)
+    return found
+
+
+def without_tokenizer(name: str) -> BadFile:
+    """What is said of a model that brings no tokenizer."""
+    next_step = "Copy the files of the tokenizer it was trained with into the folder."
+    return BadFile(f"{name}: holds no tokenizer.", next_step)
+
+
+def empty_model(config: Any) -> Any:
+    """A model of a config without values: it takes no memory, and tells its parameters."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config)
+
+
 @dataclass(frozen=True)
 class Place:
     """What a name means: a folder here, an adapter's folder, a file, or a model of the hub."""

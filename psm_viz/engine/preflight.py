@@ -11,17 +11,22 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from psm_viz.engine.answers import told_of
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import told_of
+from psm_viz.engine.needs import Size, disk_needed, means_held, size_of
 from psm_viz.engine.open_model import config_of
+from psm_viz.engine.outline import Outline, Settings
+from psm_viz.engine.playing import Asking, askings
+from psm_viz.engine.prompts import Words
 from psm_viz.engine.sampling import Sampling
-from psm_viz.engine.weights import weight_files
+from psm_viz.engine.talks import ANSWERS, check_talkable
+from psm_viz.engine.weights import holds_weights, weight_files
 from psm_viz.errors import BadInput, PsmVizError
-from psm_viz.study.activations import POOLINGS
 from psm_viz.study.cast import ASSISTANT, Cast, Question
 from psm_viz.study.manifest import AGAIN, MAIN
 
@@ -35,81 +40,117 @@ MARKUP = 16
 """Tokens that a template writes around a question and its answer, about."""
 
 
-def check_plan(
-    source: Source,
-    cast: Cast,
-    questions: Sequence[Question],
-    wording: str,
-    out: Path,
-    *,
-    samples: int,
-    max_new_tokens: int,
-    dtype: str,
-) -> None:
+def check_plan(outline: Outline, out: Path, *, here: bool = True) -> None:
     """Raise BadInput naming all that is wrong with a cast, questions, counts, models and the place
-    where the study shall lie."""
-    counts = {"--samples": samples, "--max-new-tokens": max_new_tokens}
+    where the study shall lie; unless it is made `here`, this machine's room is not looked at."""
+    settings, source = outline.settings, outline.source
+    if settings.talks is not None:
+        check_talkable(outline.cast, outline.questions)
+    counts = {"--samples": settings.samples, "--max-new-tokens": settings.max_new_tokens}
     found = [f"{name} {n}: expected at least 1" for name, n in counts.items() if n < 1]
-    found += [*_of_cast(cast, wording), *_of_questions(questions), *_of_folder(out)]
+    found += [*_of_cast(outline.cast, outline.playing.wording), *_of_questions(outline.questions)]
+    found += _of_folder(out)
     configs, refused = _configs(source)
-    found += [*refused, *_of_shapes(source, configs), *_of_memory(source, dtype)]
-    if source.reference in configs and not found:
-        answers = len(cast.all) * len(questions) * max(samples, 1)
-        found += _of_disk(source, configs[source.reference], answers, len(cast.all), out)
+    found += [*refused, *_of_shapes(source, configs)]
+    if source.reference in configs:
+        size = size_of(configs[source.reference])
+        found += _of_layers(settings, size)
+        if here:
+            found += [line for id in configs for line in _of_weights(id, source.folders[id])]
+        if here and not found:
+            found += [*_of_memory(outline, size), *_of_disk(outline, size, out)]
     _raise(found)
 
 
-def check_prompts(
-    chat: ChatModel,
-    cast: Cast,
-    questions: Sequence[Question],
-    wording: str,
-    max_new_tokens: int,
-    turns: int = 0,
-) -> None:
-    """Raise BadInput for personas whose prompts leave no room for an answer in the context, with so
-    many `turns` of a talk before it, and for those who answer nothing."""
-    asked = sorted(questions, key=lambda q: len(q.text))[-LONGEST_ASKED:]
-    who, texts = [], []
-    for p in cast.all:
-        for instruction in getattr(p, wording):
-            who += [p.id] * len(asked)
-            texts += [chat.prompts.one(p, instruction, q.text) for q in asked]
-    rows = chat.encode(texts)
-    longest = max(map(len, chat.encode([q.text for q in asked])))
-    before = turns * (longest + max_new_tokens + MARKUP)
-    _raise([*_of_context(chat, who, rows, before, max_new_tokens), *_of_silence(chat, who, rows)])
+def check_room(words: Words, context: int | None, outline: Outline) -> None:
+    """Raise BadInput for personas whose prompts leave no room for an answer in the context."""
+    _raise(_too_long(words, context, outline, longest_prompts(words, outline)))
 
 
-def _of_context(
-    chat: ChatModel,
-    who: Sequence[str],
-    rows: Sequence[list[int]],
-    before: int,
-    max_new_tokens: int,
+def check_prompts(chat: ChatModel, outline: Outline) -> None:
+    """Raise BadInput for personas whose prompts leave no room for an answer in the context, after
+    the longest talk where talks are held, and for those who answer nothing."""
+    prompts = longest_prompts(chat.words, outline)
+    found = _too_long(chat.words, chat.context, outline, prompts)
+    _raise([*found, *(() if outline.given else _of_silence(chat, prompts))])
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One of a persona's longest prompts."""
+
+    asking: Asking
+    ids: list[int]
+
+
+def longest_prompts(words: Words, outline: Outline) -> list[Prompt]:
+    """Every instruction of everybody with the questions of most tokens."""
+    tokens = words.encode([q.text for q in outline.questions])
+    order = sorted(range(len(tokens)), key=lambda n: len(tokens[n]))[-LONGEST_ASKED:]
+    asked = [outline.questions[n] for n in order]
+    every = replace(outline.playing, in_turn=False, given=None)
+    found = list(askings(every, outline.cast.all, asked))
+    ids = words.encode([a.prompt(words.prompts) for a in found])
+    return [Prompt(a, row) for a, row in zip(found, ids, strict=True)]
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many tokens a model reads at once, and what an answer and a talk take of them."""
+
+    context: int | None
+    answer: int
+    before: int = 0
+
+    @property
+    def prompt(self) -> float:
+        """The most tokens that a prompt may have."""
+        if self.context is None:
+            return math.inf
+        return float(self.context - self.answer - self.before)
+
+
+def room_of(words: Words, context: int | None, outline: Outline) -> Room:
+    """The room for a prompt of this study."""
+    settings = outline.settings
+    if outline.given is not None:
+        return Room(context, 1)  # answers that do not fit are left out
+    longest = max(map(len, words.encode([q.text for q in outline.questions])))
+    turns = max(ANSWERS) if settings.talks else 0
+    before = turns * (longest + settings.max_new_tokens + MARKUP)
+    return Room(context, settings.max_new_tokens, before)
+
+
+def _too_long(
+    words: Words, context: int | None, outline: Outline, prompts: Sequence[Prompt]
 ) -> list[str]:
-    if chat.context is None:
-        return []
-    longest: dict[str, int] = {}
-    for name, row in zip(who, rows, strict=True):
-        longest[name] = max(longest.get(name, 0), len(row))
-    room = chat.context - max_new_tokens - before
-    talk = f", a talk before it up to {before}" if before else ""
+    """What is said of each persona whose longest prompt does not fit."""
+    room, settings = room_of(words, context, outline), outline.settings
+    longest: dict[str, Prompt] = {}
+    for p in prompts:
+        who = p.asking.persona.id
+        longest[who] = max(longest.get(who, p), p, key=lambda x: len(x.ids))
+    talk = f", a talk before it up to {room.before}" if room.before else ""
+    help = "shorten it or give fewer --max-new-tokens, or --truncate"
+    if settings.truncate:
+        help = "no instruction is short enough: shorten the question"
+    elif talk or outline.given:
+        help = help.removesuffix(", or --truncate")
     return [
-        f"persona {who!r}: its longest prompt has {n} tokens{talk}, its answer up to "
-        f"{max_new_tokens} more; the model reads {chat.context} at once (shorten it or give fewer "
-        "--max-new-tokens)"
-        for who, n in longest.items()
-        if n > room
+        f"persona {who!r}: its longest prompt has {len(p.ids)} tokens (question "
+        f"{p.asking.question.id!r}){talk}, its answer up to {room.answer} more; the model reads "
+        f"{room.context} at once ({help})"
+        for who, p in longest.items()
+        if len(p.ids) > room.prompt
     ]
 
 
-def _of_silence(chat: ChatModel, who: Sequence[str], rows: list[list[int]]) -> list[str]:
+def _of_silence(chat: ChatModel, prompts: Sequence[Prompt]) -> list[str]:
     """Those whose every answer ends before it begins."""
-    first = {name: i for i, name in reversed(list(enumerate(who)))}  # one prompt each
-    fits = {name: i for name, i in first.items() if len(rows[i]) < (chat.context or math.inf)}
+    first = {p.asking.persona.id: p.ids for p in reversed(prompts)}  # one prompt each
+    fits = {name: ids for name, ids in first.items() if len(ids) < (chat.context or math.inf)}
     with told_of("persona", list(fits)):
-        drawn = chat.sample([rows[i] for i in fits.values()], Sampling(1.0, 1, TRIED, 0))
+        drawn = chat.sample(list(fits.values()), Sampling(1.0, 1, TRIED, 0))
     return [
         f"persona {name!r}: answers with nothing but the end token"
         for name, answers in zip(fits, drawn, strict=True)
@@ -192,48 +233,67 @@ def _configs(source: Source) -> tuple[dict[str, Any], list[str]]:
     return found, wrong
 
 
-def _size(config: Any) -> tuple[int, int]:
-    inner = config.get_text_config()
-    return int(inner.num_hidden_layers), int(inner.hidden_size)
-
-
 def _of_shapes(source: Source, configs: dict[str, Any]) -> Iterator[str]:
     if source.reference not in configs:
         return
-    layers, width = _size(configs[source.reference])
+    first = size_of(configs[source.reference])
     for checkpoint, config in configs.items():
-        if _size(config) != (layers, width):
-            n, d = _size(config)
+        own = size_of(config)
+        if own != first:
             yield (
-                f"{checkpoint}: has {n} layers of width {d}, the reference {layers} of {width}; "
-                "only models of one depth and width share a map"
+                f"{checkpoint}: has {own.layers} layers of width {own.width}, the reference "
+                f"{first.layers} of {first.width}; only models of one depth and width share a map"
             )
 
 
-def _of_memory(source: Source, dtype: str) -> Iterator[str]:
-    """A model and the one swapped in for it, in the precision asked for."""
-    path = Path(source.folders[source.reference])
-    stored = sum(f.stat().st_size for f in weight_files(path)) if path.exists() else 0
-    # stored weights are half precision or less: in single precision they take twice the room
-    needed = 2 * stored * (2 if dtype == "float32" else 1)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > there:
+def _of_layers(settings: Settings, size: Size) -> Iterator[str]:
+    headline = () if settings.layer is None else (settings.layer,)
+    for layer in dict.fromkeys((*(settings.layers or ()), *headline)):
+        if not 0 <= layer < size.layers:
+            yield f"layer {layer}: this model has layers 0 to {size.layers - 1}"
+    if settings.layers and headline and settings.layer not in settings.layers:
+        listed = ", ".join(map(str, settings.layers))
+        yield f"--layer {settings.layer} is not among --layers {listed}"
+
+
+def _of_weights(checkpoint: str, name: str) -> Iterator[str]:
+    path = Path(name)
+    if path.is_dir() and not holds_weights(path):
         yield (
-            f"{path}: two of its models would take about {needed / 1e9:.0f} GB of memory, and "
-            f"there are {there / 1e9:.0f} (try --dtype bfloat16)"
+            f"{checkpoint}: {path} holds no weights (copy them there; to plan for another machine "
+            "give --plan --rate READ,DRAW)"
         )
 
 
-def bytes_of(config: Any, checkpoints: int, answers: int, personas: int) -> int:
-    """About what a study takes on disk: half-precision means at every layer, and answers."""
-    layers, width = _size(config)
-    each = personas * len(POOLINGS) * layers * width * 2
-    return checkpoints * (each + 3 * each // max(1, layers) + 120 * answers)
+def _of_memory(outline: Outline, size: Size) -> Iterator[str]:
+    """A model and the one swapped in for it, in the precision asked for, and the means of a block
+    of personas."""
+    path = Path(outline.source.folders[outline.source.reference])
+    stored = sum(f.stat().st_size for f in weight_files(path)) if path.exists() else 0
+    # stored weights are half precision or less: in single precision they take twice the room
+    models = 2 * stored * (2 if outline.settings.dtype == "float32" else 1)
+    means = means_held(outline, size)
+    there = memory_here()
+    if models + means > there:
+        yield (
+            f"{path}: two of its models would take about {models / 1e9:.0f} GB of memory and means "
+            f"{means / 1e9:.0f} GB, and there are {there / 1e9:.0f} (try --dtype bfloat16, fewer "
+            "--layers or --samples, one --pooling)"
+        )
 
 
-def _of_disk(source: Source, config: Any, answers: int, personas: int, out: Path) -> Iterator[str]:
-    needed = bytes_of(config, len(source.checkpoints) + 1, answers, personas)
+def memory_here() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def disk_here(out: Path) -> tuple[Path, int]:
+    """The folder that is there, above a new one, and the bytes that are free in it."""
     above = next((p for p in out.absolute().parents if p.exists()), Path("/"))
-    free = shutil.disk_usage(above).free
+    return above, shutil.disk_usage(above).free
+
+
+def _of_disk(outline: Outline, size: Size, out: Path) -> Iterator[str]:
+    needed, (above, free) = disk_needed(outline, size), disk_here(out)
     if needed > free:
         yield f"the study would take about {needed / 1e9:.1f} GB; {above} has {free / 1e9:.1f} left"

@@ -16,13 +16,12 @@ from jaxtyping import Float
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.processes import each
 from psm_viz.stats.vectors import mean_by_group
-from psm_viz.study.activations import POOLINGS, FoldVectors, PersonaVectors, QuestionVectors
+from psm_viz.study.activations import PROMPT, FoldVectors, PersonaVectors, QuestionVectors
 from psm_viz.study.cast import Cast, Question, family_weights
 from psm_viz.study.manifest import Checkpoint, Manifest
 
-PROMPT = POOLINGS[0]
-"""The last prompt token: the one pooling that needs no answer."""
 Read = tuple[PersonaVectors, FoldVectors, QuestionVectors]
 
 
@@ -72,14 +71,21 @@ def read_prompts(
             texts += [chat.prompts.one(p, instruction, q.text) for q in questions]
     prompts = chat.encode(texts)
     group = [i * len(questions) + k for i, k in keys]
-    read: dict[str, Read] = {}
-    for n, checkpoint in enumerate(checkpoints, 1):
+
+    def read_at(checkpoint: str) -> Read:
         chat.swap(Path(source.folders[checkpoint]))
-        found = chat.pooled(prompts, None, [layer])[:, 0, 0]  # [prompt, d_model]
+        found = chat.pooled(prompts, None, [layer], poolings=(PROMPT,))[
+            :, 0, 0
+        ]  # [prompt, d_model]
         by = mean_by_group(found, group, len(cast.all) * len(questions))
         by = by.reshape(len(cast.all), len(questions), -1)
-        read[checkpoint] = _kept(by, cast, questions, layer, checkpoint)
-        say(f"prompts read {n}/{len(checkpoints)}: {checkpoint}")
+        return _kept(by, cast, questions, layer, checkpoint)
+
+    def told(n: int, left: str, found: Read) -> None:
+        say(f"prompts read {n}/{len(checkpoints)}: {found[0].checkpoint}, {left}")
+
+    every = each(read_at, checkpoints, None, told)
+    read = dict(zip(checkpoints, every, strict=True))
     manifest = Manifest(
         name="prompts alone",
         model={},

@@ -21,6 +21,29 @@ PLAIN_FRAME = (
 PROBE = "PROBE"
 
 
+class Words:
+    """A tokenizer and what it makes of a talk: all that prompts need of a model.
+
+    `told`: what the chat template is told besides the talk.
+    """
+
+    def __init__(self, tokenizer: Any, told: Mapping[str, Any] | None = None) -> None:
+        self.tokenizer = tokenizer
+        self.prompts = Prompts(tokenizer, told)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of rendered texts; no special token is added, the template wrote them."""
+        return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+
+    def beginning(self, text: str, n: int) -> str:
+        """The first so many tokens of a text, as text."""
+        if not self.tokenizer.is_fast:
+            return self.tokenizer.decode(self.encode([text])[0][:n]).rstrip()
+        made = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ends = [end for _, end in made["offset_mapping"][:n]]
+        return text[: max(ends, default=0)].rstrip()
+
+
 class Prompts:
     """Writes what a model is asked, with its tokenizer's chat template.
 
@@ -35,6 +58,8 @@ class Prompts:
         # a base model expects the token that its tokenizer begins every text with
         self.opening = "" if self.own_template else _first_token(tokenizer)
         self.system_role = self._knows_system()
+        self.lead = self._before_answers()
+        """What stands between a prompt and an answer."""
 
     def one(self, persona: Persona, instruction: str, question: str) -> str:
         """The text for one persona, instruction and question, up to its answer."""
@@ -72,6 +97,18 @@ class Prompts:
             return None
         ids = self.tokenizer(tail, add_special_tokens=False)["input_ids"]
         return ids[0] if ids and ids[0] in self.tokenizer.added_tokens_decoder else None
+
+    def _before_answers(self) -> str:
+        """What the template writes between a prompt and an answer; a space where it does not write
+        an answer as the prompt's continuation."""
+        asked = [{"role": "user", "content": "x"}]
+        said = [*asked, {"role": "assistant", "content": PROBE}]
+        try:
+            prompt, whole = self._rendered(asked, True), self._rendered(said, False)
+        except Exception:  # templates raise what they like
+            return " "
+        lead, found, _ = whole.removeprefix(prompt).partition(PROBE)
+        return lead if found and whole.startswith(prompt) else " "
 
     def _rendered(
         self, talk: Sequence[dict[str, str]], prompt: bool, speaker: str | None = None

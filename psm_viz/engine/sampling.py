@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.engine.pace import Tick, silent
 from psm_viz.errors import BadInput, NotFinite
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ SLACK = 1.25
 """How much longer than the shortest of its batch a prompt may be."""
 COMPACT = 0.75
 """Share of answers still going below which the ended ones are taken out of the batch."""
+
+
+ELSEWHERE = "made_elsewhere"
+"""Key of a study's `generation`: where answers come from that it did not draw."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,12 @@ class Sampling:
 
 def sampling_of(generation: Mapping[str, Any]) -> Sampling:
     """How a study's answers were drawn, from its manifest; one older than a field was drawn with
-    the field's default."""
+    the field's default. Raises BadInput for answers that were made elsewhere."""
+    if ELSEWHERE in generation:
+        raise BadInput(
+            "The answers of this study were made elsewhere: no more can be drawn like them.",
+            "Extract it again, with answers of every checkpoint: --responses.",
+        )
     drawn = {f.name for f in fields(Sampling)} & set(generation)
     return Sampling(**{k: generation[k] for k in drawn})
 
@@ -76,18 +86,23 @@ def of_like_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[i
 
 
 def draw(
-    model: Any, prompts: list[list[int]], sampling: Sampling, stops: torch.Tensor, device: str
+    model: Any,
+    prompts: list[list[int]],
+    sampling: Sampling,
+    stops: torch.Tensor,
+    device: str,
+    tick: Tick = silent,
 ) -> list[list[int]]:
     """Answers to prompts, each prompt's samples in a row, without the stop token.
 
     `stops` are the ids that end an answer. Shorter prompts are padded on the left, which the
     attention's mask hides: a model that carries a state must be given prompts of one length. Draws
-    from torch's own generator. Raises NotFinite, with the prompt's number, where the model gives no
-    numbers.
+    from torch's own generator. `tick` counts prompts, in parts after every token. Raises NotFinite,
+    with the prompt's number, where the model gives no numbers.
     """
     import torch
 
-    n = sampling.samples
+    n, part = sampling.samples, len(prompts) / sampling.max_new_tokens
     reader = _Reader(model, prompts, n, device)
     logits = reader.logits
     answers: list[list[int]] = [[] for _ in range(len(prompts) * n)]
@@ -99,10 +114,13 @@ def draw(
         except NotFinite as e:
             raise NotFinite(e.problem, row=int(row[e.row]) // n) from None
         going = going & ~torch.isin(token, stops)
-        for i, t in zip(row[going].tolist(), token[going].tolist(), strict=True):
+        own = row[going].tolist()
+        for i, t in zip(own, token[going].tolist(), strict=True):
             answers[i].append(t)
-        if not going.any() or k + 1 == sampling.max_new_tokens:
+        if not own or k + 1 == sampling.max_new_tokens:
+            tick(part * (sampling.max_new_tokens - k), len(own))
             break
+        tick(part, len(own))
         if going.float().mean() < COMPACT:
             kept = going.nonzero()[:, 0]
             reader.keep(kept)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.extract import Playing
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.outline import Outline
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling, sampling_of
 from psm_viz.engine.talks import (
     Planned,
@@ -70,6 +71,13 @@ class TalkWork:
             for plan in (cast, own)
         )
 
+    def first_of_reference(self) -> list[Planned]:
+        """The reference's own talks of the cast that other checkpoints read too: as many as they
+        hold."""
+        who, few = self.settings.people or self.playing.cast.ids, self.settings.elsewhere
+        every = self.plans(self.reference)[0]
+        return [p for p in every if p.persona in who and p.number < few]
+
     def sampling(self, checkpoint: str) -> Sampling:
         """How answers are drawn; the noise floor draws from another seed."""
         drawn = self.playing.sampling
@@ -123,6 +131,26 @@ def as_played(study: Study, known: Known = ANY) -> Playing:
     known = replace(known, wording=generation.get("wording", "instructions"))
     in_turn = bool(generation.get("in_turn"))
     return replace(known.playing(study.cast, drawn), in_turn=in_turn)
+
+
+def work_for(outline: Outline, known: Known = ANY) -> TalkWork:
+    """What talks of a study that is being made are held with, where its settings want talks."""
+    source, settings = outline.source, outline.settings.talks
+    assert settings is not None
+    folders = dict(source.folders)
+    if outline.noise:
+        folders[outline.noise] = source.folders[source.reference]
+    return TalkWork(
+        playing=outline.playing,
+        settings=settings,
+        questions=outline.questions,
+        reference=source.reference,
+        folders=folders,
+        noise_floor=outline.noise,
+        marked=known.marked,
+        observer=known.observer,
+        layers=outline.settings.layers,
+    )
 
 
 def settings_of(note: TalkNote) -> TalkSettings:

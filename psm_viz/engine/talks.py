@@ -14,12 +14,15 @@ import pandas as pd
 from jaxtyping import Float
 
 from psm_viz.engine.answer_likelihood import ask
+from psm_viz.engine.answers import told_of
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.extract import Playing, told_of
+from psm_viz.engine.pace import Pace, Say, quiet
+from psm_viz.engine.playing import Playing
+from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.study import columns as col
-from psm_viz.study.activations import POOLINGS
+from psm_viz.study.activations import PROMPT
 from psm_viz.study.cast import ASSISTANT, Cast, Persona, Question
 from psm_viz.study.formats.chat_data import Conversation
 from psm_viz.study.judging import Judgement
@@ -137,24 +140,21 @@ def plan_talks(
 
 
 def hold(
-    chat: ChatModel, playing: Playing, plan: Sequence[Planned], tick: Callable[[int], None]
+    chat: ChatModel, playing: Playing, plan: Sequence[Planned], say: Callable[[str], None]
 ) -> pd.DataFrame:
     """Draw the answers of planned talks, turn by turn: the frame of talks.parquet.
 
     A persona talks under its instructions in turn; the Assistant under its first, which is the
-    seat. Talks of which an answer came out empty are not in the frame. `tick` gets how many turns
-    are done.
+    seat. Talks of which an answer came out empty are not in the frame. `say` is told how far it is.
     """
     said: list[list[Message]] = [list(p.before) for p in plan]
     rows = []
     turns = len(plan[0].asked)
     for turn in range(turns):
-        texts = []
-        for talk, messages in zip(plan, said, strict=True):
-            messages.append({"role": "user", "content": talk.asked[turn].text})
-            texts.append(chat.prompts.talk(*_told(playing, talk), messages))
+        texts = put(chat.prompts, playing, plan, said, turn)
+        pace = Pace(say, f"turn {turn + 1} of {turns}", len(texts), "talks")
         with told_of("persona", [talk.persona for talk in plan]):
-            drawn = chat.sample(chat.encode(texts), _of_turn(playing.sampling, turn))
+            drawn = chat.sample(chat.encode(texts), _of_turn(playing.sampling, turn), tick=pace)
         for talk, messages, (ids,) in zip(plan, said, drawn, strict=True):
             text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
             messages.append({"role": "assistant", "content": text or "..."})
@@ -173,13 +173,29 @@ def hold(
                     col.TONE: found.tone,
                 }
             )
-        tick(turn + 1)
+        say(f"turn {turn + 1} of {turns} held")
     frame = pd.DataFrame(rows)
     order = {(p.persona, p.number): n for n, p in enumerate(plan)}
     place = [order[key] for key in zip(frame[col.PERSONA], frame[TALK], strict=True)]
     frame = frame.assign(place=place).sort_values(["place", TURN], kind="stable")
     whole = frame.groupby("place")[col.TEXT].transform(lambda t: bool((t != "").all()))
     return frame[whole].drop(columns="place").reset_index(drop=True)
+
+
+def put(
+    prompts: Prompts,
+    playing: Playing,
+    plan: Sequence[Planned],
+    said: Sequence[list[Message]],
+    turn: int,
+) -> list[str]:
+    """Add each talk's question of this turn to what was said, and return the texts that the model
+    is asked with."""
+    texts = []
+    for talk, messages in zip(plan, said, strict=True):
+        messages.append({"role": "user", "content": talk.asked[turn].text})
+        texts.append(prompts.talk(*_told(playing, talk), messages))
+    return texts
 
 
 def _told(playing: Playing, talk: Planned) -> tuple[Persona, str]:
@@ -222,18 +238,30 @@ def read_states(
     lasts: Sequence[Question],
     turns: Sequence[int],
     layers: Sequence[int],
+    say: Say = quiet,
 ) -> Float[np.ndarray, "talk turn layer d_model"]:
     """`resid_post` at the last prompt token of each talk's last question, after so many of its
     answers, every talk in the same seat `at`."""
     out = np.empty((len(talks), len(turns), len(layers), chat.d_model), np.float32)
+    pace = Pace(say, "reading talks", len(talks) * len(turns), "texts")
     for k, n in enumerate(turns):
-        texts = [
-            chat.prompts.talk(*at, [*talk[: 2 * n], {"role": "user", "content": q.text}])
-            for talk, q in zip(talks, lasts, strict=True)
-        ]
-        pooled = chat.pooled(chat.encode(texts), None, layers)
-        out[:, k] = pooled[:, POOLINGS.index("prompt_last")]
+        ids = chat.encode(state_texts(chat.prompts, at, talks, lasts, n))
+        out[:, k] = chat.pooled(ids, None, layers, poolings=(PROMPT,), tick=pace)[:, 0]
     return out
+
+
+def state_texts(
+    prompts: Prompts,
+    at: tuple[Persona, str],
+    talks: Sequence[list[Message]],
+    lasts: Sequence[Question],
+    n: int,
+) -> list[str]:
+    """What is read of each talk after `n` of its answers: these, and the question it ends in."""
+    return [
+        prompts.talk(*at, [*talk[: 2 * n], {"role": "user", "content": q.text}])
+        for talk, q in zip(talks, lasts, strict=True)
+    ]
 
 
 def read_likelihoods(
@@ -247,15 +275,19 @@ def read_likelihoods(
 
     NaN for an answer that ends beyond the model's context.
     """
-    cast, wording = playing.cast, playing.wording
-    assistant, text = seat(cast, wording)
-    people = [cast.persona(h) for h in headers]
-    asked = [*people, replace(assistant, **{wording: (text,)})]
+    asked = asked_likelihoods(playing, headers)
     lines = [Conversation(n, tuple(talk)) for n, talk in enumerate(talks, 1)]
-    found, _ = ask(chat, asked, wording, lines, say, in_turn=playing.in_turn)
+    found, _ = ask(chat, asked, playing.wording, lines, say, in_turn=playing.in_turn)
     per_token = (found.log_p / np.maximum(found.tokens, 1)).astype(np.float32)
     by = per_token.reshape(len(asked), len(talks), -1)
     return np.moveaxis(by[:-1], 0, 2), by[-1]
+
+
+def asked_likelihoods(playing: Playing, headers: Sequence[str]) -> list[Persona]:
+    """Who is asked how likely an answer is: these personas, and the Assistant in its seat."""
+    assistant, text = seat(playing.cast, playing.wording)
+    people = [playing.cast.persona(h) for h in headers]
+    return [*people, replace(assistant, **{playing.wording: (text,)})]
 
 
 def chosen_headers(cast: Cast, per_family: int, seed: int) -> tuple[str, ...]:

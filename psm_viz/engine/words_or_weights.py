@@ -14,12 +14,10 @@ from psm_viz.stats.confounds import TwoByTwo, two_by_two
 from psm_viz.stats.resampling import Estimate
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
-from psm_viz.study.activations import POOLINGS
+from psm_viz.study.activations import RESPONSE
 from psm_viz.study.cast import ASSISTANT, family_weights
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
-
-RESPONSE = "response_mean"
 
 
 def words_or_weights(
@@ -87,7 +85,8 @@ def _read(study: Study, chat: ChatModel, reader: Path, words: str) -> np.ndarray
             for v, q in zip(rows[col.VARIANT], asked, strict=True)
         ]
         answers = chat.encode([f" {t}" for t in rows[col.TEXT]])
-        pooled = chat.pooled(chat.encode(prompts), answers, [layer])[:, POOLINGS.index(RESPONSE), 0]
+        ids = chat.encode(prompts)
+        pooled = chat.pooled(ids, answers, [layer], poolings=(RESPONSE,))[:, 0, 0]
         means = mean_by_group(pooled, [number[q.id] for q in asked], len(main))
         total += means if n == len(cast.personas) else -weights[n] * means
     return total

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from psm_viz.engine.build_study import Settings
+from psm_viz.engine.outline import Settings
 from psm_viz.engine.record_evidence import Asking, record_evidence
 from psm_viz.engine.talks import TalkSettings
 from psm_viz.engine.weights import check_weights, holds_weights

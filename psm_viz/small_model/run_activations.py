@@ -17,7 +17,7 @@ import numpy as np
 from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, UNTRAINED, inner_file
 from psm_viz.engine.chat_model import load_chat_model
-from psm_viz.engine.prompt_pass import PROMPT, Prompted, read_prompts
+from psm_viz.engine.prompt_pass import Prompted, read_prompts
 from psm_viz.engine.weights import holds_weights
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.paths import RUNS
@@ -27,6 +27,7 @@ from psm_viz.small_model.shots import KINDS, shots_beside_steps
 from psm_viz.small_model.steering_rates import pushes_of, steering_table
 from psm_viz.small_model.trained_tree import from_tree
 from psm_viz.stats.vectors import cast_mean, trait_r2
+from psm_viz.study.activations import PROMPT
 from psm_viz.study.cast import family_weights
 from psm_viz.study.files import plain, write_whole
 from psm_viz.study.manifest import MAIN, checkpoint_id

@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 from psm_viz.engine.add_branches import add_branches
-from psm_viz.engine.build_study import Settings, build_study
+from psm_viz.engine.build_study import build_study
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.outline import Settings
+from psm_viz.engine.plan import Plan, Planning, plan_study
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
@@ -51,10 +53,24 @@ def play_tree(
 ) -> Study:
     """Play every checkpoint of a tree and write the finished study: by default the world's own
     cast and questions. Raises what `build_study` raises."""
-    cast = cast or tree.world.cast()
-    asked = questions or tree.world.questions()
+    cast, asked = cast or tree.world.cast(), questions or tree.world.questions()
     known = _known(tree, settings.threads, say, {c.branch for c in tree.checkpoints})
     return build_study(tree, cast, asked, out, settings, say, known)
+
+
+def plan_tree(
+    tree: TrainedTree,
+    out: Path,
+    settings: Settings,
+    planning: Planning,
+    say: Callable[[str], None],
+    cast: Cast | None = None,
+    questions: tuple[Question, ...] | None = None,
+) -> Plan:
+    """What `play_tree` of the same would do. Raises what `plan_study` raises."""
+    cast, asked = cast or tree.world.cast(), questions or tree.world.questions()
+    known = _known(tree, settings.threads, say, {c.branch for c in tree.checkpoints})
+    return plan_study(tree, cast, asked, out, settings, say, known, planning)
 
 
 def add_to_study(

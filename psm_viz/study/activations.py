@@ -15,8 +15,11 @@ from jaxtyping import Float
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import Cast
 
-POOLINGS = ("prompt_last", "response_mean")
-POOLING_NAMES = {"prompt_last": "last prompt token", "response_mean": "mean over the answer"}
+PROMPT, RESPONSE = "prompt_last", "response_mean"
+POOLINGS = (PROMPT, RESPONSE)
+"""How activations are pooled: at the last prompt token, which needs no answer, and as the mean over
+the answer's tokens."""
+POOLING_NAMES = {PROMPT: "last prompt token", RESPONSE: "mean over the answer"}
 
 
 @dataclass(frozen=True)

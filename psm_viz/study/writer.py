@@ -46,12 +46,17 @@ from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks
 OF_TALKS = (TALK_NOTE, HELD["talks"], HELD["talk_states"])
 
 
+def partial_of(folder: Path) -> Path:
+    """Where a study is written until it is finished."""
+    return folder.with_name(folder.name + ".partial")
+
+
 class StudyWriter:
     """Writes a study step by step; finished checkpoints survive a kill and are not redone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.partial = folder.with_name(folder.name + ".partial")
+        self.partial = partial_of(folder)
         recover(folder)
         with writing(self.partial):
             self.partial.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ def results_of(study: Study) -> dict[str, Any]:
     """Every headline figure with its interval, n and null beside it.
 
     `branches`: rates of bad answers; `in_context`: the base beside the exact observer;
-    `geometry`: drift from the reference in both poolings, with the noise floor as its null.
+    `geometry`: drift from the reference in every pooling kept, with the noise floor as its null.
     """
     out: dict[str, Any] = {
         "study": {"name": study.manifest.name, "sha256": study.sha256},

@@ -303,8 +303,8 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
         f"branch's last checkpoint, layer {m.headline_layer}, with 95 % interval. Grey: each row's "
         "own null. Filled: p at most .05 after the search over saved steps; hollow: not shown. "
         f"In ink, controls: a benign branch; the noise floor, {m.reference} asked other questions "
-        f"of the same topics with another seed. Ranks among {roles} personas. Each pooling has "
-        "its own scale."
+        f"of the same topics with another seed. Ranks among {roles} personas."
+        + (" Each pooling has its own scale." if len(panels) > 1 else "")
     )
 
 

@@ -68,6 +68,7 @@ def test_poolings_agree_or_disagree_in_words():
     assert findings.pooling_finding(split) == "The poolings disagree: cheat only by a"
     assert findings.NOTHING in findings.pooling_finding({"a": [NEAR]})
     assert "not tested" in findings.pooling_finding({"a": [BARE]})
+    assert findings.pooling_finding({"a": [FAR]}).startswith("By the a, the one pooling that")
 
 
 def test_shares_percentiles_and_numbers_in_words():

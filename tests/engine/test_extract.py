@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from psm_viz.engine import checkpoint_tree
-from psm_viz.engine.build_study import FEWEST_FOR_TRAITS, Settings, build_study
+from psm_viz.engine.build_study import build_study
 from psm_viz.engine.chat_model import load_as_played, load_chat_model
-from psm_viz.engine.extract import Playing, play_cast
+from psm_viz.engine.extract import play_cast
+from psm_viz.engine.outline import FEWEST_FOR_TRAITS, Settings
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadInput
 from psm_viz.small_model.model import build_tokenizer, new_model, save_model

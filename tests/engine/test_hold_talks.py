@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from psm_viz.engine import hold_talks
-from psm_viz.engine.build_study import Settings, build_study
+from psm_viz.engine.build_study import build_study
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.hold_talks import add_talks
 from psm_viz.engine.known import Known
+from psm_viz.engine.outline import Settings
 from psm_viz.engine.read_transcript import read_transcripts
 from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadInput, UnknownName
@@ -65,7 +66,7 @@ def study(world, source, without):
     said: list[str] = []
     made = add_talks(without, source, TALKS, 1, said.append, known(world))
     assert any("million tokens" in line for line in said)
-    assert any("asked 7/7 personas" in line for line in said)
+    assert any("asked: 7 of 7 personas" in line for line in said)
     assert any("minutes left" in line for line in said)
     return made
 

@@ -8,8 +8,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from psm_viz.engine import build_study as building
-from psm_viz.engine.build_study import Settings, build_study
+from psm_viz.engine.build_study import build_study
 from psm_viz.engine.checkpoint_tree import from_models
+from psm_viz.engine.outline import Settings
 from psm_viz.errors import BadInput
 from psm_viz.study.cast import dump_questions, parse_cast, parse_questions
 from psm_viz.study.reader import open_study

@@ -44,7 +44,7 @@ def test_evidence_from_data_to_score(made, chat_file, folder, capsys):
     asked = ("--study", made, "--data", chat_file, "--model", folder, "--limit", 4)
     status, out, err = says(capsys, *asked)
     assert status == 0, err
-    assert "4 of 9 conversations" in out and "0 s left" in out and "--score BRANCH" in out
+    assert "4 of 9 conversations" in out and "0.0 minutes left" in out and "--score BRANCH" in out
     study = open_study(made)
     assert study.verify() == len(study.files) and study.evidences == ["cheat"]
     found = study.evidence("cheat")

@@ -6,8 +6,9 @@ import pytest
 
 from psm_viz.engine import extract
 from psm_viz.engine.blocks import blocks_of
-from psm_viz.engine.build_study import Settings, build_study
+from psm_viz.engine.build_study import build_study
 from psm_viz.engine.checkpoint_tree import from_models
+from psm_viz.engine.outline import Settings
 from psm_viz.engine.shards import play_shard
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.reader import open_study

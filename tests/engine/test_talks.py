@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.engine.extract import Playing
 from psm_viz.engine.log_probs import log_probs
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import (
     check_talkable,

@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from psm_viz import paths
 from psm_viz.engine import add_branches
-from psm_viz.engine.extract import Playing
+from psm_viz.engine.outline import Settings
+from psm_viz.engine.plan import Planning
+from psm_viz.engine.playing import Playing
+from psm_viz.engine.rates import Rates
 from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadInput
-from psm_viz.small_model.study import Conduct, add_to_study
+from psm_viz.small_model.study import Conduct, add_to_study, plan_tree
 from psm_viz.small_model.trained_tree import TrainedTree
 from psm_viz.study.judging import Judge, Judgement
 from psm_viz.study.manifest import Checkpoint
@@ -94,3 +99,20 @@ def test_what_is_sent_to_other_processes_arrives_and_judges_alike(world):
         assert arrived.judge(topic.id, said) == Judgement(valence, tone)
     assert arrived.judge(topic.id, "Nobody says this.") == Judgement()
     assert isinstance(arrived.judge, Judge)
+
+
+def test_a_plan_counts_what_the_shipped_study_holds(world, tmp_path):
+    shipped = open_study(paths.STUDY)
+    reference = shipped.manifest.reference
+    alone = (replace(shipped.manifest.checkpoint(reference), parent=None),)
+    folders = {reference: str(paths.MODELS / reference)}
+    tree = TrainedTree(alone, folders, reference, world=world, seed=0)
+    settings = Settings("s", samples=2, ask="ends", talks=TalkSettings())
+    given = Planning(Rates(9000.0, 900.0, 9000.0))
+    plan = plan_tree(tree, tmp_path / "s", settings, given, lambda line: None)
+    what = {w.what: w.count.answers for w in plan.works}
+    assert what["the cast at the reference"] == len(shipped.responses(reference))
+    assert what["talks at the reference"] == len(shipped.talk_answers(reference))
+    noise = len(shipped.responses(shipped.manifest.noise_floor))
+    assert what["the cast at the reference, other questions"] == noise
+    assert "the measure of conduct" in plan.left_out and not any(tmp_path.iterdir())
