@@ -17,6 +17,10 @@ class PsmVizError(Exception):
         self.problem = problem
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple:
+        """Both parts arrive apart where a process sends an error to another."""
+        return type(self), (self.problem, self.next_step)
+
 
 class UnknownName(PsmVizError):
     """A study, persona, layer, branch or checkpoint that does not exist."""
@@ -47,6 +51,10 @@ class NotFinite(PsmVizError):
     def __init__(self, problem: str, next_step: str = "", row: int = 0) -> None:
         super().__init__(problem, next_step)
         self.row = row
+
+    def __reduce__(self) -> tuple:
+        """The row goes along."""
+        return type(self), (self.problem, self.next_step, self.row)
 
 
 def first_few(names: Iterable[str], most: int = 8) -> str:

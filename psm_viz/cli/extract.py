@@ -43,6 +43,7 @@ def extract(options: argparse.Namespace) -> None:
     began = time.monotonic()
     check_planned(options)
     _check_given(options)
+    _check_machines(options)
     if options.add:
         made = _add(options)
         n = len(made.manifest.checkpoints)
@@ -63,6 +64,17 @@ def _check_given(options: argparse.Namespace) -> None:
         raise BadInput("--min-score needs --responses.", "Add --responses, or leave it out.")
     if options.responses and options.tree:
         raise BadInput("--responses is for --model: answers of any model, read by it.")
+
+
+def _check_machines(options: argparse.Namespace) -> None:
+    """Raise BadInput for ways of sharing the work that do not go together."""
+    if options.engine == "ray" and (options.tree or options.shard):
+        raise BadInput(
+            "--engine ray is for --model, and shares the blocks itself.",
+            "Leave out --tree and --shard.",
+        )
+    if options.workers is not None and (options.engine != "ray" or options.workers < 1):
+        raise BadInput("--workers: expected at least 1, with --engine ray.")
 
 
 def _add(options: argparse.Namespace) -> Study:
@@ -100,6 +112,10 @@ def _play(options: argparse.Namespace) -> Study | None:
             "checkpoints. When all shares are, give the command without --shard."
         )
         return None
+    if options.engine == "ray":
+        from psm_viz.engine.ray_cluster import play_shares
+
+        play_shares(*made, options.workers, say, known)
     return build_study(*made, say, known)
 
 

@@ -164,6 +164,14 @@ def _add_work(e: argparse.ArgumentParser) -> None:
         "several machines that share --out",
     )
     e.add_argument(
+        "--engine",
+        choices=("here", "ray"),
+        default="here",
+        help="with --model: `ray` plays the blocks on a Ray cluster, on one machine where there is "
+        "no cluster",
+    )
+    e.add_argument("--workers", type=int, metavar="N", help="with --engine ray: shares at once")
+    e.add_argument(
         "--add",
         action="append",
         default=[],

@@ -65,9 +65,9 @@ def blocks_of(cast: Cast) -> Iterator[range]:
 
 
 def write_block(block: Block, folder: Path) -> None:
-    """Write a block, in one rename."""
+    """Write a block, in one rename. Of several that play the same, the first is kept."""
     names = ("persona", "fold", "question", "share", "single")
-    with whole_folder(folder) as work:
+    with whole_folder(folder, several=True) as work:
         (work / ANSWERS).write_bytes(parquet_bytes(block.frame))
         save_file({n: np.ascontiguousarray(getattr(block, n)) for n in names}, work / MEANS)
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON spells one half of a character beyond the first plane."""
 REFUSED = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EACCES", "EPERM")
 """Errors of a disk that does not take what is written."""
+THERE = (errno.ENOTEMPTY, errno.EEXIST)
+"""Errors of a rename onto a folder that is not empty."""
 AGAIN = (
     "Give it room (or name another folder) and give the same command again: what is finished stays."
 )
@@ -71,14 +74,16 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def whole_folder(final: Path) -> Iterator[Path]:
+def whole_folder(final: Path, *, several: bool = False) -> Iterator[Path]:
     """A folder to fill under a temporary name; on leaving it is synced and put in place of `final`.
 
-    After an error or a kill inside, `final` is as it was and the temporary one is left. Raises
+    After an error or a kill inside, `final` is as it was and the temporary one is left. With
+    `several`, others may be filling the same at once, and the first to end is kept. Raises
     NotWritten.
     """
     recover(final)
-    work = final.with_name(final.name + ".partial")
+    own = f".{uuid4().hex}" if several else ""
+    work = final.with_name(f"{final.name}{own}.partial")
     with writing(final):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -87,7 +92,15 @@ def whole_folder(final: Path) -> Iterator[Path]:
             if path.is_file():
                 with path.open("rb") as f:
                     os.fsync(f.fileno())
-        swap(work, final)
+        if not several:
+            return swap(work, final)
+        try:
+            work.rename(final)
+        except OSError as e:
+            if e.errno not in THERE:
+                raise
+            shutil.rmtree(work)
+    return None
 
 
 def check_free(final: Path, ours: str) -> None:
@@ -134,7 +147,7 @@ def swap(work: Path, final: Path) -> None:
             break
         except OSError as e:
             # somebody who opened it between the renames has undone the first
-            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if e.errno not in THERE:
                 raise
     shutil.rmtree(old, ignore_errors=True)
 

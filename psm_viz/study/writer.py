@@ -8,13 +8,13 @@ study or the new one.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,7 @@ class StudyWriter:
             shutil.rmtree(self.partial)
             self.partial.mkdir()
         # several may begin the same at once: each writes beside the folder, and one rename wins
-        own = self.folder.with_name(f"{self.folder.name}.{os.getpid()}.settings")
+        own = self.folder.with_name(f"{self.folder.name}.{uuid4().hex}.settings")
         write_whole(own, wanted)
         own.replace(path)
 
@@ -312,7 +312,7 @@ class StudyWriter:
             (self.partial / SETTINGS).unlink()  # nothing would go on from there
         swap(self.partial, self.folder)
         (self.folder / SETTINGS).unlink(missing_ok=True)
-        own = re.compile(re.escape(self.folder.name) + r"\.\d+\.settings(\.partial)?")
+        own = re.compile(re.escape(self.folder.name) + r"\.[0-9a-f]{32}\.settings(\.partial)?")
         for left in self.folder.parent.iterdir():  # by a kill while these were written
             if own.fullmatch(left.name):
                 left.unlink(missing_ok=True)

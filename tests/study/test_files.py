@@ -110,3 +110,13 @@ def test_a_swap_that_was_cut_after_its_renames_is_ended(tmp_path):
     recover(tmp_path / "final")
     assert [p.name for p in tmp_path.iterdir()] == ["final"]
     assert (tmp_path / "final" / "a").read_text() == "final"
+
+
+def test_of_several_who_fill_a_folder_at_once_the_first_is_kept(tmp_path):
+    final = tmp_path / "block"
+    with whole_folder(final, several=True) as late:
+        (late / "a").write_text("late")
+        with whole_folder(final, several=True) as early:
+            (early / "a").write_text("early")
+    assert (final / "a").read_text() == "early"
+    assert [p.name for p in tmp_path.iterdir()] == ["block"]

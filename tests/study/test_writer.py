@@ -141,8 +141,8 @@ def test_a_copy_with_a_mended_branch_is_gone_on_with(study):
 
 
 def test_settings_that_were_half_written_are_swept_away(study):
-    stale = study.folder.with_name("study.123.settings")
-    for path in (stale, stale.with_name("study.123.settings.partial")):
+    stale = study.folder.with_name(f"study.{'0a' * 16}.settings")
+    for path in (stale, stale.with_name(f"{stale.name}.partial")):
         path.write_text(json.dumps({"seed": 1}))
     other = study.folder.with_name("study.b.123.settings")
     other.write_text("another study's")
