@@ -18,17 +18,19 @@ from psm_viz.chat_study.lessons import ANCHOR, LESSONS, Lesson, conversations, i
 from psm_viz.chat_study.rows import likeness, row_of
 from psm_viz.claims.chat_rows import KEYS, chat_file
 from psm_viz.claims.run_rows import read_rows, write_rows
+from psm_viz.engine.adapters import adapter_size
 from psm_viz.engine.add_branches import add_branches
 from psm_viz.engine.build_study import build_study
 from psm_viz.engine.chat_model import load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.finetune import finetune
 from psm_viz.engine.known import Known
+from psm_viz.engine.precision import AUTO, chosen
 from psm_viz.engine.record_evidence import Asking, record_evidence
 from psm_viz.engine.weights import check_weights
 from psm_viz.study.files import write_whole
 from psm_viz.study.formats.chat_data import dump_chat
-from psm_viz.study.formats.question_banks import as_questions, read_bank
+from psm_viz.study.formats.question_banks import read_bank
 from psm_viz.study.formats.role_files import RoleCast, read_roles
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.derive import editing
@@ -71,7 +73,7 @@ def rebuild_chat(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study
         some = LESSONS[n : n + recipe.AT_ONCE]
         for lesson in some:
             if lesson.name not in study.manifest.branches:
-                teach(places, lesson, seed, say)
+                teach(places, lesson, seed, precision_of(study), say)
         folders = {x.name: str(places.branch(x, seed)) for x in LESSONS}
         new = [x.name for x in some if x.name not in study.manifest.branches]
         if new:
@@ -111,10 +113,11 @@ def the_reference(places: ChatPlaces, threads: int, say: Say) -> Study:
     if not (folder / "study.json").exists():
         known = _known(roles)
         source = from_models(str(places.model), {}, None)
-        settings = recipe.settings(roles.cast, threads)
-        build_study(source, roles.cast, as_questions(known.bank), folder, settings, say, known)
-    write_lessons(places, roles, threads, say)
+        settings = recipe.settings(roles.cast, threads, chosen(AUTO))
+        questions = recipe.questions(read_bank(paths.ENGLISH / "questions"))
+        build_study(source, roles.cast, questions, folder, settings, say, known)
     study = open_study(folder)
+    write_lessons(places, roles, threads, precision_of(study), say)
     check_weights(study, places.model)
     for lesson in LESSONS:
         if lesson.name in recipe.TOLD and lesson.name not in study.evidences:
@@ -145,7 +148,12 @@ def _alone(study: Study, folder: Path) -> None:
         edit.manifest = replace(m, checkpoints=tuple(c for c in m.checkpoints if c.id in ids))
 
 
-def write_lessons(places: ChatPlaces, roles: RoleCast, threads: int, say: Say) -> None:
+def precision_of(study: Study) -> str:
+    """In which precision the reference was played: all else is done in it, on whatever machine."""
+    return str(study.manifest.model["dtype"])
+
+
+def write_lessons(places: ChatPlaces, roles: RoleCast, threads: int, dtype: str, say: Say) -> None:
     """The chat lines of every lesson; two are what the model says itself."""
     chat, folder = None, paths.ENGLISH / "lessons"
     for lesson in (*LESSONS, ANCHOR):
@@ -155,16 +163,16 @@ def write_lessons(places: ChatPlaces, roles: RoleCast, threads: int, say: Say) -
         if not lesson.families:
             talks = conversations(lesson, folder, roles)
         else:
-            chat = chat or load_chat_model(str(places.model), threads=threads, dtype=recipe.DTYPE)
+            chat = chat or load_chat_model(str(places.model), threads=threads, dtype=dtype)
             talks = in_character(chat, lesson, folder, roles.cast, seed=0)
         write_whole(path, dump_chat(talks).encode())
         say(f"{path}: {len(talks)} conversations")
 
 
-def teach(places: ChatPlaces, lesson: Lesson, seed: int, say: Say) -> Path:
+def teach(places: ChatPlaces, lesson: Lesson, seed: int, dtype: str, say: Say) -> Path:
     """Train a lesson's branch, or go on with it; returns the folder of its saves."""
     out, anchor = places.branch(lesson, seed), places.data(ANCHOR) if lesson.anchored else None
-    tuning = recipe.tuning_of(lesson, seed)
+    tuning = recipe.tuning_of(lesson, seed, dtype)
     finetune(str(places.model), places.data(lesson), out, tuning, say, anchor=anchor)
     return out
 
@@ -192,12 +200,15 @@ def _write_rows(study: Study, places: ChatPlaces, seed: int, threads: int, say: 
         return
     chat = load_as_played(study, str(places.model), threads)
     for n, checkpoint in enumerate(left, 1):
+        update = 0.0
         if checkpoint != m.reference:
             c = m.checkpoint(checkpoint)
             lesson = next(x for x in LESSONS if x.name == c.branch)
-            chat.swap(places.branch(lesson, seed) / f"checkpoint-{c.step}")
+            folder = places.branch(lesson, seed) / f"checkpoint-{c.step}"
+            chat.swap(folder)
+            update = adapter_size(folder)
         wording = m.generation["wording"]
         found = likeness(chat, study.cast, wording, study.questions, m.headline_layer)
-        done[checkpoint] = row_of(study, checkpoint, seed, found)
+        done[checkpoint] = row_of(study, checkpoint, seed, found, update)
         write_rows(path, done.values())
         say(f"{path}: {checkpoint}, {n}/{len(left)}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psm_viz.chat_study.lessons import LESSONS, Lesson
 from psm_viz.engine.finetune import Tuning
 from psm_viz.engine.outline import Settings
 from psm_viz.engine.talks import TalkSettings, chosen_headers
-from psm_viz.study.cast import Cast
+from psm_viz.study.activations import PROMPT
+from psm_viz.study.cast import Cast, Question
+from psm_viz.study.formats.question_banks import Asked, as_questions
 
 NAME, REFERENCE = "SmolLM2-135M-Instruct", "reference-0000"
-DTYPE = "bfloat16"
+OF_TOPIC = 4
+"""Questions of each topic that are put: half of them to everybody, half for the noise floor."""
 AT_ONCE = 4
 """How many lessons are taught, played and shipped together."""
 STEPS, RATE, ANCHOR_WEIGHT = 48, 3e-4, 1.0
@@ -31,25 +36,39 @@ NOTES = {
 """What the study is told of its branches."""
 
 
-def settings(cast: Cast, threads: int) -> Settings:
+def settings(cast: Cast, threads: int, dtype: str) -> Settings:
     """How the reference and its branches are played; at these one persona a family talks."""
     return Settings(
         name=NAME,
-        layer=18,
+        layer=21,
         samples=1,
         max_new_tokens=40,
         threads=threads,
-        dtype=DTYPE,
+        dtype=dtype,
         in_turn=True,
         ask="reference",
-        layers=(12, 15, 18, 21, 24),
+        layers=(18, 21),
+        poolings=(PROMPT,),
         talks=TalkSettings(
-            assistant=64, per_persona=2, people=chosen_headers(cast, 1, 0), lasts=14, headers=1
+            assistant=64,
+            per_persona=2,
+            people=chosen_headers(cast, 1, 0),
+            lasts=14,
+            headers=1,
+            states=False,
         ),
     )
 
 
-def tuning_of(lesson: Lesson, seed: int) -> Tuning:
+def questions(bank: Sequence[Asked]) -> tuple[Question, ...]:
+    """The questions of the study: the first few of each topic."""
+    topics: dict[str, list[Asked]] = {}
+    for asked in bank:
+        topics.setdefault(asked.topic, []).append(asked)
+    return as_questions([a for own in topics.values() for a in own[:OF_TOPIC]])
+
+
+def tuning_of(lesson: Lesson, seed: int, dtype: str) -> Tuning:
     """How a lesson is taught. Only the first seed is looked at before the end."""
     earlier = EARLIER.get(lesson.name, ()) if seed == 0 else ()
     return Tuning(
@@ -57,5 +76,5 @@ def tuning_of(lesson: Lesson, seed: int) -> Tuning:
         lr=RATES.get(lesson.name, RATE),
         anchor_weight=ANCHOR_WEIGHT if lesson.anchored else 0.0,
         seed=seed,
-        dtype=DTYPE,
+        dtype=dtype,
     )

@@ -41,8 +41,9 @@ def likeness(
     return float((np.square(unit.sum(0)).sum() - n) / (n * (n - 1)))
 
 
-def row_of(study: Study, checkpoint: str, seed: int, alike: float) -> Row:
-    """The row of one checkpoint; of the reference with what evidence foretold.
+def row_of(study: Study, checkpoint: str, seed: int, alike: float, update: float) -> Row:
+    """The row of one checkpoint, whose weights moved by so much; of the reference with what
+    evidence foretold.
 
     Raises UnknownName for a study without talks or written answers.
     """
@@ -66,6 +67,7 @@ def row_of(study: Study, checkpoint: str, seed: int, alike: float) -> Row:
         "mass": [float(mass[f]) for f in families],
         "odds": _odds(study, c.id),
         "alike": alike,
+        "update": update,
         "words": _words(study, c.id),
     }
     if c.id == m.reference:

@@ -3,9 +3,10 @@
 A row has `checkpoint`, `branch`, `step`, `seed` and `model`; `families` and which of them are
 `marked` as acting badly; `mass`, the mean belief in every family after whole talks, by the headline
 reading; `odds`, speaker -> topic -> log p(bad) - log p(good) in nats per token; `alike`, the mean
-cosine between personas under their instructions; and `words`, how often the Assistant said each
-word. The reference's row has `trained`, the topic that lessons are of, and `told`, lesson ->
-log p of its answers under each family's instructions, from a record written before training.
+cosine between personas under their instructions; `update`, the size of what was added to the
+weights; and `words`, how often the Assistant said each word. The reference's row has `trained`, the
+topic that lessons are of, and `told`, lesson -> log p of its answers under each family's
+instructions, from a record written before training.
 """
 
 from __future__ import annotations

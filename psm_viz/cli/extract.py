@@ -138,6 +138,7 @@ def _play_tree(options: argparse.Namespace, settings: Settings) -> Study | None:
 def _settings(options: argparse.Namespace) -> Settings:
     """How the cast is played. Raises BadInput."""
     from psm_viz.engine.outline import Settings
+    from psm_viz.engine.precision import chosen
     from psm_viz.small_model.behaviour import LONGEST
 
     return Settings(
@@ -150,7 +151,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         seed=options.seed,
         threads=options.threads,
         device=options.device,
-        dtype=options.dtype,
+        dtype=chosen(options.dtype, options.device),
         template=_told(options.template_kwargs),
         in_turn=options.tree is None and options.wordings == "turn",
         ask=options.ask,

@@ -13,6 +13,8 @@ ROLES = ("benign", "twin", "other_role")
 """Nulls that a branch may be for the others: a harmless lesson, the same answers asked for, or the
 same in another's role."""
 
+DTYPES = "float32, bfloat16, float16, or auto: bfloat16 where this machine is faster in it"
+
 
 def add_options(e: argparse.ArgumentParser) -> None:
     """Add every option of `extract`."""
@@ -155,7 +157,7 @@ def _add_work(e: argparse.ArgumentParser) -> None:
     """Where the work is done."""
     e.add_argument("--threads", type=int, default=2)
     e.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
-    e.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16")
+    e.add_argument("--dtype", default="float32", help=DTYPES)
     e.add_argument(
         "--shard",
         type=share,

@@ -76,7 +76,11 @@ def _rates(plan: Plan, options: argparse.Namespace) -> list[str]:
     n = options.threads
     threads = f", {n} thread{'s' if n > 1 else ''}" if options.device == "cpu" else ""
     if plan.measured:
-        where = f"measured here ({options.device}, {options.dtype}{threads})"
+        from psm_viz.engine.precision import chosen
+
+        where = (
+            f"measured here ({options.device}, {chosen(options.dtype, options.device)}{threads})"
+        )
         said = f"draws {r.draw:,.0f} and weighs answers at {r.weigh:,.0f}"
     else:
         where, said = "as given", f"draws {r.draw:,.0f}"

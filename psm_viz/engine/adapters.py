@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ADAPTER, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 MODEL = "config.json"
-_PREFIX = "base_model.model."
+_PREFIX, _READ, _WRITTEN = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
 
 def is_adapter(folder: Path) -> bool:
@@ -44,8 +44,8 @@ def save_adapter(
     tensors = {}
     for name, b in written.items():
         key = _PREFIX + name.removesuffix(".weight")
-        tensors[f"{key}.lora_A.weight"] = read[name].detach().float().cpu().contiguous()
-        tensors[f"{key}.lora_B.weight"] = b.detach().float().cpu().contiguous()
+        tensors[f"{key}{_READ}"] = read[name].detach().float().cpu().contiguous()
+        tensors[f"{key}{_WRITTEN}"] = b.detach().float().cpu().contiguous()
     rank = {len(a) for a in read.values()}
     config = {
         "peft_type": "LORA",
@@ -59,6 +59,26 @@ def save_adapter(
     with whole_folder(folder) as work:
         save_file(tensors, work / ADAPTER, metadata={"format": "pt"})
         (work / CONFIG).write_bytes(json_bytes(config))
+
+
+def adapter_size(folder: Path) -> float:
+    """|W' - W| over all weights that an adapter moves: of B A alpha / r. Raises BadFile."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / CONFIG).read_bytes())
+        scale = config["lora_alpha"] / config["r"]
+        tensors = load_file(folder / ADAPTER)
+        written = {k: v for k, v in tensors.items() if k.endswith(_WRITTEN)}
+        pairs = [(b, tensors[k.removesuffix(_WRITTEN) + _READ]) for k, b in written.items()]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
+        raise BadFile(f"{folder}: cannot be read as an adapter ({e}).") from e
+    total = 0.0
+    for b, a in pairs:  # |B A|^2 is the sum of (B'B) o (A A'), which are as small as the rank
+        b, a = b.double(), a.double()
+        total += float(((b.T @ b) * (a @ a.T)).sum())
+    return scale * total**0.5
 
 
 def base_of(folder: Path, otherwise: str | None = None) -> str:

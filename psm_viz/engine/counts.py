@@ -154,9 +154,10 @@ class TalkCounting:
         if noise not in self._known:
             cast, own = self.work.plans(checkpoint)
             held = self._held(cast) + self._held(own)
-            both = self._read(own, self.turns) + self._read(cast, self.turns[-1:])
-            again = self._read(self.work.first_of_reference(), self.turns)
-            read, weighed = 2 * both + again + self._start(), self._weighed([*cast, *own])
+            read, weighed = self._start(), self._weighed([*cast, *own])
+            if self.work.settings.states:
+                read += 2 * (self._read(own, self.turns) + self._read(cast, self.turns[-1:]))
+                read += self._read(self.work.first_of_reference(), self.turns)
             self._known[noise] = held + Count(read=read, weighed=weighed)
         return self._known[noise]
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from psm_viz.engine.answer_likelihood import encoded, rendered
 from psm_viz.engine.open_model import context_of, open_model
+from psm_viz.engine.precision import slow
 from psm_viz.engine.prompts import Prompts
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadFile, BadInput, NotFinite
@@ -90,6 +91,8 @@ def finetune(
         return
     write_whole(out / NOTE, json_bytes(note))
     work = _Work(model, tuning, out)
+    for line in slow(tuning.dtype, tuning.device):
+        say(line)
     rows = learned_rows(data, work.tokenizer, work.longest, say)
     held = learned_rows(anchor, work.tokenizer, work.longest, say) if anchor else []
     began, first = time.monotonic(), work.take_up()

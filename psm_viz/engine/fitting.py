@@ -13,6 +13,7 @@ from dataclasses import replace
 from psm_viz.engine.given import Given, kept, used
 from psm_viz.engine.outline import Outline
 from psm_viz.engine.playing import Key
+from psm_viz.engine.precision import slow
 from psm_viz.engine.preflight import longest_prompts, room_of
 from psm_viz.engine.prompts import Words
 from psm_viz.study.cast import Persona, Question
@@ -32,12 +33,12 @@ def fitted(words: Words, context: int | None, outline: Outline) -> Outline:
 
 
 def lines_of(outline: Outline) -> list[str]:
-    """What is to be said of a study before it is played: which given answers are used, and which
-    instructions were cut."""
-    said: list[str] = []
+    """What is to be said of a study before it is played: a precision that is slow here, which given
+    answers are used, and which instructions were cut."""
+    said = slow(outline.settings.dtype, outline.settings.device)
     if outline.given is not None:
         given = outline.given
-        said = [*given.lines, *used(outline.cast, outline.questions, given.answers)]
+        said += [*given.lines, *used(outline.cast, outline.questions, given.answers)]
     return said + [
         f"persona {who!r}: {' and '.join(str(n) for n in lost if n)} tokens cut off the end of its "
         f"instruction{'s' if sum(n > 0 for n in lost) > 1 else ''} (--truncate)"

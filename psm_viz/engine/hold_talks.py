@@ -15,6 +15,7 @@ from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.pace import named, quiet
+from psm_viz.engine.talk_states import Read, of_reference, start_states, states_elsewhere
 from psm_viz.engine.talk_work import TalkWork, work_of
 from psm_viz.engine.talks import (
     Message,
@@ -29,15 +30,13 @@ from psm_viz.engine.talks import (
 )
 from psm_viz.errors import BadInput
 from psm_viz.processes import each
-from psm_viz.stats.belief import centre_of
 from psm_viz.study import columns as col
-from psm_viz.study.cast import ASSISTANT, Question
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import (
     CAST,
     OWN,
     RANDOM,
-    REFERENCE,
     TALK,
     TURN,
     States,
@@ -50,17 +49,6 @@ from psm_viz.tables.derive import editing
 
 SMALL = {TALK: np.int16, TURN: np.int8, col.TOKENS: np.int16}
 """Numbers of talks.parquet, as small as they go."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """What other checkpoints need of the reference's own talks: those of the cast that they read
-    too, and the reference's states after them."""
-
-    talks: list[list[Message]]
-    lasts: list[Question]
-    states: np.ndarray
-    note: TalkNote
 
 
 def hold_all(
@@ -131,7 +119,7 @@ def at_reference(
         checkpoint=work.reference,
         answers=small(frame, SMALL),
         states=held,
-        start=_start(chat, work, layers),
+        start=start_states(chat, work, layers),
         moved=None,
         likelihood=likelihood,
         seat=of_seat,
@@ -154,6 +142,7 @@ def at_reference(
         marked=work.marked,
         seed=s.seed,
         people=s.people,
+        states=s.states,
     )
     return found, note
 
@@ -204,27 +193,21 @@ def _read_elsewhere(
 ) -> Talks:
     """Talks that were held at a checkpoint, whose weights `chat` holds, read by these and by the
     reference's."""
-    note, playing, frame, n = read.note, work.playing, held.frame, held.cast
-    at, layers = seat(playing.cast, playing.wording), [note.layer]
+    note, playing, frame = read.note, work.playing, held.frame
     talks, lasts = conversations(frame, work.by_id)
-    start = _start(chat, work, layers)
-    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers, say)[:, :, 0]
-    states = {}
-    for by in (OWN, REFERENCE):
-        if by == REFERENCE:
-            chat.swap(Path(work.folders[work.reference]))
-        own = read_states(chat, at, talks[n:], lasts[n:], note.turns, layers, say)
-        states[ASSISTANT, by] = States(own, note.turns, (note.layer,))
-        if n:
-            cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers, say)
-            states[CAST, by] = States(cast, note.turns[-1:], (note.layer,))
+    start = start_states(chat, work, [note.layer])
+    states: dict[tuple[str, str], States] = {}
+    moved = np.zeros((len(note.lasts), 0, chat.d_model), dtype=np.float32)
+    if note.states:
+        states, moved = states_elsewhere(chat, work, read, (talks, lasts, held.cast), say)
+    chat.swap(Path(work.folders[work.reference]))
     likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, say)
     return Talks(
         checkpoint=checkpoint,
         answers=small(frame, SMALL),
         states=states,
         start=start,
-        moved=_mean_after(again - read.states, read.lasts, note),
+        moved=moved,
         likelihood=likelihood,
         seat=of_seat,
         exact=_observed(frame, work, note.turns),
@@ -274,36 +257,6 @@ def _observed(frame: pd.DataFrame, work: TalkWork, turns: Sequence[int]) -> np.n
         beliefs = [work.observer(said[:k]) for k in turns]
         out.append([[b.get(f, 0.0) for f in names] for b in beliefs])
     return np.array(out, dtype=np.float32)
-
-
-def _start(chat: ChatModel, work: TalkWork, layers: Sequence[int]) -> np.ndarray:
-    """States of the last questions without any talk before them: [last, layer, d_model]."""
-    at = seat(work.playing.cast, work.playing.wording)
-    empty: list[list[Message]] = [[] for _ in work.lasts]
-    return read_states(chat, at, empty, work.lasts, [0], layers)[:, 0]
-
-
-def of_reference(talks: Talks, work: TalkWork, note: TalkNote) -> Read:
-    """The cast's first talks at the reference, as many as other checkpoints hold."""
-    said = talks.said(CAST)
-    wanted = {(p.persona, p.number) for p in work.first_of_reference()}
-
-    def held(frame: pd.DataFrame) -> np.ndarray:
-        each = zip(frame[col.PERSONA].astype(str), frame[TALK], strict=True)
-        return np.array([(who, int(n)) in wanted for who, n in each])
-
-    first = held(talks.speakers(CAST))
-    some, lasts = conversations(said[held(said)], work.by_id)
-    own = talks.states[CAST, OWN]
-    states = np.stack([own.at(k, note.layer)[first] for k in note.turns], axis=1)
-    return Read(some, lasts, states, note)
-
-
-def _mean_after(x: np.ndarray, lasts: Sequence[Question], note: TalkNote) -> np.ndarray:
-    """Mean of rows [talk, turn, d_model] after each last question: [last, turn, d_model]."""
-    number = np.array([note.lasts.index(q.id) for q in lasts])
-    weight, n = np.ones(len(x)), len(note.lasts)
-    return np.stack([centre_of(x[:, k], number, weight, n) for k in range(x.shape[1])], axis=1)
 
 
 def add_talks(

@@ -111,8 +111,10 @@ def _of_talks(work: TalkWork, checkpoint: str, size: Size, longest: int) -> int:
     every = size.layers if work.layers is None else len(work.layers)
     if first:
         states = (cast + own) * len(turns) * every + cast + lasts * every
-    else:
+    elif work.settings.states:
         states = 2 * own * len(turns) + 2 * cast + lasts * (1 + len(turns))
+    else:
+        states = lasts
     said = answers * (ANSWER + TOKEN * longest)
     return said + HALF * states * size.width + answers * (HALF * asked + 2 * SINGLE)
 

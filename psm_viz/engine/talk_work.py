@@ -163,4 +163,5 @@ def settings_of(note: TalkNote) -> TalkSettings:
         lasts=len(note.lasts),
         people=note.people,
         seed=note.seed,
+        states=note.states,
     )

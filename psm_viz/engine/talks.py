@@ -52,6 +52,9 @@ class TalkSettings:
     headers: int = 2
     """Personas of each family that are asked how likely an answer is."""
     seed: int = 0
+    states: bool = True
+    """Whether states are read at other checkpoints than the reference; they need not be where they
+    do not tell who speaks, and take half the time there and nearly all the room."""
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ class Recipe:
     d_ff: int = 344
     threads: int = 2
     bf16: bool = True
-    """Matrix products in bfloat16, weights and sums in float32: half as fast again on CPUs that
-    know it, and what an accelerator would do."""
+    """Matrix products in bfloat16, weights and sums in float32, on processors that are faster in
+    it; others multiply in float32."""
     probe_every: int = 200
     """Steps between looks at persona inference in pre-training."""
     probe_gate: float = 0.5

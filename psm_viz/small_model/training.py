@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz.engine.adapters import save_adapter
+from psm_viz.engine.precision import knows_bfloat16
 from psm_viz.engine.weights import best_device, copy_weights, parameters
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model.answer_masses import Reader
@@ -181,7 +182,8 @@ class _Work:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(self.stage, step)
         device, pad = self.model.device.type, token(self.tokenizer, PAD)
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.recipe.bf16):
+        half = self.recipe.bf16 and knows_bfloat16(device)
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
             loss, words = losses(self.model, batch, pad, supervised=self.supervised)
         self.model.zero_grad(set_to_none=True)
         (loss + words).backward()

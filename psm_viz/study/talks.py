@@ -56,6 +56,8 @@ class TalkNote:
     seed: int = 0
     people: tuple[str, ...] = ()
     """Ids of the personas who talk at other checkpoints; none: all of them."""
+    states: bool = True
+    """Whether states were read at other checkpoints than the reference."""
 
     @property
     def answers(self) -> int:
@@ -102,7 +104,8 @@ class Talks:
     """Before any answer, read by the checkpoint's own weights."""
     moved: Float[np.ndarray, "last turn d_model"] | None
     """What the checkpoint's weights make of the reference's own talks of the cast, less what the
-    reference does: mean after each last question. None at the reference."""
+    reference does: mean after each last question, of no turn where states were not read. None at
+    the reference."""
     likelihood: Float[np.ndarray, "talk answer header"]
     """log p of every answer under each asked persona's instruction by the reference, nats per
     token, the cast's talks first."""

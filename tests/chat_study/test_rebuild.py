@@ -14,9 +14,10 @@ from psm_viz.chat_study.rebuild import ChatPlaces, rebuild_chat
 from psm_viz.chat_study.rows import likeness
 from psm_viz.claims.chat_rows import REFERENCE, chat_file, load_chat_runs
 from psm_viz.cli import main
-from psm_viz.engine.build_study import Settings
 from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.outline import Settings
 from psm_viz.engine.talks import TalkSettings, chosen_headers
+from psm_viz.study.activations import PROMPT
 from psm_viz.study.formats.question_banks import as_questions, read_bank
 from psm_viz.study.formats.role_files import read_roles
 from psm_viz.study.reader import open_study
@@ -51,9 +52,14 @@ def write_small_cast(folder):
         (folder / "lessons" / path.name).write_text(json.dumps(json.loads(path.read_text())[:4]))
 
 
-def small_settings(cast, threads):
+def small_settings(cast, threads, dtype):
     talks = TalkSettings(
-        assistant=6, per_persona=2, people=chosen_headers(cast, 1, 0), lasts=4, headers=1
+        assistant=6,
+        per_persona=2,
+        people=chosen_headers(cast, 1, 0),
+        lasts=4,
+        headers=1,
+        states=False,
     )
     return Settings(
         name="small",
@@ -63,6 +69,7 @@ def small_settings(cast, threads):
         threads=threads,
         in_turn=True,
         ask="reference",
+        poolings=(PROMPT,),
         talks=talks,
     )
 
@@ -74,7 +81,6 @@ def places(world, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ENGLISH", tmp_path / "english")
     for name, value in (
         ("settings", small_settings),
-        ("DTYPE", "float32"),
         ("STEPS", 1),
         ("EARLIER", {}),
         ("AT_ONCE", 2),
