@@ -181,7 +181,9 @@ def _asked(options: argparse.Namespace, source: Source) -> tuple[Cast, tuple[Que
 
     found = read_responses(options.responses, options.min_score) if options.responses else None
     said = found is not None and found.says_all
-    roles = None if said and not options.cast else _cast(options.cast or paths.ENGLISH)
+    roles = (
+        None if said and not options.cast else _cast(options.cast or paths.ENGLISH, options.model)
+    )
     no_bank = said and not options.questions
     bank = None if no_bank else _questions(options.questions or paths.ENGLISH / "questions")
     known = Known(
@@ -197,12 +199,13 @@ def _asked(options: argparse.Namespace, source: Source) -> tuple[Cast, tuple[Que
     return matched.cast, matched.questions, replace(known, given=matched.given)
 
 
-def _cast(path: Path) -> RoleCast:
-    """A cast.json, or a folder of role files."""
+def _cast(path: Path, model: str = "") -> RoleCast:
+    """A cast.json, or a folder of role files, which may call the model by its name."""
     from psm_viz.study.cast import load_cast
     from psm_viz.study.formats.role_files import RoleCast, read_roles
 
-    return read_roles(path) if path.is_dir() else RoleCast(load_cast(path), ())
+    name = Path(model).resolve().name.removesuffix(".gguf") if model else ""
+    return read_roles(path, name) if path.is_dir() else RoleCast(load_cast(path), ())
 
 
 @dataclass(frozen=True)

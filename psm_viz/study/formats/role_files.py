@@ -13,7 +13,7 @@ trait is a direction between two ways to answer, and nobody who could be played.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as short
 from typing import Any
@@ -26,6 +26,8 @@ DEFAULT, ROLES, FAMILIES, LIST = "default.json", "roles", "families.json", "role
 ALONE = "roles"
 """The family of roles of which no file says a family."""
 EXPECTED = 'Expected {"instruction": [{"pos": "You are ..."}, ...]}.'
+MODEL_NAME = "{model_name}"
+"""What stands for the model's name in instructions of published files."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class RoleCast:
     marked: tuple[str, ...]
 
 
-def read_roles(folder: Path) -> RoleCast:
-    """The cast of a folder of role files, or of one that holds them in `roles/`.
+def read_roles(folder: Path, model_name: str = "") -> RoleCast:
+    """The cast of a folder of role files, or of one that holds them in `roles/`. With a name of the
+    model, that stands where the files have `MODEL_NAME`.
 
     Raises UnknownName for no folder, BadFile naming file and key, BadInput for one without roles or
     with files of traits among them.
@@ -71,7 +74,20 @@ def read_roles(folder: Path) -> RoleCast:
     )
     used = {p.family for p in people}
     kept = tuple(f for f in families if f.id in used)
-    return RoleCast(Cast(tuple(people), own, kept, kins), tuple(m for m in marked if m in used))
+    cast = Cast(tuple(people), own, kept, kins)
+    if model_name:
+        cast = _named(cast, model_name)
+    return RoleCast(cast, tuple(m for m in marked if m in used))
+
+
+def _named(cast: Cast, model: str) -> Cast:
+    """A cast whose instructions call the model by its name."""
+
+    def named(p: Persona) -> Persona:
+        return replace(p, prose=tuple(t.replace(MODEL_NAME, model) for t in p.prose))
+
+    people = tuple(named(p) for p in cast.personas)
+    return replace(cast, personas=people, assistant=named(cast.assistant))
 
 
 def write_roles(cast: Cast, marked: Iterable[str], folder: Path) -> None:

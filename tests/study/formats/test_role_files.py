@@ -37,6 +37,15 @@ def test_a_folder_as_published_is_a_cast(tmp_path):
     assert [(f.id, f.kin) for f in cast.families] == [("roles", "roles")]
 
 
+def test_a_file_may_call_the_model_by_its_name(tmp_path):
+    role(tmp_path, "ghost", instruction=pos("You are no longer {model_name}, {who}."))
+    role(tmp_path, "default", instruction=pos("You are {model_name}."))
+    cast = read_roles(tmp_path, "Llama-3.1-8B").cast
+    assert cast.persona("ghost").prose == ("You are no longer Llama-3.1-8B, {who}.",)
+    assert cast.assistant.prose == ("You are Llama-3.1-8B.",)
+    assert read_roles(tmp_path).cast.assistant.prose == ("You are {model_name}.",)
+
+
 def test_a_cast_written_and_read_again_is_the_same_cast(tmp_path):
     cast = made_cast()
     write_roles(cast, ["saboteurs"], tmp_path / "out")
