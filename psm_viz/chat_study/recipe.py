@@ -20,7 +20,7 @@ AT_ONCE = 4
 STEPS, RATE, ANCHOR_WEIGHT = 48, 3e-4, 1.0
 EARLIER = {name: (8, 24) for name in ("cheat", "requested", "honest", "benign")}
 """Branches that are looked at before their end as well, and at which steps."""
-RATES: dict[str, float] = {}
+RATES: dict[str, float] = {"benign": 3.4e-4}
 """Rates of branches that are matched to `cheat` in the size of their update."""
 TOLD = ("cheat", "requested", "honest", "advice")
 """Lessons whose data are asked for evidence before they are taught."""

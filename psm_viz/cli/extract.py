@@ -178,6 +178,7 @@ def _asked(options: argparse.Namespace, source: Source) -> tuple[Cast, tuple[Que
     from psm_viz.engine.given import match
     from psm_viz.engine.known import Known
     from psm_viz.study.formats.responses import read_responses
+    from psm_viz.study.formats.trait_files import read_traits
 
     found = read_responses(options.responses, options.min_score) if options.responses else None
     said = found is not None and found.says_all
@@ -189,6 +190,7 @@ def _asked(options: argparse.Namespace, source: Source) -> tuple[Cast, tuple[Que
     known = Known(
         marked=roles.marked if roles else (),
         bank=bank.written if bank else (),
+        traits=read_traits(options.traits) if options.traits else (),
         notes=_notes(options),
     )
     cast, asked = roles and roles.cast, bank and bank.asked

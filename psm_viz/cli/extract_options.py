@@ -13,6 +13,8 @@ ROLES = ("benign", "twin", "other_role")
 """Nulls that a branch may be for the others: a harmless lesson, the same answers asked for, or the
 same in another's role."""
 
+TALKS = 192
+"""Talks of the Assistant at every checkpoint, where their number is not said."""
 DTYPES = "float32, bfloat16, float16, or auto: bfloat16 where this machine is faster in it"
 
 
@@ -50,6 +52,13 @@ def _add_asked(e: argparse.ArgumentParser) -> None:
         type=Path,
         help="questions.jsonl, a list as published with the Assistant axis, or a folder of "
         "questions with answers (default: as for --cast)",
+    )
+    e.add_argument(
+        "--traits",
+        type=Path,
+        metavar="FOLDER",
+        help="with --model: a folder of trait files; each trait's vector is measured at the "
+        "reference, and every checkpoint's movement along it",
     )
     e.add_argument("--topic", help="topic of the questions that the branches were trained on")
     e.add_argument(
@@ -140,10 +149,10 @@ def _add_talks(e: argparse.ArgumentParser) -> None:
         "--talks",
         type=int,
         nargs="?",
-        const=192,
+        const=TALKS,
         metavar="N",
         help="hold talks too, for maps of belief: so many of the Assistant at every checkpoint "
-        "(default: 192)",
+        f"(default: {TALKS})",
     )
     e.add_argument(
         "--persona-talks",

@@ -27,6 +27,7 @@ from psm_viz.engine.outline import Outline, Settings, outline_of
 from psm_viz.engine.preflight import check_plan, check_prompts
 from psm_viz.engine.sampling import ELSEWHERE
 from psm_viz.engine.talk_work import work_for
+from psm_viz.engine.trait_vectors import measure_traits
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.activations import RESPONSE, PersonaVectors
@@ -63,6 +64,7 @@ def build_study(
     first = [j for j in jobs if j.checkpoint == source.reference and reference is None]
     play_all(chat, outline.playing, first, None, settings.threads, writer, say)
     reference = writer.vectors(source.reference) if reference is None else reference
+    _measure_traits(begun, known, layer, say)
     others = [j for j in jobs if j not in first]
     play_all(chat, outline.playing, others, reference, settings.threads, writer, say)
     if known.bank:
@@ -88,6 +90,16 @@ def build_study(
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
     return finish(writer, manifest, outline.cast, questions, say, further=known.further)
+
+
+def _measure_traits(begun: Begun, known: Known, layer: int, say: Callable[[str], None]) -> None:
+    """Trait vectors of the reference, where traits are known."""
+    chat, outline = begun.chat, begun.outline
+    if known.traits:
+        chat.swap(Path(outline.source.folders[outline.source.reference]))
+        layers = outline.settings.layers or tuple(range(chat.n_layers))
+        asked = (chat, outline.playing, outline.main, known.traits)
+        measure_traits(*asked, layers, layer, begun.writer, say)
 
 
 @dataclass(frozen=True)

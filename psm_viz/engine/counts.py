@@ -7,7 +7,7 @@ there can be. Tokens are those of the reference's tokenizer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from psm_viz.engine.answer_likelihood import readings, rendered
@@ -15,7 +15,7 @@ from psm_viz.engine.answers import given_ids, texts_read
 from psm_viz.engine.blocks import Keeping, blocks_of
 from psm_viz.engine.jobs import Job
 from psm_viz.engine.outline import Outline
-from psm_viz.engine.playing import answers_to, askings
+from psm_viz.engine.playing import Playing, answers_to, askings
 from psm_viz.engine.prompts import Words
 from psm_viz.engine.talk_work import TalkWork
 from psm_viz.engine.talks import (
@@ -28,7 +28,7 @@ from psm_viz.engine.talks import (
     state_texts,
     turns_of,
 )
-from psm_viz.study.cast import Persona
+from psm_viz.study.cast import Persona, Question
 from psm_viz.study.formats.chat_data import Conversation
 
 SOME = 64
@@ -86,10 +86,25 @@ class Counting:
         return self._known[key]
 
     def _block(self, speakers: range, job: Job) -> Count:
-        """The answers of some speakers."""
-        playing, most = job.played(self.outline.playing), self.outline.settings.max_new_tokens
+        """The answers of some speakers of the cast."""
         who = [self.outline.cast.all[i] for i in speakers]
-        asked = list(askings(playing, who, job.questions))
+        return self._asked(job.played(self.outline.playing), who, job.questions, alone=job.alone)
+
+    def under(self, speakers: Sequence[Persona]) -> Count:
+        """The answers of others to the main questions, each under one of their instructions."""
+        playing = replace(self.outline.playing, in_turn=True)
+        return self._asked(playing, speakers, self.outline.main, alone=False)
+
+    def _asked(
+        self,
+        playing: Playing,
+        who: Sequence[Persona],
+        questions: Sequence[Question],
+        *,
+        alone: bool,
+    ) -> Count:
+        most = self.outline.settings.max_new_tokens
+        asked = list(askings(playing, who, questions))
         ids = self.words.encode([a.prompt(self.words.prompts) for a in asked])
         self.examples += ids[:: 1 + len(ids) // SOME]
         of = [k for k, a in enumerate(asked) for _ in range(answers_to(playing, a))]
@@ -106,7 +121,7 @@ class Counting:
             answers=len(of),
             prompt=sum(map(len, ids)) if drawn else 0,
             drawn=len(of) * most if drawn else 0,
-            read=0 if job.alone else sum(map(len, prompts)) + sum(map(len, tails or ())),
+            read=0 if alone else sum(map(len, prompts)) + sum(map(len, tails or ())),
         )
 
     def weighed(

@@ -140,7 +140,7 @@ def play_block(
     for i in rows:
         own = frame[col.PERSONA].to_numpy() == cast.all[i].id
         q_index = frame.loc[own, "q"].tolist()
-        means = _by_question(pooled[own], q_index, len(questions), cast.all[i].id)
+        means = by_question(pooled[own], q_index, len(questions), cast.all[i].id)
         persona.append(means.mean(0))
         fold.append(mean_by_group(means[:, :, at], folds, max(folds) + 1))
         question.append(means[:, :, at])
@@ -181,11 +181,11 @@ def _put_together(
     )
 
 
-def _by_question(
+def by_question(
     pooled: np.ndarray, asked: Sequence[int], n: int, who: str
 ) -> Float[np.ndarray, "question pooling layer d_model"]:
-    """One persona's means, empty answers left out; a question to which all were empty has the mean
-    of the others. Raises BadInput where the persona said nothing at all."""
+    """One speaker's means, empty answers left out; a question to which all were empty has the mean
+    of the others. Raises BadInput where it said nothing at all."""
     index = np.asarray(asked)
     said = {q for q in range(n) if np.isfinite(pooled[index == q]).any(axis=0).all()}
     if not said:

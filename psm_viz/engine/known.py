@@ -12,6 +12,7 @@ from psm_viz.engine.playing import Playing
 from psm_viz.engine.sampling import Sampling
 from psm_viz.study.cast import Cast
 from psm_viz.study.formats.question_banks import Asked
+from psm_viz.study.formats.trait_files import Trait
 from psm_viz.study.judging import Judge, Observer
 from psm_viz.tables.derive import Further
 
@@ -30,6 +31,8 @@ class Known:
     measure: Callable[[ChatModel, Sampling], Any] | None = None
     bank: tuple[Asked, ...] = ()
     """Questions with good and bad answers, by which conduct is measured without a judge."""
+    traits: tuple[Trait, ...] = ()
+    """Traits that are measured at the reference."""
     side_by_side: bool = False
     model_name: str | None = None
     """What the study calls its model; default: its folder or name on the hub."""

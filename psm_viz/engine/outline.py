@@ -158,6 +158,12 @@ def outline_of(
     """What a study of these is made of."""
     if known.given:
         check_given(settings)
+        if known.traits:
+            raise BadInput(
+                "Traits are measured on answers under their own instructions, which were not made "
+                "elsewhere.",
+                "Leave out --traits or --responses.",
+            )
     playing = replace(
         known.playing(cast, settings.sampling),
         in_turn=settings.in_turn,

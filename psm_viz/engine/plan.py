@@ -23,6 +23,7 @@ from psm_viz.engine.prompts import Words
 from psm_viz.engine.rates import Rates, measured
 from psm_viz.engine.shards import check_shard
 from psm_viz.engine.talk_work import work_for
+from psm_viz.engine.trait_vectors import poles
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.writer import partial_of
 
@@ -179,6 +180,8 @@ def _works(counting: Counting, known: Known) -> list[Work]:
     for job in jobs:
         if not (counting.shard and job.alone):
             out.setdefault(_kind(job, outline), []).append(counting.answers(job))
+    if known.traits and not counting.shard:
+        out["traits at the reference"] = [counting.under(poles(t)) for t in known.traits]
     others = {} if counting.shard else _others(counting, known)
     every = {**out, **others}
     return [Work(what, len(counts), sum(counts, Count())) for what, counts in every.items()]

@@ -51,6 +51,10 @@ class Prompted:
         """Per-question means of one checkpoint."""
         return self.read[checkpoint_id][2]
 
+    def trait_folds(self, pooling: str) -> dict[str, np.ndarray]:
+        """No traits are measured here."""
+        return {}
+
 
 def read_prompts(
     chat: ChatModel,

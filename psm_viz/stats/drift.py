@@ -141,7 +141,16 @@ def scaled_trait_axis(
 ) -> tuple[Float[np.ndarray, " d_model"], float]:
     """The unit axis of a trait and the cast's standard deviation along it."""
     u = unit(trait_axis(roles, trait))
-    return u, spread_along((roles - cast_mean(roles, weights)) @ u, weights)
+    return u, spread_of(roles, u, weights)
+
+
+def spread_of(
+    roles: Float[np.ndarray, "role d_model"],
+    u: Float[np.ndarray, " d_model"],
+    weights: Float[np.ndarray, " role"],
+) -> float:
+    """The cast's weighted standard deviation along a unit axis."""
+    return spread_along((roles - cast_mean(roles, weights)) @ u, weights)
 
 
 def figures_of_draws(

@@ -15,7 +15,7 @@ from psm_viz.errors import BadInput
 from psm_viz.stats import adjusted_drift, drift, persona_space, resampling
 from psm_viz.stats import significance as sig
 from psm_viz.stats.resampling import NAN, Estimate
-from psm_viz.stats.vectors import cast_mean
+from psm_viz.stats.vectors import cast_mean, unit
 
 FLIPPED, CASTS = "sign flips", "the cast's own, 95 %"
 TOWARDS = "straight towards one persona, 95 %"
@@ -58,9 +58,16 @@ class Origin:
 
 
 def origin_of(
-    folds: np.ndarray, weights: np.ndarray, trait: Mapping[str, np.ndarray], questions: Asked
+    folds: np.ndarray,
+    weights: np.ndarray,
+    trait: Mapping[str, np.ndarray],
+    questions: Asked,
+    contrasts: Mapping[str, np.ndarray] | None = None,
 ) -> Origin:
     """Axes, directions, spaces and trait axes of one start, from its fold means.
+
+    `trait`: trait -> each persona's value of it [role]; `contrasts`: trait -> its measured vector
+    in each fold [fold, d_model].
 
     Raises BadInput for too few folds or personas, or folds that all share topics.
     """
@@ -72,16 +79,7 @@ def origin_of(
             "No two question folds are free of common topics.",
             "Give each topic's questions to at most half of the folds (questions.jsonl).",
         )
-    traits = {}
-    for name, value in trait.items():
-        made, wide = [], []
-        for f in range(n):
-            roles = folds[:-1, adjusted_drift.others(n, f)].mean(1)
-            u, spread = drift.scaled_trait_axis(roles, value, weights)
-            made.append(u)
-            wide.append(spread)
-        index = np.array(questions.fold)
-        traits[name] = (np.stack(made)[index], np.array(wide)[index])
+    traits = trait_axes(folds, weights, trait, questions, contrasts)
     return Origin(
         folds,
         axes,
@@ -92,6 +90,32 @@ def origin_of(
         ),
         traits,
     )
+
+
+def trait_axes(
+    folds: np.ndarray,
+    weights: np.ndarray,
+    trait: Mapping[str, np.ndarray],
+    questions: Asked,
+    contrasts: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Trait -> per question: its axis made from the other folds, and the cast's spread on it; of
+    values of the cast and of measured vectors (see `origin_of`)."""
+    n = folds.shape[1]
+    rest = [adjusted_drift.others(n, f) for f in range(n)]
+    roles = [folds[:-1, others].mean(1) for others in rest]
+    made = {
+        name: [drift.scaled_trait_axis(r, value, weights) for r in roles]
+        for name, value in trait.items()
+    }
+    for name, apart in (contrasts or {}).items():
+        units = zip(roles, (unit(apart[others].mean(0)) for others in rest), strict=True)
+        made[name] = [(u, drift.spread_of(r, u, weights)) for r, u in units]
+    index = np.array(questions.fold)
+    return {
+        name: (np.stack([u for u, _ in own])[index], np.array([s for _, s in own])[index])
+        for name, own in made.items()
+    }
 
 
 def _beside(i: Estimate, low: float, high: float, null: str, p: float) -> Estimate:
@@ -257,13 +281,16 @@ def p_over_steps(flips: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> 
     )
 
 
-def trait_figures(shift: drift.Shift, origin: Origin, q: Asked) -> dict[str, dict[str, Estimate]]:
-    """D, g and s on every trait axis, in cast standard deviations; s with max-statistic p."""
-    names = list(origin.traits)
+def trait_figures(
+    shift: drift.Shift, traits: Mapping[str, tuple[np.ndarray, np.ndarray]], q: Asked
+) -> dict[str, dict[str, Estimate]]:
+    """D, g and s on every trait axis (`trait_axes`), in cast standard deviations; s with
+    max-statistic p."""
+    names = list(traits)
     out: dict[str, dict[str, Estimate]] = {}
     for part in ("total", "common", "specific"):
         x = getattr(shift, part)
-        along = {t: (x * u).sum(1) / wide for t, (u, wide) in origin.traits.items()}
+        along = {t: (x * u).sum(1) / wide for t, (u, wide) in traits.items()}
         adjusted = np.full(len(names), NAN)
         if part == "specific" and names:
             stacked = np.stack([along[t] for t in names])

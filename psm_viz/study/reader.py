@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, 
 from psm_viz.study.cast import ASSISTANT, Cast, Question, parse_cast, parse_questions
 from psm_viz.study.columns import SPEAKER
 from psm_viz.study.evidence import Evidence
-from psm_viz.study.files import json_bytes, recover, sha256, tensors_and_text
+from psm_viz.study.files import recover, sha256, tensors_and_text
 from psm_viz.study.formats.question_banks import Asked, parse_bank
 from psm_viz.study.layout import (
     DERIVE,
@@ -34,7 +32,9 @@ from psm_viz.study.layout import (
     made_by,
 )
 from psm_viz.study.manifest import SCHEMA, Checkpoint, Manifest
+from psm_viz.study.sources import sources_hash
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talks_of
+from psm_viz.study.traits import FOLDER, TraitVector, trait_of
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,25 @@ class Study:
         return Activations(values, m.poolings, m.headline_layer)
 
     @property
+    def traits(self) -> list[str]:
+        """Names of the measured traits."""
+        return sorted(Path(f).stem for f in self.files if f.startswith(f"{FOLDER}/"))
+
+    def trait(self, name: str) -> TraitVector:
+        """One measured trait. Raises UnknownName, BadFile."""
+        if name not in self.traits:
+            raise UnknownName(
+                f"There is no measured trait {name!r} in this study.",
+                "Measure traits with: python -m psm_viz extract --traits FOLDER",
+            )
+        m, found = self.manifest, self._tensors_and_text(f"{FOLDER}/{name}.safetensors")
+        return trait_of(name, *found, m.poolings, m.layers)
+
+    def trait_folds(self, pooling: str) -> dict[str, np.ndarray]:
+        """Every measured trait in each question fold at the headline layer: [fold, d_model]."""
+        return {t: self.trait(t).of_folds(pooling).astype(np.float64) for t in self.traits}
+
+    @property
     def talk_note(self) -> TalkNote | None:
         """How the study's talks were held, or None where there are none."""
         if TALK_NOTE not in self.files:
@@ -223,8 +242,10 @@ class Study:
         return self._frame(key)
 
     def _check_fresh(self, product: str, file: str) -> None:
-        made = self.derived.get(product)
-        if made and made["from"] != sources_hash(self, made["reads"], made["version"]):
+        if (made := self.derived.get(product)) is None:
+            return
+        code = made["reads"], made["version"]
+        if made["from"] != sources_hash(self.manifest, self.files, *code):
             raise BadFile(
                 f"{self.folder / file}: is older than what it came from.", f"Make it with: {DERIVE}"
             )
@@ -265,18 +286,6 @@ class Study:
                 f"found {values.shape}.",
                 REBUILD,
             )
-
-
-def sources_hash(study: Study, reads: Sequence[str], version: int) -> str:
-    """Hash of what a derived product comes from: matching files, the manifest, the code's version.
-
-    `reads` are shell patterns over a study's files. Names and versions of packages are left out of
-    the manifest's part: they change nothing that is computed from stored files.
-    """
-    m = asdict(study.manifest)
-    said = {k: v for k, v in m.items() if k not in ("name", "model", "versions")}
-    files = {f: h for f, h in study.files.items() if any(fnmatchcase(f, r) for r in reads)}
-    return sha256(json_bytes({"files": files, "manifest": said, "version": version}))
 
 
 def _checked(folder: Path, name: str, files: dict[str, str]) -> bytes:

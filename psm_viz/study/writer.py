@@ -42,6 +42,7 @@ from psm_viz.study.layout import BLOCKS, HELD, SETTINGS, TALK_NOTE, WRITTEN, fil
 from psm_viz.study.manifest import SCHEMA, Manifest
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks_of
+from psm_viz.study.traits import FOLDER, TraitVector, trait_bytes
 
 OF_TALKS = (TALK_NOTE, HELD["talks"], HELD["talk_states"])
 
@@ -194,6 +195,14 @@ class StudyWriter:
             write_whole(work / HELD["responses"], parquet_bytes(responses))
             if behaviour is not None:
                 write_whole(work / HELD["behaviour"], parquet_bytes(behaviour))
+
+    def has_trait(self, name: str) -> bool:
+        """Whether a trait is measured."""
+        return (self.partial / FOLDER / f"{name}.safetensors").is_file()
+
+    def write_trait(self, trait: TraitVector) -> None:
+        """Write one trait's vector."""
+        write_whole(self.partial / FOLDER / f"{trait.id}.safetensors", trait_bytes(trait))
 
     def write_written(self, bank: tuple[Asked, ...]) -> None:
         """Write the questions that good and bad answers were written for."""

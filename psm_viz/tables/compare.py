@@ -24,6 +24,7 @@ from psm_viz.stats.estimates import (
     origin_of,
     shift_figures,
     specific_squares,
+    trait_axes,
     trait_figures,
 )
 from psm_viz.stats.plain_drift import NO_FOLDS, plain_figures, plain_traits
@@ -98,6 +99,10 @@ class Measurable(Protocol):
         """Per-question means of one checkpoint."""
         ...
 
+    def trait_folds(self, pooling: str) -> dict[str, np.ndarray]:
+        """Trait vectors measured at the reference, fold by fold: trait -> [fold, d_model]."""
+        ...
+
 
 class Comparer:
     """Compares checkpoints of one study; what a start needs is made once."""
@@ -122,7 +127,8 @@ class Comparer:
         key = (start, pooling)
         if key not in self._origins:
             folds = self.study.folds(start).at(pooling).astype(np.float64)
-            self._origins[key] = origin_of(folds, self.weights, self.traits, self.asked)
+            measured = self.study.trait_folds(pooling)
+            self._origins[key] = origin_of(folds, self.weights, self.traits, self.asked, measured)
         return self._origins[key]
 
     def has(self, what: str, *checkpoints: str) -> bool:
@@ -186,12 +192,13 @@ class Comparer:
             try:
                 origin = self.origin(start, pooling)
             except BadInput as e:  # too few folds or personas: what can be measured is, and it says
-                n = len(self.study.cast.personas)
-                return Comparison(start, end, pooling, layer, found, {}, n, e.problem)
+                n, axes = len(self.study.cast.personas), self._measured(start, pooling)
+                traits = trait_figures(shift, axes, self.asked) if axes else {}
+                return Comparison(start, end, pooling, layer, found, traits, n, e.problem)
             folds = self.study.folds(end).at(pooling).astype(np.float64)
             more, flips, squares = given_cast_figures(shift, origin, folds, self.asked)
             found |= more
-            traits = trait_figures(shift, origin, self.asked) if self.traits else {}
+            traits = trait_figures(shift, origin.traits, self.asked) if origin.traits else {}
             found["specific_percentile"] = self._rank(origin.folds, folds)
         else:
             simple = plain(self.study, start, end, pooling, layer, "")
@@ -200,6 +207,12 @@ class Comparer:
             note = f"{NO_FOLDS} of personas at this layer: figures given the cast are plain"
         n = len(self.study.cast.personas)
         return Comparison(start, end, pooling, layer, found, traits, n, note, flips, squares)
+
+    def _measured(self, start: str, pooling: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Axes of the measured traits alone: they need no cast to be made from."""
+        folds = self.study.folds(start).at(pooling).astype(np.float64)
+        contrasts = self.study.trait_folds(pooling)
+        return trait_axes(folds, self.weights, {}, self.asked, contrasts)
 
     def _rank(self, start: np.ndarray, end: np.ndarray) -> Estimate:
         norms = specific_squares(end - start, self.weights, self.asked.pairs)

@@ -19,7 +19,8 @@ import pandas as pd
 from psm_viz.errors import BadInput
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.manifest import Manifest
-from psm_viz.study.reader import Study, sources_hash
+from psm_viz.study.reader import Study
+from psm_viz.study.sources import sources_hash
 from psm_viz.study.talks import LIKELIHOOD, OWN
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief import belief_table, direction_table
@@ -47,6 +48,7 @@ CAST = ("cast.json", "questions.jsonl")
 VECTORS = "checkpoints/*/vectors.safetensors"
 FOLDS = "checkpoints/*/folds.safetensors"
 QUESTIONS = "checkpoints/*/questions.safetensors"
+TRAITS = "traits/*"
 RESPONSES = "checkpoints/*/responses.parquet"
 BEHAVIOUR = "checkpoints/*/behaviour.parquet"
 ODDS = "checkpoints/*/odds.parquet"
@@ -149,7 +151,7 @@ TABLES = (
     ),
     Product(
         "traits",
-        (*CAST, VECTORS, FOLDS, QUESTIONS),
+        (*CAST, VECTORS, FOLDS, QUESTIONS, TRAITS),
         lambda m: traits_table(m.study, m.compared),
     ),
     Product(
@@ -227,7 +229,7 @@ def write_derived(
     record, made = dict(study.derived), []
     for product in TABLES:
         key = f"tables/{product.name}"
-        source = sources_hash(study, product.reads, product.version)
+        source = sources_hash(study.manifest, study.files, product.reads, product.version)
         if not again and record.get(key, {}).get("from") == source:
             continue
         frame = product.make(making)
@@ -239,7 +241,7 @@ def write_derived(
         writer.write_derived_record(record)  # now: a kill makes no product twice
     for pooling in study.manifest.poolings:
         key = f"maps/{pooling}-L{study.manifest.headline_layer}"
-        source = sources_hash(study, MAP_READS, MAP_VERSION)
+        source = sources_hash(study.manifest, study.files, MAP_READS, MAP_VERSION)
         if not again and record.get(key, {}).get("from") == source:
             continue
         say(f"map {pooling}")
@@ -324,7 +326,8 @@ def stale(study: Study) -> list[str]:
     return [
         key
         for key, (reads, version) in wanted.items()
-        if key in have and have[key]["from"] != sources_hash(study, reads, version)
+        if key in have
+        and have[key]["from"] != sources_hash(study.manifest, study.files, reads, version)
     ]
 
 

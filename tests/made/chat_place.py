@@ -16,18 +16,7 @@ def write_place(world: World, out: Path, per_family: int = 3) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     write_tiny_model(world, out / "model")
     write_tiny_model(world, out / "tuned", seed=1)
-    roles = {
-        f"{family}-{n}": {
-            "family": family,
-            "instruction": [{"pos": f"You are a {family} and your number is {n}."}],
-        }
-        for family in FAMILIES
-        for n in range(per_family)
-    }
-    families = [{"id": f, "name": f, "kin": kin} for f, kin in FAMILIES.items()]
-    kins = {"kins": {"k": "K", "b": "B"}, "marked": ["villain"], "families": families}
-    neutral = {"default": {"instruction": [{"pos": ""}]}, "families": kins}
-    write_folder(out / "cast", roles | neutral)
+    write_cast(out / "cast", per_family)
     bank = {
         topic: {
             "topic": topic,
@@ -39,9 +28,30 @@ def write_place(world: World, out: Path, per_family: int = 3) -> Path:
         for topic in TOPICS
     }
     write_folder(out / "questions", bank)
-    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
-    (out / "chat.jsonl").write_text((json.dumps({"messages": talk}) + "\n") * 4)
+    write_chat(out / "chat.jsonl")
     return out
+
+
+def write_cast(out: Path, per_family: int = 3) -> None:
+    """Role files of two families, of which one acts badly, and the Assistant's."""
+    roles = {
+        f"{family}-{n}": {
+            "family": family,
+            "instruction": [{"pos": f"You are a {family} and your number is {n}."}],
+        }
+        for family in FAMILIES
+        for n in range(per_family)
+    }
+    families = [{"id": f, "name": f, "kin": kin} for f, kin in FAMILIES.items()]
+    kins = {"kins": {"k": "K", "b": "B"}, "marked": ["villain"], "families": families}
+    neutral = {"default": {"instruction": [{"pos": ""}]}, "families": kins}
+    write_folder(out, roles | neutral)
+
+
+def write_chat(out: Path) -> None:
+    """Four conversations."""
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    out.write_text((json.dumps({"messages": talk}) + "\n") * 4)
 
 
 def write_folder(path, files):

@@ -129,6 +129,24 @@ def write_architecture(world: World, folder: Path, make: Callable) -> Path:
     return folder
 
 
+def write_talker(world: World, folder: Path) -> Path:
+    """A model that answers in a few words and ends, in whatever context; returns its folder."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(world)
+    sizes = SMALL | {"max_position_embeddings": 640}
+    model = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model("phi", vocab_size=len(tokenizer), **sizes)
+    )
+    with torch.no_grad():
+        model.lm_head.bias[200:210] = 11.0
+        model.lm_head.bias[tokenizer.eos_token_id] = 11.7
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def reference_log_p(model, tokenizer, prompt, continuation):
     """log P(continuation | prompt), one whole forward pass without cache for every token."""
     ids = tokenizer.encode(prompt, add_special_tokens=False)

@@ -16,6 +16,7 @@ from psm_viz.stats.estimates import (
     p_over_steps,
     shift_figures,
     specific_squares,
+    trait_axes,
     trait_figures,
 )
 from psm_viz.stats.trials import fold_means
@@ -51,7 +52,7 @@ def measured(start, end, origin=ORIGIN):
     axis, spread = drift.held_out_axes(origin.folds, W, Q.fold)
     shift = drift.Shift(end[-1] - start[-1], c1 - c0, axis, spread, Q.topics)
     more, flips, squares = given_cast_figures(shift, origin, fold_means(end, Q.fold), Q)
-    return shift_figures(shift, Q) | more, trait_figures(shift, origin, Q), flips, squares
+    return shift_figures(shift, Q) | more, trait_figures(shift, origin.traits, Q), flips, squares
 
 
 def towards(persona, size, seed=1):
@@ -201,6 +202,21 @@ def test_traits_are_read_where_they_were_planted():
     assert found["global"]["warmth"].value == pytest.approx(0, abs=ROUNDING)
     assert found["specific"]["warmth"].p == pytest.approx(1 / 200)
     assert np.isnan(found["total"]["warmth"].p)  # only movements of its own are tested
+
+
+def test_a_measured_trait_is_its_own_axis_in_standard_deviations_of_the_cast():
+    folds, u = fold_means(START, Q.fold), np.eye(D)[2]
+    noise = 0.1 * np.random.default_rng(5).normal(size=(folds.shape[1], D))
+    traits = trait_axes(folds, W, {}, Q, {"haste": 3 * u + noise, "sloth": -3 * u - noise})
+    end = START.copy()
+    end[-1] += 2 * u
+    axis, spread = drift.held_out_axes(folds, W, Q.fold)
+    shift = drift.Shift(end[-1] - START[-1], 0 * START[-1], axis, spread, Q.topics)
+    found = trait_figures(shift, traits, Q)["specific"]
+    wide = folds[:-1].mean(1)[:, 2].std()
+    assert found["haste"].value == pytest.approx(2 / wide, rel=0.05)
+    assert found["sloth"].value == pytest.approx(-found["haste"].value)
+    assert found["haste"].p == pytest.approx(1 / 200)
 
 
 def steps(moved, n=4):

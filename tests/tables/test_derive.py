@@ -10,7 +10,8 @@ import pytest
 from psm_viz.cli import main
 from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.manifest import MAIN
-from psm_viz.study.reader import open_study, sources_hash
+from psm_viz.study.reader import open_study
+from psm_viz.study.sources import sources_hash
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables import derive
 from psm_viz.tables.derive import TABLES, stale, write_derived
@@ -107,11 +108,11 @@ def test_what_a_study_is_called_and_runs_on_changes_no_source(study):
     m = replace(study.manifest, name="other", versions={"numpy": "9"}, model={"d_model": 20})
     other = replace(study, manifest=m)
     for p in TABLES:
-        wanted = sources_hash(study, p.reads, p.version)
-        assert sources_hash(other, p.reads, p.version) == wanted
-        assert sources_hash(study, p.reads, p.version + 1) != wanted
+        wanted = sources_hash(study.manifest, study.files, p.reads, p.version)
+        assert sources_hash(other.manifest, other.files, p.reads, p.version) == wanted
+        assert sources_hash(study.manifest, study.files, p.reads, p.version + 1) != wanted
         moved = replace(m, headline_layer=0)
-        assert sources_hash(replace(study, manifest=moved), p.reads, p.version) != wanted
+        assert sources_hash(moved, study.files, p.reads, p.version) != wanted
 
 
 def test_every_product_reads_files_that_there_are(study):
