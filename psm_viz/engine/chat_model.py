@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from psm_viz.engine.batching import AT_ONCE, ON_CPU, by_length, of_like_length, of_one_length
 from psm_viz.engine.open_model import (
     Opened,
     alike,
@@ -34,21 +36,11 @@ from psm_viz.engine.open_model import (
 from psm_viz.engine.pace import Tick, silent
 from psm_viz.engine.pooling import pooled_of
 from psm_viz.engine.prompts import Words
-from psm_viz.engine.sampling import (
-    Sampling,
-    draw,
-    of_like_length,
-    of_one_length,
-    placed,
-    takes_positions,
-)
+from psm_viz.engine.sampling import Sampling, draw, placed, takes_positions
 from psm_viz.engine.weights import check_weights, fill
 from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.study.activations import POOLINGS, RESPONSE
 from psm_viz.study.reader import Study
-
-AT_ONCE = 256
-"""Prompts or texts in a batch."""
 
 
 class ChatModel:
@@ -207,7 +199,8 @@ class ChatModel:
 
         Of `poolings`, in that order: the last prompt token, and the mean over the answer's tokens
         (NaN where the answer is empty or `answers` is None). Batches are sorted by length, padded
-        on the left, and the forward pass stops after the last wanted layer. `tick` counts
+        on the left, on a processor of at most `ON_CPU` tokens, and the forward pass stops after
+        the last wanted layer. `tick` counts
         responses. Raises BadInput for a prompt without tokens or a layer the model does not have,
         and NotFinite.
         """
@@ -220,8 +213,9 @@ class ChatModel:
         full = [list(p) + list(a) for p, a in zip(prompts, tails, strict=True)]
         out = np.full((len(full), len(poolings), len(wanted), self.d_model), np.nan, np.float32)
         blocks = [self.resid_post[n] for n in wanted]
+        most = ON_CPU if self.device == "cpu" else None
         with torch.inference_mode():
-            for rows in self._batches(full, batch, by_length):
+            for rows in self._batches(full, batch, partial(by_length, tokens=most)):
                 told = self._padded([full[i] for i in rows])
                 n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
                 stacked = pooled_of(self.hf, blocks, told, n_answer, poolings)
@@ -283,13 +277,6 @@ def _tensors(model: Any) -> dict[str, torch.Tensor]:
     saved = model.state_dict()
     buffers = {name: b for name, b in model.named_buffers() if name in saved}
     return {**dict(model.named_parameters()), **buffers}
-
-
-def by_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
-    """Indices of `rows` in batches of like length: arrival order would cost twice the time."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    for start in range(0, len(order), batch):
-        yield order[start : start + batch]
 
 
 def load_chat_model(

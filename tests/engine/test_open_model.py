@@ -46,7 +46,7 @@ def resid_post(chat, ids):
 
 
 @pytest.mark.parametrize("kind", MORE)
-def test_activations_are_hugging_faces_hidden_states_and_what_transformer_lens_reads(world, tmp_path, kind):
+def test_activations_are_hugging_faces_and_transformer_lens_own(world, tmp_path, kind):
     folder = write_architecture(world, tmp_path / kind, any_model(kind))
     chat = load_chat_model(str(folder), threads=1)
     prompts = chat.encode(TALK)
