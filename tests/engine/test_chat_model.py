@@ -84,6 +84,14 @@ def test_stopping_early_changes_nothing(chat, prompts):
     )
 
 
+def test_the_model_that_is_played_is_hugging_faces_own_and_its_weights_are_held_once(chat):
+    assert not [m for m in chat.hf.modules() if "transformer_lens" in type(m).__module__]
+    played, booted = (
+        {p.data_ptr() for p in m.parameters()} for m in (chat.hf, chat.bridge.original_model)
+    )
+    assert played == booted
+
+
 def test_an_empty_answer_has_no_mean(chat, prompts):
     pooled = chat.pooled(prompts[:2], [[], prompts[0][:1]])
     assert np.isnan(pooled[0, 1]).all() and np.isfinite(pooled[1]).all()
