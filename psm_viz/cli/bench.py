@@ -19,12 +19,28 @@ def add_verbs(verbs: Any) -> None:
     b.add_argument(
         "--drift", action="store_true", help="instead: the Drift page's slider and steps"
     )
+    b.add_argument(
+        "--model",
+        type=Path,
+        nargs="?",
+        const=Path("build/chat-model"),
+        help="instead: reading, drawing and weighing with a chat model, beside the libraries' own "
+        "ways (default: the one of `make chat-model`); some minutes",
+    )
+    b.add_argument("--threads", type=int, default=2, help="of --model (2)")
     b.add_argument("--json", action="store_true")
     b.set_defaults(run=bench)
 
 
 def bench(options: argparse.Namespace) -> None:
     """Start the real server and a real browser, several times, and print medians and ratios."""
+    if options.model:
+        from psm_viz.cli import bench_model
+        from psm_viz.cli.progress import quiet, say
+
+        ran = bench_model.model(options.model, options.threads, quiet if options.json else say)
+        print(json.dumps(ran, indent=2) if options.json else bench_model.as_text(ran))
+        return
     if options.tables:
         from psm_viz.cli import bench_tables
 

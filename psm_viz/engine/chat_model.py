@@ -1,8 +1,12 @@
 """A model that can be played and looked into. The only file that knows TransformerLens.
 
+TransformerLens says where an architecture's blocks are. It is booted on a copy of the modules that
+shares every tensor, since it puts its own in their place; the model that is played is Hugging
+Face's, read by plain hooks on those blocks, at the speed of Hugging Face's own forward pass.
+
 Facts this relies on (TransformerLens 4.3): `boot_transformers` leaves the weights alone, so its
-`resid_post` equals Hugging Face's hidden states; ids are passed, never strings, because string
-paths add or drop the first token differently per model; with the mask, padding changes nothing.
+`resid_post` is what a block returns; ids are passed, never strings, because string paths add or
+drop the first token differently per model; with the mask, padding changes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from psm_viz.engine.batching import AT_ONCE, ON_CPU, by_length, of_like_length, of_one_length
 from psm_viz.engine.open_model import (
     Opened,
     alike,
@@ -28,15 +34,13 @@ from psm_viz.engine.open_model import (
     without_tokenizer,
 )
 from psm_viz.engine.pace import Tick, silent
+from psm_viz.engine.pooling import pooled_of
 from psm_viz.engine.prompts import Words
-from psm_viz.engine.sampling import Sampling, draw, of_like_length, of_one_length
+from psm_viz.engine.sampling import Sampling, draw, placed, takes_positions
 from psm_viz.engine.weights import check_weights, fill
 from psm_viz.errors import BadFile, BadInput, NotFinite
-from psm_viz.study.activations import POOLINGS, PROMPT, RESPONSE
+from psm_viz.study.activations import POOLINGS, RESPONSE
 from psm_viz.study.reader import Study
-
-AT_ONCE = 256
-"""Prompts or texts in a batch."""
 
 
 class ChatModel:
@@ -72,13 +76,12 @@ class ChatModel:
         self.words = Words(tokenizer, self._template)
         self.prompts = self.words.prompts
         self.hf = hf
-        # Kept from before booting: the bridge renames what it holds, these tensors stay the same.
+        """Hugging Face's own model: nothing of TransformerLens stands in its way."""
         self._raw = _tensors(hf)
-        self._config = copy.deepcopy(hf.config)
         try:
             self.bridge = TransformerBridge.boot_transformers(
                 opened.name,
-                hf_model=hf,
+                hf_model=_twin(hf),
                 tokenizer=copy.deepcopy(tokenizer),  # it sets tokens that this one has not
                 device=self.device,
                 dtype=getattr(torch, self.dtype),
@@ -90,8 +93,10 @@ class ChatModel:
                 f"{type(hf).__name__} ({said}).",
                 "Play a model of an architecture that it knows.",
             ) from e
-        self.resid_post = [block.hook_out for block in self.bridge.blocks]
-        """What each block returns passes through here, in any architecture: where it is steered."""
+        self.resid_post: list[torch.nn.Module] = [
+            hf.get_submodule(block.name) for block in self.bridge.blocks
+        ]
+        """The model's blocks, in any architecture: what they return is read, and steered, here."""
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
         self._stop_at(hf.generation_config.eos_token_id)
@@ -108,7 +113,7 @@ class ChatModel:
     @property
     def context(self) -> int | None:
         """The most tokens it reads at once; None without a limit."""
-        return context_of(self._config)
+        return context_of(self.hf.config)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts; no special token is added, the template wrote them."""
@@ -124,7 +129,7 @@ class ChatModel:
         """
         opened = open_model(str(name), device=self.device, dtype=self.dtype, base=self._start)
         opened = replace(opened, tokenizer=opened.tokenizer or self._start_words)
-        if type(opened.model) is type(self.hf) and not alike(opened.model.config, self._config):
+        if type(opened.model) is type(self.hf) and not alike(opened.model.config, self.hf.config):
             fill(self._raw, _tensors(opened.model), str(name))
             self.name = opened.name
             if same_words(opened.tokenizer, self.tokenizer):
@@ -146,7 +151,7 @@ class ChatModel:
         kept = {name: p.detach().clone() for name, p in self._raw.items()}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            fresh = _tensors(type(self.hf)(self._config))
+            fresh = _tensors(type(self.hf)(self.hf.config))
         try:
             fill(self._raw, fresh, self._start)
             yield
@@ -190,11 +195,12 @@ class ChatModel:
         tick: Tick = silent,
         batch: int = AT_ONCE,
     ) -> Float[np.ndarray, "response pooling layer d_model"]:
-        """`resid_post` after each wanted block, pooled inside the hook: float32.
+        """`resid_post` after each wanted block, pooled while the model reads: float32.
 
         Of `poolings`, in that order: the last prompt token, and the mean over the answer's tokens
         (NaN where the answer is empty or `answers` is None). Batches are sorted by length, padded
-        on the left, and the forward pass stops after the last wanted layer. `tick` counts
+        on the left, on a processor of at most `ON_CPU` tokens, and the forward pass stops after
+        the last wanted layer. `tick` counts
         responses. Raises BadInput for a prompt without tokens or a layer the model does not have,
         and NotFinite.
         """
@@ -206,21 +212,13 @@ class ChatModel:
         tails = [[] for _ in prompts] if answers is None else list(answers)
         full = [list(p) + list(a) for p, a in zip(prompts, tails, strict=True)]
         out = np.full((len(full), len(poolings), len(wanted), self.d_model), np.nan, np.float32)
-        # Every layer but the last can stop early; at the last, stopping would return the logits.
-        stop = max(wanted) + 1 if max(wanted) + 1 < self.n_layers else None
+        blocks = [self.resid_post[n] for n in wanted]
+        most = ON_CPU if self.device == "cpu" else None
         with torch.inference_mode():
-            for rows in self._batches(full, batch, by_length):
-                ids, mask = self._pad([full[i] for i in rows])
+            for rows in self._batches(full, batch, partial(by_length, tokens=most)):
+                told = self._padded([full[i] for i in rows])
                 n_answer = torch.tensor([len(tails[i]) for i in rows], device=self.device)
-                pooled: dict[int, torch.Tensor] = {}
-                hooks: list[Any] = [
-                    (f"blocks.{n}.hook_resid_post", _pool_into(pooled, n, n_answer, poolings))
-                    for n in wanted
-                ]
-                self.bridge.run_with_hooks(
-                    ids, attention_mask=mask, fwd_hooks=hooks, stop_at_layer=stop
-                )
-                stacked = torch.stack([pooled[n] for n in wanted], dim=2)
+                stacked = pooled_of(self.hf, blocks, told, n_answer, poolings)
                 there = stacked.isfinite().flatten(2).all(-1)  # [response, pooling]
                 if RESPONSE in poolings:
                     there[:, list(poolings).index(RESPONSE)] |= n_answer == 0
@@ -257,11 +255,21 @@ class ChatModel:
         alone = getattr(self.bridge.cfg, "is_stateful", False)
         return of_one_length(rows, batch) if alone else otherwise(rows, batch)
 
-    def _pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _padded(self, rows: Sequence[list[int]]) -> dict[str, torch.Tensor]:
+        """What the model is called with to read rows of ids, padded on the left."""
         width = max(map(len, rows))
         ids = torch.tensor([[self._padding] * (width - len(r)) + list(r) for r in rows])
+        told = {"input_ids": ids.to(self.device)}
+        if min(map(len, rows)) == width:
+            return told
         mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows])
-        return ids.to(self.device), mask.to(self.device)
+        return told | placed(mask.to(self.device), width, takes_positions(self.hf))
+
+
+def _twin(model: Any) -> Any:
+    """A copy of a model's modules and config that shares all its tensors."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, {id(t): t for t in tensors})
 
 
 def _tensors(model: Any) -> dict[str, torch.Tensor]:
@@ -269,38 +277,6 @@ def _tensors(model: Any) -> dict[str, torch.Tensor]:
     saved = model.state_dict()
     buffers = {name: b for name, b in model.named_buffers() if name in saved}
     return {**dict(model.named_parameters()), **buffers}
-
-
-def _pool_into(
-    pooled: dict[int, torch.Tensor],
-    layer: int,
-    n_answer: torch.Tensor,
-    poolings: Sequence[str],
-) -> Callable[..., None]:
-    """A hook that keeps [batch, pooling, d_model] of one layer instead of every position."""
-
-    def hook(tensor: torch.Tensor, hook: Any = None) -> None:
-        batch, width, _ = tensor.shape
-        last_prompt = width - 1 - n_answer  # padding is on the left
-        found = []
-        for pooling in poolings:
-            if pooling == PROMPT:
-                found.append(tensor[torch.arange(batch, device=tensor.device), last_prompt])
-            else:
-                at = torch.arange(width, device=tensor.device)
-                inside = (at[None] > last_prompt[:, None]).to(tensor.dtype)  # [batch, pos]
-                total = torch.einsum("bpd,bp->bd", tensor, inside)
-                found.append(total / n_answer[:, None])  # empty: 0 / 0 = NaN
-        pooled[layer] = torch.stack(found, dim=1)
-
-    return hook
-
-
-def by_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
-    """Indices of `rows` in batches of like length: arrival order would cost twice the time."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    for start in range(0, len(order), batch):
-        yield order[start : start + batch]
 
 
 def load_chat_model(

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from psm_viz.engine.chat_model import AT_ONCE, ChatModel, by_length
+from psm_viz.engine.batching import AT_ONCE, by_length, of_like_length
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.pace import Tick, silent
-from psm_viz.engine.sampling import of_like_length, placed, takes_positions
+from psm_viz.engine.sampling import placed, takes_positions
 from psm_viz.errors import BadInput
 
 WORTH_KEEPING = 4

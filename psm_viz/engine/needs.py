@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psm_viz.engine.batching import AT_ONCE, ON_CPU
 from psm_viz.engine.blocks import blocks_of
-from psm_viz.engine.chat_model import AT_ONCE
 from psm_viz.engine.jobs import Job
 from psm_viz.engine.outline import Outline
 from psm_viz.engine.playing import answers_to, askings
@@ -135,9 +135,10 @@ def memory_needed(outline: Outline, size: Size, bulk: Bulk, longest: int) -> Mem
     block = max(_blocks(outline))
     drawn = 0 if outline.given else min(AT_ONCE * s.samples, block)
     drawing = drawn * (longest * bulk.token + LOGITS * bulk.logits)
-    last = s.layers is None or size.layers - 1 in s.layers
-    each = SINGLE * WIDTHS * size.width + (bulk.logits if last else 0)
-    reading = min(AT_ONCE, block) * longest * each
+    read = min(AT_ONCE, block) * longest
+    if s.device == "cpu":
+        read = min(read, max(ON_CPU, longest))
+    reading = read * SINGLE * WIDTHS * size.width
     return Memory(
         model=2 * bulk.weights + max(drawing, reading), means=PROGRAM + means_held(outline, size)
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from psm_viz.engine.chat_model import AT_ONCE, ChatModel
+from psm_viz.engine.batching import AT_ONCE
+from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.outline import Outline
 from psm_viz.engine.sampling import draw

@@ -6,7 +6,7 @@ one; here a prompt is read once, and ended answers leave the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 CUT = 0.02
 """Tokens less likely than this share of the likeliest are not drawn: a small model's tail is spread
 over thousands of words none of which it means (min-p sampling, Nguyen et al. 2024)."""
-SLACK = 1.25
-"""How much longer than the shortest of its batch a prompt may be."""
 COMPACT = 0.75
 """Share of answers still going below which the ended ones are taken out of the batch."""
 
@@ -59,30 +57,6 @@ def sampling_of(generation: Mapping[str, Any]) -> Sampling:
         )
     drawn = {f.name for f in fields(Sampling)} & set(generation)
     return Sampling(**{k: generation[k] for k in drawn})
-
-
-def of_one_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
-    """Indices of `rows` in batches whose rows are equally long: nothing needs padding."""
-    groups: dict[int, list[int]] = {}
-    for i, r in enumerate(rows):
-        groups.setdefault(len(r), []).append(i)
-    for length in sorted(groups):
-        own = groups[length]
-        for start in range(0, len(own), batch):
-            yield own[start : start + batch]
-
-
-def of_like_length(rows: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
-    """Indices of `rows` in batches of like length, the shorter ones to be padded: of natural text
-    hardly two are equally long."""
-    own: list[int] = []
-    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
-        if own and (len(own) == batch or len(rows[i]) > SLACK * len(rows[own[0]])):
-            yield own
-            own = []
-        own.append(i)
-    if own:
-        yield own
 
 
 def draw(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.engine.chat_model import by_length, load_chat_model
+from psm_viz.engine.batching import by_length
+from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput, UnknownName
@@ -83,6 +84,14 @@ def test_stopping_early_changes_nothing(chat, prompts):
     )
 
 
+def test_the_model_that_is_played_is_hugging_faces_own_and_its_weights_are_held_once(chat):
+    assert not [m for m in chat.hf.modules() if "transformer_lens" in type(m).__module__]
+    played, booted = (
+        {p.data_ptr() for p in m.parameters()} for m in (chat.hf, chat.bridge.original_model)
+    )
+    assert played == booted
+
+
 def test_an_empty_answer_has_no_mean(chat, prompts):
     pooled = chat.pooled(prompts[:2], [[], prompts[0][:1]])
     assert np.isnan(pooled[0, 1]).all() and np.isfinite(pooled[1]).all()
@@ -146,6 +155,8 @@ def test_swapping_weights_equals_loading_them(world, folder, prompts, tmp_path):
 def test_batches_are_sorted_by_length():
     rows = [[0] * n for n in (5, 1, 4, 2, 3)]
     assert list(by_length(rows, 2)) == [[1, 3], [4, 2], [0]]
+    assert list(by_length(rows, 9, tokens=8)) == [[1, 3], [4, 2], [0]]
+    assert list(by_length(rows, 9, tokens=3)) == [[1], [3], [4], [2], [0]]
 
 
 def test_bad_names_and_files(folder, chat, prompts, tmp_path):

@@ -38,8 +38,15 @@ def reference(folder):
     return load_chat_model(str(folder), threads=1)
 
 
+def resid_post(chat, ids):
+    """What TransformerLens itself reads after every block: [layer, token, d_model]."""
+    _, cache = chat.bridge.run_with_cache(torch.tensor([ids]))
+    every = [cache[f"blocks.{n}.hook_resid_post"] for n in range(chat.n_layers)]
+    return torch.cat(every).detach().numpy()
+
+
 @pytest.mark.parametrize("kind", MORE)
-def test_activations_are_hugging_faces_own_hidden_states(world, tmp_path, kind):
+def test_activations_are_hugging_faces_and_transformer_lens_own(world, tmp_path, kind):
     folder = write_architecture(world, tmp_path / kind, any_model(kind))
     chat = load_chat_model(str(folder), threads=1)
     prompts = chat.encode(TALK)
@@ -52,6 +59,8 @@ def test_activations_are_hugging_faces_own_hidden_states(world, tmp_path, kind):
         for layer in range(2):  # after the last block a norm has been applied
             own = states[layer + first][0, -1].numpy()
             assert np.allclose(found[n, layer], own, atol=1e-5 * np.abs(own).max())
+        own = resid_post(chat, ids)[:, -1]
+        assert np.allclose(found[n], own, atol=1e-5 * np.abs(own).max())
     prompts = chat.encode([TALK[0], "User: Who are you today?\nAssistant:", TALK[1]])
     assert [len(p) for p in prompts] == [9, 10, 13]  # the first two are padded to one length
     alone = [chat.sample([p], GREEDY)[0] for p in prompts]
