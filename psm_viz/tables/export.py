@@ -25,13 +25,13 @@ from psm_viz.study.formats.anndata_files import check_writable
 from psm_viz.study.formats.role_files import write_roles
 from psm_viz.study.formats.role_vectors import write_role_vectors
 from psm_viz.study.layout import DERIVE, HOLD_TALKS
+from psm_viz.study.provenance import provenance
 from psm_viz.study.reader import Study
 from psm_viz.tables.export_arrays import (
     ASK,
     AXIS,
     TRAITS,
     VECTORS,
-    provenance,
     taken,
     write_annotated,
     write_tensors,
