@@ -130,7 +130,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
 
     return Figure(
         build,
-        rows.mass,
+        rows.mass.assign(k=[rows.steps[k] for k in rows.mass.k]).rename(columns={"k": "step"}),
         told,
         Layout(talk_course_chart.WIDTH, fixed=True),
     )

@@ -24,7 +24,8 @@ def add_verbs(verbs: Any) -> None:
         "--what",
         metavar="WORD,WORD",
         help="points, drift, projections, neighbours, families, belief, talks, conduct, evidence, "
-        "axis, traits, vectors, roles, role-vectors, h5ad; or all (default: all but the last two)",
+        "axis, traits, vectors, roles, beliefs, role-vectors, h5ad; or all (default: all but the "
+        "last three)",
     )
     e.add_argument("--format", metavar="WORD,WORD", help="of tables: csv (default) or parquet")
     e.add_argument(

@@ -1,5 +1,7 @@
 """From a link to figures: labels and ids, the link back, and what is told of a bad one."""
 
+import re
+
 import pytest
 
 from psm_viz.charts import views
@@ -7,6 +9,10 @@ from psm_viz.charts.address import parse_address
 from psm_viz.charts.figures import Figure, Missing
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import UnknownName
+from tests.made.documented import columns_of_figures
+
+ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds")
+"""Tables whose columns are those of the study's own, in docs/formats.md."""
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +90,14 @@ def test_the_charts_of_a_view_and_what_it_lacks(reads, made_study):
         views.charts_of(view, ["axes"])
     bare = views.charts_of(views.view_of(Reads(made_study), "drift"))
     assert all(f.what for f in bare if isinstance(f, Missing))
+
+
+def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads):
+    told = columns_of_figures()
+    for link in ("map?checkpoint=cheat-0064", "map?unit=means", "drift?details=true"):
+        for one in views.charts_of(views.view_of(reads, link)):
+            if not isinstance(one, Figure) or one.told.name in ELSEWHERE:
+                continue
+            sections = [s for s in told if re.fullmatch(re.sub(r"<\w+>", ".+", s), one.told.name)]
+            assert sections, one.told.name
+            assert set(map(str, one.frame.columns)) <= told[sections[0]], one.told.name
