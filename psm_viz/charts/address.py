@@ -57,7 +57,11 @@ class Address:
 
     def flag(self, key: str) -> bool:
         """Whether a toggle is on. Raises UnknownName for what is neither true nor false."""
-        return self.one(key, {"true": "True", "false": "False"}, "false") == "true"
+        said = (list(self.given.get(key, ())) or ["false"])[0]
+        if said.lower() not in ("true", "false"):
+            what = f"The link says {key}={said[:80]!r}."
+            raise UnknownName(what, f"{key} is true or false.")
+        return said.lower() == "true"
 
 
 def parse_address(link: str) -> Address:

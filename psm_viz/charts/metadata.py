@@ -12,13 +12,12 @@ from typing import Any
 
 import vl_convert as vlc
 
+from psm_viz.charts.pdf_page import in_order
 from psm_viz.charts.svg_page import VEGA_LITE
 from psm_viz.charts.typeface import FACES, face_rule
 
 Record = Mapping[str, Any]
 """What is to be known of a figure (`export.record_of`)."""
-_INFO = re.compile(rb"(\d+ 0 obj\n<<)\n  /Producer \(svg2pdf\)\n(>>\nendobj\n\nxref\n)")
-_START = re.compile(rb"startxref\n(\d+)\n%%EOF\s*$")
 
 
 def program(record: Record) -> str:
@@ -81,13 +80,7 @@ def of_pdf(data: bytes, record: Record) -> bytes:
         "Producer": "svg2pdf",
     }
     lines = "".join(f"\n  /{k} <FEFF{v.encode('utf-16-be').hex()}>" for k, v in said.items())
-    found, start = _INFO.search(data), _START.search(data)
-    assert found and start, "the converter writes another PDF than it did"
-    # it is the last object, so that only the table of places moves
-    told = found[1] + lines.encode() + b"\n" + found[2]
-    moved = int(start[1]) + len(told) - len(found[0])
-    data = data[: found.start()] + told + data[found.end() :]
-    return _START.sub(b"startxref\n%d\n%%%%EOF\n" % moved, data)
+    return in_order(data, f"<<{lines}\n>>".encode())
 
 
 def of_html(spec: Mapping[str, Any], record: Record, paper: str) -> bytes:
