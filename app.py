@@ -33,6 +33,12 @@ page = st.navigation(
             url_path="method",
             help="How far the map and the statistics can be trusted, and what each of them says.",
         ),
+        st.Page(
+            "pages/share/export.py",
+            title="Export",
+            url_path="export",
+            help="Figures that were collected on other pages, as files for a paper or a talk.",
+        ),
     ],
     position="top",
 )

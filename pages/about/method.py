@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from psm_viz.charts.choices import branch_order
 from psm_viz.ui import controls, figure, method_figures, method_talks
 
 messages, columns, more = controls.picker_row([2.2, 2.2, 2.6, 1])
@@ -11,7 +12,7 @@ with figure.needed(messages):
     with columns[0]:
         pooling = controls.pick_pooling(study, messages)
     with columns[1]:
-        last = study.manifest.branch(controls.branch_order(study)[0])[-1].id
+        last = study.manifest.branch(branch_order(study)[0])[-1].id
         checkpoint = controls.pick_checkpoint(study, messages, last)
 
 with figure.guard():

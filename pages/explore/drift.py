@@ -1,10 +1,15 @@
 """Drift: what training does to the talks of the Assistant, beside the cast and benign training."""
 
+from dataclasses import replace
+from functools import partial
+
 import streamlit as st
 
+from psm_viz.charts import choices
 from psm_viz.charts.map_ground import MapView
-from psm_viz.charts.talk_course import TalkCourse, steps_of
-from psm_viz.charts.talk_course_chart import COLUMNS_AT_ONCE
+from psm_viz.charts.talk_course import steps_of
+from psm_viz.charts.talk_figures import has_talks
+from psm_viz.charts.views import DriftChoice
 from psm_viz.ui import (
     controls,
     drift_answers,
@@ -12,13 +17,14 @@ from psm_viz.ui import (
     drift_figures,
     drift_talks,
     figure,
-    talk_figure,
+    studies,
 )
 
 messages, columns, more = controls.picker_row([5, 4, 1])
 with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
+        reads = studies.reads(study)
         m = study.manifest
         view = MapView(controls.pick_projection(messages), controls.pick_space(messages))
         pooling = controls.pick_pooling(study, messages)
@@ -26,57 +32,59 @@ with figure.needed(messages):
     with columns[0]:
         branches = controls.pick_branches(study, messages)
     saved = {b: m.branch(b) for b in branches}
-    steps = steps_of(saved)
-    talks = talk_figure.has_talks(study)
+    talks = has_talks(study)
     with columns[1]:
-        question = drift_answers.pick_question(study, saved, messages)
+        question = drift_answers.pick_question(reads, saved, messages)
 if not branches:
     figure.caption("Choose one or more branches above to see where they lead.")
     st.stop()
 
-now = controls.step_of_link(steps, messages)
+named = controls.study_in_link(study)
+now = controls.step_of_link(steps_of(saved), messages)
+choice = DriftChoice(reads, branches, now, question, pooling, view.projection, view.space)
 if talks:
-    shown = dict(list(saved.items())[:COLUMNS_AT_ONCE])
-    few, every = (
-        drift_talks.TalkChoice(study, TalkCourse(s), view.projection, now, question)
-        for s in (shown, saved)
-    )
+    few, every = choice.talk_choices()
+    link = partial(choice.link_of, study=named)
     left, right = st.columns([2.15, 1], gap="medium")
     with left, figure.guard():
-        drift_talks.talk_story(few, every)
-    for side, parts in ((left, drift_talks.BELOW), (right, drift_talks.BESIDE)):
-        for part in parts:
-            with side, figure.guard():
-                part(every)
+        drift_talks.story(few, every, link)
+    with left:
+        drift_talks.below(every, link)
+    with right:
+        drift_talks.beside(every, link)
 else:
-    drift_talks.say_what_makes_talks(study)
+    drift_talks.say_what_makes_talks()
 
 if talks and not controls.pick_details():
     st.stop()
+choice = replace(choice, details=talks)
 
 
 @st.fragment
 def at_step() -> None:
     """The statistics of means at a step, which is chosen without drawing anything else anew."""
     figure.section("At a step of training", "steps")
-    asked = drift_figures.steps_of_means(study, saved)
+    asked = choices.steps_of_means(study, saved)
     now = controls.pick_step(asked, st.columns([5, 1, 1], vertical_alignment="bottom"))
-    moved = drift_figures.Chosen(study, pooling, branches, now)
+    here = replace(choice, step=now)
+    link = partial(here.link_of, study=named)
     left, right = st.columns([1.28, 1], gap="medium")
     with left, figure.guard():
-        drift_figures.trail_figure(moved, view)
+        drift_figures.trails(here.chosen(), view, link)
     with right, figure.guard():
-        drift_figures.step_figures(moved)
+        drift_figures.by_step(here.chosen(), link)
     st.divider()
     with figure.guard():
-        drift_details.makeup_figures(moved, messages)
+        figure.section("What it is made of", "makeup")
+        here = replace(here, branch=drift_details.pick_branch(here, messages))
+        drift_details.makeup(here, messages, named)
     st.divider()
     with figure.guard():
         figure.section("What it says", "says")
-        drift_answers.asked_strip(study, saved, now, question)
+        drift_answers.asked_strip(reads, saved, now, question)
 
 
 at_step()
 st.divider()
 with figure.guard():
-    drift_figures.pooling_figures(study, branches)
+    drift_figures.ends(choice.chosen(), partial(choice.link_of, study=named))

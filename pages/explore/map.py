@@ -1,50 +1,61 @@
 """The map: the cast's talks, the Assistant's among them, and a card of what is chosen."""
 
+from dataclasses import replace
+
 import streamlit as st
 
-from psm_viz.charts.map_ground import MapView
+from psm_viz.charts import choices
+from psm_viz.charts.figures import Figure
 from psm_viz.charts.persona_map import neighbours_of
+from psm_viz.charts.talk_figures import has_talks
+from psm_viz.charts.views import MapChoice
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.ui import controls, figure, map_card, map_colour, map_figure, studies, talk_figure
+from psm_viz.ui import controls, figure, map_card, studies, talk_card
 
 messages, columns, more = controls.picker_row([2.2, 1.5, 2.6, 1])
 with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
-        talks = talk_figure.has_talks(study) and controls.pick_unit(messages) == controls.TALKS
-        maps = studies.maps_by_pooling(study)
+        reads = studies.reads(study)
+        talks = has_talks(study) and controls.pick_unit(messages) == choices.TALKS
+        maps = reads.maps_by_pooling()
         m = study.manifest
         pooling = controls.pick_pooling(study, messages, maps)
-        layers = {str(n): f"layer {n}" for n in maps[pooling]}
-        layer = controls.pick_layer(layers, messages, m.headline_layer)
+        layer = controls.pick_layer(choices.layers(maps[pooling]), messages, m.headline_layer)
         space = controls.pick_space(messages)
-        meant = map_colour.pick_colour(study, messages)
+        colour = controls.pick_colour(study, messages)
         blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
         fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
-        talk_figure.say_what_makes_talks(study)
+        talk_card.say_what_makes_talks(study)
     with columns[0]:
         checkpoint = controls.pick_checkpoint(study, messages, m.reference)
     with columns[1]:
         projection = controls.pick_projection(messages)
     with columns[2]:
         persona = controls.pick_persona(study, messages)
-    stored = studies.map_of(study, pooling, layer)
-    colour = map_colour.colour_of(study, meant)
+    stored = reads.map_of(pooling, layer)
+    choice = MapChoice(
+        *(reads, checkpoint, persona, talks, pooling, layer, colour),
+        *(projection, space, blocks, fade),
+    )
+    choice.view()
 
-overlay = None if talks or not colour else colour.overlay
-view = MapView(projection, space, persona, blocks=blocks, fade=fade, overlay=overlay)
 left, right = st.columns([2.15, 1], gap="medium")
-shown = None
+link = choice.link(controls.study_in_link(study))
 with right, figure.guard():
     map_card.head(study, persona)
     if talks and persona == ASSISTANT:
-        shown = talk_figure.talk_card(study, checkpoint, messages)
+        choice = replace(choice, talk=talk_card.talk_card(reads, checkpoint, messages))
+        link = choice.link(controls.study_in_link(study))
     else:
         map_card.answer(study, checkpoint, persona, messages)
         map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
-        map_card.track(studies.table(study, "positions"), study, checkpoint, pooling, persona)
+    for one in choice.card():
+        figure.show(one, study, link)
+    if choice.shown is not None:
+        st.html(talk_card.kin_legend(study))
 with left, figure.guard():
-    if talks:
-        talk_figure.talk_figure(study, checkpoint, view, shown)
-    else:
-        map_figure.map_figure(study, stored, checkpoint, view, colour)
+    drawn = choice.map()
+    if talks and isinstance(drawn, Figure):
+        talk_card.explain(study)
+    figure.show(drawn, study, link, lambda: controls.take_click(study), controls.map_key())

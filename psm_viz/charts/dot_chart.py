@@ -18,11 +18,14 @@ from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.plane import interval_tips, linear, padded, row_names, value_tip
+from psm_viz.charts.typeface import width_of
 
 ROW = 26
 """Height of a row in pixels."""
 NOMINAL = 520
 """The width in pixels that the words are laid out for where the page chooses the width."""
+BREAK = ": "
+"""Where the label of a row may go on in a second line."""
 EDGE = 7
 """Pixels kept free at the left of the least value, so that its mark is whole."""
 COLUMNS = {
@@ -57,6 +60,8 @@ class DotLook:
     """A column whose values stand under each other inside a row."""
     tick_name: str = ""
     """What the upright strokes are (`tick`, a second value of the row): said once."""
+    unit: str = ""
+    """What the values are: written under them in a file, where no caption stands near."""
     accent: bool = True
     """False draws all in ink: what is not about the Assistant."""
 
@@ -100,7 +105,7 @@ def dot_chart(
     """
     rows = full(rows)
     low, high = _domain(rows, look.rules)
-    at = _laid_out(rows, (low, high), p, look, size[0] or NOMINAL)
+    at = _laid_out(rows, (low, high), p, look, size[0])
     layers = _nulls(rows, at, p)
     for rule in look.rules:
         layers += _rule(rule, at, p)
@@ -113,13 +118,21 @@ def dot_chart(
 
 
 def _laid_out(
-    rows: pd.DataFrame, ends: tuple[float, float], p: Palette, look: DotLook, width: int
+    rows: pd.DataFrame, ends: tuple[float, float], p: Palette, look: DotLook, given: int | None
 ) -> _Rows:
-    """Labels at the left, the values over the rest of the width."""
-    label = 10 + LETTER * max([len(str(n)) for n in rows.label] + [0])
-    side = alt.Axis(minExtent=label, maxExtent=label, **row_names(p))
+    """Labels at the left, the values over the rest of the width; `given` is that of a drawing,
+    where long labels break after a colon."""
+    width, names = given or NOMINAL, [str(n) for n in rows.label]
+    broken = given is not None and 12 * max(map(width_of, names), default=0) > 0.4 * given
+    pieces = [piece for n in names for piece in (n.split(BREAK) if broken else [n])]
+    label = 10 + 12 * max(map(width_of, pieces), default=0)
+    lines: dict[str, Any] = {}
+    if broken:  # two lines are set about the middle of their row
+        lines = {"labelExpr": f"split(datum.label, '{BREAK}')", "labelLineHeight": 12}
+        lines["labelOffset"] = alt.ExprRef("-5")
+    side = alt.Axis(minExtent=label, maxExtent=label, **row_names(p), **lines)
     axis = alt.Axis(
-        title=None,
+        title=look.unit if given is not None and look.unit else None,
         values=_round_values(*ends),
         format=".0%" if look.percent else "~r",
         domain=False,

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from psm_viz.charts.typeface import width_of
+
 LETTER = 6.2
 """Mean width of a letter of the small words beside lines and dots, in pixels."""
 Box = tuple[float, float, float, float]
@@ -62,8 +64,7 @@ def frame(
 
 def text_box(px: float, py: float, text: str, size: float, align: str = "center") -> Box:
     """The box of one line of text of `size` px whose anchor is (px, py), baseline middle."""
-    # 0.52 em is the mean advance of the house face; a little generous for capitals.
-    wide = 0.54 * size * len(text)
+    wide = size * width_of(text)
     left = {"center": px - wide / 2, "left": px, "right": px - wide}[align]
     return (left, py - 0.6 * size, left + wide, py + 0.6 * size)
 

@@ -16,8 +16,9 @@ import pandas as pd
 
 from psm_viz.charts.evidence_colour import Overlay, shade
 from psm_viz.charts.frames import each, where
-from psm_viz.charts.label_placement import Frame, Places, frame, text_box
+from psm_viz.charts.label_placement import Box, Frame, Places, frame, text_box
 from psm_viz.charts.map_lettering import (
+    NARROW,
     family_names,
     kin_names,
     names_that_must_stand,
@@ -113,17 +114,23 @@ def ground(
         [float(v) for d in every for v in d.px], [float(v) for d in every for v in d.py], *size
     )
     places = _places(people, f, view.selected, reserved)
+    # what is drawn later is no place for a name either
+    places.marks += [_about(*f.to_px(r.px, r.py)) for r in each(also)] if also is not None else []
     top = view.overlay.top if view.overlay else []
     # The names that must stand choose their places first, the lettering moves out of their way.
     first = where(people, people.id.isin(top) & (people.id != view.selected))
     named = names_that_must_stand(first, f, p, places)
     edge = EDGE if view.land else 0
-    letters = family_names(people, f, p, places, edge=edge) + kin_names(people, f, p, edge=edge)
+    drawn_narrow = f.width < NARROW  # a page of unknown width has the lettering of both
+    if drawn_narrow:
+        letters = kin_names(people, f, p, edge=edge, places=places)
+    else:
+        letters = family_names(people, f, p, places, edge=edge) + kin_names(people, f, p, edge=edge)
     layers = [_blocks(blocks, cast, f, p, view)] if view.blocks else []
     # over land the lettering comes last, since dots will lie there
     layers += [] if view.land else letters
     layers += [*_marks(people, f, p, view), *named]
-    if names:
+    if names and not drawn_narrow:
         rest = where(people, ~people.id.isin([view.selected, *top]))
         layers += names_with_room(rest, f, p, places)
     over = letters if view.land else []
@@ -149,7 +156,7 @@ def _people(rows: pd.DataFrame, cast: Cast, view: MapView, p: Palette) -> pd.Dat
 def _places(people: pd.DataFrame, f: Frame, selected: str, reserved: Sequence[Reserved]) -> Places:
     """What is taken before any word is set."""
     centres = [f.to_px(x, y) for x, y in zip(people.px, people.py, strict=True)]
-    places = Places((f.width, f.height), [(x - 5, y - 5, x + 5, y + 5) for x, y in centres])
+    places = Places((f.width, f.height), [_about(x, y) for x, y in centres])
     for spot in reserved:
         x, y, r = *f.to_px(spot.x, spot.y), spot.radius
         places.words.append((x - r, y - r, x + r, y + r))
@@ -161,6 +168,11 @@ def _places(people: pd.DataFrame, f: Frame, selected: str, reserved: Sequence[Re
         places.words.append((x - 11, y - 11, x + 11, y + 11))
         places.hold(x, y - 17, str(chosen.label), SELECTED)
     return places
+
+
+def _about(x: float, y: float) -> Box:
+    """The room of a mark."""
+    return (x - 5, y - 5, x + 5, y + 5)
 
 
 def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapView) -> Any:

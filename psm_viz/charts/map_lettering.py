@@ -72,16 +72,26 @@ def family_names(
     return _lettering(rows, f, p, size, edge, WIDE_ALONE)
 
 
-def kin_names(people: pd.DataFrame, f: Frame, p: Palette, *, edge: float = 0) -> list[Any]:
+def kin_names(
+    people: pd.DataFrame,
+    f: Frame,
+    p: Palette,
+    *,
+    edge: float = 0,
+    places: Places | None = None,
+) -> list[Any]:
     """The kins' names by their first words, near the middle of their personas, where a drawing is
-    too narrow for the families'."""
-    xs, ys = list(people.px), list(people.py)
-    narrow = frame(xs, ys, *PHONE)
-    places, rows = Places(PHONE), []
+    too narrow for the families'. `places` are its own where it is known to be; else those of a
+    phone."""
+    narrow, rows = f, []
+    if places is None:
+        narrow = frame(list(people.px), list(people.py), *PHONE)
+        places = Places(PHONE)
     for name, group in sorted(people.groupby("kin_name"), key=lambda g: -len(g[1])):
         text = str(name).split(" and ")[0]
         x, y = narrow.to_px(float(group.px.median()), float(group.py.median()))
-        x, y = nudged(x, y, text, KIN, places.words, [], places.room)
+        words = [*places.words, *places.later]
+        x, y = nudged(x, y, text, KIN, words, places.marks, places.room)
         places.hold(x, y, text, KIN)
         mx, my = narrow.to_map(x, y)
         colour = readable(str(group.colour.iloc[0]), p)

@@ -13,9 +13,9 @@ from typing import Any
 
 import altair as alt
 
+from psm_viz.charts.typeface import SANS
 from psm_viz.study.cast import Cast
 
-SANS = "Source Sans, Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 # Five points, area about that of a circle of the same `size`; Vega scales unit paths.
 STAR = (
@@ -82,6 +82,9 @@ DARK = Palette(
 )
 # What is exported stands on white, whatever the page shows.
 PRINT = Palette(**{**LIGHT.__dict__, "name": "print", "paper": "#FFFFFF"})
+THEMES = {"light": LIGHT, "dark": DARK, "print": PRINT}
+BASE_TYPE = 11
+"""Size of the words on axes in pixels: what a type size of a file is the printed size of."""
 
 
 def palette(theme: str | None) -> Palette:
@@ -160,7 +163,8 @@ def finish(chart: Any, p: Palette, height: int | None, width: int | None = None)
     if width is not None:
         size["width"] = width
     axis = {
-        **{"labelColor": p.soft, "titleColor": p.soft, "labelFontSize": 11, "titleFontSize": 11},
+        **{"labelColor": p.soft, "titleColor": p.soft},
+        **{"labelFontSize": BASE_TYPE, "titleFontSize": BASE_TYPE},
         **{"titleFontWeight": "normal", "domainColor": p.faint, "tickColor": p.faint},
         "grid": False,
     }

@@ -62,13 +62,14 @@ def thinned(values: Sequence[float], most: int) -> list[float]:
     return own if len(own) <= most else own[:: -(-len(own) // most)]
 
 
-def value_axis(percent: bool) -> alt.Axis:
-    """A y axis of three quiet ticks, as wide in every chart, so that charts align."""
+def value_axis(percent: bool, title: str = "") -> alt.Axis:
+    """A y axis of three quiet ticks; one without a title is as wide in every chart, so that charts
+    align."""
+    fixed: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
     return alt.Axis(
-        title=None,
+        title=title or None,
         tickCount=3,
-        minExtent=AXIS_WIDTH,
-        maxExtent=AXIS_WIDTH,
+        **({} if title else fixed),
         format=".0%" if percent else "~r",
         domain=False,
         ticks=False,

@@ -18,7 +18,16 @@ import pandas as pd
 from psm_viz.charts.findings import Band
 from psm_viz.charts.frames import columns, where
 from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
-from psm_viz.charts.plane import Plane, end_words, interval_tips, padded, value_axis
+from psm_viz.charts.plane import (
+    AXIS_WIDTH,
+    LEAD,
+    Plane,
+    end_words,
+    interval_tips,
+    padded,
+    value_axis,
+)
+from psm_viz.charts.typeface import width_of
 
 HEIGHT = 104
 CONSTANT = 4
@@ -47,6 +56,8 @@ class StepLook:
     percent: bool = False
     ticks: bool = True
     """Whether the steps are written under the axis."""
+    unit: str = ""
+    """What the values are: written beside them in a file, where no caption stands near."""
 
 
 # -- the rows -----------------------------------------------------------------------------------
@@ -132,8 +143,10 @@ def step_chart(
     steps += [float(look.until)] if look.until else []
     last = max([*steps, float(look.until or 1)])
     ends = _value_ends([*shown, *([] if look.band is None else [look.band])])
-    plane = _plane(steps, last, ends, look)
-    layers, words = _behind(plane, p, look), _band_words(last, p, look)
+    words = _band_words(last, p, look)
+    said = [str(w["text"]) for w in words] + [str(b) for b in branches]
+    plane = _plane(steps, last, ends, look, (size[0], _share(said, size[0])))
+    layers = _behind(plane, p, look)
     if len(shown) > 1:
         layers += _companions(shown[1], plane, p, look)
     layers += _courses(shown[0], plane, p, look)
@@ -149,8 +162,16 @@ def step_chart(
     return finish(alt.layer(*layers), p, size[1], size[0])
 
 
-def _domain_end(last: float) -> float:
-    return CONSTANT * math.expm1(math.log1p(max(last, 1) / CONSTANT) / LABELS)
+def _domain_end(last: float, share: float = LABELS) -> float:
+    return CONSTANT * math.expm1(math.log1p(max(last, 1) / CONSTANT) / share)
+
+
+def _share(words: Sequence[str], width: int | None) -> float:
+    """The share of the width that lines use: less in a drawing too narrow for the words beside."""
+    if width is None:
+        return LABELS
+    most = 12 * max([width_of(w) for w in words] + [0.0]) + LEAD + 6
+    return min(LABELS, max(0.35, 1 - most / (width - AXIS_WIDTH - 16)))
 
 
 def _ticks(steps: Sequence[float], most: int = 6) -> list[float]:
@@ -169,19 +190,29 @@ def _value_ends(frames: Sequence[pd.DataFrame]) -> tuple[float, float]:
     return padded(min([*ends, 0.0]), max([*ends, 0.0]), 0.08)
 
 
-def _plane(steps: Sequence[float], last: float, ends: tuple[float, float], look: StepLook) -> Plane:
-    """Steps by their ratio along x, the values along y."""
+def _plane(
+    steps: Sequence[float],
+    last: float,
+    ends: tuple[float, float],
+    look: StepLook,
+    drawn: tuple[int | None, float],
+) -> Plane:
+    """Steps by their ratio along x, the values along y. `drawn`: the width of a drawing, None on a
+    page, and the share of it that lines use."""
+    titled = drawn[0] is not None
     x_axis = alt.Axis(
         values=_ticks(steps),
-        title=None,
+        title="training step" if titled and look.ticks else None,
+        titleAnchor="start",
         labels=look.ticks,
         ticks=look.ticks,
         labelOverlap=True,
         format="d",
     )
-    domain = [-0.5, _domain_end(last)]
+    domain = [-0.5, _domain_end(last, drawn[1])]
     x_scale = alt.Scale(type="symlog", constant=CONSTANT, domain=domain, nice=False)
-    return Plane(x_scale, x_axis, ends, value_axis(look.percent))
+    axis = value_axis(look.percent, look.unit if titled else "")
+    return Plane(x_scale, x_axis, ends, axis)
 
 
 def _behind(plane: Plane, p: Palette, look: StepLook) -> list[Any]:

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.charts.frames import columns, where
+from psm_viz.charts.key_row import key_row
 from psm_viz.charts.label_placement import Frame, Places, frame, nudged
 from psm_viz.charts.map_plane import fixed_xy, own
 from psm_viz.charts.palette import Palette, finish, kin_colours, readable
 from psm_viz.charts.plane import value_axis
+from psm_viz.charts.typeface import SERIF
 from psm_viz.study.cast import Cast
 
 STEP = "step_shown"
@@ -26,10 +28,14 @@ COLUMNS_AT_ONCE = 4
 """Most branches side by side: with more the maps are too small to read."""
 WIDTH = 810
 """Pixels that all columns together may take."""
+LEAST, GAP = 168, 14
+"""Pixels: the least width of a column, and what lies between two."""
 SPEECH, LAND, MASS = 80, 186, 96
 """Heights of the three rows in pixels."""
 LETTERING = 11.5
 """Type size of the kins' names on the maps."""
+HEAVY = "All who act badly (heavy)"
+"""What the heavy line is, where the hues are named."""
 SHOWN_FROM = 0.1
 """Mass from which a kin has a line of its own."""
 
@@ -48,13 +54,26 @@ class CourseRows:
     """The last step at which each branch was saved."""
 
 
-def column_width(branches: int, room: int = WIDTH) -> int:
-    """Width of a branch's column in pixels."""
-    return max(168, min(262, (room - 60) // max(1, branches) - 14))
+def column_width(branches: int, room: int | None = None) -> int:
+    """Width of a branch's column in pixels, on a page or in a drawing that has less room."""
+    beside = abreast(branches, room)
+    return max(LEAST, min(262, ((room or WIDTH) - 60) // max(1, beside) - GAP))
 
 
-def course_chart(rows: CourseRows, cast: Cast, p: Palette, now: int | None = None) -> Any:
-    """The chart; `now` is the step that the slider stands on at first, by default the last."""
+def abreast(branches: int, room: int | None) -> int:
+    """How many columns stand side by side: all on a page, in a drawing what it has room for."""
+    if room is None:
+        return branches
+    return max(1, min(branches, (room - 60 + GAP) // (LEAST + GAP)))
+
+
+def course_chart(
+    rows: CourseRows, cast: Cast, p: Palette, now: int | None = None, room: int | None = None
+) -> Any:
+    """The chart; `now` is the step that the slider stands on at first, by default the last.
+
+    `room`: the width of a drawing in pixels, where columns that find none stand under the others.
+    """
     steps, last = list(rows.steps), len(rows.steps) - 1
     at = steps.index(now) if now in steps else last
     slider = alt.param(
@@ -62,19 +81,24 @@ def course_chart(rows: CourseRows, cast: Cast, p: Palette, now: int | None = Non
         value=float(at),
         bind=alt.binding_range(min=0, max=last, step=0.05, name="Training step "),
     )
-    width = column_width(len(rows.branches))
+    width, beside = column_width(len(rows.branches), room), abreast(len(rows.branches), room)
     f = _frame(rows, width)
     shown = _shown_kins(rows.mass)
     parts = [
         alt.vconcat(
             _speech(rows, branch, p, width),
             _map(rows, branch, cast, p, f),
-            _mass(rows, branch, cast, p, (width, n == 0), shown),
+            _mass(rows, branch, cast, p, (width, n % beside == 0, room is not None), shown),
             spacing=6,
         )
         for n, branch in enumerate(rows.branches)
     ]
-    chart = alt.hconcat(*parts, spacing=14)
+    lines = [alt.hconcat(*parts[k : k + beside], spacing=GAP) for k in range(0, len(parts), beside)]
+    if room is not None:  # a page names the hues beside it
+        hues = kin_colours(cast, p)
+        named = {cast.kins[k]: hues[k] for k in cast.kins if k in shown} | {HEAVY: p.accent}
+        lines.append(key_row(named, p, beside * (width + GAP) - GAP))
+    chart = lines[0] if len(lines) == 1 else alt.vconcat(*lines, spacing=24)
     chart.params = [slider.param]  # type: ignore[assignment]
     # `add_params` would look for a view to put it in
     return finish(chart, p, None)
@@ -120,9 +144,8 @@ def _speech(rows: CourseRows, branch: str, p: Palette, width: int) -> Any:
     quote = alt.Chart(columns(said, ["k", "x", "y", "text", "judgement"])).transform_filter(
         f"datum.k == round({STEP})"
     )
-    serif = '"Source Serif", Georgia, serif'
     text = quote.mark_text(
-        **style, fontSize=11.5, font=serif, color=p.ink, lineBreak="\n", lineHeight=14
+        **style, fontSize=11.5, font=SERIF, color=p.ink, lineBreak="\n", lineHeight=14
     )
     judged = quote.mark_text(
         align="right", baseline="top", fontSize=11, color=p.ink, dy=-16, aria=False
@@ -215,6 +238,8 @@ class _Lines:
     steps: Sequence[int]
     first: bool
     """Whether the values are written at the left."""
+    titled: bool
+    """Whether it is written what they are: in a file."""
 
     @property
     def x(self) -> alt.X:
@@ -224,7 +249,8 @@ class _Lines:
         axis = alt.Axis(
             values=list(range(last + 1)),
             labelExpr=f"{names}[datum.value]",
-            title=None,
+            title="training step" if self.titled else None,
+            titleAnchor="start",
             grid=False,
             labelOverlap=True,
         )
@@ -232,7 +258,7 @@ class _Lines:
 
     def y(self, column: str) -> alt.Y:
         """A share."""
-        axis = value_axis(True) if self.first else None
+        axis = value_axis(True, "belief" if self.titled else "") if self.first else None
         if axis is not None:
             # a label that stood out above would push this column's plane below the others'
             inside = alt.condition("datum.value >= 1", alt.value("top"), alt.value("middle"))
@@ -245,11 +271,14 @@ def _mass(
     branch: str,
     cast: Cast,
     p: Palette,
-    size: tuple[int, bool],
+    size: tuple[int, bool, bool],
     shown: Sequence[str],
 ) -> Any:
-    """Belief by step: thin lines of kins, and heavy the marked families, with interval and null."""
-    at = _Lines(rows.steps, size[1])
+    """Belief by step: thin lines of kins, and heavy the marked families, with interval and null.
+
+    `size`: width, whether values are written at the left, whether it is a drawing for a file.
+    """
+    at = _Lines(rows.steps, *size[1:])
     own_rows = where(rows.mass, rows.mass.branch == branch)
     marked = where(own_rows, own_rows.of == "marked")
     base = alt.Chart(columns(marked, ["k", "value", "low", "high", "null_low", "null_high"]))

@@ -153,9 +153,15 @@ def unfolding_chart(
 ) -> Any:
     """Bars of belief by kin, one for each number of answers."""
     colours = kin_colours(cast, p)
-    frame = rows.assign(
-        colour=[colours[k] for k in rows.kin], order=[list(cast.kins).index(k) for k in rows.kin]
-    )
+    used = [k for k in cast.kins if k in set(rows.kin)]
+    frame = rows.assign(order=[used.index(k) for k in rows.kin])
+    hues = alt.Scale(domain=[cast.kins[k] for k in used], range=[colours[k] for k in used])
+    # on a page the kins are named under the card, in a file only here
+    legend = None
+    if size[0] is not None:
+        legend = alt.Legend(
+            title=None, orient="bottom", columns=max(1, size[0] // 170), labelLimit=0
+        )
     bars = (
         alt.Chart(frame)
         .mark_bar(stroke=p.paper, strokeWidth=1, height={"band": 0.72})
@@ -169,7 +175,7 @@ def unfolding_chart(
                 axis=alt.Axis(format="%", tickCount=3),
             ),
             order=alt.Order("order:Q"),
-            color=alt.Color("colour:N", scale=None, legend=None),
+            color=alt.Color("name:N", scale=hues, legend=legend),
             tooltip=[
                 alt.Tooltip("name:N", title="Kin"),
                 alt.Tooltip("mass:Q", title="Belief", format=".0%"),

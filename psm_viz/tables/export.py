@@ -25,18 +25,19 @@ from psm_viz.study.formats.anndata_files import check_writable
 from psm_viz.study.formats.role_files import write_roles
 from psm_viz.study.formats.role_vectors import write_role_vectors
 from psm_viz.study.layout import DERIVE, HOLD_TALKS
+from psm_viz.study.provenance import provenance
 from psm_viz.study.reader import Study
 from psm_viz.tables.export_arrays import (
     ASK,
     AXIS,
     TRAITS,
     VECTORS,
-    provenance,
     taken,
     write_annotated,
     write_tensors,
 )
 from psm_viz.tables.export_frames import LIKELIHOOD, MAPS, POINTS, Part, frame_of
+from psm_viz.tables.export_talks import write_annotated_talks, write_beliefs
 
 CSV, PARQUET = "csv", "parquet"
 BYTES = {CSV: csv_bytes, PARQUET: parquet_bytes}
@@ -249,8 +250,20 @@ def _annotated(job: _Job, word: str) -> None:
             job.leave_out(word, e.problem)
             continue
         job.wrote(path.name, f"{n:,} rows", n)
+    if job.study.talk_note is not None:
+        try:
+            path = job.work / "talks.h5ad"
+            n = write_annotated_talks(job.study, path, part, partial(job.leave_out, word))
+            job.wrote(path.name, f"{n:,} rows", n)
+        except UnknownName as e:
+            job.leave_out(word, e.problem)
     if why is not None and len(job.files) == before:
         raise why
+
+
+def _beliefs(job: _Job, word: str) -> None:
+    for path, holds in write_beliefs(job.study, job.work, job.wanted.part):
+        job.wrote(path, holds)
 
 
 def _of(*names: str, makes: str) -> Callable[[_Job, str], None]:
@@ -276,10 +289,11 @@ WORDS: Mapping[str, Word] = {
     "traits": Word(partial(_arrays, what=TRAITS)),
     "vectors": Word(partial(_arrays, what=VECTORS)),
     "roles": Word(_roles),
+    "beliefs": Word(_beliefs, usual=False),
     "role-vectors": Word(_role_vectors, usual=False),
     "h5ad": Word(_annotated, usual=False),
 }
-"""What can be exported. The unusual are the vectors once more, as other tools read them."""
+"""What can be exported. The unusual are what others hold once more, as other tools read it."""
 
 
 def listed(done: Exported) -> Iterator[str]:

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psm_viz import __version__
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.vectors import assistant_axis, trait_axis
 from psm_viz.study.activations import PersonaVectors, common_cast
 from psm_viz.study.cast import family_weights
 from psm_viz.study.files import tensor_bytes, write_whole
 from psm_viz.study.formats.anndata_files import Annotated, Rows, write_h5ad
-from psm_viz.study.manifest import REFERENCE_SHA256
+from psm_viz.study.provenance import UNKNOWN, provenance
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import trait_values
 from psm_viz.tables.export_frames import Part
@@ -30,7 +29,7 @@ CENTRING = {
     AXIS: "the Assistant less the cast's mean, families counting equally",
     TRAITS: "mean of the personas above the trait's median less the mean of those below",
 }
-HOOK, UNKNOWN = "resid_post", "not recorded"
+HOOK = "resid_post"
 ASK = "Ask the cast: python -m psm_viz extract --model FOLDER --ask all --out DIR"
 Say = Callable[[str], None]
 
@@ -85,7 +84,7 @@ def write_tensors(
             why = e.problem
             leave_out(f"{v.checkpoint}: {why}")
             continue
-        text = provenance(study, one) | {"what": what, "centring": CENTRING[what]}
+        text = provenance_of(study, one) | {"what": what, "centring": CENTRING[what]}
         text["shape"] = "persona, layer, d_model" if what == VECTORS else "layer, d_model"
         path = f"{what}/{v.checkpoint}.safetensors"
         write_whole(work / path, tensor_bytes(tensors, text))
@@ -137,25 +136,9 @@ def _single(values: np.ndarray | list[np.ndarray]) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def provenance(study: Study, one: Taken | None = None) -> dict[str, str]:
-    """What exported vectors are, every value a text; of one checkpoint, or of several."""
-    m = study.manifest
-    out = {
-        "study": m.name,
-        "study_sha256": study.sha256,
-        "model": str(m.model.get("name", UNKNOWN)),
-        "model_revision": str(m.model.get("revision") or UNKNOWN),
-        "reference": m.reference,
-        "reference_weights_sha256": str(m.notes.get(REFERENCE_SHA256, UNKNOWN)),
-        "cast_sha256": study.files["cast.json"],
-        "questions_sha256": study.files["questions.jsonl"],
-        "seed": str(m.generation.get("seed", UNKNOWN)),
-        "units": "residual stream, not normalised",
-        "versions": json.dumps(m.versions, sort_keys=True),
-        "written_by": f"psm_viz {__version__}",
-    }
-    if one is None:
-        return out
+def provenance_of(study: Study, one: Taken) -> dict[str, str]:
+    """What the exported vectors of one checkpoint are, every value a text."""
+    out, m = provenance(study), study.manifest
     v, c = one.vectors, m.checkpoint(one.vectors.checkpoint)
     # a folder of vectors made elsewhere does not say where in the model they were read
     hook = UNKNOWN if one.made_elsewhere else HOOK

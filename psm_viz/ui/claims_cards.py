@@ -18,13 +18,15 @@ import streamlit as st
 
 from psm_viz.charts import claims as charts
 from psm_viz.charts.claim_marks import drawable, picture_rows
+from psm_viz.charts.export import Source
+from psm_viz.charts.figures import Build, Figure, Layout, Told
 from psm_viz.charts.palette import Palette
 from psm_viz.claims.chat_uses import BESIDE, chat_claims
 from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
 from psm_viz.ui import claims_html as words
-from psm_viz.ui import figure, studies
+from psm_viz.ui import export_menu, figure, studies
 
 COMMAND = "python -m psm_viz run --world correlated --seed 0"
 NONE = (
@@ -190,23 +192,22 @@ def picture(claim: Claim, key: str, stamp: str) -> None:
         figure.caption(told)
 
 
-def _files(build: figure.Build, claim: Claim, key: str, stamp: str) -> None:
+def _files(build: Build, claim: Claim, key: str, stamp: str) -> None:
     """The table behind a chart and its files."""
     frame = picture_rows(claim.picture)
     verdict = words.WORDS[claim.verdict].lower()
-    told = figure.Told(
+    told = Told(
         name=key,
         title=claim.picture.title,
         words=f"{words.caption_of(claim)} {claim.title}: {verdict}.",
         alt=charts.spoken(claim.picture),
         key=key,
     )
-    with st.container(horizontal=True):
-        figure.drawings(build, told, f"Rows of the runs, {stamp[:12]}", 640)
-        _csv("CSV", key, frame)
-    figure.table(frame)
+    one = Figure(build, frame, told, Layout(640))
+    export_menu.files(one, Source("rows of the runs", stamp, {}), f"/claims#{key}")
+    export_menu.table(frame)
 
 
 def _csv(label: str, name: str, frame: pd.DataFrame) -> None:
     """A table to download."""
-    figure.table_file(label, frame, name, f"{name}-csv")
+    export_menu.table_file(label, frame, name, f"{name}-csv")

@@ -7,10 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz.charts.map_plane import PROJECTIONS
+from psm_viz.charts import choices
 from psm_viz.charts.talk_map import talk_of
 from psm_viz.errors import UnknownName
-from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure, studies
@@ -121,15 +120,10 @@ def pick_segment(
     return chosen or next(iter(options))
 
 
-def pooling_name(pooling: str) -> str:
-    """A pooling in words."""
-    return POOLING_NAMES.get(pooling, pooling)
-
-
 def pick_pooling(study: Study, where: Any, offered: Iterable[str] = ()) -> str:
     """One of the study's poolings, or of those that are `offered`."""
     m = study.manifest
-    options = {p: pooling_name(p) for p in offered or m.poolings}
+    options = {p: choices.pooling_name(p) for p in offered or m.poolings}
     return pick("Pooling", options, "pooling", where, m.headline_pooling)
 
 
@@ -143,13 +137,12 @@ def pick_layer(layers: Mapping[str, str], where: Any, headline: int) -> int:
 
 def pick_checkpoint(study: Study, where: Any, default: str) -> str:
     """One of the checkpoints that are drawn."""
-    saved = {c.id: c.id for c in study.manifest.drawn}
-    return pick("Checkpoint", saved, "checkpoint", where, default)
+    return pick("Checkpoint", choices.checkpoints(study), "checkpoint", where, default)
 
 
 def pick_projection(where: Any) -> str:
     """How a map is flattened."""
-    return pick_segment("Projection", {k: k for k in PROJECTIONS}, "projection", where)
+    return pick_segment("Projection", choices.FLAT, "projection", where)
 
 
 def step_of_link(options: Sequence[int], where: Any) -> int:
@@ -171,26 +164,19 @@ def pick_details() -> bool:
     )
 
 
-TALKS, MEANS = "talks", "means"
-"""What a map's dots are: single talks, or one mean a persona."""
-
-
 def pick_unit(where: Any) -> str:
     """What the dots of a map are."""
-    options = {TALKS: "Talks", MEANS: "Means (detail)"}
-    return pick_segment("Dots are", options, "unit", where)
+    return pick_segment("Dots are", choices.UNITS, "unit", where)
 
 
 def pick_space(where: Any) -> str:
     """What the Assistant is centred on: `MapView.space`."""
-    return pick("Centred on", {"own": "own mean", "reference": "reference"}, "frame", where)
+    return pick("Centred on", choices.SPACES, "frame", where)
 
 
 def pick_persona(study: Study, where: Any) -> str:
     """Somebody of the cast by name and family, the Assistant first."""
-    family = {f.id: f.name for f in study.cast.families}
-    people = {p.id: f"{p.name}, {family[p.family]}" for p in study.cast.personas}
-    options = {ASSISTANT: "Assistant"} | people
+    options = choices.personas(study)
     return pick("Persona", options, "persona", where, ASSISTANT, on_change=forget_click)
 
 
@@ -224,27 +210,19 @@ def forget_click() -> None:
     st.session_state["map_epoch"] = st.session_state.get("map_epoch", 0) + 1
 
 
+def map_key() -> str:
+    """Of the map's widget: a new one drops the old click."""
+    return f"map-{st.session_state.get('map_epoch', 0)}"
+
+
 def take_click(study: Study) -> None:
     """What a click on the map does."""
-    event = st.session_state.get(f"map-{st.session_state.get('map_epoch', 0)}") or {}
+    event = st.session_state.get(map_key()) or {}
     selection = event.get("selection")
     st.session_state["persona"] = picked(selection, study.cast.ids)
     talk = next((t for t in map(talk_of, clicked(selection)) if t is not None), None)
     if talk is not None:
         st.session_state["talk"] = str(talk)
-
-
-AT_ONCE = 3
-"""Branches that a page opens with: with more, labels and findings crowd each other."""
-
-
-def default_branches(study: Study) -> list[str]:
-    """The branches that a page opens with: the first few that start at the reference, the controls
-    that have rows of their own (benign, other role) left out."""
-    m = study.manifest
-    own_rows = {m.notes.get("benign"), m.notes.get("other_role")}
-    free = [b for b in m.fine_tuned if b not in own_rows]
-    return free[:AT_ONCE] or m.fine_tuned[:AT_ONCE] or m.branches[-1:]
 
 
 def pick_branches(study: Study, where: Any) -> list[str]:
@@ -254,17 +232,23 @@ def pick_branches(study: Study, where: Any) -> list[str]:
     return st.multiselect(
         "Branches",
         every,
-        default=default_branches(study),
+        default=choices.default_branches(study),
         key="branches",
         bind="query-params",
         placeholder="Choose branches",
     )
 
 
-def branch_order(study: Study) -> list[str]:
-    """All branches, the fine-tuned ones first: they get the plainest marks and dashes."""
-    m = study.manifest
-    return [*m.fine_tuned, *(b for b in m.branches if b not in m.fine_tuned)]
+def pick_colour(study: Study, where: Any) -> str:
+    """What colour means on the map: kin, or the name of an evidence of the study."""
+    return pick("Colour", choices.colours(study), "colour", where, choices.KIN)
+
+
+def study_in_link(study: Study) -> str:
+    """What links call a study: '' for the one that opens by itself."""
+    folders = studies.study_names()
+    named = next((n for n, folder in folders.items() if folder == study.folder), "")
+    return "" if named == next(iter(folders)) else named
 
 
 def pick_step(options: Sequence[int], places: Sequence[Any]) -> int:

@@ -12,30 +12,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from psm_viz.charts import choices
 from psm_viz.charts.frames import where
+from psm_viz.charts.reads import Reads
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import Checkpoint
-from psm_viz.study.reader import Study
-from psm_viz.ui import controls, figure, studies
-
-
-def majority(answers: pd.DataFrame, question: str) -> str:
-    """The commonest judgement of the answers to a question ('' where there are none)."""
-    own = where(answers, answers.question == question).valence
-    return str(own.mode().iloc[0]) if len(own) else ""
-
-
-def telling_question(
-    start: pd.DataFrame, ends: Sequence[pd.DataFrame], asked: Sequence[str]
-) -> str:
-    """The first question whose judgement changes at the end of a branch; else the first.
-
-    `asked` holds at least one.
-    """
-    for q in asked:
-        if any(majority(end, q) not in ("", majority(start, q)) for end in ends):
-            return q
-    return asked[0]
+from psm_viz.ui import controls, figure
 
 
 def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
@@ -53,7 +35,7 @@ def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
 
 
 def strip(
-    study: Study, branches: Mapping[str, Sequence[Checkpoint]], question: str, now: int
+    reads: Reads, branches: Mapping[str, Sequence[Checkpoint]], question: str, now: int
 ) -> None:
     """One row a branch, one column a step, aligned; the chosen step of each branch is marked."""
     steps = sorted({c.step for b, saved in branches.items() for c in saved if c.branch == b})
@@ -66,7 +48,7 @@ def strip(
             own = c.branch == branch
             heading = f"step {c.step}" if own else f"start: {c.id}"
             body = cell(
-                studies.answers(study, c.id, ASSISTANT),
+                reads.answers(c.id, ASSISTANT),
                 question,
                 heading,
                 bool(reached) and c.id == reached[-1].id,
@@ -83,23 +65,20 @@ def strip(
     )
 
 
-def pick_question(study: Study, branches: Mapping[str, Sequence[Checkpoint]], messages: Any) -> str:
+def pick_question(reads: Reads, branches: Mapping[str, Sequence[Checkpoint]], messages: Any) -> str:
     """One question that was asked at every checkpoint; at first one whose answer changes. '' where
     no checkpoint came with answers."""
-    asked = {q.id: q.text for q in study.questions if q.set == "main"}
-    if not asked or not any(studies.has_answers(study, c.id) for s in branches.values() for c in s):
+    asked = choices.questions(reads, branches)
+    if not asked:
         return ""
-    first = telling_question(
-        studies.answers(study, study.manifest.reference, ASSISTANT),
-        [studies.answers(study, saved[-1].id, ASSISTANT) for saved in branches.values()],
-        list(asked),
-    )
     label = "The same question, asked along training"
-    return controls.pick(label, asked, "question", messages, first)
+    return controls.pick(
+        label, asked, "question", messages, choices.first_question(reads, branches)
+    )
 
 
 def asked_strip(
-    study: Study, branches: Mapping[str, Sequence[Checkpoint]], now: int, question: str
+    reads: Reads, branches: Mapping[str, Sequence[Checkpoint]], now: int, question: str
 ) -> None:
     """One question along the branches; what is missing where nobody asked."""
     if not question:
@@ -109,7 +88,7 @@ def asked_strip(
         )
         return
     figure.finding("The same question along the way")
-    strip(study, branches, question, now)
+    strip(reads, branches, question, now)
     figure.caption(
         "Real answers of the Assistant, as sampled; the first is quoted, all are counted. "
         "The red rule marks the chosen step."

@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import export
-from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook, dot_chart, height_of
-from psm_viz.charts.palette import PRINT, Palette, palette
+from psm_viz.charts import figures
+from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook
+from psm_viz.charts.figures import Build, Figure, Layout, Missing, Shown, Told
+from psm_viz.charts.palette import Palette, palette
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
+from psm_viz.ui import export_menu
 
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
-Build = Callable[[Palette, int | None], Any]
-"""A figure as a function of palette and width in pixels (None: as wide as the page allows)."""
 VALENCES = {
     "good": ("\N{CHECK MARK}", "good answer"),
     "bad": ("\N{BALLOT X}", "bad answer"),
@@ -33,40 +33,6 @@ VALENCES = {
     "decline": ("\N{EN DASH}", "declines to answer"),
     "none": ("?", "no answer of the made world"),
 }
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is said of a figure."""
-
-    name: str
-    """Of its files."""
-    title: str
-    """Its finding, or what it shows where the layout makes the title a quiet line."""
-    words: str
-    """Its caption: its files carry it, whether the page shows it or not."""
-    alt: str
-    """For those who do not see it."""
-    key: str
-    """Of its widgets, no other of the page has it."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a page sets a figure."""
-
-    width: int
-    """Of its files in pixels; on the page a figure is as wide as its column."""
-    small: bool = False
-    """A smaller title, and the caption left to the group that the figure stands in."""
-    label: bool = False
-    """The title is a quiet line, not a finding."""
-    captioned: bool = False
-    """Whether a small figure has its caption all the same."""
-    fixed: bool = False
-    """A figure of several views that keeps its own size; a narrow window scrolls it."""
-    hero: str = ""
-    """A box of the style sheet whose height the figure fills."""
 
 
 def page_palette() -> Palette:
@@ -144,15 +110,22 @@ def label(text: str) -> None:
     st.html(f'<p class="psm-label">{escape(text)}</p>')
 
 
-def figure(
-    build: Build,
-    frame: pd.DataFrame,
-    told: Told,
+def show(
+    one: Shown,
     study: Study,
-    layout: Layout,
+    link: str,
     on_select: Callable[[], None] | None = None,
+    key: str = "",
 ) -> None:
-    """Show a figure under its finding; one button beside it holds its table and its files."""
+    """Show a figure under its finding, or what is missing in its place; one button beside it holds
+    its table and its files.
+
+    `link`: the address that brings the figure back. `key`: of its widget, where that changes.
+    """
+    if isinstance(one, Missing):
+        empty(one.what, one.next_step)
+        return
+    told, layout = one.told, one.layout
     with st.container(
         key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
     ):
@@ -161,12 +134,12 @@ def figure(
         else:
             finding(told.title, layout.small)
         with st.popover("Data", type="tertiary", help="Table and files"):
-            source = f"Study {study.manifest.name}, {study.sha256[:12]}"
-            downloads(build, frame, told, source, layout.width)
-    more: dict[str, Any] = {"theme": None, "width": "stretch", "key": told.key, "alt": told.alt}
+            export_menu.downloads(one, study, link)
+    more: dict[str, Any] = {"theme": None, "width": "stretch", "key": key or told.key}
+    more["alt"] = told.alt
     if on_select is not None:
         more |= {"on_select": on_select, "selection_mode": ["persona"]}
-    chart = _unchecked(build(page_palette(), None))
+    chart = _unchecked(one.build(page_palette(), None))
     if layout.fixed:
         with st.container(key=f"wide-{told.key}"):
             st.altair_chart(chart, **{**more, "width": "content"})
@@ -180,11 +153,18 @@ def figure(
         caption(told.words)
 
 
-def _unchecked(chart: Any) -> Any:
-    """The chart, not put through Vega-Lite's schema when the page converts it: a third of the time
-    of a page, and the tests do it for every chart."""
-    object.__setattr__(chart, "to_dict", partial(type(chart).to_dict, chart, validate=False))
-    return chart
+LinkOf = Callable[[Shown], str]
+"""The address that brings a figure back."""
+
+
+def linked(one: Shown, study: Study, link: LinkOf) -> None:
+    """Show a figure of a view."""
+    show(one, study, link(one))
+
+
+def figure(build: Build, frame: pd.DataFrame, told: Told, study: Study, layout: Layout) -> None:
+    """Show a figure of a page that has no views."""
+    show(Figure(build, frame, told, layout), study, _here())
 
 
 def dots(
@@ -196,67 +176,22 @@ def dots(
     row: int = ROW,
     frame: pd.DataFrame | None = None,
 ) -> None:
-    """A figure of rows of dots, each `row` so many pixels high.
-
-    `frame` is its table where that is not `rows`.
-    """
-    height = height_of(rows, row)
-    figure(
-        lambda p, width: dot_chart(rows, p, look, (width, height)),
-        rows if frame is None else frame,
-        told,
-        study,
-        layout,
-    )
+    """Show rows of dots on a page that has no views, each row so many pixels high."""
+    show(figures.dots(rows, told, layout, look, row, frame), study, _here())
 
 
-def downloads(build: Build, frame: pd.DataFrame, told: Told, source: str, width: int) -> None:
-    """The table behind a figure and its files."""
-    with st.container(horizontal=True):
-        drawings(build, told, source, width)
-        table_file("CSV", frame, told.name, f"{told.key}-CSV")
-    table(frame)
+def _here() -> str:
+    """The address of the page as it is, without where it is served."""
+    path = urlsplit(st.context.url or "").path or "/"
+    query = urlencode(sorted((k, st.query_params.get_all(k)) for k in st.query_params), doseq=True)
+    return path + (f"?{query}" if query else "")
 
 
-def drawings(build: Build, told: Told, source: str, width: int) -> None:
-    """A figure as SVG and PNG, drawn on the click."""
-
-    def drawn(make: Callable[[Any], bytes]) -> Callable[[], bytes]:
-        def draw() -> bytes:
-            chart = build(PRINT, width)
-            return make(export.stamped(chart, told.title, told.words, source, width))
-
-        return draw
-
-    for kind, make, mime in (
-        ("SVG", export.svg, "image/svg+xml"),
-        ("PNG", export.png, "image/png"),
-    ):
-        st.download_button(
-            kind,
-            data=drawn(make),
-            file_name=f"{told.name}.{kind.lower()}",
-            mime=mime,
-            key=f"{told.key}-{kind}",
-            on_click="ignore",
-        )
-
-
-def table_file(name: str, frame: pd.DataFrame, file: str, key: str) -> None:
-    """A button that downloads a table as CSV."""
-    st.download_button(
-        name,
-        data=lambda: export.csv(frame),
-        file_name=f"{file}.csv",
-        mime="text/csv",
-        key=key,
-        on_click="ignore",
-    )
-
-
-def table(frame: pd.DataFrame) -> None:
-    """A table behind a figure."""
-    st.dataframe(frame, hide_index=True, height=260, width=620)
+def _unchecked(chart: Any) -> Any:
+    """The chart, not put through Vega-Lite's schema when the page converts it: a third of the time
+    of a page, and the tests do it for every chart."""
+    object.__setattr__(chart, "to_dict", partial(type(chart).to_dict, chart, validate=False))
+    return chart
 
 
 def answer_html(text: str, valence: str, small: bool = False) -> str:

@@ -1,21 +1,17 @@
-"""The card beside the map: who it is, what it answers, who is near, where it stands."""
+"""The card beside the map: who it is, what it answers, who is near."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import card_charts
-from psm_viz.charts.findings import said
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, studies
-from psm_viz.ui.figure import Layout, Told
 
 MARKS = {
     "circle": '<circle cx="5" cy="5" r="4"/>',
@@ -53,7 +49,7 @@ def answer(study: Study, checkpoint: str, persona: str, messages: Any) -> None:
     if not study.holds(checkpoint, "responses"):
         figure.caption(f"{checkpoint} was imported as vectors alone: no answers were kept.")
         return
-    rows = studies.answers(study, checkpoint, persona)
+    rows = studies.reads(study).answers(checkpoint, persona)
     asked = {q.id: q.text for q in study.questions if q.id in set(rows.question)}
     if not asked:
         name = "the Assistant" if persona == ASSISTANT else study.cast.persona(persona).name
@@ -89,46 +85,3 @@ def neighbours(study: Study, near: list[str]) -> None:
                 on_click=controls.select_persona,
                 args=(i,),
             )
-
-
-def track(
-    positions: pd.DataFrame, study: Study, checkpoint: str, pooling: str, persona: str
-) -> None:
-    """Where it stands along the Assistant axis over the checkpoint's branch."""
-    branch = study.manifest.checkpoint(checkpoint).branch
-    path = [c.id for c in study.manifest.branch(branch)]
-    line = card_charts.axis_track(positions, path, pooling, persona)
-    if line.empty:
-        return
-    name, layout = study.cast.persona(persona).name, Layout(380, small=True, label=True)
-    accent = persona == ASSISTANT
-    units = "standard deviations of the cast along the Assistant axis"
-    told = Told(
-        name=f"axis-{persona}-{branch}",
-        title=f"Along the Assistant axis, {said(branch)} (grey: 80 % of the cast)",
-        words=f"{name} at the checkpoints of {branch}, {units}.",
-        alt=f"{name} along the Assistant axis over {branch}, {units}.",
-        key="track",
-    )
-    figure.figure(
-        lambda p, width: card_charts.sparkline(line, checkpoint, p, accent, (width, 64)),
-        line,
-        told,
-        study,
-        layout,
-    )
-    here = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
-    told = Told(
-        name=f"cast-on-axis-{checkpoint}",
-        title="The cast on it, in SDs (right: more Assistant)",
-        words=f"Every persona at {checkpoint}, {units}; {name} is marked.",
-        alt=f"The cast along the Assistant axis at {checkpoint}; {name} is marked.",
-        key="strip",
-    )
-    figure.figure(
-        lambda p, width: card_charts.cast_on_axis(here, study.cast, persona, p, (width, 62)),
-        here,
-        told,
-        study,
-        layout,
-    )

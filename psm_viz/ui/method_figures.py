@@ -13,18 +13,19 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import map_trust, method_details
+from psm_viz.charts.choices import pooling_name
 from psm_viz.charts.dot_chart import DotLook, Rule, spoken
+from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.findings import capital
 from psm_viz.charts.frames import where
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.charts.line_chart import LineLook, line_chart
+from psm_viz.charts.map_figures import quality
+from psm_viz.charts.reads import StoredMap
 from psm_viz.stats.significance import ALPHA
 from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, studies
-from psm_viz.ui.figure import Layout, Told
-from psm_viz.ui.map_figure import quality
-from psm_viz.ui.studies import StoredMap
 
 CAPTIONED = Layout(560, small=True, captioned=True)
 OTHER = "Choose the other pooling above."
@@ -36,7 +37,7 @@ OTHER = "Choose the other pooling above."
 def map_section(study: Study, pooling: str) -> None:
     """The stored map beside a map of noise, and other settings and seeds."""
     figure.section("How far this map can be trusted", "map")
-    stored = studies.map_of(study, pooling, study.manifest.headline_layer)
+    stored = studies.reads(study).map_of(pooling, study.manifest.headline_layer)
     trials = studies.table(study, "map_trials") if study.has_table("map_trials") else None
     tried = None if trials is None else where(trials, trials.pooling == pooling)
     noise = pd.DataFrame() if tried is None else where(tried, tried["data"] == map_trust.NOISE)
@@ -50,7 +51,7 @@ def map_section(study: Study, pooling: str) -> None:
 
 def _map_and_noise(study: Study, stored: StoredMap, noise: pd.DataFrame) -> None:
     """Two small maps of the same marks. `noise`: the trials on Gaussian noise."""
-    pooling, name = stored.pooling, controls.pooling_name(stored.pooling)
+    pooling, name = stored.pooling, pooling_name(stored.pooling)
     beside = studies.wanted_rows(
         study,
         "gaussian_map",
@@ -95,7 +96,7 @@ def _map_trials(study: Study, pooling: str, tried: pd.DataFrame | None) -> None:
         return
     rows = map_trust.trial_rows(tried)
     if rows.empty:
-        name = controls.pooling_name(pooling)
+        name = pooling_name(pooling)
         figure.empty(f"Settings and seeds were tried for another pooling than the {name}.", OTHER)
         return
     title = map_trust.trial_finding(rows)
@@ -223,7 +224,7 @@ def layer_figure(study: Study, checkpoint: str, pooling: str) -> None:
     told = Told(
         name=f"layers-{checkpoint}",
         title=title,
-        words=f"{checkpoint} against its start, {controls.pooling_name(pooling)}: cosine of "
+        words=f"{checkpoint} against its start, {pooling_name(pooling)}: cosine of "
         "the Assistant axes, and linear CKA of the cast; 1 is unchanged. Grey: CKA with roles "
         "dealt out at random.",
         alt=f"Axis cosine and CKA by layer at {checkpoint}. {title}.",
@@ -249,7 +250,7 @@ def confound_figure(study: Study, checkpoint: str, pooling: str) -> None:
         name=f"confounds-{checkpoint}",
         title=method_details.confound_finding(rows),
         words=f"Correlation of the place on the Assistant axis with answer length and activation "
-        f"norm at {checkpoint}, {controls.pooling_name(pooling)}; 95 % interval.",
+        f"norm at {checkpoint}, {pooling_name(pooling)}; 95 % interval.",
         alt=f"Confounds at {checkpoint}: {spoken(rows)}.",
         key="confounds",
     )

@@ -8,12 +8,12 @@ import streamlit as st
 
 from psm_viz.charts import belief_trust
 from psm_viz.charts.dot_chart import DotLook, Rule, spoken
+from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.frames import where
+from psm_viz.charts.talk_figures import headline_way, note_of
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import families_in
 from psm_viz.ui import figure, studies
-from psm_viz.ui.figure import Layout, Told
-from psm_viz.ui.talk_figure import headline_way, note_of
 
 CAPTIONED = Layout(400, small=True, captioned=True)
 
@@ -35,7 +35,7 @@ def talk_section(study: Study) -> None:
 def _told(study: Study) -> None:
     """How often the likeliest kin is the right one."""
     quality, m, k = studies.table(study, "belief_quality"), study.manifest, note_of(study).answers
-    way = headline_way(study)
+    way = headline_way(studies.reads(study))
     rows = belief_trust.told_rows(quality, m.reference, k)
     at = where(quality, (quality.checkpoint == m.reference) & (quality.answers == k))
     chance = float(where(at, at.way == way).kin_chance.iloc[0])

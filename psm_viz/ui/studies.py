@@ -6,24 +6,20 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts.frames import columns, where
-from psm_viz.errors import PsmVizError, UnknownName
+from psm_viz.charts.reads import Reads
+from psm_viz.errors import PsmVizError
 from psm_viz.paths import DATA, STUDY
-from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study, open_study
 from psm_viz.ui import figure
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
-RESPONSES = ["question", "variant", "sample", "text", "valence"]
 
 
 def default_folder() -> Path:
@@ -67,81 +63,19 @@ def study_titles() -> dict[str, str]:
     return {name: name if title in twice else title for name, title in said.items()}
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _responses(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
-    # Shared, not copied: tens of thousands of rows of text. Nobody writes into it.
-    return _study.responses(checkpoint)
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _reads(sha: str, folder: str, _study: Study) -> Reads:
+    return Reads(_study)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _answers(sha: str, checkpoint: str, persona: str, _study: Study) -> pd.DataFrame:
-    rows = _responses(sha, checkpoint, _study)
-    rows = where(rows, rows.persona == persona)
-    # Plain strings: counts of categories would list judgements that never occurred.
-    rows = columns(rows, RESPONSES).reset_index(drop=True)
-    return rows.astype({c: str for c in ("question", "text", "valence")})
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _talk_answers(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
-    said = _study.talk_answers(checkpoint)
-    return where(said, said.persona == ASSISTANT)
-
-
-def talk_answers(study: Study, checkpoint: str) -> pd.DataFrame:
-    """What the Assistant said in its talks at a checkpoint. Raises UnknownName, BadFile."""
-    return _talk_answers(study.sha256, checkpoint, study)
-
-
-@dataclass(frozen=True)
-class StoredMap:
-    """A map of a study: where everybody is, and its quality."""
-
-    pooling: str
-    layer: int
-    points: pd.DataFrame
-    info: dict[str, Any]
-
-
-@st.cache_data(max_entries=12, show_spinner=False)
-def _map(sha: str, name: str, _study: Study) -> tuple[pd.DataFrame, dict[str, Any]]:
-    return _study.map(name)
-
-
-@st.cache_data(max_entries=24, show_spinner=False)
-def _table(sha: str, name: str, _study: Study) -> pd.DataFrame:
-    return _study.table(name)
-
-
-def answers(study: Study, checkpoint: str, persona: str) -> pd.DataFrame:
-    """A persona's answers at a checkpoint: question, variant, sample, text, valence.
-
-    No rows where the checkpoint brought vectors only.
-    """
-    if not has_answers(study, checkpoint):
-        return pd.DataFrame(columns=RESPONSES)
-    return _answers(study.sha256, checkpoint, persona, study)
-
-
-def has_answers(study: Study, checkpoint: str) -> bool:
-    """Whether a checkpoint came with answers, not with vectors alone."""
-    return study.holds(checkpoint, "responses")
-
-
-def has_folds(study: Study, checkpoint: str) -> bool:
-    """Whether a checkpoint came with fold means, which intervals and tests need."""
-    return study.holds(checkpoint, "folds")
-
-
-def map_of(study: Study, pooling: str, layer: int) -> StoredMap:
-    """A stored map. Raises UnknownName, BadFile."""
-    points, info = _map(study.sha256, f"{pooling}-L{layer}", study)
-    return StoredMap(pooling, layer, points, info)
+def reads(study: Study) -> Reads:
+    """What figures read of a study, kept while it is looked at."""
+    return _reads(study.sha256, str(study.folder), study)
 
 
 def table(study: Study, name: str) -> pd.DataFrame:
     """A result table. Raises UnknownName where the study has not been analysed yet."""
-    return _table(study.sha256, name, study)
+    return reads(study).table(name)
 
 
 def wanted(study: Study, name: str, what: str) -> pd.DataFrame | None:
@@ -176,28 +110,3 @@ def wanted_rows(
         figure.empty(none, next_step or made_by(name))
         return None
     return rows
-
-
-@st.cache_data(max_entries=12, show_spinner=False)
-def _likelihood(sha: str, name: str, _study: Study) -> tuple[pd.DataFrame, dict[str, Any]]:
-    found = _study.evidence(name)
-    return found.likelihood, dict(found.record)
-
-
-def likelihood(study: Study, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """One evidence: its table of personas, and its record. Raises UnknownName, BadFile."""
-    return _likelihood(study.sha256, name, study)
-
-
-def maps_by_pooling(study: Study) -> dict[str, list[int]]:
-    """Layers that have a map, for each pooling. Raises UnknownName where there is no map at all."""
-    out: dict[str, list[int]] = {}
-    for name in study.maps:
-        pooling, _, layer = name.rpartition("-L")
-        if pooling in study.manifest.poolings and layer.isdigit():
-            out.setdefault(pooling, []).append(int(layer))
-    if not out:
-        raise UnknownName(
-            "This study has no map yet.", "Make one with: python -m psm_viz derive --study FOLDER"
-        )
-    return out

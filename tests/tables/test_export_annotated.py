@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from psm_viz.errors import BadInput
 from psm_viz.study.formats.import_vectors import Joining, join
@@ -98,3 +99,28 @@ def test_without_the_package_one_command_is_named(made_folder, tmp_path, monkeyp
     assert "pip install -r requirements-export.txt" in e.value.next_step
     done = export(study, tmp_path / "out", Wanted(("all",), part=Part((REFERENCE,))))
     assert ("h5ad",) in done.left_out.values()
+
+
+def test_talks_are_rows_too_and_their_beliefs_tensors(h5py, talk_study, tmp_path):
+    done = export(talk_study, tmp_path / "out", Wanted(("h5ad", "beliefs")))
+    note, last = talk_study.talk_note, "cheat-0064"
+    with h5py.File(tmp_path / "out" / "talks.h5ad") as f:
+        obs = list(f["obs"].attrs["column-order"])
+        assert set(documented()["obs"]) | documented()["Keys"] >= set(obs)
+        names = list(f["obs/_index"].asstr()[:])
+        own = [n for n, name in enumerate(names) if name.startswith(f"{last}/assistant/")]
+        states = talk_study.talks(last).states["assistant", "own"].at(note.answers, note.layer)
+        assert np.array_equal(f["X"][:][own], states)
+        points = talk_study.table("talk_map")
+        points = points[(points.kind == "assistant") & (points.checkpoint == last)]
+        assert np.allclose(f["obsm/X_umap"][:][own], points.sort_values("talk")[["x", "y"]])
+        cast = [name for name in names if "/assistant/" not in name]
+        assert len(cast) == note.per_persona * len(talk_study.cast.personas)
+        assert all(name.startswith(f"{REFERENCE}/") for name in cast)
+    tensors = load_file(tmp_path / "out" / "beliefs" / f"{last}.safetensors")
+    table = talk_study.table("beliefs")
+    rows = table[(table.checkpoint == last) & (table.who == "assistant") & (table.way == "own")]
+    rows = rows[rows.answers == note.answers].sort_values("talk")
+    held = tensors["assistant/own"][:, -1]
+    assert np.allclose(held, rows[[f.id for f in talk_study.cast.families if f.id in rows]])
+    assert {f.path for f in done.files} >= {"talks.h5ad", f"beliefs/{last}.safetensors"}

@@ -1,8 +1,8 @@
 """The question that the strip of answers opens with."""
 
+from psm_viz.charts.choices import telling_question
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui import studies
-from psm_viz.ui.drift_answers import telling_question
 from tests.made.study import REFERENCE
 
 

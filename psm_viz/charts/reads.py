@@ -1,0 +1,134 @@
+"""What figures read of a study: tables, maps and answers, each read once and kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from psm_viz.charts.figures import Missing
+from psm_viz.charts.frames import columns, where
+from psm_viz.errors import UnknownName
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.layout import made_by
+from psm_viz.study.reader import Study
+
+KEPT = 160
+"""Most things that are kept of a study at a time: the oldest goes first."""
+RESPONSES = ["question", "variant", "sample", "text", "valence"]
+Held = TypeVar("Held")
+
+
+@dataclass(frozen=True)
+class StoredMap:
+    """A map of a study: where everybody is, and its quality."""
+
+    pooling: str
+    layer: int
+    points: pd.DataFrame
+    info: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reads:
+    """A study as figures read it. What is given out is shared: nobody writes into it."""
+
+    study: Study
+    held: OrderedDict[tuple[str, ...], Any] = field(default_factory=OrderedDict)
+
+    def _once(self, key: tuple[str, ...], read: Callable[[], Held]) -> Held:
+        found = self.held.get(key)
+        if found is None:
+            found = self.held[key] = read()
+            while len(self.held) > KEPT:
+                self.held.popitem(last=False)
+        return found
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A result table. Raises UnknownName where the study has not been analysed yet, BadFile."""
+        return self._once(("table", name), lambda: self.study.table(name))
+
+    def map_of(self, pooling: str, layer: int) -> StoredMap:
+        """A stored map. Raises UnknownName, BadFile."""
+        name = f"{pooling}-L{layer}"
+        return StoredMap(pooling, layer, *self._once(("map", name), lambda: self.study.map(name)))
+
+    def maps_by_pooling(self) -> dict[str, list[int]]:
+        """Layers that have a map, for each pooling. Raises UnknownName where there is no map."""
+        out: dict[str, list[int]] = {}
+        for name in self.study.maps:
+            pooling, _, layer = name.rpartition("-L")
+            if pooling in self.study.manifest.poolings and layer.isdigit():
+                out.setdefault(pooling, []).append(int(layer))
+        if not out:
+            raise UnknownName(
+                "This study has no map yet.",
+                "Make one with: python -m psm_viz derive --study FOLDER",
+            )
+        return out
+
+    def talk_answers(self, checkpoint: str) -> pd.DataFrame:
+        """What the Assistant said in its talks at a checkpoint. Raises UnknownName, BadFile."""
+
+        def read() -> pd.DataFrame:
+            said = self.study.talk_answers(checkpoint)
+            return where(said, said.persona == ASSISTANT)
+
+        return self._once(("talks", checkpoint), read)
+
+    def has_answers(self, checkpoint: str) -> bool:
+        """Whether a checkpoint came with answers, not with vectors alone."""
+        return self.study.holds(checkpoint, "responses")
+
+    def answers(self, checkpoint: str, persona: str) -> pd.DataFrame:
+        """A persona's answers at a checkpoint: question, variant, sample, text, valence.
+
+        No rows where the checkpoint brought vectors only.
+        """
+        if not self.has_answers(checkpoint):
+            return pd.DataFrame(columns=RESPONSES)
+
+        def read() -> pd.DataFrame:
+            rows = self._responses(checkpoint)
+            rows = columns(where(rows, rows.persona == persona), RESPONSES).reset_index(drop=True)
+            # Plain strings: counts of categories would list judgements that never occurred.
+            return rows.astype({c: str for c in ("question", "text", "valence")})
+
+        return self._once(("answers", checkpoint, persona), read)
+
+    def _responses(self, checkpoint: str) -> pd.DataFrame:
+        """All answers of one checkpoint, tens of thousands of rows: only the last asked is kept."""
+        last: tuple[str, pd.DataFrame] | None = self.held.get(("responses",))
+        if last is None or last[0] != checkpoint:
+            last = self.held["responses",] = (checkpoint, self.study.responses(checkpoint))
+        return last[1]
+
+    def likelihood(self, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """One evidence: its table of personas, and its record. Raises UnknownName, BadFile."""
+
+        def read() -> tuple[pd.DataFrame, dict[str, Any]]:
+            found = self.study.evidence(name)
+            return found.likelihood, dict(found.record)
+
+        return self._once(("evidence", name), read)
+
+    def rows(
+        self,
+        name: str,
+        what: str,
+        rows_of: Callable[[pd.DataFrame], pd.DataFrame],
+        none: str,
+        next_step: str = "",
+    ) -> pd.DataFrame | Missing:
+        """The rows of a result table that a figure shows.
+
+        In their place: that `what` is missing where there is no such table, and `none` where it has
+        no such rows, with what to do (`next_step`, else the command that makes the table).
+        """
+        if not self.study.has_table(name):
+            return Missing(what, made_by(name))
+        rows = rows_of(self.table(name))
+        return Missing(none, next_step or made_by(name)) if rows.empty else rows

@@ -1,0 +1,76 @@
+"""The words about the map of talks, and the card of a talk: what was said in it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from psm_viz.charts import choices
+from psm_viz.charts.frames import where
+from psm_viz.charts.palette import kin_colours
+from psm_viz.charts.reads import Reads
+from psm_viz.charts.talk_figures import BY_STATES, has_talks, map_of_talks, note_of
+from psm_viz.study.layout import HOLD_TALKS
+from psm_viz.study.reader import Study
+from psm_viz.ui import controls, figure
+
+EXPLAINED = (
+    "Each pale dot is a talk, {k} questions answered in turn by one of {n} personas, the "
+    "characters that this model can play; talks that read alike lie close together. {colour} dots: "
+    "talks of the Assistant, told nothing about whom to play, at one checkpoint (a saved state of "
+    "training)."
+)
+EXPLAINED_BY_BELIEF = (
+    "Each pale dot is one of {n} personas, the characters that this model can play, told whom to "
+    "play; those whose inner states are alike lie close together. {colour} dots: talks of the "
+    "Assistant, {k} questions answered in turn, told nothing about whom to play, at one checkpoint "
+    "(a saved state of training); each lies among the characters who would say the same."
+)
+
+
+def say_what_makes_talks(study: Study) -> None:
+    """In a study without talks, a line on the command that holds them."""
+    if not has_talks(study):
+        figure.caption(f"The dots are means: this study has held no talks. {HOLD_TALKS}")
+
+
+def explain(study: Study) -> None:
+    """What the dots of the map of talks are."""
+    colour = "Red" if figure.page_palette().name == "light" else "Orange"
+    explained = EXPLAINED if map_of_talks(study) == BY_STATES else EXPLAINED_BY_BELIEF
+    n, k = len(study.cast.personas), note_of(study).answers
+    figure.caption(explained.format(n=n, k=k, colour=colour))
+
+
+def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:
+    """The words of one of the Assistant's talks. Returns the talk that is shown, None where the
+    checkpoint held none."""
+    options = choices.talks_of(reads, checkpoint)
+    if not options:
+        return None
+    said = reads.talk_answers(checkpoint)
+    text = {q.id: q.text for q in reads.study.questions}
+    chosen = int(controls.pick("Talk of the Assistant", options, "talk", messages))
+    own = where(said, said.talk == chosen)
+    rows = [
+        f'<p class="psm-asked">{escape(text[str(q)])}</p>'
+        + figure.answer_html(str(t), str(v), small=True)
+        for q, t, v in zip(own.question, own.text, own.valence, strict=True)
+    ]
+    with st.container(height=250, border=False):
+        st.html("".join(rows))
+    return chosen
+
+
+def kin_legend(study: Study) -> str:
+    """The kins' names with their hues, in the order of the bars."""
+    colours = kin_colours(study.cast, figure.page_palette())
+    used = {f.kin for f in study.cast.families}
+    parts = [
+        f'<span><i style="background:{colours[k]}" aria-hidden="true"></i>{escape(name)}</span>'
+        for k, name in study.cast.kins.items()
+        if k in used
+    ]
+    return f'<p class="psm-legend">{"".join(parts)}</p>'

@@ -1,0 +1,105 @@
+"""From a link to figures: labels and ids, the link back, and what is told of a bad one."""
+
+import re
+
+import pytest
+
+from psm_viz.charts import views
+from psm_viz.charts.address import parse_address
+from psm_viz.charts.figures import Figure, Missing
+from psm_viz.charts.reads import Reads
+from psm_viz.errors import UnknownName
+from tests.made.documented import columns_of_figures
+
+ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds")
+"""Tables whose columns are those of the study's own, in docs/formats.md."""
+
+
+@pytest.fixture(scope="module")
+def reads(talk_study):
+    return Reads(talk_study)
+
+
+@pytest.mark.parametrize(
+    ("link", "back"),
+    [
+        ("map", "/"),
+        ("http://127.0.0.1:8501/?checkpoint=cheat-0064", "/?checkpoint=cheat-0064"),
+        ("/?persona=Assistant&projection=PCA&embed=true", "/?projection=PCA"),
+        ("map?checkpoint=cheat-0064&talk=7", "/?checkpoint=cheat-0064&talk=7"),
+        (
+            "?unit=means&frame=reference&blocks=true&layer=layer+1",
+            "/?unit=means&frame=reference&blocks=true",
+        ),
+        ("drift", "/drift"),
+        (
+            "drift/?branches=honest&branches=cheat&step=8",
+            "/drift?branches=honest&branches=cheat&step=8",
+        ),
+        ("http://host/drift?details=true&branch=requested", "/drift?details=true&branch=requested"),
+    ],
+)
+def test_a_link_becomes_a_view_and_a_link_again(reads, link, back):
+    view = views.view_of(reads, link)
+    assert view.link() == back
+    assert views.view_of(reads, view.link()) == view
+
+
+def test_a_label_and_an_id_are_the_same(reads):
+    who = reads.study.cast.personas[0]
+    family = reads.study.cast.family(who.family).name
+    by_label = views.view_of(reads, f"map?persona={who.name}, {family}")
+    assert by_label == views.view_of(reads, f"map?persona={who.id}")
+    assert parse_address("map?study=second").study == "second"
+
+
+@pytest.mark.parametrize(
+    ("link", "problem", "step"),
+    [
+        ("atlas?checkpoint=cheat-0064", "no view 'atlas'", "Views: map, drift"),
+        ("method", "no view 'method'", "have no view yet"),
+        ("drift?branches=chat", "a branch that this study does not have: 'chat'", "cheat"),
+        ("map?checkpoint=cheat-9", "'cheat-9'", "cheat-0008"),
+        ("map?chekpoint=cheat-0064", "'chekpoint'", "checkpoint"),
+        ("map?talk=9999", "'9999'", ""),
+        ("map?blocks=perhaps", "'perhaps'", "true"),
+        ("drift?step=7", "'7'", "8"),
+    ],
+)
+def test_a_bad_link_is_one_message(reads, link, problem, step):
+    with pytest.raises(UnknownName) as told:
+        views.view_of(reads, link)
+    assert problem in told.value.problem and step in told.value.next_step
+
+
+def test_the_charts_of_a_view_and_what_it_lacks(reads, made_study):
+    names = [
+        f.told.name for f in views.charts_of(views.view_of(reads, "map?checkpoint=cheat-0064"))
+    ]
+    assert names == ["talks-cheat-0064", "belief-cheat-0064-0"]
+    view = views.view_of(reads, "drift?details=true")
+    every = views.charts_of(view)
+    assert {"talks-along-training", "axis", "shift"} <= {
+        f.told.name for f in every if isinstance(f, Figure)
+    }
+    # a figure's link holds what the figure shows, and no more
+    links = {f.told.name: view.link_of(f) for f in every if isinstance(f, Figure)}
+    assert links["talks-along-training"] == "/drift" and links["axis"] == "/drift?details=true"
+    assert [f.told.name for f in views.charts_of(view, ["axis"])] == ["axis"]
+    with pytest.raises(UnknownName, match="no figure 'axes'"):
+        views.charts_of(view, ["axes"])
+    bare = views.charts_of(views.view_of(Reads(made_study), "drift"))
+    assert all(f.what for f in bare if isinstance(f, Missing))
+
+
+def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads):
+    told = columns_of_figures()
+    for link in ("map?checkpoint=cheat-0064", "map?unit=means", "drift?details=true"):
+        for one in views.charts_of(views.view_of(reads, link)):
+            if not isinstance(one, Figure) or one.told.name in ELSEWHERE:
+                continue
+            name = one.told.name
+            alike = [s for s in told if re.fullmatch(re.sub(r"<\w+>", ".+", s), name)]
+            sections = [name] if name in told else alike
+            assert sections, one.told.name
+            assert set(map(str, one.frame.columns)) <= told[sections[0]], one.told.name
