@@ -97,7 +97,7 @@ def p_values(
     more, flips, squares = given_cast_figures(shift, origin, folds, b.asked)
     figures = found | more
     p = {name: figures[name].p for name in FIRES if name in figures}
-    traits = trait_figures(shift, origin, b.asked)["specific"]
+    traits = trait_figures(shift, origin.traits, b.asked)["specific"]
     if traits:
         p["traits"] = min(f.p for f in traits.values())
     cloud = cloud_test(a0 - c0, a1 - c1, b.asked.topics, draws=len(b.asked.signs) - 1, seed=seed)

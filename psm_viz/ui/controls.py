@@ -29,6 +29,7 @@ KEPT = (
     *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
     *("branches", "step", "question", "branch", "details", "colour"),
     *("words", "where", "who", "judged"),
+    *("by", "first", "second", "one", "other", "at", "moved", "relative"),
 )
 """Keys of what a reader chose that another page may not show: kept while pages change."""
 

@@ -51,7 +51,7 @@ def measured(start, end, origin=ORIGIN):
     axis, spread = drift.held_out_axes(origin.folds, W, Q.fold)
     shift = drift.Shift(end[-1] - start[-1], c1 - c0, axis, spread, Q.topics)
     more, flips, squares = given_cast_figures(shift, origin, fold_means(end, Q.fold), Q)
-    return shift_figures(shift, Q) | more, trait_figures(shift, origin, Q), flips, squares
+    return shift_figures(shift, Q) | more, trait_figures(shift, origin.traits, Q), flips, squares
 
 
 def towards(persona, size, seed=1):
