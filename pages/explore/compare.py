@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui import compare_figures, compare_movers, controls, figure
 
 messages, columns, more = controls.picker_row([1.9, 1.5, 1.5, 2.2, 1])
@@ -9,8 +10,8 @@ with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         projection = controls.pick_projection(messages)
-    pair = compare_figures.pick_pair(study, (columns[0], columns[1], columns[2]), messages)
-    with columns[3]:
+    pair, free = compare_figures.pick_pair(study, columns, messages)
+    with free or more:
         persona = controls.pick_persona(study, messages)
 
 top = st.container()
@@ -18,7 +19,8 @@ st.divider()
 left, right = st.columns([1, 1.25], gap="large")
 talk = None
 with left, figure.guard():
-    talk = compare_figures.pick_talk(study, pair, messages)
+    if persona == ASSISTANT:
+        talk = compare_figures.pick_talk(study, pair, messages)
     compare_figures.beside_section(study, pair, persona, talk, messages)
 with top, figure.guard():
     compare_figures.maps(study, pair, projection, persona, talk)

@@ -171,8 +171,9 @@ def first_lines(answers: pd.DataFrame) -> dict[int, str]:
 
 
 def compare_table(points: pd.DataFrame, checkpoints: tuple[str, str]) -> pd.DataFrame:
-    """Where each of the Assistant's talks lies at both checkpoints: talk, x and y of each, and how
-    far it moved on the map (no measurement: a map has no unit)."""
-    one, two = (dots_at(points, c).set_index("talk")[["x", "y"]] for c in checkpoints)
-    both = one.join(two, lsuffix=f" {checkpoints[0]}", rsuffix=f" {checkpoints[1]}", how="outer")
-    return both.round(3).reset_index()
+    """Where each of the Assistant's talks lies at both checkpoints: talk, x and y at each."""
+    sides = [
+        dots_at(points, c).set_index("talk")[["x", "y"]].add_prefix(f"{which}: ")
+        for which, c in zip(("first", "second"), checkpoints, strict=True)
+    ]
+    return pd.concat(sides, axis=1).round(3).sort_index().reset_index(names="talk")

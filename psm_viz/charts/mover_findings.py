@@ -29,6 +29,8 @@ class Kind:
     """What a value is, for the caption."""
     null: str
     """What the grey band is."""
+    quoted: bool = False
+    """Whether they are sentences, which another sentence has to quote."""
 
 
 KINDS = {
@@ -63,6 +65,7 @@ KINDS = {
         "Change of the share of bad among the Assistant's judged answers to a question, alone and "
         "in talks",
         "the same judgements dealt anew to the two checkpoints",
+        quoted=True,
     ),
 }
 
@@ -106,7 +109,10 @@ def mover_title(moves: pd.DataFrame, kind: Kind, relative: str = "") -> str:
         return f"Nothing was measured of {kind.many}"
     if shown.empty:
         return f"None of {len(moves)} {kind.many} moved{beyond} by more than chance would"
-    top = [f"{r.label} ({amount(r.value, kind)})" for r in each(shown.head(NAMED))]
+    marks = ("\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}")
+    before, after = marks if kind.quoted else ("", "")
+    first = shown.head(1 if kind.quoted else NAMED)
+    top = [f"{before}{r.label}{after} ({amount(r.value, kind)})" for r in each(first)]
     chance = ALPHA * len(moves)
     many = (
         f"{len(shown)} of {len(moves)} {kind.many} moved{beyond} (by chance about {chance:.0f})"
@@ -151,7 +157,7 @@ def compare_title(families: pd.DataFrame, pair: tuple[str, str]) -> str:
         return f"{pair[0]} beside {pair[1]}"
     shown = where(families, families.p <= ALPHA)
     if shown.empty:
-        return f"{start} the Assistant's talks are taken for the same families: no change shown"
+        return f"{start} no change in whom the Assistant is taken for goes beyond chance"
     kind = KINDS["families"]
     ways = (
         ("more for", where(shown, shown.value > 0)),

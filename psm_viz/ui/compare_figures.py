@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -18,50 +19,60 @@ from psm_viz.ui import compare_movers, controls, figure, studies, talk_figure
 from psm_viz.ui.figure import Layout, Told
 
 CHECKPOINTS, BRANCHES = "checkpoints", "branches"
+CHECKPOINT = "checkpoint"
+"""The word for one of the two in a message about a bad link."""
 
 
-def pick_pair(study: Study, places: tuple[Any, Any, Any], messages: Any) -> tuple[str, str]:
-    """The two checkpoints: any two, or two branches at one step."""
+def pick_pair(study: Study, places: Sequence[Any], messages: Any) -> tuple[tuple[str, str], Any]:
+    """The two checkpoints, any two or two branches at one step; and the one of four `places` that
+    is left free, None where there is none."""
     kinds = {CHECKPOINTS: "Checkpoints", BRANCHES: "Branches at a step"}
     with places[0]:
         by = controls.pick_segment("Compare", kinds, "by", messages)
     if by == CHECKPOINTS:
-        return _two_checkpoints(study, places, messages)
-    return _two_branches(study, places, messages)
+        return _two_checkpoints(study, places, messages), places[3]
+    return _two_branches(study, places, messages), None
 
 
-def _two_checkpoints(study: Study, places: tuple[Any, Any, Any], messages: Any) -> tuple[str, str]:
+def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> tuple[str, str]:
     m = study.manifest
     saved = {c.id: c.id for c in m.drawn}
     branch = (controls.default_branches(study) or m.branches)[0]
     with places[1]:
-        one = controls.pick("First", saved, "first", messages, m.reference)
+        one = controls.pick("First", saved, "first", messages, m.reference, CHECKPOINT)
     with places[2]:
-        two = controls.pick("Second", saved, "second", messages, m.branch(branch)[-1].id)
+        two = controls.pick(
+            "Second", saved, "second", messages, m.branch(branch)[-1].id, CHECKPOINT
+        )
     return one, two
 
 
-def _two_branches(study: Study, places: tuple[Any, Any, Any], messages: Any) -> tuple[str, str]:
+def _two_branches(study: Study, places: Sequence[Any], messages: Any) -> tuple[str, str]:
     m = study.manifest
-    names = {b: b for b in controls.branch_order(study)}
-    ids = list(names)
+    ids = controls.branch_order(study)
+    names = {b: b for b in ids}
     with places[1]:
-        one = controls.pick("First branch", names, "one", messages, ids[0])
-        two = controls.pick("Second branch", names, "other", messages, ids[min(1, len(ids) - 1)])
-    steps = [{c.step: c.id for c in m.branch(b) if c.branch == b} for b in (one, two)]
-    both = sorted(set(steps[0]) & set(steps[1]))
-    if both:
-        with places[2]:
-            options = {str(s): f"step {s}" for s in both}
-            chosen = controls.pick("At step", options, "at", messages, str(both[-1]))
-        return steps[0][int(chosen)], steps[1][int(chosen)]
-    ends = steps[0][max(steps[0])], steps[1][max(steps[1])]
-    with messages:
-        figure.caption(
-            f"{one} and {two} were saved at no common step, so their ends are compared: "
-            f"{ends[0]} and {ends[1]}."
+        one = controls.pick("First branch", names, "one", messages, ids[0], "branch")
+    with places[2]:
+        two = controls.pick(
+            "Second branch", names, "other", messages, ids[min(1, len(ids) - 1)], "branch"
         )
-    return ends
+    first, second = ({c.step: c.id for c in m.branch(b) if c.branch == b} for b in (one, two))
+    both = sorted(set(first) & set(second))
+    if not both:
+        ends = first[max(first)], second[max(second)]
+        with messages:
+            figure.caption(
+                f"{one} and {two} were saved at no common step, so their ends are compared: "
+                f"{ends[0]} and {ends[1]}."
+            )
+        return ends
+    options = {str(s): f"step {s}" for s in both}
+    if st.session_state.get("at") not in (None, *options):
+        del st.session_state["at"]  # other branches were chosen: their last common step again
+    with places[3]:
+        chosen = int(controls.pick("At", options, "at", messages, str(both[-1]), "step"))
+    return first[chosen], second[chosen]
 
 
 def maps(
