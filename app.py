@@ -22,6 +22,18 @@ page = st.navigation(
             help="Where training moves the Assistant, beside what it says and the noise floor.",
         ),
         st.Page(
+            "pages/explore/compare.py",
+            title="Compare",
+            url_path="compare",
+            help="Two checkpoints side by side on one land, and what moved between them.",
+        ),
+        st.Page(
+            "pages/explore/search.py",
+            title="Search",
+            url_path="search",
+            help="Everything that was said, by anybody at any checkpoint, found by its words.",
+        ),
+        st.Page(
             "pages/about/claims.py",
             title="Claims",
             url_path="claims",

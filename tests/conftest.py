@@ -24,6 +24,14 @@ from tests.made.study import write_made_study
 from tests.made.talk_study import write_talk_study
 
 
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory) -> Path:
+    """Where indexes of answers lie while tests run, for servers that tests start as well."""
+    folder = tmp_path_factory.mktemp("caches")
+    os.environ["PSM_VIZ_CACHE"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def world() -> World:
     return load_world()

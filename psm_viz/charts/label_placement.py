@@ -28,6 +28,9 @@ class Frame:
     span_y: float
     width: int
     height: int
+    fixed: bool = False
+    """Whether it is drawn just as large, as one of several side by side; else it follows the
+    page's width."""
 
     @property
     def scale(self) -> float:

@@ -6,6 +6,7 @@ off_map, recall, neighbours, mixture). Coordinates have no unit.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class MapView:
     """Whether those dots are what the map is of, and the personas but their middles."""
     fade: bool = False
     """Whether personas that the map places badly (kNN recall) are pale."""
+    fixed: bool = False
+    """Whether it is drawn as large as it is laid out, as one of several side by side."""
     overlay: Overlay | None = None
     """What takes the colour. Its first personas are named; kin are then told by place and
     lettering, families by shape."""
@@ -113,6 +116,7 @@ def ground(
     f = frame(
         [float(v) for d in every for v in d.px], [float(v) for d in every for v in d.py], *size
     )
+    f = dataclasses.replace(f, fixed=view.fixed)
     places = _places(people, f, view.selected, reserved)
     # what is drawn later is no place for a name either
     places.marks += [_about(*f.to_px(r.px, r.py)) for r in each(also)] if also is not None else []

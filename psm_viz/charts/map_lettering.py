@@ -20,9 +20,13 @@ NAME, MUST, KIN = 10.5, 12.5, 15
 """Type size of a persona's name, of one that must stand, and of a kin on a narrow drawing."""
 NARROW, PHONE = 520, (324, 257)
 """Pixels: a drawing narrower than this names kins alone; width and height they are placed for."""
-WIDE_ALONE = alt.ExprRef(f"width < {NARROW} ? 0 : 1")
-NARROW_ALONE = alt.ExprRef(f"width < {NARROW} ? 1 : 0")
-"""Opacity of what only a wide or only a narrow drawing shows."""
+
+
+def _where(f: Frame, wide: bool) -> Any:
+    """Opacity of what only a wide or only a narrow drawing shows."""
+    if f.fixed:
+        return float((f.width >= NARROW) == wide)
+    return alt.ExprRef(f"width < {NARROW} ? {int(not wide)} : {int(wide)}")
 
 
 def names_that_must_stand(people: pd.DataFrame, f: Frame, p: Palette, places: Places) -> list[Any]:
@@ -69,7 +73,7 @@ def family_names(
         mx, my = f.to_map(x, y)
         colour = readable(str(group.colour.iloc[0]), p)
         rows.append({"px": mx, "py": my, "text": text, "colour": colour})
-    return _lettering(rows, f, p, size, edge, WIDE_ALONE)
+    return _lettering(rows, f, p, size, edge, _where(f, True))
 
 
 def kin_names(
@@ -96,7 +100,7 @@ def kin_names(
         mx, my = narrow.to_map(x, y)
         colour = readable(str(group.colour.iloc[0]), p)
         rows.append({"px": mx, "py": my, "text": text, "colour": colour})
-    return _lettering(rows, f, p, KIN, edge, NARROW_ALONE)
+    return _lettering(rows, f, p, KIN, edge, _where(f, False))
 
 
 def _lettering(
@@ -123,7 +127,7 @@ def names_with_room(people: pd.DataFrame, f: Frame, p: Palette, places: Places) 
         sides.setdefault(spot[2], []).append({"px": mx, "py": my, "text": r.label})
     return [
         alt.Chart(pd.DataFrame(rows))
-        .mark_text(align=align, fontSize=NAME, color=p.soft, opacity=WIDE_ALONE, aria=False)
+        .mark_text(align=align, fontSize=NAME, color=p.soft, opacity=_where(f, True), aria=False)
         .encode(**xy(f), text="text:N")
         for align, rows in sides.items()
     ]

@@ -22,7 +22,10 @@ def coordinates(points: pd.DataFrame, projection: str) -> pd.DataFrame:
 
 
 def xy(f: Frame) -> dict[str, Any]:
-    """Position channels at equal scales: the domain follows the drawn width and height."""
+    """Position channels at equal scales: the domain follows the drawn width and height, unless the
+    frame is fixed."""
+    if f.fixed:
+        return fixed_xy(f)
     wide = f"max({f.span_x!r}, {f.span_y!r} * width / height) / 2"
     high = f"max({f.span_y!r}, {f.span_x!r} * height / width) / 2"
 

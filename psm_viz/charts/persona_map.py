@@ -141,6 +141,11 @@ def chosen_persona(g: Ground, persona: str) -> list[Any]:
 def targets(g: Ground) -> Any:
     """The invisible layer on top that answers to the pointer: hover words and the click."""
     click = alt.selection_point(name=CLICK, fields=["id"], on="click", toggle=False)
+    return target_marks(g).add_params(click)
+
+
+def target_marks(g: Ground) -> Any:
+    """The same without the click: marks with hover words."""
     tips = [
         alt.Tooltip("label:N", title="Who"),
         alt.Tooltip("family:N", title="Family"),
@@ -152,7 +157,6 @@ def targets(g: Ground) -> Any:
         alt.Chart(pd.DataFrame(g.targets))
         .mark_circle(size=260, opacity=0, cursor="pointer")
         .encode(**xy(g.frame), tooltip=tips, description="label:N", detail="id:N")
-        .add_params(click)
     )
 
 

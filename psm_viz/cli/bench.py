@@ -28,6 +28,7 @@ def add_verbs(verbs: Any) -> None:
         "ways (default: the one of `make chat-model`); some minutes",
     )
     b.add_argument("--threads", type=int, default=2, help="of --model (2)")
+    b.add_argument("--search", action="store_true", help="instead: a search in 300,000 answers")
     b.add_argument("--json", action="store_true")
     b.set_defaults(run=bench)
 
@@ -52,6 +53,12 @@ def bench(options: argparse.Namespace) -> None:
 
         found = bench_drift.drift(options.study)
         print(json.dumps(found, indent=2) if options.json else bench_drift.as_text(found))
+        return
+    if options.search:
+        from psm_viz.cli import bench_search
+
+        searched = bench_search.measured(options.study)
+        print(json.dumps(searched, indent=2) if options.json else bench_search.as_text(searched))
         return
     from psm_viz.cli.bench_startup import as_text, first_map
 

@@ -79,7 +79,6 @@ def origin_of(
             "No two question folds are free of common topics.",
             "Give each topic's questions to at most half of the folds (questions.jsonl).",
         )
-    traits = trait_axes(folds, weights, trait, questions, contrasts)
     return Origin(
         folds,
         axes,
@@ -88,7 +87,7 @@ def origin_of(
             persona_space.persona_space(folds, weights, questions.pairs, share)
             for share in persona_space.SHARES
         ),
-        traits,
+        trait_axes(folds, weights, trait, questions, contrasts),
     )
 
 
@@ -282,24 +281,28 @@ def p_over_steps(flips: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> 
 
 
 def trait_figures(
-    shift: drift.Shift, traits: Mapping[str, tuple[np.ndarray, np.ndarray]], q: Asked
+    shift: drift.Shift, axes: Mapping[str, tuple[np.ndarray, np.ndarray]], q: Asked
 ) -> dict[str, dict[str, Estimate]]:
-    """D, g and s on every trait axis (`trait_axes`), in cast standard deviations; s with
-    max-statistic p."""
-    names = list(traits)
+    """D, g and s on every trait axis (`trait_axes`), in cast standard deviations; s with the band
+    of its own sign flips and max-statistic p."""
+    names = list(axes)
     out: dict[str, dict[str, Estimate]] = {}
     for part in ("total", "common", "specific"):
         x = getattr(shift, part)
-        along = {t: (x * u).sum(1) / wide for t, (u, wide) in traits.items()}
-        adjusted = np.full(len(names), NAN)
+        along = {t: (x * u).sum(1) / wide for t, (u, wide) in axes.items()}
+        adjusted, band = np.full(len(names), NAN), np.full((2, len(names)), NAN)
         if part == "specific" and names:
-            stacked = np.stack([along[t] for t in names])
-            adjusted = sig.max_over(np.abs(stacked @ q.signs.T))
+            flipped = np.stack([along[t] for t in names]) @ q.signs.T
+            adjusted = sig.max_over(np.abs(flipped))
+            band = np.percentile(flipped, [2.5, 97.5], axis=1) / len(q.topics)
         out["global" if part == "common" else part] = {
             t: replace(
                 resampling.interval_of_draws(lambda c, v=along[t]: c @ v / c.sum(1), q.counts),
+                null_low=float(low),
+                null_high=float(high),
+                null=FLIPPED if part == "specific" else "",
                 p=float(p),
             )
-            for t, p in zip(names, adjusted, strict=True)
+            for t, p, (low, high) in zip(names, adjusted, band.T, strict=True)
         }
     return out

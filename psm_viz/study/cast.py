@@ -221,3 +221,12 @@ def family_weights(cast: Cast) -> Float[np.ndarray, " role"]:
     size = {f: families.count(f) for f in set(families)}
     w = np.array([1.0 / size[f] for f in families])
     return w / w.sum()
+
+
+def trait_values(cast: Cast) -> dict[str, np.ndarray]:
+    """Latent traits of the cast, where every persona has them and they vary."""
+    names = sorted(cast.personas[0].traits) if cast.personas else []
+    if any(sorted(p.traits) != names for p in cast.personas):
+        return {}
+    values = {t: np.array([p.traits[t] for p in cast.personas]) for t in names}
+    return {t: v for t, v in values.items() if np.ptp(v) > 0}

@@ -30,7 +30,7 @@ from psm_viz.stats.estimates import (
 from psm_viz.stats.plain_drift import NO_FOLDS, plain_figures, plain_traits
 from psm_viz.stats.resampling import Estimate
 from psm_viz.study.activations import FoldVectors, PersonaVectors, QuestionVectors, common_cast
-from psm_viz.study.cast import Cast, Question, family_weights
+from psm_viz.study.cast import Cast, Question, family_weights, trait_values
 from psm_viz.study.manifest import MAIN, Manifest
 
 
@@ -54,15 +54,6 @@ class Comparison:
     squares: np.ndarray = field(default_factory=lambda: np.array([]))
     """Cross-fitted |s*|^2 of every cast member and, last, the Assistant, each in units of its own
     standard error factor."""
-
-
-def trait_values(cast: Cast) -> dict[str, np.ndarray]:
-    """Latent traits of the cast, where every persona has them and they vary."""
-    names = sorted(cast.personas[0].traits) if cast.personas else []
-    if any(sorted(p.traits) != names for p in cast.personas):
-        return {}
-    values = {t: np.array([p.traits[t] for p in cast.personas]) for t in names}
-    return {t: v for t, v in values.items() if np.ptp(v) > 0}
 
 
 class Measurable(Protocol):

@@ -13,9 +13,9 @@ from psm_viz.stats import drift
 from psm_viz.stats.forecast import SEED, SHUFFLES, Ground, fared, shuffled_changes
 from psm_viz.stats.metrics import FEWEST_TRAITS
 from psm_viz.study.activations import POOLING_NAMES
-from psm_viz.study.cast import family_weights
+from psm_viz.study.cast import family_weights, trait_values
 from psm_viz.study.reader import Study
-from psm_viz.tables.compare import Comparer, trait_values
+from psm_viz.tables.compare import Comparer
 
 PARTS = ("specific", "total")
 COLUMNS = (

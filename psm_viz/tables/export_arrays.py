@@ -14,12 +14,11 @@ import pandas as pd
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats.vectors import assistant_axis, trait_axis
 from psm_viz.study.activations import PersonaVectors, common_cast
-from psm_viz.study.cast import family_weights
+from psm_viz.study.cast import family_weights, trait_values
 from psm_viz.study.files import tensor_bytes, write_whole
 from psm_viz.study.formats.anndata_files import Annotated, Rows, write_h5ad
 from psm_viz.study.provenance import UNKNOWN, provenance
 from psm_viz.study.reader import Study
-from psm_viz.tables.compare import trait_values
 from psm_viz.tables.export_frames import Part
 
 VECTORS, AXIS, TRAITS = "persona_vectors", "axis", "trait_vectors"

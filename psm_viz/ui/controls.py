@@ -27,6 +27,8 @@ def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequenc
 KEPT = (
     *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
     *("branches", "step", "question", "branch", "details", "colour"),
+    *("words", "where", "who", "judged"),
+    *("by", "first", "second", "one", "other", "at", "moved", "relative"),
 )
 """Keys of what a reader chose that another page may not show: kept while pages change."""
 

@@ -7,8 +7,9 @@ from streamlit.testing.v1 import AppTest
 from psm_viz.paths import ROOT
 
 MAP, DRIFT = "app.py", "pages/explore/drift.py"
+COMPARE, SEARCH = "pages/explore/compare.py", "pages/explore/search.py"
 METHOD, CLAIMS = "pages/about/method.py", "pages/about/claims.py"
-PAGES = [MAP, DRIFT, METHOD]
+PAGES = [MAP, DRIFT, COMPARE, SEARCH, METHOD]
 """The pages that show a study."""
 
 

@@ -1,0 +1,179 @@
+"""Two checkpoints side by side on the same land of talks, with one pointer for both.
+
+Whatever is pointed at on one map, a talk of the Assistant or a persona, is lit on the other as
+well; a click chooses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.map_ground import Ground, MapView, ground
+from psm_viz.charts.map_plane import coordinates, haloed, xy
+from psm_viz.charts.palette import Palette, finish
+from psm_viz.charts.persona_map import CLICK, chosen_persona, target_marks
+from psm_viz.charts.talk_map import TALK, dots_at, land
+from psm_viz.study.cast import ASSISTANT, Cast
+
+WIDTH, HEIGHT, GAP = 582, 366, 26
+"""Of one of the two maps in pixels, and between them."""
+POINTED = "pointed"
+"""Name of the parameter that the pointer sets, on both maps."""
+TARGETS = "targets"
+"""Name of the layers that listen."""
+LINE = 46
+"""Letters of an answer that the pointer is told."""
+
+
+def compare_map(
+    points: pd.DataFrame,
+    cast: Cast,
+    checkpoints: tuple[str, str],
+    view: MapView,
+    p: Palette,
+    chosen: int | None = None,
+    said: Mapping[str, Mapping[int, str]] | None = None,
+) -> Any:
+    """Two maps of talks, one a checkpoint, linked by what is pointed at.
+
+    `chosen` is a talk of the Assistant, ringed on both; `said`: checkpoint -> talk -> a line of it
+    for the pointer.
+    """
+    every = pd.concat([dots_at(points, c) for c in checkpoints])
+    also = columns(coordinates(every, view.projection), ["px", "py"])
+    sides = []
+    for c in checkpoints:
+        told = (said or {}).get(c, {})
+        g, at = _ground(points, cast, c, replace(view, fixed=True), p, also)
+        g.targets += _talk_targets(at, c, told)
+        layers = [*g.layers, *_dots(g, at), *g.over, *_chosen(g, at, chosen, view), *_pointed(g)]
+        layers.append(target_marks(g).properties(name=TARGETS))
+        sides.append(_titled(alt.layer(*layers), c, p))
+    both = alt.hconcat(*sides, spacing=GAP)
+    # each map's last layer listens; joining them has given it a name of its own
+    both.params = _shared([str(side.layer[-1].name) for side in both.hconcat])
+    return finish(both, p, None)
+
+
+def _shared(views: list[str]) -> list[Any]:
+    """What the pointer and a click set, listened to in both maps and known to both."""
+    pointed = {"on": "pointerover", "clear": "pointerout"}
+    return [
+        alt.TopLevelSelectionParameter(
+            name=name,
+            select=alt.PointSelectionConfig(type="point", fields=["id"], **how),
+            views=views,
+        )
+        for name, how in ((POINTED, pointed), (CLICK, {"on": "click", "toggle": False}))
+    ]
+
+
+def _ground(
+    points: pd.DataFrame,
+    cast: Cast,
+    checkpoint: str,
+    view: MapView,
+    p: Palette,
+    also: pd.DataFrame,
+) -> tuple[Ground, pd.DataFrame]:
+    """The land, and the Assistant's talks at a checkpoint upon it."""
+    at = coordinates(dots_at(points, checkpoint), view.projection)
+    seen = replace(view, blocks=True, land=True, fade=False)
+    g = ground(land(points), cast, seen, p, (WIDTH, HEIGHT), also if len(also) else None)
+    for row in g.targets:
+        row["note"] = "the same place on both maps"
+    return g, at
+
+
+def _talk_targets(
+    at: pd.DataFrame, checkpoint: str, said: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """What the pointer is told of each talk."""
+    return [
+        {
+            "id": f"{TALK}{r.talk}",
+            "px": r.px,
+            "py": r.py,
+            "label": f"Talk {r.talk} of the Assistant",
+            "family": f"at {checkpoint}",
+            "kin": "",
+            "note": said.get(int(r.talk), ""),
+        }
+        for r in each(at)
+    ]
+
+
+def _titled(layers: Any, checkpoint: str, p: Palette) -> Any:
+    """A map with its checkpoint above it."""
+    title = alt.TitleParams(
+        checkpoint, anchor="start", fontSize=13, fontWeight=600, color=p.ink, offset=2
+    )
+    return layers.properties(width=WIDTH, height=HEIGHT, title=title)
+
+
+def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
+    """The Assistant's talks, hollow where no talk of the cast is near."""
+    p, out = g.palette, []
+    for hollow in (False, True):
+        own = where(at, at.off_map.astype(bool) == hollow)
+        if len(own):
+            dots = alt.Chart(own[["px", "py"]]).mark_circle(
+                size=44,
+                fill=p.paper if hollow else p.accent,
+                stroke=p.accent if hollow else p.paper,
+                strokeWidth=1.2 if hollow else 0.7,
+                opacity=0.8,
+                aria=False,
+            )
+            out.append(dots.encode(**xy(g.frame)))
+    return out
+
+
+def _chosen(g: Ground, at: pd.DataFrame, chosen: int | None, view: MapView) -> list[Any]:
+    """Rings about what was clicked."""
+    layers = [] if view.selected == ASSISTANT else chosen_persona(g, view.selected)
+    ringed = where(at, at.talk == chosen) if chosen is not None else at.head(0)
+    if len(ringed):
+        ring = alt.Chart(ringed[["px", "py"]]).mark_point(
+            size=240, stroke=g.palette.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
+        )
+        layers.append(ring.encode(**xy(g.frame)))
+    return layers
+
+
+def _pointed(g: Ground) -> list[Any]:
+    """The ring and the name of what is pointed at, on this map or on the other."""
+    p = g.palette
+    base = (
+        alt.Chart(pd.DataFrame(g.targets)[["id", "px", "py", "label"]])
+        .transform_filter({"param": POINTED, "empty": False})
+        .encode(**xy(g.frame))
+    )
+    ring = base.mark_point(
+        size=330, stroke=p.ink, strokeWidth=2.2, filled=False, opacity=1, aria=False
+    )
+    return [ring, *haloed(base.encode(text="label:N"), p, p.ink, 12.5, {"dy": -18})]
+
+
+def first_lines(answers: pd.DataFrame) -> dict[int, str]:
+    """Talk -> the end of it: its last answer, cut to a line."""
+    last = answers.sort_values("turn").groupby("talk", observed=True).tail(1)
+    return {
+        int(t): s if len(s) <= LINE else s[: LINE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        for t, s in zip(last.talk, last.text.astype(str), strict=True)
+    }
+
+
+def compare_table(points: pd.DataFrame, checkpoints: tuple[str, str]) -> pd.DataFrame:
+    """Where each of the Assistant's talks lies at both checkpoints: talk, x and y at each."""
+    sides = [
+        dots_at(points, c).set_index("talk")[["x", "y"]].add_prefix(f"{which}: ")
+        for which, c in zip(("first", "second"), checkpoints, strict=True)
+    ]
+    return pd.concat(sides, axis=1).round(3).sort_index().reset_index(names="talk")
