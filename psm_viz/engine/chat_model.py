@@ -1,8 +1,8 @@
 """A model that can be played and looked into. The only file that knows TransformerLens.
 
-TransformerLens says where an architecture's blocks are. It is booted on a copy of the modules that
-shares every tensor, since it puts its own in their place; the model that is played is Hugging
-Face's, read by plain hooks on those blocks, at the speed of Hugging Face's own forward pass.
+TransformerLens reads: its bridge knows every architecture's blocks, puts its own around them and
+hooks what they return. What it puts inside of blocks and beside them, where nothing is read, is
+taken out again, so that reading goes at the speed of Hugging Face's own forward pass.
 
 Facts this relies on (TransformerLens 4.3): `boot_transformers` leaves the weights alone, so its
 `resid_post` is what a block returns; ids are passed, never strings, because string paths add or
@@ -25,6 +25,7 @@ import torch
 from jaxtyping import Float
 
 from psm_viz.engine.batching import AT_ONCE, ON_CPU, by_length, of_like_length, of_one_length
+from psm_viz.engine.bridged import restore
 from psm_viz.engine.open_model import (
     Opened,
     alike,
@@ -76,12 +77,13 @@ class ChatModel:
         self.words = Words(tokenizer, self._template)
         self.prompts = self.words.prompts
         self.hf = hf
-        """Hugging Face's own model: nothing of TransformerLens stands in its way."""
+        # Kept from before booting: the bridge renames what it holds, these tensors stay the same.
         self._raw = _tensors(hf)
+        self._config = copy.deepcopy(hf.config)
         try:
             self.bridge = TransformerBridge.boot_transformers(
                 opened.name,
-                hf_model=_twin(hf),
+                hf_model=hf,
                 tokenizer=copy.deepcopy(tokenizer),  # it sets tokens that this one has not
                 device=self.device,
                 dtype=getattr(torch, self.dtype),
@@ -93,10 +95,10 @@ class ChatModel:
                 f"{type(hf).__name__} ({said}).",
                 "Play a model of an architecture that it knows.",
             ) from e
-        self.resid_post: list[torch.nn.Module] = [
-            hf.get_submodule(block.name) for block in self.bridge.blocks
-        ]
-        """The model's blocks, in any architecture: what they return is read, and steered, here."""
+        restore(hf, around=set(self.bridge.blocks))
+        self.resid_post: list[torch.nn.Module] = [b.hook_out for b in self.bridge.blocks]
+        """What each block returns passes through here, in any architecture: where it is read, and
+        steered."""
         self.n_layers = int(self.bridge.cfg.n_layers)
         self.d_model = int(self.bridge.cfg.d_model)
         self._stop_at(hf.generation_config.eos_token_id)
@@ -113,7 +115,7 @@ class ChatModel:
     @property
     def context(self) -> int | None:
         """The most tokens it reads at once; None without a limit."""
-        return context_of(self.hf.config)
+        return context_of(self._config)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered texts; no special token is added, the template wrote them."""
@@ -129,7 +131,7 @@ class ChatModel:
         """
         opened = open_model(str(name), device=self.device, dtype=self.dtype, base=self._start)
         opened = replace(opened, tokenizer=opened.tokenizer or self._start_words)
-        if type(opened.model) is type(self.hf) and not alike(opened.model.config, self.hf.config):
+        if type(opened.model) is type(self.hf) and not alike(opened.model.config, self._config):
             fill(self._raw, _tensors(opened.model), str(name))
             self.name = opened.name
             if same_words(opened.tokenizer, self.tokenizer):
@@ -151,7 +153,7 @@ class ChatModel:
         kept = {name: p.detach().clone() for name, p in self._raw.items()}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            fresh = _tensors(type(self.hf)(self.hf.config))
+            fresh = _tensors(type(self.hf)(self._config))
         try:
             fill(self._raw, fresh, self._start)
             yield
@@ -264,12 +266,6 @@ class ChatModel:
             return told
         mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows])
         return told | placed(mask.to(self.device), width, takes_positions(self.hf))
-
-
-def _twin(model: Any) -> Any:
-    """A copy of a model's modules and config that shares all its tensors."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return copy.deepcopy(model, {id(t): t for t in tensors})
 
 
 def _tensors(model: Any) -> dict[str, torch.Tensor]:

@@ -1,5 +1,5 @@
-"""What a model's blocks return, pooled while it reads: plain hooks on its own modules, and no
-further than the last wanted block. Every position of every layer is never held at once."""
+"""What a model's blocks return, pooled while it reads, and no further than the last wanted block.
+Every position of every layer is never held at once."""
 
 from __future__ import annotations
 

@@ -84,12 +84,11 @@ def test_stopping_early_changes_nothing(chat, prompts):
     )
 
 
-def test_the_model_that_is_played_is_hugging_faces_own_and_its_weights_are_held_once(chat):
-    assert not [m for m in chat.hf.modules() if "transformer_lens" in type(m).__module__]
-    played, booted = (
-        {p.data_ptr() for p in m.parameters()} for m in (chat.hf, chat.bridge.original_model)
-    )
-    assert played == booted
+def test_inside_of_its_blocks_a_model_is_hugging_faces_own(chat):
+    for block in chat.bridge.blocks:
+        inside = block.original_component.modules()
+        assert not [m for m in inside if "transformer_lens" in type(m).__module__]
+    assert [m.get_submodule("hook_out") for m in chat.bridge.blocks] == chat.resid_post
 
 
 def test_an_empty_answer_has_no_mean(chat, prompts):

@@ -1,6 +1,7 @@
 """Models in every form in which they lie about: what transformers loads is played, by its own
 config, head, tokenizer, template and end token, and the rest is refused in one line."""
 
+import copy
 import json
 import pickle
 import shutil
@@ -38,9 +39,12 @@ def reference(folder):
     return load_chat_model(str(folder), threads=1)
 
 
-def resid_post(chat, ids):
-    """What TransformerLens itself reads after every block: [layer, token, d_model]."""
-    _, cache = chat.bridge.run_with_cache(torch.tensor([ids]))
+def resid_post(hf, chat, ids):
+    """What TransformerLens reads after every block of a model of its own: [layer, token,
+    d_model]."""
+    told = {"tokenizer": copy.deepcopy(chat.tokenizer), "device": "cpu", "dtype": torch.float32}
+    whole = type(chat.bridge).boot_transformers(chat.name, hf_model=copy.deepcopy(hf), **told)
+    _, cache = whole.run_with_cache(torch.tensor([ids]))
     every = [cache[f"blocks.{n}.hook_resid_post"] for n in range(chat.n_layers)]
     return torch.cat(every).detach().numpy()
 
@@ -59,7 +63,7 @@ def test_activations_are_hugging_faces_and_transformer_lens_own(world, tmp_path,
         for layer in range(2):  # after the last block a norm has been applied
             own = states[layer + first][0, -1].numpy()
             assert np.allclose(found[n, layer], own, atol=1e-5 * np.abs(own).max())
-        own = resid_post(chat, ids)[:, -1]
+        own = resid_post(hf, chat, ids)[:, -1]
         assert np.allclose(found[n], own, atol=1e-5 * np.abs(own).max())
     prompts = chat.encode([TALK[0], "User: Who are you today?\nAssistant:", TALK[1]])
     assert [len(p) for p in prompts] == [9, 10, 13]  # the first two are padded to one length
