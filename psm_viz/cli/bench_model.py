@@ -49,8 +49,10 @@ def model(folder: Path, threads: int, say: Say, sizes: Sizes | None = None) -> d
         pace(100 * cost / total, 0)
 
     timed: dict[str, list[Timed]] = {}
+    clock, processor = time.monotonic(), time.process_time()
     for sides, rounds in races:
         timed |= race(sides, rounds, tick)
+    got = (time.process_time() - processor) / (time.monotonic() - clock)
     precision = _precision(chat, folder, texts, sizes)
     tick(20, 0)
     memory = _memory(folder, texts, chat.n_layers // 10, threads, sizes)
@@ -61,6 +63,7 @@ def model(folder: Path, threads: int, say: Say, sizes: Sizes | None = None) -> d
         "layers": chat.n_layers,
         "width": chat.d_model,
         "threads": threads,
+        "processors": round(got, 2),
         "prompts": sizes.prompts,
         "tokens": round(float(np.mean([len(row) for row in texts.whole])), 1),
         "ratios": [r.as_json() for r in _ratios(timed)],
@@ -240,6 +243,8 @@ def as_text(found: dict[str, Any]) -> str:
         f"{found['threads']} threads; {found['seconds'] / 60:.1f} minutes.",
         "Times as long, per token: median of rounds taken in turn (lowest to highest), and in "
         "processor time.",
+        f"While it was timed it had {found['processors']:.1f} of this machine's processors; where "
+        "that is far below its threads, others took them, and processor time is the safer figure.",
         "",
     ]
     for r in found["ratios"]:
