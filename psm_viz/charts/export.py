@@ -156,8 +156,10 @@ class Export:
     def drawn(self) -> Drawn:
         """Its drawing, in the size it is printed in."""
         setting = self.setting
-        limit = None if setting.width is None else setting.width * PT_PER_MM
-        return vector(self.spec, setting.scale, limit)
+        if setting.width is None:
+            return vector(self.spec, setting.scale)
+        limit = setting.width * PT_PER_MM
+        return vector(self.spec, limit / setting.pixels(0), limit)
 
 
 def _captioned(chart: Any, record: Mapping[str, Any], width: int) -> Any:

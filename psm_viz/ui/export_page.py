@@ -9,6 +9,7 @@ from html import escape
 
 import streamlit as st
 
+from psm_viz import paths
 from psm_viz.charts import bundle, export, views
 from psm_viz.charts.address import parse_address
 from psm_viz.charts.export import Export, Setting
@@ -118,7 +119,9 @@ def _list(items: Sequence[_Item]) -> None:
     figure.label(f"{len(items)} collected")
     for n, item in enumerate(items):
         told = item.one.told
-        with st.container(horizontal=True, vertical_alignment="center", key=f"item-{n}"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", wrap=False, key=f"item-{n}"
+        ):
             st.html(
                 f'<div class="psm-item"><b>{escape(told.title)}</b><br>'
                 f'<a href="{escape(item.link)}" target="_self">{escape(told.name)}</a></div>'
@@ -180,7 +183,7 @@ def _download(items: Sequence[_Item], forms: Sequence[str], setting: Setting) ->
         return bundle.zipped(bundle.bundle_of(every, bundle.forms_of(forms)))
 
     st.download_button(
-        f"Download {len(items)} figures as one zip",
+        f"Download {len(items)} {'figure' if len(items) == 1 else 'figures'} as one zip",
         data=made,
         file_name="figures.zip",
         mime="application/zip",
@@ -201,7 +204,8 @@ def _commands(items: Sequence[_Item], forms: Sequence[str], setting: Setting) ->
     plain, out = Setting(), []
     for link in dict.fromkeys(item.link for item in items):
         own = [i for i in items if i.link == link]
-        words = ["python", "-m", "psm_viz", "export", "--study", str(own[0].study.folder)]
+        folder = paths.from_here(own[0].study.folder)
+        words = ["python", "-m", "psm_viz", "export", "--study", str(folder)]
         words += ["--view", link, "--figure", *(i.one.told.name for i in own)]
         words += ["--format", ",".join(forms)]
         words += ["--width", f"{setting.width:g}"] if setting.width else []
