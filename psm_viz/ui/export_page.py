@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -56,7 +57,7 @@ def page() -> None:
         _download(items, forms, setting)
 
 
-def _take_from_link(messages: st.delta_generator.DeltaGenerator) -> None:
+def _take_from_link(messages: Any) -> None:
     """Collect what the page's own address names: `view`, once each."""
     for link in st.query_params.get_all("view"):
         _collect_view(link, messages)
@@ -72,7 +73,7 @@ def _study_of(link: str) -> Study:
     return studies.opened(folders[named] if named else next(iter(folders.values())))
 
 
-def _collect_view(link: str, messages: st.delta_generator.DeltaGenerator) -> None:
+def _collect_view(link: str, messages: Any) -> None:
     """Collect every figure of a view; what is wrong with its link is told."""
     try:
         study = _study_of(link)
@@ -87,7 +88,7 @@ def _collect_view(link: str, messages: st.delta_generator.DeltaGenerator) -> Non
     held += [item for item in new if item not in held]
 
 
-def _add(messages: st.delta_generator.DeltaGenerator) -> None:
+def _add(messages: Any) -> None:
     """A line for the link of a page."""
     with st.form("add", clear_on_submit=True, border=False):
         columns = st.columns([5, 1], vertical_alignment="bottom")
@@ -98,7 +99,7 @@ def _add(messages: st.delta_generator.DeltaGenerator) -> None:
             _collect_view(link, messages)
 
 
-def _items(messages: st.delta_generator.DeltaGenerator) -> list[_Item]:
+def _items(messages: Any) -> list[_Item]:
     """The collected figures, drawn anew from their studies; one that is no longer there is told."""
     out = []
     for link, name in st.session_state.get(COLLECTED, []):
@@ -140,7 +141,7 @@ def _remove(link: str, name: str) -> None:
 
 
 def _pick_setting(
-    messages: st.delta_generator.DeltaGenerator,
+    messages: Any,
 ) -> tuple[list[str], Setting]:
     """The forms, and how figures are set."""
     forms = st.multiselect("Files", list(NAMES), list(bundle.USUAL), format_func=NAMES.__getitem__)
@@ -166,7 +167,7 @@ def _preview(items: Sequence[_Item], setting: Setting) -> None:
     """One figure as its files will be, in its printed size at most."""
     names = {str(n): item.one.told.name for n, item in enumerate(items)}
     with st.container(key="preview"):
-        n = st.selectbox("Look at", list(names), format_func=lambda k: names.get(k, k))
+        n = st.selectbox("Look at", list(names), format_func=lambda k: names.get(str(k), str(k)))
         item = items[int(n or 0)]
         drawn, wide = _drawn(item.study.sha256, item.link, item.one.told.name, setting, item)
         st.image(drawn, width=min(wide, 700), caption=f"{wide * 0.75 / 72 * 25.4:.0f} mm wide")

@@ -34,7 +34,7 @@ def test_a_collected_figure_goes_into_the_zip_with_its_link(made_folder, browser
         page.get_by_placeholder("map?checkpoint").fill("atlas?x=1")
         page.get_by_role("button", name="Add").click()
         expect(page.locator("body")).to_contain_text("There is no view 'atlas'", timeout=20_000)
-        page.get_by_role("button", name="Remove").click()
+        page.get_by_role("button", name="Remove", exact=True).click()
         expect(page.locator("body")).to_contain_text("No figure was collected yet", timeout=20_000)
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
