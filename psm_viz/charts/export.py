@@ -145,10 +145,10 @@ class Export:
         setting = self.setting
         width = setting.pixels(self.figure.layout.width)
         chart = self.figure.build(THEMES[setting.theme], width)
-        if setting.caption:
-            chart = _captioned(chart, self.record, width)
         # The limit of 5,000 rows guards notebooks; an export is one file, made once.
         with alt.data_transformers.enable("default", max_rows=None):
+            if setting.caption:
+                chart = _captioned(chart, self.record, width)
             found: dict[str, Any] = chart.to_dict(validate=False)
         return found | {"usermeta": dict(self.record)}
 
@@ -156,24 +156,25 @@ class Export:
     def drawn(self) -> Drawn:
         """Its drawing, in the size it is printed in."""
         setting = self.setting
-        limit = None if setting.width is None else setting.width * PT_PER_MM
-        return vector(self.spec, setting.scale, limit)
+        if setting.width is None:
+            return vector(self.spec, setting.scale)
+        limit = setting.width * PT_PER_MM
+        return vector(self.spec, limit / setting.pixels(0), limit)
 
 
 def _captioned(chart: Any, record: Mapping[str, Any], width: int) -> Any:
     """A chart with its finding as title, its caption and its source below it.
 
-    Both are wrapped to the figure's width in pixels: Vega-Lite cuts what does not fit.
+    Both are wrapped to the figure's width in pixels: Vega-Lite cuts what does not fit. The figure
+    grows by as much as they take, since its words were placed for its own height.
     """
     source = f"Study {record['study']}, {record['study_sha256'][:12]}"
-    return chart.properties(
-        title=alt.TitleParams(
-            text=textwrap.wrap(record["title"], max(width // 9, 20)),
-            subtitle=[*textwrap.wrap(record["caption"], max(width // 6, 30)), source],
-            anchor="start",
-            frame="group",
-        )
-    )
+    text = textwrap.wrap(record["title"], max(width // 9, 20))
+    below = [*textwrap.wrap(record["caption"], max(width // 6, 30)), source]
+    words = alt.TitleParams(text=text, subtitle=below, anchor="start", frame="group")
+    high = chart.to_dict(validate=False).get("height")
+    taken = 16 * len(text) + 13 * len(below) + 14
+    return chart.properties(title=words, **({} if high is None else {"height": high + taken}))
 
 
 def svg(one: Export) -> bytes:

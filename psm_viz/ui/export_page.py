@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import streamlit as st
 
+from psm_viz import paths
 from psm_viz.charts import bundle, export, views
 from psm_viz.charts.address import parse_address
 from psm_viz.charts.export import Export, Setting
@@ -55,7 +57,7 @@ def page() -> None:
         _download(items, forms, setting)
 
 
-def _take_from_link(messages: st.delta_generator.DeltaGenerator) -> None:
+def _take_from_link(messages: Any) -> None:
     """Collect what the page's own address names: `view`, once each."""
     for link in st.query_params.get_all("view"):
         _collect_view(link, messages)
@@ -71,7 +73,7 @@ def _study_of(link: str) -> Study:
     return studies.opened(folders[named] if named else next(iter(folders.values())))
 
 
-def _collect_view(link: str, messages: st.delta_generator.DeltaGenerator) -> None:
+def _collect_view(link: str, messages: Any) -> None:
     """Collect every figure of a view; what is wrong with its link is told."""
     try:
         study = _study_of(link)
@@ -86,7 +88,7 @@ def _collect_view(link: str, messages: st.delta_generator.DeltaGenerator) -> Non
     held += [item for item in new if item not in held]
 
 
-def _add(messages: st.delta_generator.DeltaGenerator) -> None:
+def _add(messages: Any) -> None:
     """A line for the link of a page."""
     with st.form("add", clear_on_submit=True, border=False):
         columns = st.columns([5, 1], vertical_alignment="bottom")
@@ -97,7 +99,7 @@ def _add(messages: st.delta_generator.DeltaGenerator) -> None:
             _collect_view(link, messages)
 
 
-def _items(messages: st.delta_generator.DeltaGenerator) -> list[_Item]:
+def _items(messages: Any) -> list[_Item]:
     """The collected figures, drawn anew from their studies; one that is no longer there is told."""
     out = []
     for link, name in st.session_state.get(COLLECTED, []):
@@ -118,7 +120,9 @@ def _list(items: Sequence[_Item]) -> None:
     figure.label(f"{len(items)} collected")
     for n, item in enumerate(items):
         told = item.one.told
-        with st.container(horizontal=True, vertical_alignment="center", key=f"item-{n}"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", wrap=False, key=f"item-{n}"
+        ):
             st.html(
                 f'<div class="psm-item"><b>{escape(told.title)}</b><br>'
                 f'<a href="{escape(item.link)}" target="_self">{escape(told.name)}</a></div>'
@@ -137,7 +141,7 @@ def _remove(link: str, name: str) -> None:
 
 
 def _pick_setting(
-    messages: st.delta_generator.DeltaGenerator,
+    messages: Any,
 ) -> tuple[list[str], Setting]:
     """The forms, and how figures are set."""
     forms = st.multiselect("Files", list(NAMES), list(bundle.USUAL), format_func=NAMES.__getitem__)
@@ -163,7 +167,7 @@ def _preview(items: Sequence[_Item], setting: Setting) -> None:
     """One figure as its files will be, in its printed size at most."""
     names = {str(n): item.one.told.name for n, item in enumerate(items)}
     with st.container(key="preview"):
-        n = st.selectbox("Look at", list(names), format_func=lambda k: names.get(k, k))
+        n = st.selectbox("Look at", list(names), format_func=lambda k: names.get(str(k), str(k)))
         item = items[int(n or 0)]
         drawn, wide = _drawn(item.study.sha256, item.link, item.one.told.name, setting, item)
         st.image(drawn, width=min(wide, 700), caption=f"{wide * 0.75 / 72 * 25.4:.0f} mm wide")
@@ -180,7 +184,7 @@ def _download(items: Sequence[_Item], forms: Sequence[str], setting: Setting) ->
         return bundle.zipped(bundle.bundle_of(every, bundle.forms_of(forms)))
 
     st.download_button(
-        f"Download {len(items)} figures as one zip",
+        f"Download {len(items)} {'figure' if len(items) == 1 else 'figures'} as one zip",
         data=made,
         file_name="figures.zip",
         mime="application/zip",
@@ -201,7 +205,8 @@ def _commands(items: Sequence[_Item], forms: Sequence[str], setting: Setting) ->
     plain, out = Setting(), []
     for link in dict.fromkeys(item.link for item in items):
         own = [i for i in items if i.link == link]
-        words = ["python", "-m", "psm_viz", "export", "--study", str(own[0].study.folder)]
+        folder = paths.from_here(own[0].study.folder)
+        words = ["python", "-m", "psm_viz", "export", "--study", str(folder)]
         words += ["--view", link, "--figure", *(i.one.told.name for i in own)]
         words += ["--format", ",".join(forms)]
         words += ["--width", f"{setting.width:g}"] if setting.width else []
