@@ -3,12 +3,14 @@ with the libraries themselves, on the same weights."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.open_model import open_model
 from psm_viz.engine.sampling import Sampling
 
 
@@ -17,10 +19,19 @@ class _Enough(Exception):
 
 
 class Rivals:
-    """Hugging Face's own calls and TransformerLens', on a loaded model."""
+    """Hugging Face's own calls on a model of its own, and TransformerLens' on another, whole one:
+    the one that is played has the bridge around its blocks alone."""
 
     def __init__(self, chat: ChatModel) -> None:
-        self.chat, self.hf = chat, chat.hf
+        def loaded() -> Any:
+            return open_model(chat.name, device=chat.device, dtype=chat.dtype).model.eval()
+
+        self.chat, self.hf = chat, loaded()
+        told = {"tokenizer": copy.deepcopy(chat.tokenizer), "device": chat.device}
+        told["dtype"] = getattr(torch, chat.dtype)
+        booted = type(chat.bridge).boot_transformers
+        self.bridge = booted(chat.name, hf_model=loaded(), **told)
+        self.blocks = [self.hf.get_submodule(block.name) for block in self.bridge.blocks]
         self.padding = chat.tokenizer.pad_token_id or 0
 
     def padded(self, rows: Sequence[list[int]]) -> dict[str, torch.Tensor]:
@@ -45,7 +56,7 @@ class Rivals:
             kept.append(states[:, -1].clone())
             raise _Enough
 
-        handle = self.chat.resid_post[layer].register_forward_hook(hook)
+        handle = self.blocks[layer].register_forward_hook(hook)
         try:
             with torch.inference_mode():
                 self.hf(**self.padded(rows), use_cache=False)
@@ -59,7 +70,7 @@ class Rivals:
         """TransformerLens' `run_with_cache` of a batch, `resid_post` of every layer kept alone."""
         batch = self.padded(rows)
         with torch.inference_mode():
-            self.chat.bridge.run_with_cache(
+            self.bridge.run_with_cache(
                 batch["input_ids"],
                 attention_mask=batch["attention_mask"],
                 names_filter=lambda name: name.endswith("hook_resid_post"),

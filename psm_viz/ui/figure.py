@@ -162,9 +162,16 @@ def linked(one: Shown, study: Study, link: LinkOf) -> None:
     show(one, study, link(one))
 
 
-def figure(build: Build, frame: pd.DataFrame, told: Told, study: Study, layout: Layout) -> None:
+def figure(
+    build: Build,
+    frame: pd.DataFrame,
+    told: Told,
+    study: Study,
+    layout: Layout,
+    on_select: Callable[[], None] | None = None,
+) -> None:
     """Show a figure of a page that has no views."""
-    show(Figure(build, frame, told, layout), study, _here())
+    show(Figure(build, frame, told, layout), study, _here(), on_select)
 
 
 def dots(
