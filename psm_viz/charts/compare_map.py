@@ -63,14 +63,15 @@ def compare_map(
 
 def _shared(views: list[str]) -> list[Any]:
     """What the pointer and a click set, listened to in both maps and known to both."""
-    pointed = {"on": "pointerover", "clear": "pointerout"}
+    pointed: dict[str, Any] = {"on": "pointerover", "clear": "pointerout"}
+    clicked: dict[str, Any] = {"on": "click", "toggle": False}
     return [
         alt.TopLevelSelectionParameter(
             name=name,
             select=alt.PointSelectionConfig(type="point", fields=["id"], **how),
             views=views,
         )
-        for name, how in ((POINTED, pointed), (CLICK, {"on": "click", "toggle": False}))
+        for name, how in ((POINTED, pointed), (CLICK, clicked))
     ]
 
 

@@ -145,7 +145,7 @@ def mover_table(moves: pd.DataFrame, benign: pd.DataFrame | None) -> pd.DataFram
     if benign is None or benign.empty:
         return out
     beside = dict(zip(benign.id, benign.value, strict=True))
-    return out.assign(benign=[beside.get(i) for i in moves.id])
+    return out.assign(benign=moves.id.map(beside))
 
 
 def compare_title(families: pd.DataFrame, pair: tuple[str, str]) -> str:

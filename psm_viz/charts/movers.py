@@ -59,7 +59,7 @@ def nearest_personas(cast: Cast, vectors: np.ndarray) -> dict[str, list[str]]:
 
 def _less_beside(values: pd.DataFrame, beside: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Columns less the mean of those beside them; those that have none are left out."""
-    near = {i: [j for j in beside.get(i, ()) if j in values] for i in values}
+    near = {i: [j for j in beside.get(i, ()) if j in values] for i in map(str, values)}
     return pd.DataFrame({i: values[i] - values[js].mean(axis=1) for i, js in near.items() if js})
 
 
@@ -93,7 +93,7 @@ def family_moves(
     return _frame(
         [
             _row(i, names[i], change(pair[0][i].to_numpy(), pair[1][i].to_numpy(), plan))
-            for i in pair[0]
+            for i in map(str, pair[0])
         ]
     )
 
@@ -119,9 +119,8 @@ def persona_moves(
     moved = moved if beside is None else _less_beside(moved, beside)
     topics = [topic[str(q)] for q in moved.index]
     names = {p.id: p.name for p in cast.all}
-    return _frame(
-        [_row(i, names[i], mean_change(moved[i].to_numpy(), topics)) for i in moved if i in names]
-    )
+    known = [i for i in map(str, moved) if i in names]
+    return _frame([_row(i, names[i], mean_change(moved[i].to_numpy(), topics)) for i in known])
 
 
 def trait_moves(

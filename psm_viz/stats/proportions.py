@@ -35,5 +35,5 @@ def share_change(before: tuple[int, int], after: tuple[int, int]) -> Estimate:
     high = d + np.sqrt((u1 - k1 / n1) ** 2 + (k0 / n0 - l0) ** 2)
     dealt = hypergeom(n0 + n1, k0 + k1, n1)
     ends = [float(dealt.ppf(q)) / n1 - (k0 + k1 - float(dealt.ppf(q))) / n0 for q in (0.025, 0.975)]
-    p = float(fisher_exact([[k0, n0 - k0], [k1, n1 - k1]])[1])
+    p = float(fisher_exact([[k0, n0 - k0], [k1, n1 - k1]]).pvalue)  # pyright: ignore
     return Estimate(float(d), float(low), float(high), ends[0], ends[1], DEALT, min(p, 1.0))

@@ -35,12 +35,13 @@ def _topics(study: Study) -> dict[str, str]:
 def families(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the belief in each family."""
     if not talk_figures.has_talks(study) or not all(study.holds(c, "talks") for c in (one, two)):
-        return movers.family_moves(*[pd.DataFrame({"talk": []})] * 3, study.cast, {})
-    way = talk_figures.headline_way(studies.reads(study))
-    pair = [talk_figures.whole_talks(studies.reads(study), c, way) for c in (one, two)]
-    said = studies.reads(study).talk_answers(two)
+        return pd.DataFrame(columns=[*movers.COLUMNS])
+    reads = studies.reads(study)
+    way = talk_figures.headline_way(reads)
+    before, after = (talk_figures.whole_talks(reads, c, way) for c in (one, two))
+    said = reads.talk_answers(two)
     near = movers.kin_mates(study.cast) if relative else None
-    return movers.family_moves(*pair, said, study.cast, _topics(study), near)
+    return movers.family_moves(before, after, said, study.cast, _topics(study), near)
 
 
 def personas(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
@@ -56,8 +57,8 @@ def personas(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
         if not v.holds(m.headline_pooling, m.headline_layer):
             return pd.DataFrame(columns=[*movers.COLUMNS])
         near = movers.nearest_personas(study.cast, v.at(m.headline_pooling, m.headline_layer))
-    pair = [study.responses(c) for c in (one, two)]
-    return movers.persona_moves(*pair, column, study.cast, _topics(study), near)
+    before, after = study.responses(one), study.responses(two)
+    return movers.persona_moves(before, after, column, study.cast, _topics(study), near)
 
 
 def traits(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
@@ -76,8 +77,7 @@ def traits(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
 
 def questions(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the share of bad answers, by question; questions have no neighbours."""
-    pair = [_answers(study, c) for c in (one, two)]
-    return movers.question_moves(*pair, study.questions)
+    return movers.question_moves(_answers(study, one), _answers(study, two), study.questions)
 
 
 def _answers(study: Study, checkpoint: str) -> pd.DataFrame:
