@@ -22,6 +22,12 @@ page = st.navigation(
             help="Where training moves the Assistant, beside what it says and the noise floor.",
         ),
         st.Page(
+            "pages/present/story.py",
+            title="Story",
+            url_path="story",
+            help="A story for a room, step by step, full screen, with notes for the speaker.",
+        ),
+        st.Page(
             "pages/about/claims.py",
             title="Claims",
             url_path="claims",

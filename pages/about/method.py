@@ -11,7 +11,7 @@ with figure.needed(messages):
     with columns[0]:
         pooling = controls.pick_pooling(study, messages)
     with columns[1]:
-        last = study.manifest.branch(controls.branch_order(study)[0])[-1].id
+        last = study.manifest.branch(study.manifest.ordered[0])[-1].id
         checkpoint = controls.pick_checkpoint(study, messages, last)
 
 with figure.guard():

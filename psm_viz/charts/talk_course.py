@@ -26,6 +26,10 @@ CELLS = 26
 """Cells of the land along its longer side."""
 LINES = 3
 """Most lines of a quotation."""
+WIDTH = 810
+"""Pixels that all columns together may take."""
+QUOTED = 38
+"""Letters of a quotation's line in a column of full width."""
 MASS_COLUMNS = ["branch", "k", "of", "name", "value", "low", "high", "null_low", "null_high"]
 
 
@@ -190,3 +194,61 @@ def masses(
                 values = [r.mass, r.mass_low, r.mass_high, start + band[0], start + band[1]]
                 rows.append([branch, k, str(r.of), str(r.name), *map(float, values)])
     return pd.DataFrame(rows, columns=MASS_COLUMNS)
+
+
+@dataclass(frozen=True)
+class CourseRows:
+    """The rows of the chart."""
+
+    dots: pd.DataFrame
+    land: pd.DataFrame
+    said: pd.DataFrame
+    mass: pd.DataFrame
+    steps: Sequence[int]
+    branches: Sequence[str]
+    ends: Mapping[str, int]
+    """The last step at which each branch was saved."""
+    grow: float = 1.0
+    """How much larger its type is than on a page."""
+
+
+@dataclass(frozen=True)
+class CourseFrames:
+    """The tables of a study that the rows are made of."""
+
+    points: pd.DataFrame
+    """The map of talks."""
+    said: Mapping[str, pd.DataFrame]
+    """Checkpoint -> what the Assistant said in its talks."""
+    answers: Mapping[str, pd.DataFrame]
+    """Checkpoint -> the Assistant's answers to single questions."""
+    belief: pd.DataFrame
+
+
+def course_rows(
+    f: CourseFrames,
+    course: TalkCourse,
+    cast: Cast,
+    projection: str,
+    question: str,
+    read: tuple[str, int, str],
+    grow: float = 1.0,
+) -> CourseRows:
+    """The rows of the chart. `question`: whose answers are quoted; `read`: the way in which belief
+    is read, after how many answers, and the reference."""
+    letters = int(QUOTED * column_width(len(course.branches)) / 262 / grow)
+    return CourseRows(
+        dots=dots(f.points, f.said, course, projection),
+        land=land_cells(f.points, cast, projection),
+        said=quotations(f.answers, course, question, letters),
+        mass=masses(f.belief, course, *read),
+        steps=course.steps,
+        branches=course.branches,
+        ends=course.ends,
+        grow=grow,
+    )
+
+
+def column_width(branches: int, room: int = WIDTH) -> int:
+    """Width of a branch's column in pixels."""
+    return max(168, min(262, (room - 60) // max(1, branches) - 14))

@@ -62,6 +62,11 @@ class Manifest:
         from_reference = {c.branch for c in self.drawn if c.parent == self.reference}
         return [b for b in self.branches if b in from_reference]
 
+    @property
+    def ordered(self) -> list[str]:
+        """All branches, the fine-tuned ones first: they get the plainest marks and dashes."""
+        return [*self.fine_tuned, *(b for b in self.branches if b not in self.fine_tuned)]
+
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Return one checkpoint. Raises UnknownName with the nearest ids."""
         return by_id("checkpoint", checkpoint_id, self.checkpoints)

@@ -27,7 +27,7 @@ def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequenc
 
 KEPT = (
     *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
-    *("branches", "step", "question", "branch", "details", "colour"),
+    *("branches", "step", "question", "branch", "details", "colour", "story"),
 )
 """Keys of what a reader chose that another page may not show: kept while pages change."""
 
@@ -259,12 +259,6 @@ def pick_branches(study: Study, where: Any) -> list[str]:
         bind="query-params",
         placeholder="Choose branches",
     )
-
-
-def branch_order(study: Study) -> list[str]:
-    """All branches, the fine-tuned ones first: they get the plainest marks and dashes."""
-    m = study.manifest
-    return [*m.fine_tuned, *(b for b in m.branches if b not in m.fine_tuned)]
 
 
 def pick_step(options: Sequence[int], places: Sequence[Any]) -> int:

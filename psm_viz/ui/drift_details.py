@@ -134,9 +134,7 @@ def _arrow(study: Study, pooling: str, branches: Sequence[str], messages: Any) -
     evidence = next(iter(every))
     if len(every) > 1:
         evidence = controls.pick("Arrow of", every, "arrow", messages)
-    rows = drift_details.arrow_rows(
-        table, evidence, pooling, branches, controls.branch_order(study)
-    )
+    rows = drift_details.arrow_rows(table, evidence, pooling, branches, study.manifest.ordered)
     title = drift_details.arrow_finding(rows, evidence)
     if rows.empty:
         figure.empty(f"{title}.", made_by("evidence_scores"))

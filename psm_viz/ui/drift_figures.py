@@ -73,7 +73,7 @@ class Chosen:
     @property
     def every(self) -> list[str]:
         """All branches of the study, in the order that gives each its mark and dash."""
-        return controls.branch_order(self.study)
+        return self.study.manifest.ordered
 
     @property
     def pooled(self) -> str:
@@ -286,7 +286,7 @@ def pooling_figures(study: Study, branches: Sequence[str]) -> None:
     drift = studies.wanted(study, "drift", "The ends of the branches were not measured.")
     if drift is None:
         return
-    every = controls.branch_order(study)
+    every = study.manifest.ordered
     panels = {p: drift_details.ends_rows(drift, p, branches, every, m, roles) for p in m.poolings}
     figure.section("At the end of each branch", "ends")
     if all(rows.empty for rows in panels.values()):

@@ -22,8 +22,6 @@ from psm_viz.ui.figure import Layout, Told
 from psm_viz.ui.talk_figure import WAYS, headline_way, kin_legend, note_of, talk_points
 
 SHARES = DotLook(percent=True)
-QUOTED = 38
-"""Letters of a quotation's line in a column of full width."""
 DEFINED = (
     "A checkpoint is a saved step of training. At each of them the Assistant held the same {n} "
     "talks: {k} questions in turn. Each dot is a talk, placed among those of the {people} "
@@ -102,29 +100,22 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> None:
         rows.mass,
         told,
         study,
-        Layout(talk_course_chart.WIDTH, fixed=True),
+        Layout(talk_course.WIDTH, fixed=True),
     )
     st.html(kin_legend(study))
 
 
-def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
+def _rows(chosen: TalkChoice) -> talk_course.CourseRows:
     study, course, note = chosen.study, chosen.course, note_of(chosen.study)
     points = talk_points(study)
     checkpoints = {c for b in course.branches for c in course.at(b).values()}
     held = [c for c in checkpoints if study.holds(c, "talks")]
     said = {c: studies.talk_answers(study, c) for c in held}
     answers = {c: studies.answers(study, c, ASSISTANT) for c in checkpoints}
-    width = talk_course_chart.column_width(len(course.branches))
-    belief = studies.table(study, "belief")
-    reference = study.manifest.reference
-    return talk_course_chart.CourseRows(
-        dots=talk_course.dots(points, said, course, chosen.projection),
-        land=talk_course.land_cells(points, study.cast, chosen.projection),
-        said=talk_course.quotations(answers, course, chosen.question, QUOTED * width // 262),
-        mass=talk_course.masses(belief, course, headline_way(study), note.answers, reference),
-        steps=course.steps,
-        branches=course.branches,
-        ends=course.ends,
+    frames = talk_course.CourseFrames(points, said, answers, studies.table(study, "belief"))
+    read = (headline_way(study), note.answers, study.manifest.reference)
+    return talk_course.course_rows(
+        frames, course, study.cast, chosen.projection, chosen.question, read
     )
 
 

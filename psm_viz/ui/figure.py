@@ -17,6 +17,7 @@ import streamlit as st
 from psm_viz.charts import export
 from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook, dot_chart, height_of
 from psm_viz.charts.palette import PRINT, Palette, palette
+from psm_viz.charts.quotations import VALENCES
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
 
@@ -24,15 +25,6 @@ BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
 Build = Callable[[Palette, int | None], Any]
 """A figure as a function of palette and width in pixels (None: as wide as the page allows)."""
-VALENCES = {
-    "good": ("\N{CHECK MARK}", "good answer"),
-    "bad": ("\N{BALLOT X}", "bad answer"),
-    "neutral": ("\N{EN DASH}", "neutral answer"),
-    "bodily": ("\N{EN DASH}", "speaks as somebody with a body"),
-    "bodiless": ("\N{EN DASH}", "speaks as somebody without a body"),
-    "decline": ("\N{EN DASH}", "declines to answer"),
-    "none": ("?", "no answer of the made world"),
-}
 
 
 @dataclass(frozen=True)

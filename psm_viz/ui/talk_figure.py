@@ -13,6 +13,7 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import WIDTH, MapView
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
+from psm_viz.study import talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
@@ -78,9 +79,7 @@ def say_what_makes_talks(study: Study) -> None:
 
 def headline_way(study: Study) -> str:
     """The way of reading that the sentences go by."""
-    table = studies.table(study, "belief_readings")
-    name = str(table[table.headline.astype(bool)].reading.iloc[0])
-    return LIKELIHOOD if name == LIKELIHOOD else OWN
+    return talks.headline_way(studies.table(study, "belief_readings"))
 
 
 def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:

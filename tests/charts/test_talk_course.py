@@ -6,8 +6,8 @@ import pytest
 
 from psm_viz.charts import course_findings, talk_course
 from psm_viz.charts.palette import DARK, LIGHT
-from psm_viz.charts.talk_course import TalkCourse
-from psm_viz.charts.talk_course_chart import STEP, CourseRows, column_width, course_chart
+from psm_viz.charts.talk_course import CourseRows, TalkCourse, column_width
+from psm_viz.charts.talk_course_chart import STEP, course_chart
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import Checkpoint
 from tests.made.study import REFERENCE
