@@ -45,7 +45,7 @@
         const sign = make("span", "sign", q.sign);
         sign.title = q.judged;
         sign.setAttribute("aria-label", q.judged);
-        one.querySelector("header").append(sign);
+        one.querySelector("header").prepend(sign);
       }
       out.append(one);
     }

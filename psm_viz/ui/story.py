@@ -94,10 +94,10 @@ def stage(opened: Opened) -> Told:
     study = opened.study
     told = _told(study.sha256, opened.text, opened.story.where, study)
     html = _page(study.sha256, opened.text, told)
-    with st.container(key="stage", border=False):
+    with st.container(key="stage", height=620, border=False):
         st.iframe(
             in_theme(html, figure.page_palette().name),
-            height=620,
+            height="stretch",
             alt=f"Story in {len(told.steps)} steps: {told.title}",
         )
     return told
