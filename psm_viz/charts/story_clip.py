@@ -13,6 +13,7 @@ from typing import Any
 from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.story import Told
 from psm_viz.charts.story_views import Shown
+from psm_viz.charts.svg_page import VEGA_LITE, fonts_known
 from psm_viz.charts.talk_course_chart import STEP
 from psm_viz.errors import BadInput
 from psm_viz.study.stories import TALK_COURSE
@@ -59,7 +60,10 @@ def _stills(shown: Shown) -> Iterator[tuple[bytes, int]]:
     import vl_convert
 
     assert shown.build is not None
-    vega = vl_convert.vegalite_to_vega(shown.build(LIGHT))  # compiled once, then only its signal
+    fonts_known()
+    vega = vl_convert.vegalite_to_vega(
+        shown.build(LIGHT), vl_version=VEGA_LITE
+    )  # compiled once, then only its signal
     for at, milliseconds in places(len(shown.steps)):
         own = copy.deepcopy(vega)
         for signal in own["signals"]:

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from psm_viz.charts.palette import PRINT, SANS
+from psm_viz.charts.palette import PRINT
 from psm_viz.charts.story import Told, ToldStep
 from psm_viz.charts.story_numbers import Run
 from psm_viz.charts.story_views import Quotation
+from psm_viz.charts.svg_page import fonts_known, vector
+from psm_viz.charts.typeface import SANS, SERIF, width_of
 
 WIDE, HIGH, EDGE = 595.0, 842.0, 50.0
 """A4 and its margin, in points."""
-SERIF = "Source Serif, Georgia, Liberation Serif, serif"
-LETTER, BOLD = 0.465, 0.52
-"""Mean width of a letter in ems, a little generous."""
 LEADING = 1.36
 LEAST = 150.0
 """Points that a figure has at least: before it gets smaller, the words do."""
 SHRINK = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-MARKS, SHARP = 400, 3.0
-"""Marks from which a figure is printed as a picture, so sharp (pixels a point of its drawing): a
-PDF keeps two objects for each translucent dot."""
-SVG = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>')
+MARKS, SHARP = 400, 216
+"""Marks from which a figure is printed as a picture, so sharp (dots an inch of its drawing): a
+PDF keeps objects of its own for each translucent dot."""
 MARK = "\N{CHECK MARK}"
 
 
@@ -59,7 +56,7 @@ class Sheet:
         """Set a paragraph below what is there."""
         size = kind.size * self.shrink
         room = WIDE - 2 * EDGE - kind.indent
-        for line in lines_of(runs, size, room, kind.weight):
+        for line in lines_of(runs, size, room):
             self.at += size * LEADING
             spans = "".join(
                 f'<tspan font-weight="{700 if r.figure else kind.weight}">{escape(r.text)}</tspan>'
@@ -89,12 +86,12 @@ class Sheet:
         )
 
 
-def lines_of(runs: Sequence[Run], size: float, room: float, weight: int = 400) -> list[list[Run]]:
+def lines_of(runs: Sequence[Run], size: float, room: float) -> list[list[Run]]:
     """The words broken into lines that fit into `room`, each a list of runs."""
     lines: list[list[Run]] = [[]]
     left = room
     for word, figure in _words(runs):
-        wide = len(word) * size * (BOLD if figure or weight > 500 else LETTER)
+        wide = width_of(word) * size
         if lines[-1] and wide > left:
             lines.append([])
             left, word = room, word.lstrip()
@@ -118,6 +115,7 @@ def handout(told: Told) -> bytes:
     import vl_convert
     from pypdf import PdfWriter
 
+    fonts_known()
     writer = PdfWriter()
     for n, step in enumerate(told.steps, 1):
         writer.append(io.BytesIO(vl_convert.svg_to_pdf(page(step, told, n))))
@@ -195,22 +193,18 @@ def _tail(sheet: Sheet, step: ToldStep) -> None:
 
 def _figure(step: ToldStep, top: float, room: float) -> tuple[str, float]:
     """The figure as large as its width and the room allow, and the height that it takes."""
-    import vl_convert
-
     assert step.shown.build is not None
     spec = step.shown.build(PRINT)
     for slider in spec.get("params", []):
         slider["value"] = len(step.shown.steps) - 1  # paper shows where it ends
-    drawn = vl_convert.vegalite_to_svg(spec)
-    tag = SVG.search(drawn)
-    assert tag is not None  # vl-convert writes every drawing so
-    wide, high = float(tag[1]), float(tag[2])
+    drawn = vector(spec, 1.0)
+    wide, high = drawn.size
     scale = min((WIDE - 2 * EDGE) / wide, room / high)
     placed = f'x="{EDGE}" y="{top:.1f}" width="{wide * scale:.1f}" height="{high * scale:.1f}"'
-    if drawn.count("<path") > MARKS:
-        png = base64.b64encode(vl_convert.vegalite_to_png(spec, scale=SHARP)).decode()
+    if drawn.body.count("<path") > MARKS:
+        png = base64.b64encode(drawn.png(SHARP)).decode()
         return f'<image {placed} href="data:image/png;base64,{png}"/>', high * scale + 4
-    inner = f'<svg {placed} viewBox="0 0 {wide} {high}">{drawn[tag.end() :]}'
+    inner = f'<svg {placed} viewBox="{drawn.box}">{drawn.body}</svg>'
     return inner, high * scale + 4
 
 

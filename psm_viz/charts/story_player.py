@@ -15,17 +15,19 @@ from typing import Any
 
 from psm_viz.charts.palette import DARK, LIGHT, Palette
 from psm_viz.charts.story import Told, ToldStep
+from psm_viz.charts.svg_page import VEGA_LITE
+from psm_viz.charts.typeface import FACES, SANS, SERIF, face_rule
 
 HERE = Path(__file__).parent
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data:"
+    "img-src data:; font-src data:"
 )
 """Scripts and styles of the page itself and nothing else (Vega compiles its expressions)."""
 NOTES_SHEET = (
     "body{margin:0;padding:1.4rem 1.8rem;background:var(--paper);color:var(--ink);"
-    "font:24px/1.42 'Source Sans 3','Helvetica Neue',Helvetica,Arial,sans-serif}"
-    "h1{font:600 30px/1.2 Georgia,serif;margin:0 0 1rem}p{margin:0 0 .8rem;max-width:34em}"
+    f"font:24px/1.42 {SANS}}}"
+    f"h1{{font:600 30px/1.2 {SERIF};margin:0 0 1rem}}p{{margin:0 0 .8rem;max-width:34em}}"
     ".small,.next{color:var(--soft)}.next{border-top:2px solid var(--faint);padding-top:.8rem}"
     "button{font:inherit;color:inherit;background:none;border:2px solid var(--soft);"
     "border-radius:8px;padding:.2em .9em;margin-right:.8em}"
@@ -48,6 +50,8 @@ def player_html(told: Told) -> str:
     """The page, light or dark as the viewer's system says."""
     sheet = (HERE / "story_player.css").read_text(encoding="utf-8")
     script = (HERE / "story_player.js").read_text(encoding="utf-8")
+    faces = "".join(face_rule(file) for _, _, file in FACES)
+    faces += f":root{{--sans:{SANS};--serif:{SERIF}}}\n"
     themes = "".join(
         f':root[data-theme="{p.name}"]{{color-scheme:{p.name};'
         + "".join(f"--{k}:{v};" for k, v in _colours(p).items())
@@ -61,7 +65,7 @@ def player_html(told: Told) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(told.title)}</title>",
-            f"<style>{themes}{sheet}</style></head><body>",
+            f"<style>{faces}{themes}{sheet}</style></head><body>",
             BODY.format(title=escape(told.title)),
             f'<script type="application/json" id="story">{_json(_data(told))}</script>',
             f"<script>{_script(vega_bundle())}</script>",
@@ -90,11 +94,9 @@ def _script(text: str) -> str:
 @cache
 def vega_bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), as vl-convert carries them."""
-    import altair as alt
     import vl_convert
 
-    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return vl_convert.javascript_bundle(vl_version=version)
+    return vl_convert.javascript_bundle(vl_version=VEGA_LITE)
 
 
 def _colours(p: Palette) -> dict[str, str]:
