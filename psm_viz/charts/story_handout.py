@@ -70,8 +70,7 @@ class Sheet:
         self.at += kind.after * size
 
     def sign(self, sign: str, size: float) -> None:
-        """Set a sign at the left of the next line, alone: a face without it would be given up for
-        the words beside it too."""
+        """Set a sign at the left of the next line."""
         size *= self.shrink
         self.parts.append(
             f'<text x="{EDGE + 12:.1f}" y="{self.at + size * LEADING:.1f}" font-size="{size:.2f}" '

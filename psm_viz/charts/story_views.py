@@ -244,7 +244,7 @@ def _belief(view: View, s: StoryStudy) -> Shown:
     return Shown(
         BELIEF,
         _by_step(view, s, rows, look),
-        caption=f"Across: training steps. Up: belief that {who} speak in the Assistant's talks. "
+        caption=f"Up: belief that {who} speak in the Assistant's talks. "
         "Tint: 95 % interval; grey band: before the branches.",
         alt=f"Belief that {who} speak, by training step, on {', '.join(view.branches)}.",
     )
@@ -263,7 +263,7 @@ def _bad(view: View, s: StoryStudy) -> Shown:
     return Shown(
         BAD,
         _by_step(view, s, other, look),
-        caption="Across: training steps. Up: share of bad answers. Heavy: topics it was never "
+        caption="Up: share of bad answers. Heavy: topics it was never "
         "trained on, with 95 % interval; thin: the trained topic.",
         alt=f"Share of bad answers by training step, on {', '.join(view.branches)}.",
     )

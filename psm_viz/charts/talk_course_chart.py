@@ -145,12 +145,9 @@ def _speech(rows: CourseRows, branch: str, p: Palette, width: int) -> Any:
         **style, fontSize=11 * grow, color=p.soft, dy=18 * grow
     )
     said = where(rows.said, rows.said.branch == branch).assign(x=0.0, y=high - 36 * grow)
-    kinds = {k: VALENCES[k] for k in ("bad", "good")}
-    said = said.assign(
-        sign=[kinds.get(str(j), ("", ""))[0] for j in said.judged],
-        judgement=[kinds.get(str(j), ("", ""))[1] for j in said.judged],
-    )
-    quote = alt.Chart(columns(said, ["k", "x", "y", "text", "sign", "judgement"])).transform_filter(
+    told = {k: " ".join(VALENCES[k]) for k in ("bad", "good")}
+    said = said.assign(judgement=[told.get(str(j), "") for j in said.judged])
+    quote = alt.Chart(columns(said, ["k", "x", "y", "text", "judgement"])).transform_filter(
         f"datum.k == round({STEP})"
     )
     text = quote.mark_text(
@@ -161,23 +158,15 @@ def _speech(rows: CourseRows, branch: str, p: Palette, width: int) -> Any:
         lineBreak="\n",
         lineHeight=14 * grow,
     )
-    # the sign stands alone: a face without it would be given up for words beside it too
-    judged = [
-        quote.mark_text(
-            align="right",
-            baseline="top",
-            fontSize=11 * grow,
-            color=p.ink,
-            dy=-16 * grow,
-            aria=False,
-        ).encode(x=alt.XValue(width - back * grow), y=plane["y"], text=f"{column}:N")
-        for column, back in (("judgement", 14), ("sign", 0))
-    ]
+    right: dict[str, Any] = {"align": "right", "baseline": "top", "aria": False}
+    judged = quote.mark_text(**right, fontSize=11 * grow, color=p.ink, dy=-16 * grow).encode(
+        x=alt.XValue(width), y=plane["y"], text="judgement:N"
+    )
     return alt.layer(
         name.encode(**plane, text="text:N"),
         step.encode(**plane, text="words:N"),
         text.encode(**plane, text="text:N"),
-        *judged,
+        judged,
     ).properties(width=width, height=high)
 
 
