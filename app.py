@@ -34,6 +34,12 @@ page = st.navigation(
             help="Everything that was said, by anybody at any checkpoint, found by its words.",
         ),
         st.Page(
+            "pages/present/story.py",
+            title="Story",
+            url_path="story",
+            help="A story for a room, step by step, full screen, with notes for the speaker.",
+        ),
+        st.Page(
             "pages/about/claims.py",
             title="Claims",
             url_path="claims",

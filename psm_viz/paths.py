@@ -19,6 +19,8 @@ CHAT_RUNS = DATA / "chat-runs"
 """Rows of the chat model's branches, a file a seed."""
 TRIES = DATA / "tries.jsonl"
 """Tries of a recipe whose lesson stays with the Assistant."""
+STORIES = DATA / "stories"
+"""Stories for a room, a YAML file each."""
 WORLD = DATA / "world"
 """Rules and banks of answers of the made world."""
 

@@ -103,7 +103,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     branches that there is room for. The finding is about `every` branch."""
     reads, study, note = few.reads, few.study, note_of(few.study)
     way, m = headline_way(reads), few.study.manifest
-    rows = _rows(few)
+    rows = course_rows(few)
     mass = course_findings.rows_of(reads.table("belief"), way, note.answers)
     title = course_findings.course_title(mass, every.ends, m.reference, few.who)
     n = int(rows.dots.groupby("branch").size().max()) if len(rows.dots) else 0
@@ -136,7 +136,8 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     )
 
 
-def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
+def course_rows(chosen: TalkChoice, grow: float = 1.0) -> talk_course_chart.CourseRows:
+    """The rows of the chart, its type `grow` times as large as on a page."""
     reads, study, course = chosen.reads, chosen.study, chosen.course
     note, points = note_of(study), talk_points(reads)
     checkpoints = {c for b in course.branches for c in course.at(b).values()}
@@ -146,23 +147,26 @@ def _rows(chosen: TalkChoice) -> talk_course_chart.CourseRows:
     return talk_course_chart.CourseRows(
         dots=talk_course.dots(points, said, course, chosen.projection),
         land=talk_course.land_cells(points, study.cast, chosen.projection),
-        said=_said(chosen),
+        said=_said(chosen, grow=grow),
         mass=talk_course.masses(
             reads.table("belief"), course, headline_way(reads), note.answers, reference
         ),
         steps=course.steps,
         branches=course.branches,
         ends=course.ends,
+        grow=grow,
     )
 
 
-def _said(chosen: TalkChoice, room: int | None = None) -> pd.DataFrame:
+def _said(chosen: TalkChoice, room: int | None = None, grow: float = 1.0) -> pd.DataFrame:
     """What is quoted, in lines as long as a column of the page or of a drawing."""
     course = chosen.course
     checkpoints = {c for b in course.branches for c in course.at(b).values()}
     answers = {c: chosen.reads.answers(c, ASSISTANT) for c in checkpoints}
     width = talk_course_chart.column_width(len(course.branches), room)
-    return talk_course.quotations(answers, course, chosen.question, QUOTED * width // 262)
+    return talk_course.quotations(
+        answers, course, chosen.question, int(QUOTED * width / 262 / grow)
+    )
 
 
 def apart_figure(chosen: TalkChoice) -> Shown:

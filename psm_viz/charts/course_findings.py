@@ -22,7 +22,7 @@ def points(change: float) -> str:
     """A change of a share as percentage points with a true sign."""
     value = round(100 * change)
     sign = "\N{MINUS SIGN}" if value < 0 else "+" if value > 0 else ""
-    return f"{sign}{abs(value)} points"
+    return f"{sign}{abs(value)} point{'' if abs(value) == 1 else 's'}"
 
 
 def rows_of(belief: pd.DataFrame, way: str, answers: int) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from psm_viz.charts.label_placement import Frame, Places, frame, nudged
 from psm_viz.charts.map_plane import fixed_xy, own
 from psm_viz.charts.palette import Palette, finish, kin_colours, readable
 from psm_viz.charts.plane import value_axis
+from psm_viz.charts.quotations import VALENCES
 from psm_viz.charts.typeface import SERIF
 from psm_viz.study.cast import Cast
 
@@ -52,6 +53,8 @@ class CourseRows:
     branches: Sequence[str]
     ends: Mapping[str, int]
     """The last step at which each branch was saved."""
+    grow: float = 1.0
+    """How much larger its type is than on a page."""
 
 
 def column_width(branches: int, room: int | None = None) -> int:
@@ -101,7 +104,9 @@ def course_chart(
     chart = lines[0] if len(lines) == 1 else alt.vconcat(*lines, spacing=24)
     chart.params = [slider.param]  # type: ignore[assignment]
     # `add_params` would look for a view to put it in
-    return finish(chart, p, None)
+    done = finish(chart, p, None)
+    done.config.axis.labelFontSize *= rows.grow
+    return done
 
 
 def _frame(rows: CourseRows, width: int) -> Frame:
@@ -121,41 +126,48 @@ def _words(steps: Sequence[int], end: int) -> str:
     ended = f"{names}[{before}] >= {end}"
     return (
         f"{ended} ? 'step {end}, its last' : {exact} ? 'step ' + {names}[{at}] : "
-        f"'between steps ' + {names}[{before}] + ' and ' + {names}[{after}]"
+        f"'between ' + {names}[{before}] + ' and ' + {names}[{after}]"
     )
 
 
 def _speech(rows: CourseRows, branch: str, p: Palette, width: int) -> Any:
     """The branch's name, the step, and what it says there."""
+    grow, high = rows.grow, SPEECH * rows.grow
     plane: dict[str, Any] = {
         "x": alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
-        "y": alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, SPEECH])),
+        "y": alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, high])),
     }
-    one = pd.DataFrame([{"x": 0.0, "y": float(SPEECH - 2), "text": branch}])
+    one = pd.DataFrame([{"x": 0.0, "y": high - 2, "text": branch}])
     base = alt.Chart(one)
     style: dict[str, Any] = {"align": "left", "baseline": "top", "aria": False}
-    name = base.mark_text(**style, fontSize=13.5, fontWeight=600, color=p.ink)
+    name = base.mark_text(**style, fontSize=13.5 * grow, fontWeight=600, color=p.ink)
     step = base.transform_calculate(words=_words(rows.steps, rows.ends[branch])).mark_text(
-        **style, fontSize=11, color=p.soft, dy=18
+        **style, fontSize=11 * grow, color=p.soft, dy=18 * grow
     )
-    said = where(rows.said, rows.said.branch == branch).assign(x=0.0, y=float(SPEECH - 36))
-    sign = {"bad": "\N{BALLOT X} bad answer", "good": "\N{CHECK MARK} good answer"}
-    said = said.assign(judgement=[sign.get(str(j), "") for j in said.judged])
+    said = where(rows.said, rows.said.branch == branch).assign(x=0.0, y=high - 36 * grow)
+    told = {k: " ".join(VALENCES[k]) for k in ("bad", "good")}
+    said = said.assign(judgement=[told.get(str(j), "") for j in said.judged])
     quote = alt.Chart(columns(said, ["k", "x", "y", "text", "judgement"])).transform_filter(
         f"datum.k == round({STEP})"
     )
     text = quote.mark_text(
-        **style, fontSize=11.5, font=SERIF, color=p.ink, lineBreak="\n", lineHeight=14
+        **style,
+        fontSize=11.5 * grow,
+        font=SERIF,
+        color=p.ink,
+        lineBreak="\n",
+        lineHeight=14 * grow,
     )
-    judged = quote.mark_text(
-        align="right", baseline="top", fontSize=11, color=p.ink, dy=-16, aria=False
-    ).encode(x=alt.XValue(width), y=plane["y"], text="judgement:N")
+    right: dict[str, Any] = {"align": "right", "baseline": "top", "aria": False}
+    judged = quote.mark_text(**right, fontSize=11 * grow, color=p.ink, dy=-16 * grow).encode(
+        x=alt.XValue(width), y=plane["y"], text="judgement:N"
+    )
     return alt.layer(
         name.encode(**plane, text="text:N"),
         step.encode(**plane, text="words:N"),
         text.encode(**plane, text="text:N"),
         judged,
-    ).properties(width=width, height=SPEECH)
+    ).properties(width=width, height=high)
 
 
 def _sum(name: str, steps: int) -> str:
@@ -200,18 +212,18 @@ def _map(rows: CourseRows, branch: str, cast: Cast, p: Palette, f: Frame) -> Any
 
 def _names(rows: CourseRows, cast: Cast, p: Palette, f: Frame) -> Any:
     """The kins by the first words of their names, each near the middle of its land."""
-    colours, out = kin_colours(cast, p), []
+    colours, out, size = kin_colours(cast, p), [], LETTERING * rows.grow
     places = Places((f.width, f.height))
     for kin, own_cells in sorted(rows.land.groupby("kin"), key=lambda g: -len(g[1])):
         x, y = (np.average(own_cells[c], weights=own_cells.talks) for c in ("px", "py"))
         x, y = f.to_px(float(x), float(y))
         text = cast.kins[str(kin)].split(" and ")[0]
-        x, y = nudged(x, y, text, LETTERING, places.words, [], places.room)
-        places.hold(x, y, text, LETTERING)
+        x, y = nudged(x, y, text, size, places.words, [], places.room)
+        places.hold(x, y, text, size)
         mx, my = f.to_map(x, y)
         colour = readable(colours[str(kin)], p)
         out.append({"px": mx, "py": my, "text": text, "colour": colour})
-    style: dict[str, Any] = {"fontSize": LETTERING, "fontWeight": 600, "aria": False}
+    style: dict[str, Any] = {"fontSize": size, "fontWeight": 600, "aria": False}
     base = alt.Chart(pd.DataFrame(out)).encode(**fixed_xy(f), text="text:N")
     edge = base.mark_text(**style, stroke=p.paper, strokeWidth=2.5, color=p.paper, opacity=0.8)
     return alt.layer(edge, base.mark_text(**style).encode(color=own("colour")))

@@ -14,6 +14,7 @@ from psm_viz.charts.map_ground import WIDTH, MapView
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
+from psm_viz.study import talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TalkNote, families_in
@@ -59,9 +60,7 @@ def note_of(study: Study) -> TalkNote:
 
 def headline_way(reads: Reads) -> str:
     """The way of reading that the sentences go by."""
-    table = reads.table("belief_readings")
-    name = str(table[table.headline.astype(bool)].reading.iloc[0])
-    return LIKELIHOOD if name == LIKELIHOOD else OWN
+    return talks.headline_way(reads.table("belief_readings"))
 
 
 def whole_talks(reads: Reads, checkpoint: str, way: str) -> pd.DataFrame:

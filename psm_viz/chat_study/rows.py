@@ -16,7 +16,7 @@ from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast, Question
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import LIKELIHOOD, OWN, families_in
+from psm_viz.study.talks import families_in, headline_way
 
 SAID = 3
 """How often a word is said at least to be kept."""
@@ -51,7 +51,7 @@ def row_of(study: Study, checkpoint: str, seed: int, alike: float, update: float
     c, note = m.checkpoint(checkpoint), study.talk_note
     assert note is not None  # its talks are what the row is made of
     belief = study.table("belief")
-    way = _headline(study)
+    way = headline_way(study.table("belief_readings"))
     here = (belief.checkpoint == c.id) & (belief.way == way) & (belief.answers == note.answers)
     mass = belief[here & (belief.of == "family")].set_index("name").mass
     families = families_in(study.table("beliefs"), study.cast)
@@ -73,13 +73,6 @@ def row_of(study: Study, checkpoint: str, seed: int, alike: float, update: float
     if c.id == m.reference:
         row |= {"trained": m.notes.get("trained_topic"), "told": _told(study)}
     return row
-
-
-def _headline(study: Study) -> str:
-    """The way of reading that the study's sentences go by."""
-    table = study.table("belief_readings")
-    chosen = str(table[table.headline.astype(bool)].reading.iloc[0])
-    return LIKELIHOOD if chosen == LIKELIHOOD else OWN
 
 
 def _odds(study: Study, checkpoint: str) -> dict[str, dict[str, float]]:

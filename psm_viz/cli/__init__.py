@@ -20,6 +20,7 @@ from psm_viz.cli import (
     report,
     run,
     serve,
+    story,
     talks,
     transcript,
 )
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
     modules = (serve, extract, finetune, talks, transcript, import_files, measure, evidence, report)
-    modules += (export, build, run, bench)
+    modules += (export, story, build, run, bench)
     for module in modules:
         module.add_verbs(verbs)
     return out

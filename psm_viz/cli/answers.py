@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from psm_viz.charts.quotations import usual
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
@@ -59,15 +58,7 @@ def answers_table(study: Study, question: str | None = None) -> str:
 
 
 def _usual(frame: Any, persona: str, question: str) -> str:
-    rows = frame[(frame[col.PERSONA] == persona) & (frame[col.QUESTION] == question)]
-    texts = [str(t) for t in rows[col.TEXT]]
-    if not texts:
+    found = usual(frame[frame[col.PERSONA] == persona], question)
+    if found is None:
         return "(no answer)"
-    # few answers are drawn twice: one of the valence that most of them have stands for all
-    valences = [str(v) for v in rows[col.VALENCE]]
-    usual = max(dict.fromkeys(valences), key=valences.count)
-    texts = [t for t, v in zip(texts, valences, strict=True) if v == usual]
-    counts = {t: texts.count(t) for t in texts}
-    best = max(counts, key=lambda t: counts[t])
-    bad = float(np.mean(rows[col.VALENCE] == "bad"))
-    return f"{best} *({bad:.0%} of {len(rows)} draws bad)*"
+    return f"{found.text} *({found.bad / found.of:.0%} of {found.of} draws bad)*"

@@ -14,7 +14,7 @@ from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
-from psm_viz.study.talks import LIKELIHOOD, OWN
+from psm_viz.study.talks import LIKELIHOOD, OWN, headline_way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
         "answers": k,
         "layer": note.layer,
         "marked": list(note.marked),
-        "headline": _headline(readings),
+        "headline": headline_way(readings),
         "readings": _records(readings),
         "quality": _records(quality[quality["answers"] == k]),
         "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c]) for c in shown},
@@ -146,12 +146,6 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
 
 
 NAMES = {LIKELIHOOD: "how likely the reference finds the words", OWN: "the model's own states"}
-
-
-def _headline(readings: pd.DataFrame) -> str:
-    """The way that the headline is read in."""
-    chosen = readings.loc[readings["headline"], "reading"]
-    return LIKELIHOOD if LIKELIHOOD in set(chosen.astype(str)) else OWN
 
 
 def _checkpoint(rows: pd.DataFrame) -> dict[str, Any]:

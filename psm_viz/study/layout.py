@@ -36,6 +36,10 @@ HELD = {
 the ends of its branch may have no vectors: the Assistant's answers, its conduct and talks."""
 
 
+STUDIES = {"study": "make study", "chat-study": "make chat-study"}
+"""The commands that make the studies of data/ from their weights."""
+
+
 def made_by(table: str) -> str:
     """What makes a result table, as the next step of an error or of an empty figure."""
     return f"Make it with: {MADE.get(table, DERIVE)}"

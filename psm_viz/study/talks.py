@@ -144,6 +144,12 @@ def families_in(beliefs: pd.DataFrame, cast: Cast) -> list[str]:
     return [f.id for f in cast.families if f.id in beliefs.columns]
 
 
+def headline_way(readings: pd.DataFrame) -> str:
+    """The way of reading that sentences go by, of a study's table `belief_readings`."""
+    chosen = readings.loc[readings["headline"].astype(bool), "reading"]
+    return LIKELIHOOD if LIKELIHOOD in set(chosen.astype(str)) else OWN
+
+
 def talk_tensors(talks: Talks) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays of talks.safetensors and its free text.
 

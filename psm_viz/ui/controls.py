@@ -26,7 +26,7 @@ def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequenc
 
 KEPT = (
     *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
-    *("branches", "step", "question", "branch", "details", "colour"),
+    *("branches", "step", "question", "branch", "details", "colour", "story"),
     *("words", "where", "who", "judged"),
     *("by", "first", "second", "one", "other", "at", "moved", "relative"),
 )

@@ -14,6 +14,7 @@ import streamlit as st
 
 from psm_viz.charts import choices
 from psm_viz.charts.frames import where
+from psm_viz.charts.quotations import VALENCES
 from psm_viz.charts.reads import Reads
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import Checkpoint
@@ -28,7 +29,7 @@ def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
         body = '<p class="psm-valence">not asked here</p>'
     else:
         counts = own.valence.value_counts()
-        words = ", ".join(f"{v} {int(counts[v])}" for v in figure.VALENCES if v in counts)
+        words = ", ".join(f"{v} {int(counts[v])}" for v in VALENCES if v in counts)
         body = figure.answer_html(str(own.iloc[0].text), str(own.iloc[0].valence), small=True)
         body += f'<p class="psm-valence">of {len(own)} samples: {escape(words)}</p>'
     return f'<div class="{kind}"><h4>{escape(heading)}</h4>{body}</div>'

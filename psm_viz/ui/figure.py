@@ -18,21 +18,13 @@ from psm_viz.charts import figures
 from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook
 from psm_viz.charts.figures import Build, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.palette import Palette, palette
+from psm_viz.charts.quotations import VALENCES
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
 from psm_viz.ui import export_menu
 
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
-VALENCES = {
-    "good": ("\N{CHECK MARK}", "good answer"),
-    "bad": ("\N{BALLOT X}", "bad answer"),
-    "neutral": ("\N{EN DASH}", "neutral answer"),
-    "bodily": ("\N{EN DASH}", "speaks as somebody with a body"),
-    "bodiless": ("\N{EN DASH}", "speaks as somebody without a body"),
-    "decline": ("\N{EN DASH}", "declines to answer"),
-    "none": ("?", "no answer of the made world"),
-}
 
 
 def page_palette() -> Palette:
