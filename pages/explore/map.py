@@ -29,9 +29,11 @@ with figure.needed(messages):
     with columns[2]:
         persona = controls.pick_persona(study, messages)
     stored = studies.map_of(study, pooling, layer)
-    colour = map_colour.colour_of(study, meant)
+colour = None
+with messages, figure.guard():
+    colour = map_colour.colour_of(study, meant, checkpoint, stored)
 
-overlay = None if talks or not colour else colour.overlay
+overlay = colour.overlay if colour else None
 view = MapView(projection, space, persona, blocks=blocks, fade=fade, overlay=overlay)
 left, right = st.columns([2.15, 1], gap="medium")
 shown = None
@@ -45,6 +47,6 @@ with right, figure.guard():
         map_card.track(studies.table(study, "positions"), study, checkpoint, pooling, persona)
 with left, figure.guard():
     if talks:
-        talk_figure.talk_figure(study, checkpoint, view, shown)
+        talk_figure.talk_figure(study, checkpoint, view, shown, colour)
     else:
         map_figure.map_figure(study, stored, checkpoint, view, colour)

@@ -14,7 +14,6 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.evidence_colour import Overlay, shade
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.label_placement import Frame, Places, frame, text_box
 from psm_viz.charts.map_lettering import (
@@ -24,6 +23,7 @@ from psm_viz.charts.map_lettering import (
     names_with_room,
 )
 from psm_viz.charts.map_plane import coordinates, own, xy
+from psm_viz.charts.overlay import Overlay, shade
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
 
@@ -52,8 +52,7 @@ class MapView:
     fade: bool = False
     """Whether personas that the map places badly (kNN recall) are pale."""
     overlay: Overlay | None = None
-    """What takes the colour. Its first personas are named; kin are then told by place and
-    lettering, families by shape."""
+    """What takes the colour in the place of kin. The personas it names must be named."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,13 @@ def ground(
         [float(v) for d in every for v in d.px], [float(v) for d in every for v in d.py], *size
     )
     places = _places(people, f, view.selected, reserved)
-    top = view.overlay.top if view.overlay else []
+    top = view.overlay.named if view.overlay else ()
     # The names that must stand choose their places first, the lettering moves out of their way.
     first = where(people, people.id.isin(top) & (people.id != view.selected))
     named = names_that_must_stand(first, f, p, places)
     edge = EDGE if view.land else 0
     letters = family_names(people, f, p, places, edge=edge) + kin_names(people, f, p, edge=edge)
-    layers = [_blocks(blocks, cast, f, p, view)] if view.blocks else []
+    layers = _blocks(blocks, cast, f, p, view) if view.blocks else []
     # over land the lettering comes last, since dots will lie there
     layers += [] if view.land else letters
     layers += [*_marks(people, f, p, view), *named]
@@ -163,22 +162,26 @@ def _places(people: pd.DataFrame, f: Frame, selected: str, reserved: Sequence[Re
     return places
 
 
-def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapView) -> Any:
-    """The cast's blocks, small and pale in the hue of their persona's kin."""
+def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapView) -> list[Any]:
+    """The dots behind the cast in the hue of their persona's kin, or of the overlay where they are
+    what the map is of."""
+    style: dict[str, Any] = {**(LAND if view.land else BLOCKS), "aria": False}
+    if view.overlay and view.land:
+        shaded = blocks.assign(value=[view.overlay.values.get(str(i)) for i in blocks.id])
+        asked = where(shaded, shaded.value.notna())
+        dots = alt.Chart(asked[["px", "py", "value"]]).mark_circle(**{**style, "opacity": 0.75})
+        return [dots.encode(**xy(f), color=shade(view.overlay, p, told=False))]
     colours, family = family_colours(cast, p), {q.id: q.family for q in cast.personas}
     hues = [p.soft if view.overlay else colours[family[i]] for i in blocks.id]
-    return (
-        alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]])
-        .mark_circle(**(LAND if view.land else BLOCKS), aria=False)
-        .encode(**xy(f), color=own("colour"))
-    )
+    dots = alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]]).mark_circle(**style)
+    return [dots.encode(**xy(f), color=own("colour"))]
 
 
 def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[Any]:
     """The cast's marks, in the hue of their kin or of the overlay."""
     overlay, size = view.overlay, 30 if view.land else 58
     style: dict[str, Any] = {"filled": True, "size": size, "strokeWidth": 0.7, "aria": False}
-    outlined: dict[str, Any] = {**style, "size": 84, "stroke": p.soft}
+    outlined: dict[str, Any] = {**style, "size": 44 if view.land else 84, "stroke": p.soft}
     kept = ["px", "py", "colour", "shape", "opacity"]
     if overlay is None:
         base = alt.Chart(people[kept]).mark_point(stroke=p.paper, **style)
@@ -186,15 +189,15 @@ def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[An
             base.encode(**xy(f), color=own("colour"), shape=own("shape"), opacity=own("opacity"))
         ]
     values = overlay.values
-    shaded = people.assign(relative=[values.get(str(i), math.nan) for i in people.id])
+    shaded = people.assign(value=[values.get(str(i), math.nan) for i in people.id])
     # An outline keeps the shape readable where the scale comes near the ground's colour.
-    base = alt.Chart(shaded.dropna(subset=["relative"])[[*kept, "relative"]])
+    base = alt.Chart(shaded.dropna(subset=["value"])[[*kept, "value"]])
     layers = [
         base.mark_point(**outlined).encode(
             **xy(f), color=shade(overlay, p), shape=own("shape"), opacity=own("opacity")
         )
     ]
-    unasked = where(shaded, shaded.relative.isna())
+    unasked = where(shaded, shaded.value.isna())
     if len(unasked):
         hollow = alt.Chart(unasked[kept]).mark_point(fill=p.paper, stroke=p.soft, **style)
         layers.append(hollow.encode(**xy(f), shape=own("shape"), opacity=own("opacity")))
@@ -218,7 +221,7 @@ def _targets(people: pd.DataFrame, overlay: Overlay | None) -> list[dict[str, An
 
 
 def _note(row: Any, overlay: Overlay | None) -> str:
-    """Words for the pointer: how readily, or how well it is placed."""
+    """Words for the pointer: its number, or how well it is placed."""
     if overlay:
         return overlay.notes.get(str(row.id), "not asked")
     return "" if math.isnan(row.recall) else f"{row.recall:.2f} of its neighbours kept"

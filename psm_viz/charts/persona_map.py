@@ -9,7 +9,6 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.evidence_colour import LEGEND
 from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.map_ground import (
     HEIGHT,
@@ -21,6 +20,7 @@ from psm_viz.charts.map_ground import (
     ground,
 )
 from psm_viz.charts.map_plane import coordinates, haloed, own, xy
+from psm_viz.charts.overlay import LEGEND
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
 from psm_viz.study.cast import ASSISTANT, Cast
 
@@ -175,8 +175,8 @@ def cast_map(
 ) -> Any:
     """The map of one checkpoint. `size` (None, h) lets the page choose the width.
 
-    With an overlay colour means how readily a persona would give a data set's answers; the
-    Assistant's ring, whose hues mean kin, is left out.
+    With an overlay colour means its number; the Assistant's ring, whose hues mean kin, is left
+    out.
     """
     at = coordinates(points, view.projection)
     star = assistant_points(at, checkpoint, view.space)
@@ -230,8 +230,6 @@ def map_table(points: pd.DataFrame, cast: Cast, checkpoint: str, view: MapView) 
     ]
     out = pd.DataFrame(rows)
     if view.overlay is not None:
-        read = view.overlay.rows.set_index("persona")
         ids = ["", *people.id] if len(star) else list(people.id)
-        for column, title in (("relative", "nats a token"), ("low", "from"), ("high", "to")):
-            out[title] = [read[column].get(i, float("nan")) for i in ids]
+        out = out.assign(**view.overlay.columns(ids))
     return out

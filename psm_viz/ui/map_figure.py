@@ -10,9 +10,9 @@ import streamlit as st
 
 from psm_viz.charts import findings, persona_map
 from psm_viz.charts.map_ground import WIDTH, MapView
+from psm_viz.charts.measure_colour import Colour
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure
-from psm_viz.ui.map_colour import Colour
 from psm_viz.ui.studies import StoredMap
 
 HEIGHT = 470

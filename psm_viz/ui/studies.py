@@ -123,6 +123,11 @@ def answers(study: Study, checkpoint: str, persona: str) -> pd.DataFrame:
     return _answers(study.sha256, checkpoint, persona, study)
 
 
+def judgements(study: Study, checkpoint: str) -> pd.DataFrame:
+    """Who gave each answer at a checkpoint, and how it was judged: persona, valence."""
+    return columns(_responses(study.sha256, checkpoint, study), ["persona", "valence"])
+
+
 def has_answers(study: Study, checkpoint: str) -> bool:
     """Whether a checkpoint came with answers, not with vectors alone."""
     return study.holds(checkpoint, "responses")

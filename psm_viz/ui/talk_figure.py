@@ -11,6 +11,7 @@ import streamlit as st
 from psm_viz.charts import talk_map
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import WIDTH, MapView
+from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
 from psm_viz.study.cast import ASSISTANT
@@ -92,7 +93,9 @@ def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
     return where(beliefs, here & (beliefs.way == way) & (beliefs.answers == note.answers))
 
 
-def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None) -> None:
+def talk_figure(
+    study: Study, checkpoint: str, view: MapView, chosen: int | None, colour: Colour | None
+) -> None:
     """The map of talks at one checkpoint; a click chooses a talk or a persona."""
     points, note = talk_points(study), note_of(study)
     n = len(talk_map.dots_at(points, checkpoint))
@@ -102,14 +105,15 @@ def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None
             "Its weights are needed: python -m psm_viz talks --study DIR --weights FOLDER",
         )
         return
-    title = place_title(study, checkpoint)
-    colour = "Red" if figure.page_palette().name == "light" else "Orange"
+    title = colour.finding if colour else place_title(study, checkpoint)
+    accent = "Red" if figure.page_palette().name == "light" else "Orange"
     explained = EXPLAINED if map_of_talks(study) == BY_STATES else EXPLAINED_BY_BELIEF
-    figure.caption(explained.format(n=len(study.cast.personas), k=note.answers, colour=colour))
+    figure.caption(explained.format(n=len(study.cast.personas), k=note.answers, colour=accent))
     told = Told(
         name=f"talks-{checkpoint}",
         title=title,
-        words=f"{n} talks of the Assistant at {checkpoint} among those of the cast. "
+        words=(f"{colour.words} A talk of the cast has its speaker's. " if colour else "")
+        + f"{n} talks of the Assistant at {checkpoint} among those of the cast. "
         + map_words(study, view.projection),
         alt=f"Map of talks at {checkpoint}: {n} of the Assistant among the cast's. {title}.",
         key=f"map-{st.session_state.get('map_epoch', 0)}",
@@ -118,7 +122,7 @@ def talk_figure(study: Study, checkpoint: str, view: MapView, chosen: int | None
         lambda p, width: talk_map.talk_map(
             points, study.cast, checkpoint, view, p, (width, HEIGHT), chosen
         ),
-        talk_map.talk_table(points, study.cast, checkpoint),
+        talk_map.talk_table(points, study.cast, checkpoint, view.overlay),
         told,
         study,
         Layout(WIDTH, hero="hero"),
