@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -22,7 +22,7 @@ from psm_viz.charts.map_lettering import (
     names_that_must_stand,
     names_with_room,
 )
-from psm_viz.charts.map_plane import coordinates, own, xy
+from psm_viz.charts.map_plane import Area, coordinates, own, xy
 from psm_viz.charts.overlay import Overlay, shade
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
@@ -51,6 +51,10 @@ class MapView:
     """Whether those dots are what the map is of, and the personas but their middles."""
     fade: bool = False
     """Whether personas that the map places badly (kNN recall) are pale."""
+    zoom: float = 1.0
+    """So many times closer than the whole map, about the chosen persona."""
+    area: Area | None = None
+    """What the reader marked: outlined."""
     overlay: Overlay | None = None
     """What takes the colour in the place of kin. The personas it names must be named."""
 
@@ -111,6 +115,7 @@ def ground(
     f = frame(
         [float(v) for d in every for v in d.px], [float(v) for d in every for v in d.py], *size
     )
+    f = _closer(f, people, also, view)
     places = _places(people, f, view.selected, reserved)
     top = view.overlay.named if view.overlay else ()
     # The names that must stand choose their places first, the lettering moves out of their way.
@@ -118,7 +123,8 @@ def ground(
     named = names_that_must_stand(first, f, p, places)
     edge = EDGE if view.land else 0
     letters = family_names(people, f, p, places, edge=edge) + kin_names(people, f, p, edge=edge)
-    layers = _blocks(blocks, cast, f, p, view) if view.blocks else []
+    layers = _outline(view.area, f, p) if view.area else []
+    layers += _blocks(blocks, cast, f, p, view) if view.blocks else []
     # over land the lettering comes last, since dots will lie there
     layers += [] if view.land else letters
     layers += [*_marks(people, f, p, view), *named]
@@ -127,6 +133,26 @@ def ground(
         layers += names_with_room(rest, f, p, places)
     over = letters if view.land else []
     return Ground(f, layers, over, places, people, p, _targets(people, view.overlay))
+
+
+def _closer(f: Frame, people: pd.DataFrame, also: pd.DataFrame | None, view: MapView) -> Frame:
+    """The frame of a part of the map: about the chosen persona, or about what is the Assistant's
+    (`also`)."""
+    chosen = where(people, people.id == view.selected)
+    about = chosen if len(chosen) else also
+    if view.zoom <= 1 or about is None or about.empty:
+        return f
+    spans = {"span_x": f.span_x / view.zoom, "span_y": f.span_y / view.zoom}
+    return replace(f, cx=float(about.px.median()), cy=float(about.py.median()), **spans)
+
+
+def _outline(area: Area, f: Frame, p: Palette) -> list[Any]:
+    """The area that is marked."""
+    ends = {"px": area.left, "qx": area.right, "py": area.bottom, "qy": area.top}
+    box = alt.Chart(pd.DataFrame([ends])).mark_rect(
+        fill=p.ink, fillOpacity=0.05, stroke=p.ink, strokeDash=[4, 3], clip=True, aria=False
+    )
+    return [box.encode(**xy(f), x2="qx:Q", y2="qy:Q")]
 
 
 def _people(rows: pd.DataFrame, cast: Cast, view: MapView, p: Palette) -> pd.DataFrame:
@@ -166,6 +192,7 @@ def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapVie
     """The dots behind the cast in the hue of their persona's kin, or of the overlay where they are
     what the map is of."""
     style: dict[str, Any] = {**(LAND if view.land else BLOCKS), "aria": False}
+    style["clip"] = view.zoom > 1
     if view.overlay and view.land:
         shaded = blocks.assign(value=[view.overlay.values.get(str(i)) for i in blocks.id])
         asked = where(shaded, shaded.value.notna())
@@ -180,7 +207,8 @@ def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapVie
 def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[Any]:
     """The cast's marks, in the hue of their kin or of the overlay."""
     overlay, size = view.overlay, 30 if view.land else 58
-    style: dict[str, Any] = {"filled": True, "size": size, "strokeWidth": 0.7, "aria": False}
+    style: dict[str, Any] = {"filled": True, "size": size, "strokeWidth": 0.7}
+    style |= {"aria": False, "clip": view.zoom > 1}
     outlined: dict[str, Any] = {**style, "size": 44 if view.land else 84, "stroke": p.soft}
     kept = ["px", "py", "colour", "shape", "opacity"]
     if overlay is None:

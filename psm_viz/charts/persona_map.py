@@ -26,6 +26,8 @@ from psm_viz.study.cast import ASSISTANT, Cast
 
 CLICK = "persona"
 """Name of the selection parameter that a click sets."""
+AREA = "area"
+"""Name of that which an area sets that is drawn with Shift held."""
 
 
 def assistant_points(points: pd.DataFrame, checkpoint: str, space: str) -> pd.DataFrame:
@@ -140,7 +142,9 @@ def chosen_persona(g: Ground, persona: str) -> list[Any]:
 
 def targets(g: Ground) -> Any:
     """The invisible layer on top that answers to the pointer: hover words and the click."""
-    click = alt.selection_point(name=CLICK, fields=["id"], on="click", toggle=False)
+    click = alt.selection_point(
+        name=CLICK, fields=["id"], on="click[!event.shiftKey]", toggle=False
+    )
     tips = [
         alt.Tooltip("label:N", title="Who"),
         alt.Tooltip("family:N", title="Family"),
@@ -156,13 +160,25 @@ def targets(g: Ground) -> Any:
     )
 
 
-def zoom() -> Any:
-    """Pan by dragging, zoom by Ctrl + wheel, so that a plain wheel still scrolls the page."""
-    return alt.selection_interval(
+def gestures(p: Palette) -> list[Any]:
+    """Pan by dragging, zoom by Ctrl + wheel, so that a plain wheel still scrolls the page; an area
+    by dragging with Shift held."""
+    drag = "[pointerdown[{}event.shiftKey], window:pointerup] > window:pointermove!"
+    view = alt.selection_interval(
         name="view",
         bind="scales",
         zoom="wheel![event.ctrlKey || event.metaKey]",
+        translate=drag.format("!"),
     )
+    area = alt.selection_interval(
+        name=AREA,
+        encodings=["x", "y"],
+        on=drag.format(""),
+        translate=False,
+        zoom=False,
+        mark=alt.BrushConfig(fill=p.ink, fillOpacity=0.07, stroke=p.ink, strokeDash=[4, 3]),
+    )
+    return [view, area]
 
 
 def cast_map(
@@ -196,7 +212,7 @@ def cast_map(
             {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant"}
             | {"note": place_note(row), "family": f"at {checkpoint}", "kin": ""}
         )
-    layers.append(targets(g).add_params(zoom()))
+    layers.append(targets(g).add_params(*gestures(p)))
     chart = alt.layer(*layers)
     if view.overlay is not None:
         chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.

@@ -18,7 +18,7 @@ from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.overlay import LEGEND, Overlay
 from psm_viz.charts.palette import Palette, finish, kin_colours
-from psm_viz.charts.persona_map import chosen_persona, targets, zoom
+from psm_viz.charts.persona_map import chosen_persona, gestures, targets
 from psm_viz.study.cast import ASSISTANT, Cast
 
 TALK = "talk-"
@@ -78,7 +78,7 @@ def talk_map(
         }
         for r in each(at)
     ]
-    layers.append(targets(g).add_params(zoom()))
+    layers.append(targets(g).add_params(*gestures(p)))
     chart = alt.layer(*layers)
     if view.overlay is not None:
         chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.

@@ -152,6 +152,15 @@ def pick_projection(where: Any) -> str:
     return pick_segment("Projection", {k: k for k in PROJECTIONS}, "projection", where)
 
 
+ZOOMS = {"1": "whole map", "2": "2 times", "4": "4 times"}
+"""How close a map is shown, and in words."""
+
+
+def pick_zoom(where: Any) -> float:
+    """How close to the chosen persona a map is shown."""
+    return float(pick("Zoom, about the chosen persona", ZOOMS, "zoom", where, "1"))
+
+
 def step_of_link(options: Sequence[int], where: Any) -> int:
     """The step that a link asks for, by default the last. A step that there is not is reported
     here, for `pick_step` as well."""

@@ -165,7 +165,7 @@ def figure(
             downloads(build, frame, told, source, layout.width)
     more: dict[str, Any] = {"theme": None, "width": "stretch", "key": told.key, "alt": told.alt}
     if on_select is not None:
-        more |= {"on_select": on_select, "selection_mode": ["persona"]}
+        more |= {"on_select": on_select, "selection_mode": ["persona", "area"]}
     chart = _unchecked(build(page_palette(), None))
     if layout.fixed:
         with st.container(key=f"wide-{told.key}"):

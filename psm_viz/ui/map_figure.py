@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -22,9 +22,14 @@ NO_MEASURE = "Distances on a UMAP are not measurements."
 
 
 def map_figure(
-    study: Study, stored: StoredMap, checkpoint: str, view: MapView, colour: Colour | None
+    study: Study,
+    stored: StoredMap,
+    checkpoint: str,
+    view: MapView,
+    colour: Colour | None,
+    take: Callable[[], None],
 ) -> None:
-    """The map of one checkpoint; a click on a mark chooses its persona."""
+    """The map of one checkpoint; `take` is called after a click or a drawn area."""
     title = colour.finding if colour else place_title(study, stored, checkpoint, view.space)
     words = map_words(study, stored, checkpoint, view)
     told = figure.Told(
@@ -42,7 +47,7 @@ def map_figure(
         told,
         study,
         figure.Layout(WIDTH, hero="hero"),
-        on_select=lambda: controls.take_click(study),
+        on_select=take,
     )
 
 

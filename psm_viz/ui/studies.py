@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts.frames import columns, where
+from psm_viz.charts.map_selection import words_of_talks
 from psm_viz.errors import PsmVizError, UnknownName
 from psm_viz.paths import DATA, STUDY
 from psm_viz.study.cast import ASSISTANT
@@ -91,6 +92,20 @@ def _talk_answers(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
 def talk_answers(study: Study, checkpoint: str) -> pd.DataFrame:
     """What the Assistant said in its talks at a checkpoint. Raises UnknownName, BadFile."""
     return _talk_answers(study.sha256, checkpoint, study)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _talk_words(sha: str, checkpoint: str, _study: Study) -> pd.DataFrame:
+    reference = _study.manifest.reference
+    cast, own = (_study.talk_answers(c) for c in (reference, checkpoint))
+    both = [where(cast, cast.persona != ASSISTANT), where(own, own.persona == ASSISTANT)]
+    return words_of_talks(pd.concat(both))
+
+
+def talk_words(study: Study, checkpoint: str) -> pd.DataFrame:
+    """What was said in the talks on the map of a checkpoint, one row a talk: the cast's, held at
+    the reference, and the Assistant's (`words_of_talks`). Raises UnknownName, BadFile."""
+    return _talk_words(study.sha256, checkpoint, study)
 
 
 @dataclass(frozen=True)

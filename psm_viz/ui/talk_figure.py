@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -94,9 +95,14 @@ def whole_talks(study: Study, checkpoint: str, way: str) -> pd.DataFrame:
 
 
 def talk_figure(
-    study: Study, checkpoint: str, view: MapView, chosen: int | None, colour: Colour | None
+    study: Study,
+    checkpoint: str,
+    view: MapView,
+    chosen: int | None,
+    colour: Colour | None,
+    take: Callable[[], None],
 ) -> None:
-    """The map of talks at one checkpoint; a click chooses a talk or a persona."""
+    """The map of talks at one checkpoint; `take` is called after a click or a drawn area."""
     points, note = talk_points(study), note_of(study)
     n = len(talk_map.dots_at(points, checkpoint))
     if not n:
@@ -126,7 +132,7 @@ def talk_figure(
         told,
         study,
         Layout(WIDTH, hero="hero"),
-        on_select=lambda: controls.take_click(study),
+        on_select=take,
     )
 
 

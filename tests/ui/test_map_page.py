@@ -105,3 +105,28 @@ def test_a_damaged_map_leaves_the_page_standing(monkeypatch, tmp_path):
     st.cache_data.clear()  # the same study was read whole by other tests
     at = opened(monkeypatch, folder)
     assert words(at).count("psm-notice") == 1 and "hash differs" in words(at)
+
+
+def test_families_are_listed_without_a_pointer(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, families=["jesters", "healers"], zoom="2")
+    assert "10 personas selected" in words(at) and "psm-notice" not in words(at)
+    assert at.selectbox(key="zoom").value == "2"
+    shown = next(d.value for d in at.dataframe if "what" in d.value)
+    assert set(shown.family) == {"Jesters", "Healers"} and "persona" not in shown
+    assert "Shift + drag marks an area" in words(at)
+    at.button(key="selection-clear").click().run()
+    assert not at.exception and "selected" not in words(at)
+    assert at.multiselect(key="families").value == []
+
+
+def test_an_unknown_family_of_a_link_is_one_message(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, families="<b>nobody</b>")
+    assert words(at).count("psm-notice") == 1 and "<b>nobody" not in words(at)
+
+
+def test_talks_are_listed_with_their_words(monkeypatch, talk_study):
+    family = talk_study.cast.families[0].id
+    at = opened(monkeypatch, talk_study.folder, families=family)
+    shown = next(d.value for d in at.dataframe if "what" in d.value)
+    talks = shown[shown.what == "talk"]
+    assert len(talks) and talks.said.str.contains(" / ").all() and "psm-notice" not in words(at)

@@ -1,0 +1,55 @@
+"""axe-core, the accessibility checker, finds nothing serious on any page in either theme."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from psm_viz.paths import ROOT
+from tests.ui.test_browser import opened, started
+
+pytestmark = pytest.mark.browser
+PAGES = re.findall(r'"pages/\w+/(\w+)\.py"', (ROOT / "app.py").read_text("utf-8"))
+"""Every page of app.py by the name of its file."""
+GRAVE = {"serious", "critical"}
+STREAMLITS: dict[str, str] = {}
+"""Rules that Streamlit's own parts break, which no page can change: `rule target`, a regular
+expression, and the reason."""
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, one line an element."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{v['id']} {' '.join(map(str, node['target']))}: {v['help']} {node['html'][:160]}"
+        for v in found
+        if v["impact"] in GRAVE
+        for node in v["nodes"]
+    ]
+
+
+def ours(lines: list[str]) -> list[str]:
+    """Those that are not Streamlit's own doing."""
+    return [line for line in lines if not any(re.match(rule, line) for rule in STREAMLITS)]
+
+
+@pytest.fixture(scope="module")
+def url(talk_study):
+    """The address of a study that has everything a page can show."""
+    with started(talk_study.folder) as (address, _):
+        yield address
+
+
+def address(page: str) -> str:
+    """The path of a page: the map is the front page."""
+    return "/" if page == "map" else f"/{page}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(url, browser, name, theme):
+    page, _ = opened(browser, url + address(name), theme)
+    found = ours(violations(page))
+    page.close()
+    assert not found, "\n".join(found)
