@@ -22,6 +22,12 @@ page = st.navigation(
             help="Where training moves the Assistant, beside what it says and the noise floor.",
         ),
         st.Page(
+            "pages/explore/cast.py",
+            title="Cast",
+            url_path="cast",
+            help="Who is like whom, as a tree and a matrix, and who would say some answers.",
+        ),
+        st.Page(
             "pages/about/claims.py",
             title="Claims",
             url_path="claims",

@@ -13,9 +13,12 @@ pytestmark = pytest.mark.browser
 PAGES = re.findall(r'"pages/\w+/(\w+)\.py"', (ROOT / "app.py").read_text("utf-8"))
 """Every page of app.py by the name of its file."""
 GRAVE = {"serious", "critical"}
-STREAMLITS: dict[str, str] = {}
-"""Rules that Streamlit's own parts break, which no page can change: `rule target`, a regular
-expression, and the reason."""
+OTHERS = {
+    r"svg-img-alt \.area_brush": "Vega draws a marked area as two rectangles and lets nobody name "
+    "them; what lies in the area stands in a table, under a heading that counts it.",
+}
+"""What neither a page nor a chart of ours can change: `rule target` as a regular expression, and
+the reason."""
 
 
 def violations(page: Page) -> list[str]:
@@ -30,8 +33,8 @@ def violations(page: Page) -> list[str]:
 
 
 def ours(lines: list[str]) -> list[str]:
-    """Those that are not Streamlit's own doing."""
-    return [line for line in lines if not any(re.match(rule, line) for rule in STREAMLITS)]
+    """Those that can be mended here."""
+    return [line for line in lines if not any(re.match(rule, line) for rule in OTHERS)]
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.made.page import DRIFT, MAP, METHOD, PAGES, alts, opened, words
+from tests.made.page import CAST, DRIFT, MAP, METHOD, PAGES, alts, opened, words
 from tests.made.server import assert_no_model_imported
 
 
-@pytest.mark.parametrize("script", PAGES)
+@pytest.mark.parametrize("script", [*PAGES, CAST])
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -28,6 +28,7 @@ def test_an_unknown_name_in_the_link_is_one_message(monkeypatch, made_folder, sc
     here = {
         MAP: {"branches", "step", "branch", "planted"},
         DRIFT: {"persona", "checkpoint", "colour", "planted"},
+        CAST: {"persona", "branches", "step", "branch", "colour", "planted", "question", "layer"},
         METHOD: {"persona", "branches", "step", "branch", "colour", "question", "layer"},
     }[script]
     at = opened(monkeypatch, made_folder, script, **{key: value})
@@ -37,4 +38,4 @@ def test_an_unknown_name_in_the_link_is_one_message(monkeypatch, made_folder, sc
 
 
 def test_no_page_imports_a_model(made_folder):
-    assert_no_model_imported(*PAGES, PSM_VIZ_STUDY=str(made_folder))
+    assert_no_model_imported(*PAGES, CAST, PSM_VIZ_STUDY=str(made_folder))
