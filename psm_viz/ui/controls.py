@@ -13,7 +13,7 @@ from psm_viz.errors import UnknownName
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.reader import Study
-from psm_viz.ui import figure, studies
+from psm_viz.ui import figure, studies, study_list
 
 
 def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequence[Any], Any]:
@@ -45,11 +45,22 @@ def pick_study(where: Any) -> Study:
 
     `where` is the container for notices.
     """
-    names = studies.study_names()
-    if len(names) == 1:  # a single one is no choice
-        check_link("study", {n: n for n in names}, "study", where)
-        return studies.opened(*names.values())
-    return studies.opened(names[pick("Study", studies.study_titles(), "study", where)])
+    folders = study_list.study_folders()
+    if len(folders) == 1:  # a single one is no choice
+        check_link("study", {n: n for n in folders}, "study", where)
+        return studies.opened(*folders.values())
+    cards = study_list.cards()
+    titles = {n: c.title for n, c in cards.items()}
+    check_link("study", titles, "study", where)
+    asked = st.query_params.get("study")
+    if "study" not in st.session_state:
+        known = (n for n in titles if asked in (n, titles[n]))
+        st.session_state["study"] = next(known, next(iter(titles)))
+    chosen = st.selectbox("Study", list(titles), format_func=titles.__getitem__, key="study")
+    # Not bound: a bound default is left out of the address, and elsewhere another is the default.
+    st.query_params["study"] = chosen
+    st.html(study_list.cards_html(cards, chosen))
+    return studies.opened(folders[chosen])
 
 
 def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> None:
