@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import compare_map, mover_findings
+from psm_viz.charts import choices, compare_map, mover_findings
+from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import MapView
+from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
-from psm_viz.ui import compare_movers, controls, figure, studies, talk_figure
-from psm_viz.ui.figure import Layout, Told
+from psm_viz.ui import compare_movers, controls, figure, studies, talk_card
 
 CHECKPOINTS, BRANCHES = "checkpoints", "branches"
 CHECKPOINT = "checkpoint"
@@ -37,7 +38,7 @@ def pick_pair(study: Study, places: Sequence[Any], messages: Any) -> tuple[tuple
 def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> tuple[str, str]:
     m = study.manifest
     saved = {c.id: c.id for c in m.drawn}
-    branch = (controls.default_branches(study) or m.branches)[0]
+    branch = (choices.default_branches(study) or m.branches)[0]
     with places[1]:
         one = controls.pick("First", saved, "first", messages, m.reference, CHECKPOINT)
     with places[2]:
@@ -49,7 +50,7 @@ def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> tupl
 
 def _two_branches(study: Study, places: Sequence[Any], messages: Any) -> tuple[str, str]:
     m = study.manifest
-    ids = controls.branch_order(study)
+    ids = choices.branch_order(study)
     names = {b: b for b in ids}
     with places[1]:
         one = controls.pick("First branch", names, "one", messages, ids[0], "branch")
@@ -81,15 +82,14 @@ def maps(
     """The two maps, linked; a click chooses a talk or a persona."""
     families = compare_movers.moves(study, "families", pair)
     title = mover_findings.compare_title(families, pair)
-    if not talk_figure.has_talks(study):
+    if not has_talks(study):
         figure.finding(title)
-        talk_figure.say_what_makes_talks(study)
+        talk_card.say_what_makes_talks(study)
         return
-    points = talk_figure.talk_points(study)
+    reads = studies.reads(study)
+    points = talk_points(reads)
     silent = [c for c in pair if not study.holds(c, "talks")]
-    said = {
-        c: compare_map.first_lines(studies.talk_answers(study, c)) for c in pair if c not in silent
-    }
+    said = {c: compare_map.first_lines(reads.talk_answers(c)) for c in pair if c not in silent}
     none = f" No talks were held at {' and '.join(silent)}." if silent else ""
     told = Told(
         name=f"{pair[0]}-beside-{pair[1]}",
@@ -100,7 +100,7 @@ def maps(
         f"see it on both maps; click to read it below.{none} Distances on a map are not "
         "measurements.",
         alt=f"Two maps of talks side by side: {pair[0]} and {pair[1]}. {title}.",
-        key=f"map-{st.session_state.get('map_epoch', 0)}",
+        key="map",
     )
     view = MapView(projection, selected=persona)
     figure.figure(
@@ -110,6 +110,7 @@ def maps(
         study,
         Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True),
         on_select=lambda: controls.take_click(study),
+        key=controls.map_key(),
     )
 
 
@@ -118,7 +119,7 @@ def pick_talk(study: Study, pair: tuple[str, str], messages: Any) -> int | None:
     held = [c for c in pair if study.holds(c, "talks")]
     if not held:
         return None
-    frames = [studies.talk_answers(study, c) for c in held]
+    frames = [studies.reads(study).talk_answers(c) for c in held]
     common = set.intersection(*(set(f.talk.astype(int)) for f in frames))
     first = where(frames[0], (frames[0][TURN] == 0) & frames[0].talk.isin(list(common)))
     text = {q.id: q.text for q in study.questions}
@@ -147,7 +148,7 @@ def _turns(study: Study, checkpoint: str, talk: int) -> dict[int, tuple[str, str
     """Turn -> question, text, valence."""
     if not study.holds(checkpoint, "talks"):
         return {}
-    said = studies.talk_answers(study, checkpoint)
+    said = studies.reads(study).talk_answers(checkpoint)
     own = where(said, said.talk == talk)
     return {
         int(n): (str(q), str(t), str(v))
@@ -157,7 +158,7 @@ def _turns(study: Study, checkpoint: str, talk: int) -> dict[int, tuple[str, str
 
 def both_answers(study: Study, pair: tuple[str, str], persona: str, messages: Any) -> None:
     """What a persona answers to one question at both checkpoints, its first samples."""
-    frames = [studies.answers(study, c, persona) for c in pair]
+    frames = [studies.reads(study).answers(c, persona) for c in pair]
     name = study.cast.persona(persona).name
     asked = {q.id: q.text for q in study.questions if any(q.id in set(f.question) for f in frames)}
     if not asked:

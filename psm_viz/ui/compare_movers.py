@@ -11,14 +11,15 @@ import streamlit as st
 
 from psm_viz.charts import mover_findings, movers
 from psm_viz.charts.dot_chart import DotLook
+from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.mover_findings import KINDS
+from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import axis_column
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
-from psm_viz.ui import controls, figure, studies, talk_figure
-from psm_viz.ui.figure import Layout, Told
+from psm_viz.ui import controls, figure, studies
 
 MOST = 14
 """Movers that a figure shows."""
@@ -34,11 +35,12 @@ def _topics(study: Study) -> dict[str, str]:
 
 def families(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the belief in each family."""
-    if not talk_figure.has_talks(study) or not all(study.holds(c, "talks") for c in (one, two)):
+    if not has_talks(study) or not all(study.holds(c, "talks") for c in (one, two)):
         return movers.family_moves(*[pd.DataFrame({"talk": []})] * 3, study.cast, {})
-    way = talk_figure.headline_way(study)
-    pair = [talk_figure.whole_talks(study, c, way) for c in (one, two)]
-    said = studies.talk_answers(study, two)
+    reads = studies.reads(study)
+    way = headline_way(reads)
+    pair = [whole_talks(reads, c, way) for c in (one, two)]
+    said = reads.talk_answers(two)
     near = movers.kin_mates(study.cast) if relative else None
     return movers.family_moves(*pair, said, study.cast, _topics(study), near)
 
@@ -82,9 +84,10 @@ def questions(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
 
 def _answers(study: Study, checkpoint: str) -> pd.DataFrame:
     """All that the Assistant answered at a checkpoint: question, valence."""
-    frames = [studies.answers(study, checkpoint, ASSISTANT)]
+    reads = studies.reads(study)
+    frames = [reads.answers(checkpoint, ASSISTANT)]
     if study.holds(checkpoint, "talks"):
-        frames.append(studies.talk_answers(study, checkpoint))
+        frames.append(reads.talk_answers(checkpoint))
     return pd.concat([f[["question", "valence"]].astype(str) for f in frames])
 
 
