@@ -34,6 +34,12 @@ page = st.navigation(
             help="Everything that was said, by anybody at any checkpoint, found by its words.",
         ),
         st.Page(
+            "pages/explore/cast.py",
+            title="Cast",
+            url_path="cast",
+            help="Who is like whom, as a tree and a matrix, and who would say some answers.",
+        ),
+        st.Page(
             "pages/present/story.py",
             title="Story",
             url_path="story",

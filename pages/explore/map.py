@@ -1,18 +1,19 @@
 """The map: the cast's talks, the Assistant's among them, and a card of what is chosen."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from psm_viz.charts import choices
 from psm_viz.charts.figures import Figure
-from psm_viz.charts.persona_map import neighbours_of
+from psm_viz.charts.persona_map import AREA, CLICK, neighbours_of
 from psm_viz.charts.talk_figures import has_talks
 from psm_viz.charts.views import MapChoice
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.ui import controls, figure, map_card, studies, talk_card
+from psm_viz.ui import controls, figure, map_card, map_selection, studies, talk_card
 
-messages, columns, more = controls.picker_row([2.2, 1.5, 2.6, 1])
+messages, columns, more = controls.picker_row([1.9, 1.35, 1.9, 2.2, 1])
 with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
@@ -23,7 +24,8 @@ with figure.needed(messages):
         pooling = controls.pick_pooling(study, messages, maps)
         layer = controls.pick_layer(choices.layers(maps[pooling]), messages, m.headline_layer)
         space = controls.pick_space(messages)
-        colour = controls.pick_colour(study, messages)
+        zoom = controls.pick_zoom(messages)
+        families = map_selection.pick_families(study, messages)
         blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
         fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
         talk_card.say_what_makes_talks(study)
@@ -32,17 +34,29 @@ with figure.needed(messages):
     with columns[1]:
         projection = controls.pick_projection(messages)
     with columns[2]:
+        colour = controls.pick_colour(study, messages)
+    with columns[3]:
         persona = controls.pick_persona(study, messages)
     stored = reads.map_of(pooling, layer)
-    choice = MapChoice(
-        *(reads, checkpoint, persona, talks, pooling, layer, colour),
-        *(projection, space, blocks, fade),
-    )
-    choice.view()
+
+plane = f"{'talks' if talks else f'{pooling}-L{layer}'}-{projection}"
+wanted = map_selection.wanted_of(plane, families)
+choice = MapChoice(
+    *(reads, checkpoint, persona, talks, pooling, layer, choices.KIN),
+    *(projection, space, blocks, fade),
+    zoom=zoom,
+    area=wanted.area,
+)
+with messages, figure.guard():  # What was not measured here leaves colour to kin.
+    coloured = replace(choice, colour=colour)
+    coloured.view()
+    choice = coloured
 
 left, right = st.columns([2.15, 1], gap="medium")
 link = choice.link(controls.study_in_link(study))
 with right, figure.guard():
+    if wanted:
+        map_selection.selection_card(choice, wanted)
     map_card.head(study, persona)
     if talks and persona == ASSISTANT:
         choice = replace(choice, talk=talk_card.talk_card(reads, checkpoint, messages))
@@ -58,4 +72,6 @@ with left, figure.guard():
     drawn = choice.map()
     if talks and isinstance(drawn, Figure):
         talk_card.explain(study)
-    figure.show(drawn, study, link, lambda: controls.take_click(study), controls.map_key())
+    take = partial(map_selection.take_gesture, study, plane)
+    figure.show(drawn, study, link, take, controls.map_key(), (CLICK, AREA))
+    figure.caption(map_selection.HINT)

@@ -13,11 +13,12 @@ from psm_viz.study.cast import nearest
 MAP, DRIFT = "map", "drift"
 PAGES = {MAP: "/", DRIFT: "/drift"}
 """The pages that have views, and where a dashboard serves them."""
-OTHERS = ("claims", "method")
+OTHERS = ("compare", "search", "cast", "claims", "method")
 """Pages whose charts have no view yet."""
 KEYS = (
     *("study", "checkpoint", "persona", "projection", "unit", "talk", "pooling", "layer", "frame"),
-    *("colour", "blocks", "fade", "branches", "step", "branch", "details", "question", "arrow"),
+    *("colour", "zoom", "families", "blocks", "fade"),
+    *("branches", "step", "branch", "details", "question", "arrow"),
 )
 """What an address may say. Not every page reads all of it."""
 FRAMEWORK = ("embed", "embed_options")

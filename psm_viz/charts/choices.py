@@ -10,6 +10,7 @@ import pandas as pd
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_plane import PROJECTIONS
 from psm_viz.charts.reads import Reads
+from psm_viz.charts.talk_figures import has_talks
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.manifest import Checkpoint
@@ -23,6 +24,12 @@ SPACES = {"own": "own mean", "reference": "reference"}
 """What the Assistant is centred on: `MapView.space`."""
 FLAT = {k: k for k in PROJECTIONS}
 KIN = "kin"
+BELIEF, CONDUCT, AXIS, TRUST = "belief", "bad answers", "Assistant axis", "trust in the place"
+TRAIT = "trait: "
+"""What the name of a trait's colour begins with."""
+WHOLE = "1"
+ZOOMS = {WHOLE: "whole map", "2": "2 times", "4": "4 times"}
+"""How close a map is shown."""
 AT_ONCE = 3
 """Branches that a page opens with: with more, labels and findings crowd each other."""
 
@@ -45,8 +52,16 @@ def checkpoints(study: Study) -> dict[str, str]:
 
 
 def colours(study: Study) -> dict[str, str]:
-    """What colour may mean on the map: kin, or an evidence of the study."""
-    return {KIN: KIN} | {e: f"would say: {e}" for e in study.evidences}
+    """What colour may mean on the map: kin, an evidence of the study, or a measure."""
+    said = {e: f"would say: {e}" for e in study.evidences}
+    return {KIN: "kin (shape: family)"} | said | {m: m for m in measures(study)}
+
+
+def measures(study: Study) -> list[str]:
+    """What a study has a number of for every persona."""
+    traits = [f"{TRAIT}{t}" for t in study.cast.personas[0].traits]
+    has = {BELIEF: has_talks(study), AXIS: study.has_table("positions")}
+    return [m for m in (BELIEF, CONDUCT, AXIS, TRUST) if has.get(m, True)] + traits
 
 
 def layers(found: Sequence[int]) -> dict[str, str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 from psm_viz.charts import card_charts, findings, persona_map
-from psm_viz.charts.choices import KIN, pooling_name
-from psm_viz.charts.evidence_colour import Overlay, overlay_finding, overlay_of, overlay_words
+from psm_viz.charts.choices import pooling_name
 from psm_viz.charts.figures import Facts, Figure, Layout, Told, scaled
 from psm_viz.charts.frames import where
-from psm_viz.charts.map_ground import WIDTH, MapView
+from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
+from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
@@ -23,27 +22,6 @@ CENTRED = {"own": "its own cast's mean", "reference": "the reference's mean"}
 NO_MEASURE = "Distances on a UMAP are not measurements."
 AXIS_UNITS = "standard deviations of the cast along the Assistant axis"
 CARD = Layout(380, small=True, label=True)
-
-
-@dataclass(frozen=True)
-class Colour:
-    """A colour that means an evidence, and what is said of it."""
-
-    overlay: Overlay
-    finding: str
-    words: str
-    """Its part of the caption."""
-
-
-def colour_of(reads: Reads, picked: str) -> Colour | None:
-    """The colour of an evidence; None where colour means kin. Raises PsmVizError."""
-    if picked == KIN:
-        return None
-    study = reads.study
-    table, record = reads.likelihood(picked)
-    overlay = overlay_of(picked, table, study.cast)
-    names = {p.id: p.name for p in study.cast.personas}
-    return Colour(overlay, overlay_finding(overlay, names), overlay_words(overlay, record))
 
 
 def map_figure(
@@ -69,7 +47,7 @@ def map_figure(
             stored.points,
             study.cast,
             checkpoint,
-            view,
+            as_drawn(view, width),
             p,
             (width, scaled(HEIGHT, width, WIDTH)),
         ),

@@ -6,16 +6,14 @@ off_map, recall, neighbours, mixture). Coordinates have no unit.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.evidence_colour import Overlay, shade
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.label_placement import Box, Frame, Places, frame, text_box
 from psm_viz.charts.map_lettering import (
@@ -25,7 +23,8 @@ from psm_viz.charts.map_lettering import (
     names_that_must_stand,
     names_with_room,
 )
-from psm_viz.charts.map_plane import coordinates, own, xy
+from psm_viz.charts.map_plane import Area, coordinates, own, xy
+from psm_viz.charts.overlay import Overlay, shade
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
 
@@ -55,9 +54,18 @@ class MapView:
     """Whether personas that the map places badly (kNN recall) are pale."""
     fixed: bool = False
     """Whether it is drawn as large as it is laid out, as one of several side by side."""
+    zoom: float = 1.0
+    """So many times closer than the whole map, about the chosen persona."""
+    area: Area | None = None
+    """What the reader marked: outlined."""
     overlay: Overlay | None = None
-    """What takes the colour. Its first personas are named; kin are then told by place and
-    lettering, families by shape."""
+    """What takes the colour in the place of kin. The personas it names must be named."""
+
+
+def as_drawn(view: MapView, width: int | None) -> MapView:
+    """The view as a page shows it (`width` is None); in a file nothing is outlined, since what is
+    listed beside the map does not go with it."""
+    return view if width is None else replace(view, area=None)
 
 
 @dataclass(frozen=True)
@@ -116,11 +124,11 @@ def ground(
     f = frame(
         [float(v) for d in every for v in d.px], [float(v) for d in every for v in d.py], *size
     )
-    f = dataclasses.replace(f, fixed=view.fixed)
+    f = _closer(replace(f, fixed=view.fixed), people, also, view)
     places = _places(people, f, view.selected, reserved)
     # what is drawn later is no place for a name either
     places.marks += [_about(*f.to_px(r.px, r.py)) for r in each(also)] if also is not None else []
-    top = view.overlay.top if view.overlay else []
+    top = view.overlay.named if view.overlay else ()
     # The names that must stand choose their places first, the lettering moves out of their way.
     first = where(people, people.id.isin(top) & (people.id != view.selected))
     named = names_that_must_stand(first, f, p, places)
@@ -130,7 +138,8 @@ def ground(
         letters = kin_names(people, f, p, edge=edge, places=places)
     else:
         letters = family_names(people, f, p, places, edge=edge) + kin_names(people, f, p, edge=edge)
-    layers = [_blocks(blocks, cast, f, p, view)] if view.blocks else []
+    layers = _outline(view.area, f, p) if view.area else []
+    layers += _blocks(blocks, cast, f, p, view) if view.blocks else []
     # over land the lettering comes last, since dots will lie there
     layers += [] if view.land else letters
     layers += [*_marks(people, f, p, view), *named]
@@ -139,6 +148,26 @@ def ground(
         layers += names_with_room(rest, f, p, places)
     over = letters if view.land else []
     return Ground(f, layers, over, places, people, p, _targets(people, view.overlay))
+
+
+def _closer(f: Frame, people: pd.DataFrame, also: pd.DataFrame | None, view: MapView) -> Frame:
+    """The frame of a part of the map: about the chosen persona, or about what is the Assistant's
+    (`also`)."""
+    chosen = where(people, people.id == view.selected)
+    about = chosen if len(chosen) else also
+    if view.zoom <= 1 or about is None or about.empty:
+        return f
+    spans = {"span_x": f.span_x / view.zoom, "span_y": f.span_y / view.zoom}
+    return replace(f, cx=float(about.px.median()), cy=float(about.py.median()), **spans)
+
+
+def _outline(area: Area, f: Frame, p: Palette) -> list[Any]:
+    """The area that is marked."""
+    ends = {"px": area.left, "qx": area.right, "py": area.bottom, "qy": area.top}
+    box = alt.Chart(pd.DataFrame([ends])).mark_rect(
+        fill=p.ink, fillOpacity=0.05, stroke=p.ink, strokeDash=[4, 3], clip=True, aria=False
+    )
+    return [box.encode(**xy(f), x2="qx:Q", y2="qy:Q")]
 
 
 def _people(rows: pd.DataFrame, cast: Cast, view: MapView, p: Palette) -> pd.DataFrame:
@@ -179,22 +208,28 @@ def _about(x: float, y: float) -> Box:
     return (x - 5, y - 5, x + 5, y + 5)
 
 
-def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapView) -> Any:
-    """The cast's blocks, small and pale in the hue of their persona's kin."""
+def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapView) -> list[Any]:
+    """The dots behind the cast in the hue of their persona's kin, or of the overlay where they are
+    what the map is of."""
+    style: dict[str, Any] = {**(LAND if view.land else BLOCKS), "aria": False}
+    style["clip"] = view.zoom > 1
+    if view.overlay and view.land:
+        shaded = blocks.assign(value=[view.overlay.values.get(str(i)) for i in blocks.id])
+        asked = where(shaded, shaded.value.notna())
+        dots = alt.Chart(asked[["px", "py", "value"]]).mark_circle(**{**style, "opacity": 0.75})
+        return [dots.encode(**xy(f), color=shade(view.overlay, p, told=False))]
     colours, family = family_colours(cast, p), {q.id: q.family for q in cast.personas}
     hues = [p.soft if view.overlay else colours[family[i]] for i in blocks.id]
-    return (
-        alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]])
-        .mark_circle(**(LAND if view.land else BLOCKS), aria=False)
-        .encode(**xy(f), color=own("colour"))
-    )
+    dots = alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]]).mark_circle(**style)
+    return [dots.encode(**xy(f), color=own("colour"))]
 
 
 def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[Any]:
     """The cast's marks, in the hue of their kin or of the overlay."""
     overlay, size = view.overlay, 30 if view.land else 58
-    style: dict[str, Any] = {"filled": True, "size": size, "strokeWidth": 0.7, "aria": False}
-    outlined: dict[str, Any] = {**style, "size": 84, "stroke": p.soft}
+    style: dict[str, Any] = {"filled": True, "size": size, "strokeWidth": 0.7}
+    style |= {"aria": False, "clip": view.zoom > 1}
+    outlined: dict[str, Any] = {**style, "size": 44 if view.land else 84, "stroke": p.soft}
     kept = ["px", "py", "colour", "shape", "opacity"]
     if overlay is None:
         base = alt.Chart(people[kept]).mark_point(stroke=p.paper, **style)
@@ -202,15 +237,15 @@ def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[An
             base.encode(**xy(f), color=own("colour"), shape=own("shape"), opacity=own("opacity"))
         ]
     values = overlay.values
-    shaded = people.assign(relative=[values.get(str(i), math.nan) for i in people.id])
+    shaded = people.assign(value=[values.get(str(i), math.nan) for i in people.id])
     # An outline keeps the shape readable where the scale comes near the ground's colour.
-    base = alt.Chart(shaded.dropna(subset=["relative"])[[*kept, "relative"]])
+    base = alt.Chart(shaded.dropna(subset=["value"])[[*kept, "value"]])
     layers = [
         base.mark_point(**outlined).encode(
             **xy(f), color=shade(overlay, p), shape=own("shape"), opacity=own("opacity")
         )
     ]
-    unasked = where(shaded, shaded.relative.isna())
+    unasked = where(shaded, shaded.value.isna())
     if len(unasked):
         hollow = alt.Chart(unasked[kept]).mark_point(fill=p.paper, stroke=p.soft, **style)
         layers.append(hollow.encode(**xy(f), shape=own("shape"), opacity=own("opacity")))
@@ -234,7 +269,7 @@ def _targets(people: pd.DataFrame, overlay: Overlay | None) -> list[dict[str, An
 
 
 def _note(row: Any, overlay: Overlay | None) -> str:
-    """Words for the pointer: how readily, or how well it is placed."""
+    """Words for the pointer: its number, or how well it is placed."""
     if overlay:
         return overlay.notes.get(str(row.id), "not asked")
     return "" if math.isnan(row.recall) else f"{row.recall:.2f} of its neighbours kept"

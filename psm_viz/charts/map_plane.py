@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -13,6 +14,21 @@ from psm_viz.charts.palette import Palette
 
 PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}
 """Columns of a stored map."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle of a map, in its units."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+    def holds(self, at: pd.DataFrame) -> pd.Series:
+        """Which of these points (px, py) lie in it."""
+        inside = at.px.between(self.left, self.right) & at.py.between(self.bottom, self.top)
+        return pd.Series(inside)
 
 
 def coordinates(points: pd.DataFrame, projection: str) -> pd.DataFrame:

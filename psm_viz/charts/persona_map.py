@@ -9,7 +9,6 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.evidence_colour import LEGEND
 from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.map_ground import (
     HEIGHT,
@@ -21,11 +20,14 @@ from psm_viz.charts.map_ground import (
     ground,
 )
 from psm_viz.charts.map_plane import coordinates, haloed, own, xy
+from psm_viz.charts.overlay import LEGEND
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
 from psm_viz.study.cast import ASSISTANT, Cast
 
 CLICK = "persona"
 """Name of the selection parameter that a click sets."""
+AREA = "area"
+"""Name of that which an area sets that is drawn with Shift held."""
 
 
 def assistant_points(points: pd.DataFrame, checkpoint: str, space: str) -> pd.DataFrame:
@@ -140,7 +142,9 @@ def chosen_persona(g: Ground, persona: str) -> list[Any]:
 
 def targets(g: Ground) -> Any:
     """The invisible layer on top that answers to the pointer: hover words and the click."""
-    click = alt.selection_point(name=CLICK, fields=["id"], on="click", toggle=False)
+    click = alt.selection_point(
+        name=CLICK, fields=["id"], on="click[!event.shiftKey]", toggle=False
+    )
     return target_marks(g).add_params(click)
 
 
@@ -160,13 +164,30 @@ def target_marks(g: Ground) -> Any:
     )
 
 
+DRAG = "[pointerdown[{}event.shiftKey], window:pointerup] > window:pointermove!"
+
+
 def zoom() -> Any:
     """Pan by dragging, zoom by Ctrl + wheel, so that a plain wheel still scrolls the page."""
     return alt.selection_interval(
         name="view",
         bind="scales",
         zoom="wheel![event.ctrlKey || event.metaKey]",
+        translate=DRAG.format("!"),
     )
+
+
+def gestures(p: Palette) -> list[Any]:
+    """Those of `zoom`, and an area by dragging with Shift held."""
+    area = alt.selection_interval(
+        name=AREA,
+        encodings=["x", "y"],
+        on=DRAG.format(""),
+        translate=False,
+        zoom=False,
+        mark=alt.BrushConfig(fill=p.ink, fillOpacity=0.07, stroke=p.ink, strokeDash=[4, 3]),
+    )
+    return [zoom(), area]
 
 
 def cast_map(
@@ -179,8 +200,8 @@ def cast_map(
 ) -> Any:
     """The map of one checkpoint. `size` (None, h) lets the page choose the width.
 
-    With an overlay colour means how readily a persona would give a data set's answers; the
-    Assistant's ring, whose hues mean kin, is left out.
+    With an overlay colour means its number; the Assistant's ring, whose hues mean kin, is left
+    out.
     """
     at = coordinates(points, view.projection)
     star = assistant_points(at, checkpoint, view.space)
@@ -200,7 +221,7 @@ def cast_map(
             {"id": ASSISTANT, "px": row.px, "py": row.py, "label": "Assistant"}
             | {"note": place_note(row), "family": f"at {checkpoint}", "kin": ""}
         )
-    layers.append(targets(g).add_params(zoom()))
+    layers.append(targets(g).add_params(*gestures(p)))
     chart = alt.layer(*layers)
     if view.overlay is not None:
         chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.
@@ -234,8 +255,6 @@ def map_table(points: pd.DataFrame, cast: Cast, checkpoint: str, view: MapView) 
     ]
     out = pd.DataFrame(rows)
     if view.overlay is not None:
-        read = view.overlay.rows.set_index("persona")
         ids = ["", *people.id] if len(star) else list(people.id)
-        for column, title in (("relative", "nats a token"), ("low", "from"), ("high", "to")):
-            out[title] = [read[column].get(i, float("nan")) for i in ids]
+        out = out.assign(**view.overlay.columns(ids))
     return out

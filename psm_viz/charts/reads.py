@@ -11,6 +11,7 @@ import pandas as pd
 
 from psm_viz.charts.figures import Missing
 from psm_viz.charts.frames import columns, where
+from psm_viz.charts.map_selection import words_of_talks
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import made_by
@@ -79,6 +80,17 @@ class Reads:
 
         return self._once(("talks", checkpoint), read)
 
+    def talk_words(self, checkpoint: str) -> pd.DataFrame:
+        """What was said in the talks on the map of a checkpoint, one row a talk: the cast's, held
+        at the reference, and the Assistant's (`words_of_talks`). Raises UnknownName, BadFile."""
+
+        def read() -> pd.DataFrame:
+            cast = self.study.talk_answers(self.study.manifest.reference)
+            both = [where(cast, cast.persona != ASSISTANT), self.talk_answers(checkpoint)]
+            return words_of_talks(pd.concat(both))
+
+        return self._once(("talk words", checkpoint), read)
+
     def has_answers(self, checkpoint: str) -> bool:
         """Whether a checkpoint came with answers, not with vectors alone."""
         return self.study.holds(checkpoint, "responses")
@@ -98,6 +110,10 @@ class Reads:
             return rows.astype({c: str for c in ("question", "text", "valence")})
 
         return self._once(("answers", checkpoint, persona), read)
+
+    def judgements(self, checkpoint: str) -> pd.DataFrame:
+        """Who gave each answer at a checkpoint, and how it was judged: persona, valence."""
+        return columns(self._responses(checkpoint), ["persona", "valence"])
 
     def _responses(self, checkpoint: str) -> pd.DataFrame:
         """All answers of one checkpoint, tens of thousands of rows: only the last asked is kept."""

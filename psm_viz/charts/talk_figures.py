@@ -10,7 +10,8 @@ import pandas as pd
 from psm_viz.charts import talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, scaled
 from psm_viz.charts.frames import where
-from psm_viz.charts.map_ground import WIDTH, MapView
+from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
+from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_findings import kin_shares, place_of_talks
@@ -73,10 +74,16 @@ def whole_talks(reads: Reads, checkpoint: str, way: str) -> pd.DataFrame:
 
 
 def talk_figure(
-    reads: Reads, checkpoint: str, view: MapView, chosen: int | None, ringed: bool = False
+    reads: Reads,
+    checkpoint: str,
+    view: MapView,
+    chosen: int | None,
+    colour: Colour | None = None,
+    ringed: bool = False,
 ) -> Shown:
-    """The map of talks at one checkpoint. `chosen` is the talk of the Assistant whose card is
-    shown, which a page rings; a file does where it was `ringed` on purpose."""
+    """The map of talks at one checkpoint; `colour` is that of `view`. `chosen` is the talk of the
+    Assistant whose card is shown, which a page rings; a file does where it was `ringed` on
+    purpose."""
     study, points = reads.study, talk_points(reads)
     n = len(talk_map.dots_at(points, checkpoint))
     if not n:
@@ -84,14 +91,15 @@ def talk_figure(
             f"{checkpoint} has held no talks.",
             "Its weights are needed: python -m psm_viz talks --study DIR --weights FOLDER",
         )
-    title, note = place_title(reads, checkpoint), note_of(study)
+    title, note = colour.finding if colour else place_title(reads, checkpoint), note_of(study)
     states = map_of_talks(study) == BY_STATES
     own = len(where(points, points.kind == "talk"))
     cast = f"{own} talks of {len(study.cast.personas)} personas" if own else "personas"
     told = Told(
         name=f"talks-{checkpoint}",
         title=title,
-        words=f"{n} talks of the Assistant at {checkpoint} among those of the cast. "
+        words=(f"{colour.words} A talk of the cast has its speaker's. " if colour else "")
+        + f"{n} talks of the Assistant at {checkpoint} among those of the cast. "
         + (f"Ringed: talk {chosen}. " if ringed else "")
         + map_words(reads, view.projection),
         alt=f"Map of talks at {checkpoint}: {n} of the Assistant among the cast's. {title}.",
@@ -107,11 +115,12 @@ def talk_figure(
     def build(p: Palette, width: int | None) -> Any:
         ring = chosen if ringed or width is None else None
         size = (width, scaled(HEIGHT, width, WIDTH))
-        return talk_map.talk_map(points, study.cast, checkpoint, view, p, size, ring)
+        drawn = as_drawn(view, width)
+        return talk_map.talk_map(points, study.cast, checkpoint, drawn, p, size, ring)
 
     return Figure(
         build,
-        talk_map.talk_table(points, study.cast, checkpoint),
+        talk_map.talk_table(points, study.cast, checkpoint, view.overlay),
         told,
         Layout(WIDTH, hero="hero"),
     )

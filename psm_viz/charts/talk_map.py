@@ -16,8 +16,9 @@ import pandas as pd
 from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
+from psm_viz.charts.overlay import LEGEND, Overlay
 from psm_viz.charts.palette import Palette, finish, kin_colours
-from psm_viz.charts.persona_map import chosen_persona, targets, zoom
+from psm_viz.charts.persona_map import chosen_persona, gestures, targets
 from psm_viz.study.cast import ASSISTANT, Cast
 
 TALK = "talk-"
@@ -59,7 +60,7 @@ def talk_map(
         cast,
         replace(view, blocks=True, land=True, fade=False),
         p,
-        (size[0] or WIDTH, size[1]),
+        (size[0] or WIDTH, size[1] - (LEGEND if view.overlay is not None else 0)),
         columns(at, ["px", "py"]),
     )
     layers = [*g.layers, *_dots(g, at), *g.over, *_ring(g, at, chosen)]
@@ -77,8 +78,11 @@ def talk_map(
         }
         for r in each(at)
     ]
-    layers.append(targets(g).add_params(zoom()))
-    return finish(alt.layer(*layers), p, size[1], size[0])
+    layers.append(targets(g).add_params(*gestures(p)))
+    chart = alt.layer(*layers)
+    if view.overlay is not None:
+        chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.
+    return finish(chart, p, size[1], size[0])
 
 
 def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
@@ -112,11 +116,14 @@ def _ring(g: Ground, at: pd.DataFrame, chosen: int | None) -> list[Any]:
     return [ring.encode(**xy(g.frame))]
 
 
-def talk_table(points: pd.DataFrame, cast: Cast, checkpoint: str) -> pd.DataFrame:
+def talk_table(
+    points: pd.DataFrame, cast: Cast, checkpoint: str, overlay: Overlay | None = None
+) -> pd.DataFrame:
     """What the map shows, as a table: the Assistant's talks, then the middles of the cast's."""
     name = {p.id: p.name for p in cast.all}
     family = {f.id: f.name for f in cast.families}
     home = {p.id: family.get(p.family, "") for p in cast.all}
+    shown = pd.concat([dots_at(points, checkpoint), points[points.kind == "persona"]])
     rows = [
         {
             "who": name.get(str(r.persona), str(r.persona)),
@@ -126,9 +133,10 @@ def talk_table(points: pd.DataFrame, cast: Cast, checkpoint: str) -> pd.DataFram
             "y": round(float(r.y), 3),
             "like none of the cast's": bool(r.off_map),
         }
-        for r in each(pd.concat([dots_at(points, checkpoint), points[points.kind == "persona"]]))
+        for r in each(shown)
     ]
-    return pd.DataFrame(rows)
+    more = overlay.columns([str(i) for i in shown.persona]) if overlay else {}
+    return pd.DataFrame(rows).assign(**more)
 
 
 def unfolding(beliefs: pd.DataFrame, cast: Cast, families: Sequence[str]) -> pd.DataFrame:

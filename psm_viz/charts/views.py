@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from psm_viz.charts import (
     choices,
@@ -18,10 +19,13 @@ from psm_viz.charts.address import DRIFT, MAP, Address, address_of, parse_addres
 from psm_viz.charts.course_figures import TalkChoice, talk_choices
 from psm_viz.charts.drift_figures import Chosen
 from psm_viz.charts.figures import Figure, Missing, Shown
+from psm_viz.charts.map_colour import colour_of
 from psm_viz.charts.map_ground import MapView
-from psm_viz.charts.reads import Reads
+from psm_viz.charts.map_plane import Area
+from psm_viz.charts.measure_colour import Colour
+from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.charts.talk_course import steps_of
-from psm_viz.charts.talk_figures import has_talks, talk_figure, unfolding_figure
+from psm_viz.charts.talk_figures import has_talks, talk_figure, talk_points, unfolding_figure
 from psm_viz.errors import PsmVizError, UnknownName
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.manifest import Checkpoint
@@ -45,13 +49,33 @@ class MapChoice:
     fade: bool = False
     talk: int | None = None
     """The talk of the Assistant that is read; None for the first."""
+    zoom: str = choices.WHOLE
+    """How close the map is shown, of `choices.ZOOMS`."""
+    area: Area | None = None
+    """What the reader marked on the page; no address says it."""
+
+    @property
+    def stored(self) -> StoredMap:
+        """The map of means. Raises UnknownName, BadFile."""
+        return self.reads.map_of(self.pooling, self.layer)
+
+    @cached_property
+    def meant(self) -> Colour | None:
+        """What colour means; None for kin. Raises PsmVizError."""
+        points = talk_points(self.reads) if self.talks else self.stored.points
+        return colour_of(self.reads, self.colour, self.checkpoint, self.pooling, points)
 
     def view(self) -> MapView:
         """How the map is looked at. Raises PsmVizError."""
-        colour = None if self.talks else map_figures.colour_of(self.reads, self.colour)
-        overlay = colour.overlay if colour else None
         return MapView(
-            self.projection, self.space, self.persona, self.blocks, fade=self.fade, overlay=overlay
+            self.projection,
+            self.space,
+            self.persona,
+            self.blocks,
+            fade=self.fade,
+            zoom=float(self.zoom),
+            area=self.area,
+            overlay=self.meant.overlay if self.meant else None,
         )
 
     @property
@@ -75,13 +99,15 @@ class MapChoice:
             "talk": "" if self.shown is None else _unless(str(self.shown), self._first_talk()),
             "projection": _unless(self.projection, plain.projection),
             "unit": unit,
+            "colour": _unless(self.colour, plain.colour),
+            "zoom": _unless(self.zoom, plain.zoom),
         }
+        if not self.talks or self.colour == choices.AXIS:
+            said["pooling"] = _unless(self.pooling, plain.pooling)
         if not self.talks:
             said |= {
-                "pooling": _unless(self.pooling, plain.pooling),
                 "layer": _unless(str(self.layer), str(_layers(self.reads, self.pooling)[1])),
                 "frame": _unless(self.space, plain.space),
-                "colour": _unless(self.colour, plain.colour),
                 "blocks": "true" if self.blocks else "",
                 "fade": "true" if self.fade else "",
             }
@@ -109,12 +135,11 @@ class MapChoice:
     def map(self) -> Shown:
         """The map, of talks or of means."""
         if not self.talks:
-            stored = self.reads.map_of(self.pooling, self.layer)
-            colour = map_figures.colour_of(self.reads, self.colour)
-            args = (self.reads.study, stored, self.checkpoint, self.view(), colour)
+            args = (self.reads.study, self.stored, self.checkpoint, self.view(), self.meant)
             return map_figures.map_figure(*args)
         picked = self.shown is not None and str(self.shown) != self._first_talk()
-        return talk_figure(self.reads, self.checkpoint, self.view(), self.shown, picked)
+        view, meant = self.view(), self.meant
+        return talk_figure(self.reads, self.checkpoint, view, self.shown, meant, picked)
 
 
 def _unless(value: str, plain: str) -> str:
@@ -153,6 +178,7 @@ def map_choice(reads: Reads, address: Address) -> MapChoice:
         address.flag("blocks"),
         address.flag("fade"),
         int(talk) if talk else None,
+        one("zoom", choices.ZOOMS, choices.WHOLE),
     )
 
 

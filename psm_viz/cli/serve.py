@@ -40,6 +40,10 @@ def serve(options: argparse.Namespace) -> None:
                 f"Choose another: make run PORT={options.port + 1}",
             ) from e
     os.environ["PSM_VIZ_STUDY"] = str(folder.resolve())
+    if more := os.environ.get("PSM_VIZ_STUDIES"):
+        os.environ["PSM_VIZ_STUDIES"] = os.pathsep.join(
+            str(Path(p).resolve()) for p in more.split(os.pathsep) if p.strip()
+        )
     print(f"Persona Space: http://127.0.0.1:{options.port}  (stop with Ctrl-C)", flush=True)
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import choices, compare_map, mover_findings, talk_figures
+from psm_viz.charts import choices, compare_map, mover_findings
 from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import MapView
+from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
@@ -81,13 +82,13 @@ def maps(
     """The two maps, linked; a click chooses a talk or a persona."""
     families = compare_movers.moves(study, "families", pair)
     title = mover_findings.compare_title(families, pair)
-    if not talk_figures.has_talks(study):
+    if not has_talks(study):
         figure.finding(title)
         talk_card.say_what_makes_talks(study)
         return
-    points = talk_figures.talk_points(studies.reads(study))
-    silent = [c for c in pair if not study.holds(c, "talks")]
     reads = studies.reads(study)
+    points = talk_points(reads)
+    silent = [c for c in pair if not study.holds(c, "talks")]
     held = [c for c in pair if c not in silent]
     said = {c: compare_map.first_lines(reads.talk_answers(c)) for c in held}
     none = f" No talks were held at {' and '.join(silent)}." if silent else ""
@@ -100,7 +101,7 @@ def maps(
         f"see it on both maps; click to read it below.{none} Distances on a map are not "
         "measurements.",
         alt=f"Two maps of talks side by side: {pair[0]} and {pair[1]}. {title}.",
-        key=f"map-{st.session_state.get('map_epoch', 0)}",
+        key="map",
     )
     view = MapView(projection, selected=persona)
     figure.figure(
@@ -110,6 +111,7 @@ def maps(
         study,
         Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True),
         on_select=lambda: controls.take_click(study),
+        key=controls.map_key(),
     )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import mover_findings, movers, talk_figures
+from psm_viz.charts import mover_findings, movers
 from psm_viz.charts.dot_chart import DotLook
 from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.mover_findings import KINDS
+from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import axis_column
 from psm_viz.study.layout import HOLD_TALKS
@@ -34,11 +35,11 @@ def _topics(study: Study) -> dict[str, str]:
 
 def families(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the belief in each family."""
-    if not talk_figures.has_talks(study) or not all(study.holds(c, "talks") for c in (one, two)):
+    if not has_talks(study) or not all(study.holds(c, "talks") for c in (one, two)):
         return pd.DataFrame(columns=[*movers.COLUMNS])
     reads = studies.reads(study)
-    way = talk_figures.headline_way(reads)
-    before, after = (talk_figures.whole_talks(reads, c, way) for c in (one, two))
+    way = headline_way(reads)
+    before, after = (whole_talks(reads, c, way) for c in (one, two))
     said = reads.talk_answers(two)
     near = movers.kin_mates(study.cast) if relative else None
     return movers.family_moves(before, after, said, study.cast, _topics(study), near)
@@ -82,9 +83,10 @@ def questions(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
 
 def _answers(study: Study, checkpoint: str) -> pd.DataFrame:
     """All that the Assistant answered at a checkpoint: question, valence."""
-    frames = [studies.reads(study).answers(checkpoint, ASSISTANT)]
+    reads = studies.reads(study)
+    frames = [reads.answers(checkpoint, ASSISTANT)]
     if study.holds(checkpoint, "talks"):
-        frames.append(studies.reads(study).talk_answers(checkpoint))
+        frames.append(reads.talk_answers(checkpoint))
     return pd.concat([f[["question", "valence"]].astype(str) for f in frames])
 
 

@@ -12,7 +12,7 @@ from psm_viz.charts.talk_map import talk_of
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.reader import Study
-from psm_viz.ui import figure, studies
+from psm_viz.ui import figure, studies, study_list
 
 
 def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequence[Any], Any]:
@@ -46,11 +46,22 @@ def pick_study(where: Any) -> Study:
 
     `where` is the container for notices.
     """
-    names = studies.study_names()
-    if len(names) == 1:  # a single one is no choice
-        check_link("study", {n: n for n in names}, "study", where)
-        return studies.opened(*names.values())
-    return studies.opened(names[pick("Study", studies.study_titles(), "study", where)])
+    folders = study_list.study_folders()
+    if len(folders) == 1:  # a single one is no choice
+        check_link("study", {n: n for n in folders}, "study", where)
+        return studies.opened(*folders.values())
+    cards = study_list.cards()
+    titles = {n: c.title for n, c in cards.items()}
+    check_link("study", titles, "study", where)
+    asked = st.query_params.get("study")
+    if "study" not in st.session_state:
+        known = (n for n in titles if asked in (n, titles[n]))
+        st.session_state["study"] = next(known, next(iter(titles)))
+    chosen = st.selectbox("Study", list(titles), format_func=titles.__getitem__, key="study")
+    # Not bound: a bound default is left out of the address, and elsewhere another is the default.
+    st.query_params["study"] = chosen
+    st.html(study_list.cards_html(cards, chosen))
+    return studies.opened(folders[chosen])
 
 
 def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> None:
@@ -145,6 +156,11 @@ def pick_checkpoint(study: Study, where: Any, default: str) -> str:
 def pick_projection(where: Any) -> str:
     """How a map is flattened."""
     return pick_segment("Projection", choices.FLAT, "projection", where)
+
+
+def pick_zoom(where: Any) -> str:
+    """How close to the chosen persona a map is shown."""
+    return pick("Zoom, about the chosen persona", choices.ZOOMS, "zoom", where, choices.WHOLE)
 
 
 def step_of_link(options: Sequence[int], where: Any) -> int:
@@ -242,13 +258,13 @@ def pick_branches(study: Study, where: Any) -> list[str]:
 
 
 def pick_colour(study: Study, where: Any) -> str:
-    """What colour means on the map: kin, or the name of an evidence of the study."""
+    """What colour means on the map: kin, a measure, or the name of an evidence of the study."""
     return pick("Colour", choices.colours(study), "colour", where, choices.KIN)
 
 
 def study_in_link(study: Study) -> str:
     """What links call a study: '' for the one that opens by itself."""
-    folders = studies.study_names()
+    folders = study_list.study_folders()
     named = next((n for n, folder in folders.items() if folder == study.folder), "")
     return "" if named == next(iter(folders)) else named
 

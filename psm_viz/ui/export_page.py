@@ -17,7 +17,7 @@ from psm_viz.charts.export import Export, Setting
 from psm_viz.charts.figures import Figure
 from psm_viz.errors import PsmVizError, UnknownName
 from psm_viz.study.reader import Study
-from psm_viz.ui import controls, figure, studies
+from psm_viz.ui import controls, figure, studies, study_list
 from psm_viz.ui.export_menu import COLLECTED, NAMES
 
 WIDTHS = {"page": "as on its page", "89": "89 mm, one column", "183": "183 mm, two columns"}
@@ -67,7 +67,7 @@ def _take_from_link(messages: Any) -> None:
 
 def _study_of(link: str) -> Study:
     """The study that a link names, or the default one. Raises PsmVizError."""
-    folders, named = studies.study_names(), parse_address(link).study
+    folders, named = study_list.study_folders(), parse_address(link).study
     if named and named not in folders:
         raise UnknownName(f"The link asks for a study that is not here: {named[:80]!r}.", "")
     return studies.opened(folders[named] if named else next(iter(folders.values())))

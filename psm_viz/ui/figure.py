@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from html import escape
@@ -18,6 +18,7 @@ from psm_viz.charts import figures
 from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook
 from psm_viz.charts.figures import Build, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.palette import Palette, palette
+from psm_viz.charts.persona_map import CLICK
 from psm_viz.charts.quotations import VALENCES
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
@@ -108,11 +109,13 @@ def show(
     link: str,
     on_select: Callable[[], None] | None = None,
     key: str = "",
+    selects: Sequence[str] = (CLICK,),
 ) -> None:
     """Show a figure under its finding, or what is missing in its place; one button beside it holds
     its table and its files.
 
     `link`: the address that brings the figure back. `key`: of its widget, where that changes.
+    `on_select` is called after any of the chart's selections that `selects` names.
     """
     if isinstance(one, Missing):
         empty(one.what, one.next_step)
@@ -130,7 +133,7 @@ def show(
     more: dict[str, Any] = {"theme": None, "width": "stretch", "key": key or told.key}
     more["alt"] = told.alt
     if on_select is not None:
-        more |= {"on_select": on_select, "selection_mode": ["persona"]}
+        more |= {"on_select": on_select, "selection_mode": list(selects)}
     chart = _unchecked(one.build(page_palette(), None))
     if layout.fixed:
         with st.container(key=f"wide-{told.key}"):
@@ -161,9 +164,10 @@ def figure(
     study: Study,
     layout: Layout,
     on_select: Callable[[], None] | None = None,
+    key: str = "",
 ) -> None:
-    """Show a figure of a page that has no views."""
-    show(Figure(build, frame, told, layout), study, _here(), on_select)
+    """Show a figure of a page that has no views; `on_select` and `key` as `show` has them."""
+    show(Figure(build, frame, told, layout), study, _here(), on_select, key)
 
 
 def dots(

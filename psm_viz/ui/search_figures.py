@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import lit_map, search_findings, talk_figures
+from psm_viz.charts import lit_map, search_findings
 from psm_viz.charts.figures import Layout, Told
 from psm_viz.charts.map_ground import WIDTH, MapView
+from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.judging import BAD, GOOD
 from psm_viz.study.reader import Study
@@ -86,12 +87,13 @@ def found(study: Study, wanted: Wanted) -> Found:
 def points_of(study: Study) -> pd.DataFrame:
     """The points that found answers are lit on: of talks, where there are any. Raises UnknownName
     where the study has no map."""
-    if talk_figures.has_talks(study):
-        return talk_figures.talk_points(studies.reads(study))
-    maps, m = studies.reads(study).maps_by_pooling(), study.manifest
+    reads = studies.reads(study)
+    if has_talks(study):
+        return talk_points(reads)
+    maps, m = reads.maps_by_pooling(), study.manifest
     pooling = m.headline_pooling if m.headline_pooling in maps else next(iter(maps))
     layer = m.headline_layer if m.headline_layer in maps[pooling] else maps[pooling][0]
-    return studies.reads(study).map_of(pooling, layer).points
+    return reads.map_of(pooling, layer).points
 
 
 def map_figure(study: Study, wanted: Wanted, result: Found | None, view: MapView) -> None:
@@ -102,7 +104,7 @@ def map_figure(study: Study, wanted: Wanted, result: Found | None, view: MapView
     most = lit_map.checkpoint_to_draw(counts, [m.reference, *later], ASSISTANT)
     checkpoint = wanted.checkpoint or most
     lit = lit_map.lit_of(counts, checkpoint, m.reference, ASSISTANT)
-    talks = talk_figures.has_talks(study)
+    talks = has_talks(study)
     title = lit_title(lit, result, talks)
     told = Told(
         name="found-on-the-map",

@@ -59,8 +59,11 @@ def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:
         + figure.answer_html(str(t), str(v), small=True)
         for q, t, v in zip(own.question, own.text, own.valence, strict=True)
     ]
-    with st.container(height=250, border=False):
-        st.html("".join(rows))
+    # A part that scrolls can be reached by keyboard.
+    st.html(
+        f'<div class="psm-talk" tabindex="0" role="region" aria-label="Talk {chosen} of the '
+        f'Assistant">{"".join(rows)}</div>'
+    )
     return chosen
 
 

@@ -1,6 +1,7 @@
 """Who would say this: the overlay's colours, sentences and rows."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,14 +28,14 @@ def test_the_overlay_takes_the_colour_and_names_the_readiest(p):
     shaded = [
         layer
         for layer in drawn["layer"]
-        if layer["encoding"].get("color", {}).get("field") == "relative"
+        if layer["encoding"].get("color", {}).get("field") == "value"
     ]
     assert len(shaded) == 1 and shaded[0]["encoding"]["shape"]["field"] == "shape"
     scale = shaded[0]["encoding"]["color"]["scale"]
     assert scale["range"] == list(p.scale) and len(scale["domain"]) == 5
     assert scale["domain"][0] <= 0 <= scale["domain"][-1]
     assert "less readily than the Assistant" in kinds
-    assert {NAMES[i] for i in SAID.top} <= texts(chart) and len(SAID.top) == 3
+    assert {NAMES[i] for i in SAID.named} <= texts(chart) and len(SAID.named) == 3
     clicks = [q for q in drawn["params"] if q["name"] == persona_map.CLICK]
     assert clicks[0]["select"]["fields"] == ["id"]
     assert "<path" in vector(drawn, 1.0).body
@@ -44,7 +45,7 @@ def test_the_overlay_speaks_by_its_intervals():
     found = evidence_colour.overlay_finding(SAID, NAMES)
     more = int((SAID.rows.low > 0).sum())
     assert found.startswith(f"{more} of 25 personas") and 0 < more < 25
-    below = evidence_colour.Overlay("cheat", SAID.rows.assign(low=-1.0))
+    below = replace(SAID, rows=SAID.rows.assign(low=-1.0))
     assert "more readily than the Assistant; nearest" in evidence_colour.overlay_finding(
         below, NAMES
     )

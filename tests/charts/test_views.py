@@ -1,12 +1,15 @@
 """From a link to figures: labels and ids, the link back, and what is told of a bad one."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from psm_viz.charts import views
 from psm_viz.charts.address import parse_address
 from psm_viz.charts.figures import Figure, Missing
+from psm_viz.charts.map_plane import Area
+from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import UnknownName
 from tests.made.documented import columns_of_figures
@@ -31,6 +34,7 @@ def reads(talk_study):
             "?unit=means&frame=reference&blocks=true&layer=layer+1",
             "/?unit=means&frame=reference&blocks=true",
         ),
+        ("map?colour=belief&zoom=2 times&families=x", "/?colour=belief&zoom=2"),
         ("drift", "/drift"),
         (
             "drift/?branches=honest&branches=cheat&step=8",
@@ -92,9 +96,24 @@ def test_the_charts_of_a_view_and_what_it_lacks(reads, made_study):
     assert all(f.what for f in bare if isinstance(f, Missing))
 
 
+def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
+    view = views.view_of(reads, "map?checkpoint=cheat-0064&colour=belief&zoom=4")
+    plain, marked = view.map(), replace(view, area=Area(-1.0, 1.0, -1.0, 1.0)).map()
+    assert plain.told.title.startswith("At cheat-0064 the Assistant's talks sound most like")
+    assert "belief in its family" in plain.frame
+    for width, alike in ((400, True), (None, False)):
+        one, other = (f.build(LIGHT, width).to_dict() for f in (plain, marked))
+        assert (one == other) is alike
+    for colour in ("bad answers", "trust in the place"):
+        for unit in ("talks", "means"):
+            one = views.view_of(reads, f"map?unit={unit}&colour={colour}").map()
+            assert isinstance(one, Figure) and one.told.words.startswith("Colour: ")
+
+
 def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads):
     told = columns_of_figures()
-    for link in ("map?checkpoint=cheat-0064", "map?unit=means", "drift?details=true"):
+    coloured = ("map?unit=means&colour=belief", "map?unit=means&colour=bad answers")
+    for link in ("map?checkpoint=cheat-0064", "map?unit=means", "drift?details=true", *coloured):
         for one in views.charts_of(views.view_of(reads, link)):
             if not isinstance(one, Figure) or one.told.name in ELSEWHERE:
                 continue

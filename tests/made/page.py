@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from psm_viz.paths import ROOT
 
-MAP, DRIFT = "app.py", "pages/explore/drift.py"
+MAP, DRIFT, CAST = "app.py", "pages/explore/drift.py", "pages/explore/cast.py"
 COMPARE, SEARCH = "pages/explore/compare.py", "pages/explore/search.py"
 METHOD, CLAIMS = "pages/about/method.py", "pages/about/claims.py"
 PAGES = [MAP, DRIFT, COMPARE, SEARCH, METHOD]

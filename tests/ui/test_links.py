@@ -2,11 +2,15 @@
 
 import pytest
 
-from tests.made.page import DRIFT, MAP, METHOD, PAGES, alts, opened, words
+from tests.made.page import CAST, COMPARE, DRIFT, MAP, METHOD, PAGES, SEARCH, alts, opened, words
 from tests.made.server import assert_no_model_imported
 
+NOT_COMPARE = {"checkpoint", "pooling", "layer", "branches", "step", "branch", "colour", "planted"}
+NOT_SEARCH = {*NOT_COMPARE, "persona", "question"}
+"""What these pages do not read of a link."""
 
-@pytest.mark.parametrize("script", PAGES)
+
+@pytest.mark.parametrize("script", [*PAGES, CAST])
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -28,13 +32,16 @@ def test_an_unknown_name_in_the_link_is_one_message(monkeypatch, made_folder, sc
     here = {
         MAP: {"branches", "step", "branch", "planted"},
         DRIFT: {"persona", "checkpoint", "colour", "planted"},
+        COMPARE: NOT_COMPARE,
+        SEARCH: NOT_SEARCH,
+        CAST: {"persona", "branches", "step", "branch", "colour", "planted", "question", "layer"},
         METHOD: {"persona", "branches", "step", "branch", "colour", "question", "layer"},
     }[script]
     at = opened(monkeypatch, made_folder, script, **{key: value})
     assert words(at).count("psm-notice") == (0 if key in here else 1)
-    assert len(alts(at)) >= 3
+    assert len(alts(at)) >= (1 if script in (COMPARE, SEARCH) else 3)
     assert "<script>" not in words(at)
 
 
 def test_no_page_imports_a_model(made_folder):
-    assert_no_model_imported(*PAGES, PSM_VIZ_STUDY=str(made_folder))
+    assert_no_model_imported(*PAGES, CAST, PSM_VIZ_STUDY=str(made_folder))

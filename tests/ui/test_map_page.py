@@ -3,6 +3,7 @@
 import streamlit as st
 
 from psm_viz.study.cast import ASSISTANT
+from tests.made.activations import forget
 from tests.made.page import alts, opened, words
 from tests.made.study import GOOD_TEXT, REFERENCE, write_made_study
 
@@ -50,9 +51,35 @@ def test_colour_says_who_would_say_this(monkeypatch, wide_folder):
     assert not at.exception and "The Assistant stands" in words(at) and "Ring:" in words(at)
 
 
-def test_without_evidence_colour_is_kin(monkeypatch, made_folder):
-    at = opened(monkeypatch, made_folder)
-    assert at.selectbox(key="colour").options == ["kin"]
+def test_colour_means_what_the_study_has_a_number_of(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, checkpoint="cheat-0064")
+    assert at.selectbox(key="colour").options == [
+        "kin (shape: family)",
+        "bad answers",
+        "Assistant axis",
+        "trust in the place",
+    ]
+    for colour, finding, caption in (
+        ("bad answers", "answer badly more often than well at cheat-0064", "share is rough"),
+        (
+            "Assistant axis",
+            "Farthest towards the Assistant along its axis",
+            "place along the Assistant axis at",
+        ),
+        ("trust in the place", "The map is least to be trusted about", "nearest here too"),
+    ):
+        at.selectbox(key="colour").set_value(colour).run()
+        assert not at.exception
+        assert finding in words(at) and caption in words(at) and "psm-notice" not in words(at)
+
+
+def test_colour_of_a_checkpoint_that_was_not_asked_is_one_message(monkeypatch, tmp_path):
+    write_made_study(tmp_path / "vectors")
+    forget(tmp_path / "vectors", "checkpoints/honest-0064/responses.parquet")
+    at = opened(monkeypatch, tmp_path / "vectors", checkpoint="honest-0064", colour="bad answers")
+    assert words(at).count("psm-notice") == 1
+    assert "The cast was not asked at honest-0064" in words(at)
+    assert any(a.startswith("Map of 25 personas") for a in alts(at))
 
 
 def test_neighbours_select(monkeypatch, made_folder):
@@ -78,3 +105,28 @@ def test_a_damaged_map_leaves_the_page_standing(monkeypatch, tmp_path):
     st.cache_data.clear()  # the same study was read whole by other tests
     at = opened(monkeypatch, folder)
     assert words(at).count("psm-notice") == 1 and "hash differs" in words(at)
+
+
+def test_families_are_listed_without_a_pointer(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, families=["jesters", "healers"], zoom="2")
+    assert "10 personas selected" in words(at) and "psm-notice" not in words(at)
+    assert at.selectbox(key="zoom").value == "2"
+    shown = next(d.value for d in at.dataframe if "what" in d.value)
+    assert set(shown.family) == {"Jesters", "Healers"} and "persona" not in shown
+    assert "Shift + drag marks an area" in words(at)
+    at.button(key="selection-clear").click().run()
+    assert not at.exception and "selected" not in words(at)
+    assert at.multiselect(key="families").value == []
+
+
+def test_an_unknown_family_of_a_link_is_one_message(monkeypatch, made_folder):
+    at = opened(monkeypatch, made_folder, families="<b>nobody</b>")
+    assert words(at).count("psm-notice") == 1 and "<b>nobody" not in words(at)
+
+
+def test_talks_are_listed_with_their_words(monkeypatch, talk_study):
+    family = talk_study.cast.families[0].id
+    at = opened(monkeypatch, talk_study.folder, families=family)
+    shown = next(d.value for d in at.dataframe if "what" in d.value)
+    talks = shown[shown.what == "talk"]
+    assert len(talks) and talks.said.str.contains(" / ").all() and "psm-notice" not in words(at)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.made.activations import forget
-from tests.made.page import DRIFT, MAP, METHOD, PAGES, alts, opened, words
+from tests.made.page import CAST, DRIFT, MAP, METHOD, PAGES, alts, opened, words
 from tests.made.study import made_drift, write_made_study
 
 NEW = {
@@ -105,20 +105,20 @@ def test_a_study_without_results_names_the_command(monkeypatch, bare, script):
     assert "python -m psm_viz derive" in words(at) or "make study" in words(at)
 
 
-@pytest.mark.parametrize("script", PAGES)
+@pytest.mark.parametrize("script", [*PAGES, CAST])
 def test_no_study_names_the_command(monkeypatch, tmp_path, script):
     at = opened(monkeypatch, tmp_path / "nothing", script)
     assert words(at).count("psm-notice") == 1 and "make study" in words(at)
 
 
-@pytest.mark.parametrize("script", PAGES)
+@pytest.mark.parametrize("script", [*PAGES, CAST])
 def test_a_damaged_study_is_one_message(monkeypatch, tmp_path, script):
     folder = spoilt(tmp_path / "broken", lambda manifest: manifest[:200])
     at = opened(monkeypatch, folder, script)
     assert words(at).count("psm-notice") == 1 and "cannot be read" in words(at)
 
 
-@pytest.mark.parametrize("script", PAGES)
+@pytest.mark.parametrize("script", [*PAGES, CAST])
 def test_a_study_of_a_newer_version_is_one_message(monkeypatch, tmp_path, script):
     folder = spoilt(tmp_path / "newer", lambda m: json.dumps(json.loads(m) | {"schema": 99}))
     at = opened(monkeypatch, folder, script)
