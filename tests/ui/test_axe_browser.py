@@ -1,14 +1,15 @@
-"""axe-core, the accessibility checker, finds nothing serious on any page in either theme; on a
-phone everything is large enough for a finger and nothing scrolls sideways."""
+"""axe-core, the accessibility checker, finds nothing serious on any page in either theme; on
+a phone everything is large enough for a finger and nothing scrolls sideways."""
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from psm_viz.paths import ROOT
-from tests.ui.test_browser import opened, started
+from psm_viz.paths import ROOT, STUDY
+from tests.ui.test_browser import settle, started
 
 pytestmark = pytest.mark.browser
 PAGES = re.findall(r'"pages/\w+/(\w+)\.py"', (ROOT / "app.py").read_text("utf-8"))
@@ -48,21 +49,29 @@ SMALL = """() => [...document.querySelectorAll(
 
 
 @pytest.fixture(scope="module")
-def url(talk_study):
-    """The address of a study that has everything a page can show."""
-    with started(talk_study.folder) as (address, _):
+def url():
+    """The address of the shipped study, which has everything a page can show."""
+    with started(STUDY) as (address, _):
         yield address
 
 
-def address(page: str) -> str:
-    """The path of a page: the map is the front page."""
-    return "/" if page == "map" else f"/{page}"
+def shown(
+    browser: Browser, url: str, name: str, theme: Literal["light", "dark"], size: tuple[int, int]
+) -> Page:
+    """A page once its script has run; the map is the front page."""
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
+    )
+    page.goto(url + ("/" if name == "map" else f"/{name}"))
+    page.wait_for_selector("h2, h3", timeout=30_000)
+    settle(page)
+    return page
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_serious(url, browser, name, theme):
-    page, _ = opened(browser, url + address(name), theme)
+    page = shown(browser, url, name, theme, (1280, 720))
     found = ours(violations(page))
     page.close()
     assert not found, "\n".join(found)
@@ -70,7 +79,7 @@ def test_axe_finds_nothing_serious(url, browser, name, theme):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_phone_needs_no_fine_aim_and_no_sideways_scrolling(url, browser, name):
-    page, _ = opened(browser, url + address(name), size=(390, 844))
+    page = shown(browser, url, name, "light", (390, 844))
     small, wide = page.evaluate(SMALL), page.evaluate("document.documentElement.scrollWidth")
     page.close()
     assert wide <= 390
