@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.charts import evidence_colour, export, persona_map
+from psm_viz.charts import evidence_colour, persona_map
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.palette import LIGHT
 from psm_viz.study.cast import ASSISTANT
-from tests.charts.drawn import CAST, PALETTES, POINTS, spec, texts
+from tests.charts.drawn import CAST, PALETTES, POINTS, spec, svg, texts
 from tests.made.study import REFERENCE
 from tests.made.tables import made_likelihood
 
@@ -37,7 +37,7 @@ def test_the_overlay_takes_the_colour_and_names_the_readiest(p):
     assert {NAMES[i] for i in SAID.named} <= texts(chart) and len(SAID.named) == 3
     clicks = [q for q in drawn["params"] if q["name"] == persona_map.CLICK]
     assert clicks[0]["select"]["fields"] == ["id"]
-    assert export.svg(chart).startswith(b"<svg")
+    assert svg(chart).startswith("<svg")
 
 
 def test_the_overlay_speaks_by_its_intervals():
