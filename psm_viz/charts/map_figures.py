@@ -10,7 +10,7 @@ from psm_viz.charts import card_charts, findings, persona_map
 from psm_viz.charts.choices import pooling_name
 from psm_viz.charts.figures import Facts, Figure, Layout, Told, scaled
 from psm_viz.charts.frames import where
-from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
+from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
 from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.study.cast import ASSISTANT
@@ -29,7 +29,7 @@ def map_figure(
 ) -> Figure:
     """The map of one checkpoint."""
     title = colour.finding if colour else place_title(study, stored, checkpoint, view.space)
-    words = map_words(study, stored, checkpoint, view)
+    words = part_words(view) + map_words(study, stored, checkpoint, view)
     told = Told(
         name=f"map-{checkpoint}-{stored.pooling}-L{stored.layer}",
         title=title,

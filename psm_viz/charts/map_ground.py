@@ -62,6 +62,11 @@ class MapView:
     """What takes the colour in the place of kin. The personas it names must be named."""
 
 
+def part_words(view: MapView) -> str:
+    """The caption's part where a map is not shown whole."""
+    return f"A part of the map, {view.zoom:g} times closer. " if view.zoom > 1 else ""
+
+
 def as_drawn(view: MapView, width: int | None) -> MapView:
     """The view as a page shows it (`width` is None); in a file nothing is outlined, since what is
     listed beside the map does not go with it."""

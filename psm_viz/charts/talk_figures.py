@@ -10,7 +10,7 @@ import pandas as pd
 from psm_viz.charts import talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, scaled
 from psm_viz.charts.frames import where
-from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
+from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
 from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
@@ -101,6 +101,7 @@ def talk_figure(
         words=(f"{colour.words} A talk of the cast has its speaker's. " if colour else "")
         + f"{n} talks of the Assistant at {checkpoint} among those of the cast. "
         + (f"Ringed: talk {chosen}. " if ringed else "")
+        + part_words(view)
         + map_words(reads, view.projection),
         alt=f"Map of talks at {checkpoint}: {n} of the Assistant among the cast's. {title}.",
         key="map",

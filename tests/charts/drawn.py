@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+import vl_convert
 
 from psm_viz.charts import drift_details
 from psm_viz.charts.palette import DARK, LIGHT, PRINT
@@ -39,3 +40,8 @@ def texts(chart) -> set[str]:
         for row in rows
         if "text" in row
     }
+
+
+def svg(chart) -> str:
+    """What Vega draws of a chart."""
+    return vl_convert.vegalite_to_svg(chart.to_dict())

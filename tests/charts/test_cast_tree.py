@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from psm_viz.charts import cast_tree as charts
-from psm_viz.charts import export
 from psm_viz.charts.cast_tree import Leaf
 from psm_viz.stats import cast_tree
 from psm_viz.stats.cast_tree import Trust
-from tests.charts.drawn import CAST, PALETTES, spec, texts
+from tests.charts.drawn import CAST, PALETTES, spec, svg, texts
 
 LEAVES = tuple(Leaf(p.name, p.family) for p in CAST.personas)
 
@@ -37,9 +36,9 @@ def test_every_leaf_is_named_and_every_join_is_drawn(p):
     assert len(pieces) == 3 * 24 and pieces.x2.max() == pytest.approx(TREE.merges[-1, 2])
     upright = pieces[pieces.x == pieces.x2]
     assert len(upright) == 24 and (upright.y != upright.y2).all()
-    assert export.svg(drawn).startswith(b"<svg")
+    assert svg(drawn).startswith("<svg")
     marks = charts.matrix_chart(TREE, cast_tree.similarities(X), LEAVES, p, size)
-    assert export.svg(marks).startswith(b"<svg")
+    assert svg(marks).startswith("<svg")
     assert spec(marks)["encoding"]["color"]["scale"]["range"] == list(p.scale)
 
 
