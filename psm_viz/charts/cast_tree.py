@@ -64,7 +64,7 @@ def tree_chart(
     )
     axis = alt.Axis(title="cosine distance at which two join", tickCount=4, titlePadding=14)
     down = alt.Scale(domain=[n - 0.5, -0.5], nice=False, zero=False)
-    y = {"y": alt.Y("y:Q", scale=down, axis=None)}
+    y: dict[str, Any] = {"y": alt.Y("y:Q", scale=down, axis=None)}
     lines = alt.Chart(segments(tree)).mark_rule(color=p.soft, strokeWidth=1.2, aria=False)
     at = alt.Chart(names).encode(x=alt.X("x:Q", scale=across, axis=axis), **y)
     mark = at.mark_point(filled=True, size=46, opacity=1, xOffset=7, aria=False)
@@ -118,14 +118,14 @@ def matrix_chart(
 ) -> Any:
     """Cosines of each two leaves [leaf, leaf], both ways in the order of the tree."""
     n, order = len(leaves), tree.order
-    names = np.array([leaf.name for leaf in leaves])[order]
+    named = _distinct([leaves[int(k)].name for k in order])
     cells = pd.DataFrame(
         {
             "row": np.repeat(np.arange(n, dtype=np.int16), n),
             "column": np.tile(np.arange(n, dtype=np.int16), n),
             "cosine": cosines[np.ix_(order, order)].astype(np.float32).round(3).ravel(),
-            "one": pd.Categorical.from_codes(np.repeat(np.arange(n), n), _distinct(names)),
-            "other": pd.Categorical.from_codes(np.tile(np.arange(n), n), _distinct(names)),
+            "one": pd.Categorical(np.repeat(named, n), categories=named),
+            "other": pd.Categorical(np.tile(named, n), categories=named),
         }
     )
     stops = [-1, -0.5, 0, 0.5, 1]
@@ -155,11 +155,11 @@ def matrix_chart(
     return finish(chart, p, size[1], size[0])
 
 
-def _distinct(names: np.ndarray) -> list[str]:
+def _distinct(names: Sequence[str]) -> list[str]:
     """The names, those that occur twice told apart by their place."""
     seen: dict[str, int] = {}
     out = []
-    for name in map(str, names):
+    for name in names:
         seen[name] = seen.get(name, 0) + 1
         out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return out

@@ -219,7 +219,7 @@ def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapVie
     style: dict[str, Any] = {**(LAND if view.land else BLOCKS), "aria": False}
     style["clip"] = view.zoom > 1
     if view.overlay and view.land:
-        shaded = blocks.assign(value=[view.overlay.values.get(str(i)) for i in blocks.id])
+        shaded = blocks.assign(value=[view.overlay.values.get(str(i), math.nan) for i in blocks.id])
         asked = where(shaded, shaded.value.notna())
         dots = alt.Chart(asked[["px", "py", "value"]]).mark_circle(**{**style, "opacity": 0.75})
         return [dots.encode(**xy(f), color=shade(view.overlay, p, told=False))]

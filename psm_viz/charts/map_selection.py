@@ -69,8 +69,8 @@ def selected(
     rows = []
     for r in each(own):
         group = home.get(family.get(str(r.persona), ""))
-        number = getattr(r, "talk", None)
-        is_talk = number is not None and not pd.isna(number) and int(number) >= 0
+        number = float(getattr(r, "talk", -1))  # NaN: a persona among talks
+        is_talk = number >= 0
         rows.append(
             {
                 "what": TALK if is_talk else PERSONA,

@@ -35,7 +35,7 @@ def percent(value: float) -> str:
 def belief_colour(masses: pd.DataFrame, cast: Cast, checkpoint: str, way: str) -> Colour | None:
     """How likely the Assistant's talks at a checkpoint make each family (rows: name, mass): every
     persona has that of its family. None where no belief was read there."""
-    mass = {str(r.name): float(r.mass) for r in masses[["name", "mass"]].itertuples(index=False)}
+    mass = {str(r.family): float(r.mass) for r in each(masses.rename(columns={"name": "family"}))}
     rows = _rows([(q.id, mass[q.family]) for q in cast.personas if q.family in mass])
     if rows.empty:
         return None

@@ -37,7 +37,7 @@ class Tree:
         """The distance at which the tree joins each two rows (condensed form)."""
         from scipy.cluster.hierarchy import cophenet
 
-        return cophenet(self.merges)
+        return np.asarray(cophenet(self.merges), dtype=np.float64)
 
     def groups(self, n: int) -> Int[np.ndarray, " row"]:
         """The group of each row when the tree is cut into `n`, numbered from 1."""

@@ -25,8 +25,9 @@ from psm_viz.claims.chat_uses import BESIDE, chat_claims
 from psm_viz.claims.run_rows import run_files
 from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
+from psm_viz.paths import DATA
 from psm_viz.ui import claims_html as words
-from psm_viz.ui import export_menu, figure, studies
+from psm_viz.ui import export_menu, figure
 
 COMMAND = "python -m psm_viz run --world correlated --seed 0"
 NONE = (
@@ -42,7 +43,7 @@ COLUMNS = [1, 1.55]
 
 def runs_folder() -> Path:
     """Where the rows of runs lie: `PSM_VIZ_RUNS`, or data/runs."""
-    return Path(os.environ.get("PSM_VIZ_RUNS") or studies.DATA / "runs")
+    return Path(os.environ.get("PSM_VIZ_RUNS") or DATA / "runs")
 
 
 def stamp_of(folder: Path) -> str:
@@ -56,7 +57,7 @@ def stamp_of(folder: Path) -> str:
 
 def chat_folder() -> Path:
     """Where the chat model's rows lie: `PSM_VIZ_CHAT_RUNS`, or data/chat-runs."""
-    return Path(os.environ.get("PSM_VIZ_CHAT_RUNS") or studies.DATA / "chat-runs")
+    return Path(os.environ.get("PSM_VIZ_CHAT_RUNS") or DATA / "chat-runs")
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading the runs ...")
