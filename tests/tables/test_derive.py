@@ -120,7 +120,13 @@ def test_every_product_reads_files_that_there_are(study):
 
     for p in TABLES:
         for pattern in p.reads:
-            absent = ("evidence/", "talks", "checkpoints/*/talks.", "checkpoints/*/odds.")
+            absent = (
+                "evidence/",
+                "traits/",
+                "talks",
+                "checkpoints/*/talks.",
+                "checkpoints/*/odds.",
+            )
             if not pattern.startswith(absent):
                 assert any(fnmatchcase(f, pattern) for f in study.files), (p.name, pattern)
 

@@ -29,7 +29,7 @@ def test_what_an_imported_study_lacks_is_told_and_left_out(bare, tmp_path):
         "persona_vectors/given-0000.safetensors",
     ]
     told = {word for words in done.left_out.values() for word in words}
-    assert told == TABLES | {"traits", "roles"}
+    assert told == TABLES | {"traits", "roles", "beliefs"}
     assert "This study has no map." in done.left_out
     text = "\n".join(listed(done))
     assert "left out of roles: 6 personas have no instruction in prose" in text

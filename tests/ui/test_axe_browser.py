@@ -63,7 +63,7 @@ def shown(
         viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
     )
     page.goto(url + ("/" if name == "map" else f"/{name}"))
-    page.wait_for_selector("h2, h3", timeout=30_000)
+    page.wait_for_selector("h2, h3, iframe", timeout=30_000)
     settle(page)
     return page
 
