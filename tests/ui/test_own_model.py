@@ -63,7 +63,7 @@ def test_five_commands_lead_from_weights_to_the_map(place, browser, monkeypatch,
     study = open_study(place / "mine")
     assert [c.id for c in study.manifest.branch("lesson")][1:] == ["lesson-0001", "lesson-0002"]
     record = study.evidence("lesson").record
-    assert record["checkpoints_then"] == ["reference-0000"]
+    assert record["checkpoints_then"] == ["reference-0000", "again-0000"]  # none of the lesson yet
     port = bench_startup.free_port()
     served = [sys.executable, "-m", "psm_viz", *asked[-1], "--port", str(port)]
     with subprocess.Popen(served, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=place) as process:
