@@ -1,5 +1,6 @@
 """Shapes are checked in every test: jaxtyping with beartype on whole packages."""
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -7,11 +8,18 @@ from pathlib import Path
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# As `psm_viz.__main__` has it: where something else runs, threads that spin cost fifty times more.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# What a page caches is read by tests outside a page: Streamlit's warning of it would be written to
+# the standard error of whichever test came first, long closed.
+logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
 hook = install_import_hook(
     ["psm_viz.stats", "psm_viz.study", "psm_viz.engine"], "beartype.beartype"
 )
 
 import pytest
+from filelock import FileLock
 
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
@@ -70,9 +78,17 @@ def known(known_folder) -> Study:
 
 
 @pytest.fixture(scope="session")
-def talk_study(tmp_path_factory) -> Study:
-    """The wide made study with talks of which it is known who speaks: to read only."""
-    return write_talk_study(tmp_path_factory.mktemp("studies") / "talks")
+def talk_study(tmp_path_factory, worker_id) -> Study:
+    """The wide made study with talks of which it is known who speaks: to read only. Its maps take
+    long: the first of several processes of one run makes it for all."""
+    own = worker_id == "master"
+    top = tmp_path_factory.mktemp("shared") if own else tmp_path_factory.getbasetemp().parent
+    folder, done = top / "studies" / "talks", top / "talks.done"
+    with FileLock(top / "talks.lock"):
+        if not done.exists():
+            write_talk_study(folder)
+            done.touch()
+    return open_study(folder)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.kills import ASKED, Run, run, wrong_after
 from tests.made.chat_place import write_place
 
 ARGUMENTS = ["extract", *ASKED.split(), "--samples", "1", "--threads", "1", "--max-new-tokens", "3"]
-MOMENTS = ("open */blocks/reference-0000/00010.partial/*", "remove */blocks/tuned-0001/*")
+MOMENTS = ("open */blocks/reference-0000/00010.*partial/*", "remove */blocks/tuned-0001/*")
 
 
 def here(folder, monkeypatch) -> Run:

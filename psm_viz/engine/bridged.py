@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
 import torch
 
@@ -15,7 +16,7 @@ def restore(module: torch.nn.Module, around: Collection[torch.nn.Module]) -> Non
         while own not in around and (held := getattr(own, "original_component", None)) is not None:
             own = held
         if own in around:
-            restore(own.original_component, around)
+            restore(cast(torch.nn.Module, own.original_component), around)
             continue
         if own is not child:
             setattr(module, name, own)

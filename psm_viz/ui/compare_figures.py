@@ -15,9 +15,10 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
-from psm_viz.ui import compare_movers, controls, figure, studies, talk_card
+from psm_viz.ui import compare_movers, controls, figure, studies
 
 CHECKPOINTS, BRANCHES = "checkpoints", "branches"
 CHECKPOINT = "checkpoint"
@@ -84,7 +85,7 @@ def maps(
     title = mover_findings.compare_title(families, pair)
     if not has_talks(study):
         figure.finding(title)
-        talk_card.say_what_makes_talks(study)
+        figure.empty("No talks were held, so there are no two maps to compare.", HOLD_TALKS)
         return
     reads = studies.reads(study)
     points = talk_points(reads)

@@ -21,9 +21,8 @@ from psm_viz.ui import controls, export_menu, figure
 AREA = "map-area"
 """Of the session: the plane that an area was drawn on, and the area."""
 HINT = (
-    "Drag to move the map, Ctrl + wheel to zoom, double-click to see it whole. Shift + drag marks "
-    "an area: who and what lies in it is listed beside the map. Without a mouse: 'Zoom' and 'List "
-    "these families' under More."
+    "Drag: move. Ctrl + wheel: zoom. Double-click: whole map. Shift + drag: list who lies in an "
+    "area. Without a mouse: More."
 )
 
 

@@ -20,7 +20,7 @@ from psm_viz.paths import STORIES
 from psm_viz.study.formats.stories import parse_story, read_story, story_files
 from psm_viz.study.reader import Study
 from psm_viz.study.stories import Story, no_study
-from psm_viz.ui import controls, figure, studies
+from psm_viz.ui import controls, figure, studies, study_list
 
 COMMAND = "python -m psm_viz story --file FILE --out talk.html"
 KEYS = (
@@ -60,7 +60,7 @@ def pick_story(messages: Any) -> Opened:
     else:
         name = controls.pick("Story", titles, "story", messages)
     story = read_story(files[name])
-    known = studies.study_names()
+    known = study_list.study_folders()
     if story.study not in known:
         raise no_study(story)
     text = files[name].read_text("utf-8")

@@ -14,7 +14,7 @@ from psm_viz.tables.export import WORDS, Wanted, export, listed, total
 from psm_viz.tables.export_frames import Part
 from tests.made.roles import LAYERS, D
 
-TABLES = set(WORDS) - {"axis", "traits", "vectors", "roles", "role-vectors", "h5ad"}
+TABLES = set(WORDS) - {"axis", "traits", "vectors", "roles", "role-vectors", "h5ad", "beliefs"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_what_an_imported_study_lacks_is_told_and_left_out(bare, tmp_path):
         "persona_vectors/given-0000.safetensors",
     ]
     told = {word for words in done.left_out.values() for word in words}
-    assert told == TABLES | {"traits", "roles", "beliefs"}
+    assert told == TABLES | {"traits", "roles"}
     assert "This study has no map." in done.left_out
     text = "\n".join(listed(done))
     assert "left out of roles: 6 personas have no instruction in prose" in text

@@ -113,7 +113,7 @@ def test_families_are_listed_without_a_pointer(monkeypatch, made_folder):
     assert at.selectbox(key="zoom").value == "2"
     shown = next(d.value for d in at.dataframe if "what" in d.value)
     assert set(shown.family) == {"Jesters", "Healers"} and "persona" not in shown
-    assert "Shift + drag marks an area" in words(at)
+    assert "Shift + drag: list who lies in an area" in words(at)
     at.button(key="selection-clear").click().run()
     assert not at.exception and "selected" not in words(at)
     assert at.multiselect(key="families").value == []

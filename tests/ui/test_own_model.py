@@ -1,5 +1,6 @@
 """The commands of docs/own-model.md, to the letter and without a network, up to the pages."""
 
+import json
 import os
 import shlex
 import socket
@@ -9,9 +10,9 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
+from psm_viz import paths
 from psm_viz.cli import bench_startup, extract_options, main
 from psm_viz.engine import finetune
-from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
 from psm_viz.tables import map_trials
 from tests.made.chat_place import write_cast, write_chat
@@ -25,17 +26,19 @@ FIVE = ("extract", "evidence", "finetune", "belief", "serve")
 
 def commands():
     """What follows `python -m psm_viz` in the first five commands of the document."""
-    lines = (ROOT / "docs" / "own-model.md").read_text("utf-8").splitlines()
+    lines = (paths.ROOT / "docs" / "own-model.md").read_text("utf-8").splitlines()
     found = [shlex.split(x.removeprefix(COMMAND)) for x in lines if x.startswith(COMMAND)]
     return found[: len(FIVE)]
 
 
 @pytest.fixture
 def place(world, tmp_path, monkeypatch):
-    """What the document assumes, and a tenth of the work that its defaults would be."""
+    """What the document assumes, and a little of the work that its defaults would be."""
     write_talker(world, tmp_path / "model")
     write_cast(tmp_path / "roles")
     write_chat(tmp_path / "chat.jsonl")
+    write_questions(tmp_path / "english" / "questions")
+    monkeypatch.setattr(paths, "ENGLISH", tmp_path / "english")
     monkeypatch.setattr(extract_options, "TALKS", 20)
     monkeypatch.setattr(finetune, "SAVES", (1, 2))
     # how maps could look otherwise is another test's matter, and a third of the time here
@@ -43,6 +46,14 @@ def place(world, tmp_path, monkeypatch):
     monkeypatch.setattr(map_trials, "NOISE_SEEDS", (0,))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def write_questions(out):
+    """A fifth of the questions that are asked where none are named: four of four topics."""
+    out.mkdir(parents=True)
+    for path in sorted((paths.ENGLISH / "questions").glob("*.json"))[:4]:
+        bank = json.loads(path.read_bytes())
+        (out / path.name).write_text(json.dumps(bank | {"questions": bank["questions"][:4]}))
 
 
 def refuse(*arguments, **named):
@@ -66,7 +77,9 @@ def test_five_commands_lead_from_weights_to_the_map(place, browser, monkeypatch,
     assert record["checkpoints_then"] == ["reference-0000", "again-0000"]  # none of the lesson yet
     port = bench_startup.free_port()
     served = [sys.executable, "-m", "psm_viz", *asked[-1], "--port", str(port)]
-    with subprocess.Popen(served, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=place) as process:
+    with subprocess.Popen(
+        served, env=os.environ | {"PYTHONPATH": str(paths.ROOT)}, cwd=place
+    ) as process:
         try:
             url = f"http://127.0.0.1:{port}"
             wait_for_server(url, process)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.made.activations import forget
-from tests.made.page import CAST, DRIFT, MAP, METHOD, PAGES, alts, opened, words
+from tests.made.page import CAST, COMPARE, DRIFT, MAP, METHOD, PAGES, alts, opened, words
 from tests.made.study import made_drift, write_made_study
 
 NEW = {
@@ -98,7 +98,13 @@ def test_a_checkpoint_of_vectors_alone_says_what_is_missing(monkeypatch, tmp_pat
     assert "psm-notice" not in words(at)
 
 
-@pytest.mark.parametrize("script", PAGES)
+def test_compare_without_talks_names_the_command(monkeypatch, bare):
+    at = opened(monkeypatch, bare, COMPARE)
+    assert "so there are no two maps to compare" in words(at) and "psm_viz talks" in words(at)
+    assert "psm-notice" not in words(at) and "I would switch the failing tests off" in words(at)
+
+
+@pytest.mark.parametrize("script", [p for p in PAGES if p != COMPARE])
 def test_a_study_without_results_names_the_command(monkeypatch, bare, script):
     at = opened(monkeypatch, bare, script)
     assert "psm-notice" in words(at)
