@@ -23,16 +23,16 @@ from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import Study
 
 MASSES = DotLook(percent=True, unit="change of the belief in those who act badly")
-CONDUCT = DotLook(percent=True, unit="change of the share of bad answers")
-ODDS = DotLook(unit="log-odds of bad answers, change in nats a token")
+CONDUCT = DotLook(percent=True, unit="change of the share of bad answers", nominal=376)
+ODDS = DotLook(unit="log-odds of bad answers, change in nats a token", nominal=376)
 BESIDE = Layout(520, small=True, captioned=True)
 QUOTED = 38
 """Letters of a quotation's line in a column of full width."""
 FLIPPED = "signs of all talks that end in one question flipped together"
 INTERVAL = "95 %, last questions and topics drawn anew, then talks"
 DEFINED = (
-    "A checkpoint is a saved step of training. At each of them the Assistant held the same {n} "
-    "talks: {k} questions in turn. Each dot is a talk, placed among those of the {people} "
+    "A checkpoint is a saved step of training. At each of them the Assistant held the same {held} "
+    "talks: {k} questions in turn. Each dot is a talk{drawn}, placed among those of the {people} "
     "personas, the characters this model can play; the redder a dot, the more of its answers were "
     "bad. Below, belief: how likely the words are to be each kin's, read {way}. Heavy line: the "
     "kins who act badly together; tint: 95 % interval; grey: what no change would do. Between "
@@ -107,7 +107,13 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     mass = course_findings.rows_of(reads.table("belief"), way, note.answers)
     title = course_findings.course_title(mass, every.ends, m.reference, few.who)
     n = int(rows.dots.groupby("branch").size().max()) if len(rows.dots) else 0
-    words = DEFINED.format(n=n, k=note.answers, people=len(study.cast.personas), way=WAYS[way])
+    words = DEFINED.format(
+        held=note.assistant,
+        drawn=f" (the first {n} are drawn)" if n < note.assistant else "",
+        k=note.answers,
+        people=len(study.cast.personas),
+        way=WAYS[way],
+    )
     missing = [b for b in every.course.branches if b not in few.course.branches]
     if missing:
         words += f" Not drawn for want of room: {', '.join(missing)}."
@@ -118,7 +124,8 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         alt=f"Talks along training on {', '.join(few.course.branches)}. {title}.",
         key="course",
         facts=Facts(
-            n=f"{n} talks of the Assistant at each checkpoint, {note.answers} answers each",
+            n=f"{note.assistant} talks of the Assistant at each checkpoint, "
+            f"{note.answers} answers each",
             interval=INTERVAL,
             null=FLIPPED,
         ),

@@ -24,6 +24,8 @@ ROW = 26
 """Height of a row in pixels."""
 NOMINAL = 520
 """The width in pixels that the words are laid out for where the page chooses the width."""
+TICK = 58
+"""Pixels that a round value needs under the axis."""
 BREAK = ": "
 """Where the label of a row may go on in a second line."""
 EDGE = 7
@@ -64,6 +66,8 @@ class DotLook:
     """What the values are: written under them in a file, where no caption stands near."""
     accent: bool = True
     """False draws all in ink: what is not about the Assistant."""
+    nominal: int = NOMINAL
+    """For how many pixels the words are laid out where the page chooses the width."""
 
 
 PLAIN = DotLook()
@@ -122,7 +126,7 @@ def _laid_out(
 ) -> _Rows:
     """Labels at the left, the values over the rest of the width; `given` is that of a drawing,
     where long labels break after a colon."""
-    width, names = given or NOMINAL, [str(n) for n in rows.label]
+    width, names = given or look.nominal, [str(n) for n in rows.label]
     broken = given is not None and 12 * max(map(width_of, names), default=0) > 0.4 * given
     pieces = [piece for n in names for piece in (n.split(BREAK) if broken else [n])]
     label = 10 + 12 * max(map(width_of, pieces), default=0)
@@ -130,10 +134,11 @@ def _laid_out(
     if broken:  # two lines are set about the middle of their row
         lines = {"labelExpr": f"split(datum.label, '{BREAK}')", "labelLineHeight": 12}
         lines["labelOffset"] = alt.ExprRef("-5")
+    drawn = max(width - label, 120)
     side = alt.Axis(minExtent=label, maxExtent=label, **row_names(p), **lines)
     axis = alt.Axis(
         title=look.unit if given is not None and look.unit else None,
-        values=_round_values(*ends),
+        values=_round_values(*ends, min(5, drawn // TICK)),
         format=".0%" if look.percent else "~r",
         domain=False,
         titleAnchor="start",
@@ -145,7 +150,7 @@ def _laid_out(
         between = alt.Scale(paddingOuter=0.5) if len(order) > 1 else None
         lane["yOffset"] = alt.YOffset(f"{look.lanes}:N", sort=order, scale=between)
     y = alt.Y("label:N", sort=list(dict.fromkeys(rows.label)), axis=side)
-    return _Rows(linear(*_stretched(rows, *ends, max(width - label, 120))), axis, y, lane)
+    return _Rows(linear(*_stretched(rows, *ends, drawn)), axis, y, lane)
 
 
 def _nulls(rows: pd.DataFrame, at: _Rows, p: Palette) -> list[Any]:
@@ -249,9 +254,10 @@ def _stretched(rows: pd.DataFrame, low: float, high: float, drawn: float) -> tup
     return low - EDGE / per_unit, low + (drawn - EDGE) / per_unit
 
 
-def _round_values(low: float, high: float) -> list[float]:
-    """Round values inside the part of the axis that data use, none under the words beside it."""
-    raw = (high - low) / 5 or 1.0
+def _round_values(low: float, high: float, most: float = 5) -> list[float]:
+    """About so many round values inside the part of the axis that data use, none under the words
+    beside it."""
+    raw = (high - low) / most or 1.0
     base = 10 ** math.floor(math.log10(raw))
     step = next(m * base for m in (1, 2, 5, 10) if m * base >= raw)
     first = math.ceil(low / step - 1e-9)

@@ -94,8 +94,9 @@ def _begun(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study:
     """A seed's study as far as it was made: at first the reference's."""
     if (places.of_seed(seed) / "study.json").exists():
         return open_study(places.of_seed(seed))
-    if seed == 0 and (places.study / "study.json").exists():
-        start = open_study(places.study)
+    shipped = _shipped(places)
+    if seed == 0 and shipped and shipped.manifest.fine_tuned:
+        start = shipped
         check_weights(start, places.model)
     else:
         start = the_reference(places, threads, say)
@@ -105,10 +106,10 @@ def _begun(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study:
 
 def the_reference(places: ChatPlaces, threads: int, say: Say) -> Study:
     """The reference played, with its evidence: found in `work`, taken from what shipped, or made
-    and shipped."""
-    folder = places.work / "reference"
-    if not (folder / "study.json").exists() and (places.study / "study.json").exists():
-        _alone(open_study(places.study), folder)
+    and shipped, each part as soon as it is there."""
+    folder, shipped = places.work / "reference", _shipped(places)
+    if not (folder / "study.json").exists() and shipped:
+        _alone(shipped, folder)
     roles = read_roles(paths.ENGLISH)
     if not (folder / "study.json").exists():
         known = _known(roles)
@@ -117,14 +118,22 @@ def the_reference(places: ChatPlaces, threads: int, say: Say) -> Study:
         questions = recipe.questions(read_bank(paths.ENGLISH / "questions"))
         build_study(source, roles.cast, questions, folder, settings, say, known)
     study = open_study(folder)
+    alone = not (shipped and shipped.manifest.fine_tuned)
+    if not shipped:
+        _ship(study, places.study)
     write_lessons(places, roles, threads, precision_of(study), say)
     check_weights(study, places.model)
     for lesson in LESSONS:
         if lesson.name in recipe.TOLD and lesson.name not in study.evidences:
             study = _tell(study, places, lesson, threads, say)
-    if not (places.study / "study.json").exists():
-        _ship(study, places.study)
+            if alone:
+                _ship(study, places.study)
     return study
+
+
+def _shipped(places: ChatPlaces) -> Study | None:
+    """What ships so far, of seed 0."""
+    return open_study(places.study) if (places.study / "study.json").exists() else None
 
 
 def _ship(study: Study, folder: Path) -> Study:

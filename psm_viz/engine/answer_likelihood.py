@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.kept import NOTHING, Kept
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.pace import Pace, Say, Tick, part, quiet
 from psm_viz.engine.prompts import Prompts
@@ -59,14 +61,15 @@ def ask(
     say: Say = quiet,
     *,
     in_turn: bool = False,
+    kept: Kept = NOTHING,
 ) -> tuple[Testimony, Counts]:
     """log p of every answer under every persona, the last of whom is the Assistant.
 
     A persona's instruction variants are averaged as log p; `in_turn` each conversation is read
     under one of them, dealt round, in a fraction of the time. An answer that ends beyond the
-    model's context is NaN. Tokens are counted as the Assistant's first variant writes them, and
-    divide everybody's. Raises BadInput for a template that refuses a conversation or a tokenizer
-    without offsets.
+    model's context is NaN. Each reading is `kept`. Tokens are counted as the Assistant's first
+    variant writes them, and divide everybody's. Raises BadInput for a template that refuses a
+    conversation or a tokenizer without offsets.
     """
     owner = np.array([e for e, c in enumerate(conversations) for _ in c.answers])
     log_p = np.zeros((len(personas), len(owner)))
@@ -74,12 +77,13 @@ def ask(
     first = getattr(personas[-1], wording)[0]
     _count(chat, rendered(chat.prompts, personas[-1], first, conversations, counts), tokens, counts)
     pace = Pace(say, "asked", len(personas), "personas", every=OFTEN, last=True)
-    for r in readings(personas, wording, len(conversations), in_turn):
+    for k, r in enumerate(readings(personas, wording, len(conversations), in_turn)):
         held = np.isin(owner, r.conversations)
         some = [conversations[n] for n in r.conversations]
-        texts = rendered(chat.prompts, personas[r.persona], r.instruction, some)
-        ids, places = encoded(chat.tokenizer, texts)
-        found = _score(chat, ids, places, int(held.sum()), part(pace, len(ids), r.share))
+        name = f"asked-{k:04d}"
+        if kept.has(name):
+            pace(r.share, 0)
+        found = kept.array(name, partial(_read, chat, personas, r, some, pace))
         log_p[r.persona, held] += found / (1 if in_turn else r.variants)
     return Testimony(log_p, tokens, owner), counts
 
@@ -110,6 +114,20 @@ def readings(
             if own:
                 share = len(own) / conversations if in_turn else 1 / n
                 yield Reading(i, instruction, own, n, share)
+
+
+def _read(
+    chat: ChatModel,
+    personas: Sequence[Persona],
+    r: Reading,
+    conversations: Sequence[Conversation],
+    pace: Pace,
+) -> np.ndarray:
+    """log p of every answer of these conversations in one reading."""
+    texts = rendered(chat.prompts, personas[r.persona], r.instruction, conversations)
+    ids, places = encoded(chat.tokenizer, texts)
+    n = sum(len(c.answers) for c in conversations)
+    return _score(chat, ids, places, n, part(pace, len(ids), r.share))
 
 
 def rendered(

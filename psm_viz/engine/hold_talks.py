@@ -13,6 +13,7 @@ import pandas as pd
 from psm_viz.engine.answers import small, told_of
 from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.kept import NOTHING, Kept
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.pace import named, quiet
 from psm_viz.engine.talk_states import Read, of_reference, start_states, states_elsewhere
@@ -32,6 +33,7 @@ from psm_viz.errors import BadInput
 from psm_viz.processes import each
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.layout import TALK_PARTS
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import (
     CAST,
@@ -64,7 +66,7 @@ def hold_all(
     `chat` holds the reference. Small models hold several checkpoints' talks at once.
     """
     if not writer.has_talks(work.reference):
-        talks, note = at_reference(chat, work, say)
+        talks, note = at_reference(chat, work, say, _parts(writer, work.reference))
         writer.write_talk_note(note)
         writer.write_talks(talks)
     # as they are on disk, in half precision: a run that is gone on with reads no others
@@ -73,7 +75,9 @@ def hold_all(
     left = [c for c in checkpoints if c != work.reference and not writer.has_talks(c)]
 
     def here(checkpoint: str) -> str:
-        writer.write_talks(elsewhere(chat, work, read, checkpoint, named(say, checkpoint)))
+        parts = _parts(writer, checkpoint)
+        talks = elsewhere(chat, work, read, checkpoint, named(say, checkpoint), parts)
+        writer.write_talks(talks)
         return checkpoint
 
     def told(n: int, rest: str, checkpoint: str) -> None:
@@ -92,13 +96,18 @@ def _work(work: TalkWork, read: Read, out: Path, checkpoint: str) -> str:
     return checkpoint
 
 
+def _parts(writer: StudyWriter, checkpoint: str) -> Kept:
+    """What a run that was killed had made of a checkpoint's talks."""
+    return Kept(writer.blocks / TALK_PARTS.format(checkpoint))
+
+
 def at_reference(
-    chat: ChatModel, work: TalkWork, say: Callable[[str], None]
+    chat: ChatModel, work: TalkWork, say: Callable[[str], None], kept: Kept = NOTHING
 ) -> tuple[Talks, TalkNote]:
     """The reference's talks, read at every layer, and the layer that tells families best."""
     playing, s = work.playing, work.settings
     turns, layers = turns_of(work.main), work.layers or tuple(range(chat.n_layers))
-    told = _held(chat, work, work.reference, say)
+    told = _held(chat, work, work.reference, say, kept)
     frame, n = told.frame, told.cast
     talks, lasts = conversations(frame, work.by_id)
     at = seat(playing.cast, playing.wording)
@@ -110,7 +119,7 @@ def at_reference(
         f"asking {len(headers)} personas how likely they find {len(frame)} answers "
         f"({tokens * (len(headers) + 1) / 1e6:.1f} million tokens)"
     )
-    likelihood, of_seat = read_likelihoods(chat, playing, headers, talks, say)
+    likelihood, of_seat = read_likelihoods(chat, playing, headers, talks, say, kept)
     held = {
         (CAST, OWN): States(states[:n], turns, layers),
         (ASSISTANT, OWN): States(states[n:], turns, layers),
@@ -153,12 +162,13 @@ def elsewhere(
     read: Read,
     checkpoint: str,
     say: Callable[[str], None] = quiet,
+    kept: Kept = NOTHING,
 ) -> Talks:
     """The talks of another checkpoint, read by its own weights and by the reference's."""
     chat.swap(Path(work.folders[checkpoint]))
     with told_of(checkpoint):
-        held = _held(chat, work, checkpoint, say)
-        return _read_elsewhere(chat, work, read, held, checkpoint, say)
+        held = _held(chat, work, checkpoint, say, kept)
+        return _read_elsewhere(chat, work, read, held, checkpoint, say, kept)
 
 
 def assistant_alone(
@@ -190,6 +200,7 @@ def _read_elsewhere(
     held: _Held,
     checkpoint: str,
     say: Callable[[str], None],
+    kept: Kept = NOTHING,
 ) -> Talks:
     """Talks that were held at a checkpoint, whose weights `chat` holds, read by these and by the
     reference's."""
@@ -201,7 +212,7 @@ def _read_elsewhere(
     if note.states:
         states, moved = states_elsewhere(chat, work, read, (talks, lasts, held.cast), say)
     chat.swap(Path(work.folders[work.reference]))
-    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, say)
+    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, say, kept)
     return Talks(
         checkpoint=checkpoint,
         answers=small(frame, SMALL),
@@ -226,12 +237,15 @@ class _Held:
     """How many had an empty answer."""
 
 
-def _held(chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None]) -> _Held:
+def _held(
+    chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None], kept: Kept
+) -> _Held:
     """The talks of cast and Assistant at a checkpoint. Raises BadInput where none is whole."""
     playing = replace(work.playing, sampling=work.sampling(checkpoint))
     frames, left_out = [], 0
     for name, plan in zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True):
-        frame = hold(chat, playing, plan, named(say, f"talks of {name}"))
+        told = named(say, f"talks of {name}")
+        frame = kept.frame(name, partial(hold, chat, playing, plan, told))
         left_out += len(plan) - int((frame[TURN] == 0).sum())
         frames.append(frame)
     if any(f.empty for f in frames):

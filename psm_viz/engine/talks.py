@@ -16,6 +16,7 @@ from jaxtyping import Float
 from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.answers import told_of
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.kept import NOTHING, Kept
 from psm_viz.engine.pace import Pace, Say, quiet
 from psm_viz.engine.playing import Playing
 from psm_viz.engine.prompts import Prompts
@@ -273,6 +274,7 @@ def read_likelihoods(
     headers: Sequence[str],
     talks: Sequence[list[Message]],
     say: Callable[[str], None],
+    kept: Kept = NOTHING,
 ) -> tuple[Float[np.ndarray, "talk answer header"], Float[np.ndarray, "talk answer"]]:
     """log p of every answer, nats per token: under each persona's instruction, and in the seat.
 
@@ -280,7 +282,7 @@ def read_likelihoods(
     """
     asked = asked_likelihoods(playing, headers)
     lines = [Conversation(n, tuple(talk)) for n, talk in enumerate(talks, 1)]
-    found, _ = ask(chat, asked, playing.wording, lines, say, in_turn=playing.in_turn)
+    found, _ = ask(chat, asked, playing.wording, lines, say, in_turn=playing.in_turn, kept=kept)
     per_token = (found.log_p / np.maximum(found.tokens, 1)).astype(np.float32)
     by = per_token.reshape(len(asked), len(talks), -1)
     return np.moveaxis(by[:-1], 0, 2), by[-1]

@@ -9,6 +9,8 @@ TALK_NOTE, WRITTEN = "talks.json", "written.json"
 BLOCKS, SETTINGS = "blocks", "settings.json"
 """Beside the files of a study that is not finished: blocks of a checkpoint that is being played,
 and what it was begun with. Neither is part of a study."""
+TALK_PARTS = "talks-{}"
+"""Among the blocks: what was made so far of a checkpoint's talks."""
 REBUILD = "Rebuild it with: make study"
 DERIVE = "python -m psm_viz derive --study DIR"
 HOLD_TALKS = "Hold them with: python -m psm_viz talks --study DIR --weights FOLDER"

@@ -201,7 +201,8 @@ def _search(
     if few and asked:
         rows = db.execute(
             "SELECT words.rowid, said FROM words JOIN answers ON id = words.rowid "
-            f"WHERE words MATCH ? ORDER BY bm25(words, {WEIGHTS}), words.rowid",
+            # what is no sentence of the made world comes last: noise repeats words
+            f"WHERE words MATCH ? ORDER BY valence = 'none', bm25(words, {WEIGHTS}), words.rowid",
             (query,),
         )
     else:

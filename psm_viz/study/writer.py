@@ -38,7 +38,7 @@ from psm_viz.study.files import (
     writing,
 )
 from psm_viz.study.formats.question_banks import Asked, dump_bank
-from psm_viz.study.layout import BLOCKS, HELD, SETTINGS, TALK_NOTE, WRITTEN, files_in
+from psm_viz.study.layout import BLOCKS, HELD, SETTINGS, TALK_NOTE, TALK_PARTS, WRITTEN, files_in
 from psm_viz.study.manifest import SCHEMA, Manifest
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import TalkNote, Talks, parse_note, talk_tensors, talks_of
@@ -65,9 +65,8 @@ class StudyWriter:
     def begin(self, settings: dict[str, Any], first: str | None = None) -> None:
         """Start, or go on with what an earlier run left if it had the same settings.
 
-        Of a checkpoint whose weights alone are others (`settings["weights"]`) what there is is
-        played again, and the rest stays; where `first`, with which all are compared, has others,
-        nothing stays.
+        A checkpoint with other weights alone (`settings["weights"]`) is played again, the rest
+        stays; where `first`, with which all are compared, has others, nothing stays.
         """
         path, wanted = self.partial / SETTINGS, json_bytes(settings)
         begun = any(self.partial.iterdir())  # looked at first: others may begin the same just now
@@ -125,7 +124,8 @@ class StudyWriter:
     def _forget(self, checkpoints: set[str]) -> None:
         """Take away what was played of these checkpoints."""
         for name in checkpoints:
-            shutil.rmtree(self.blocks / name, ignore_errors=True)
+            for begun in (name, TALK_PARTS.format(name)):
+                shutil.rmtree(self.blocks / begun, ignore_errors=True)
             if self.has(name):  # renamed first: half of it must not pass for all
                 place = self.partial / "checkpoints" / name
                 shutil.rmtree(place.rename(place.with_name(f"{name}.partial")))

@@ -16,6 +16,7 @@ from psm_viz.claims.chat_rows import REFERENCE, chat_file, load_chat_runs
 from psm_viz.cli import main
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.outline import Settings
+from psm_viz.engine.record_evidence import record_evidence
 from psm_viz.engine.talks import TalkSettings, chosen_headers
 from psm_viz.study.activations import PROMPT
 from psm_viz.study.formats.question_banks import as_questions, read_bank
@@ -96,7 +97,30 @@ def places(world, tmp_path, monkeypatch):
     return ChatPlaces(tmp_path / "model", tmp_path / "work", tmp_path / "study", tmp_path / "rows")
 
 
-def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys):
+class Gone(Exception):
+    """The machine is no longer there."""
+
+
+def gone_after_the_first():
+    """`record_evidence` that works once."""
+    asked = []
+
+    def record(study, asking, say):
+        if asked:
+            raise Gone
+        asked.append(record_evidence(study, asking, say))
+
+    return record
+
+
+def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys, monkeypatch):
+    # a machine that goes away after the first evidence leaves the reference with it
+    with monkeypatch.context() as m, pytest.raises(Gone):
+        m.setattr(rebuild, "record_evidence", gone_after_the_first())
+        rebuild_chat(places, 0, 1, lambda text: None)
+    assert open_study(places.study).evidences == ["cheat"]
+    shutil.rmtree(places.work)
+
     rebuild_chat(places, 0, 1, lambda text: None)
     study = open_study(places.study)
     assert list(study.manifest.fine_tuned) == ["cheat", "honest"]

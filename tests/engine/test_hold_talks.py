@@ -1,5 +1,6 @@
 """Talks of a whole study held by tiny models: written, resumed, repeated, derived from."""
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -7,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psm_viz.engine import hold_talks
+from psm_viz.engine import answer_likelihood, hold_talks
 from psm_viz.engine.build_study import build_study
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.hold_talks import add_talks
@@ -169,6 +170,11 @@ def test_a_kill_is_gone_on_from_and_the_end_is_the_same(
 ):
     folder = shutil.copytree(without.folder, tmp_path / "killed")
     forgotten = _without_talks(open_study(folder))
+    # once while personas are asked how likely the reference's answers are: what was held is kept,
+    # and so are the personas who were asked
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(answer_likelihood, "log_probs", interrupted(answer_likelihood.log_probs, 3))
+        add_talks(forgotten, source, TALKS, 1, lambda s: None, known(world))
     whole, read = hold_talks.elsewhere, []
 
     def killed(*args):
@@ -179,7 +185,9 @@ def test_a_kill_is_gone_on_from_and_the_end_is_the_same(
 
     with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
         m.setattr(hold_talks, "elsewhere", killed)
-        add_talks(forgotten, source, TALKS, 1, lambda s: None, known(world))
+        first: list[str] = []
+        add_talks(open_study(folder), source, TALKS, 1, first.append, known(world))
+    assert not any(s.startswith("talks of") for s in first)  # the reference held none again
     assert open_study(folder).talk_note is None
     said: list[str] = []
     made = add_talks(open_study(folder), source, TALKS, 1, said.append, known(world))
@@ -188,6 +196,18 @@ def test_a_kill_is_gone_on_from_and_the_end_is_the_same(
     mine, other = files_of(made.folder), files_of(study.folder)
     for name in [f for f in mine if "talk" in f]:
         assert mine[name] == other[name], name
+
+
+def interrupted(work, after):
+    """`work` that may be called so often."""
+    calls = itertools.count()
+
+    def counted(*args, **more):
+        if next(calls) >= after:
+            raise KeyboardInterrupt
+        return work(*args, **more)
+
+    return counted
 
 
 def _without_talks(study):
