@@ -114,7 +114,7 @@ def the_reference(places: ChatPlaces, threads: int, say: Say) -> Study:
     if not (folder / "study.json").exists():
         known = _known(roles)
         source = from_models(str(places.model), {}, None)
-        settings = recipe.settings(roles.cast, threads, chosen(AUTO))
+        settings = recipe.settings(roles.cast, threads, _chosen(places))
         questions = recipe.questions(read_bank(paths.ENGLISH / "questions"))
         build_study(source, roles.cast, questions, folder, settings, say, known)
     study = open_study(folder)
@@ -155,6 +155,15 @@ def _alone(study: Study, folder: Path) -> None:
     with editing(study, folder=folder) as edit:
         edit.writer.keep_checkpoints(ids)
         edit.manifest = replace(m, checkpoints=tuple(c for c in m.checkpoints if c.id in ids))
+
+
+def _chosen(places: ChatPlaces) -> str:
+    """The precision that the reference is played in, tried out once: another trial on a busy
+    machine may end otherwise, and a reference in another precision would begin anew."""
+    path = places.work / "precision"
+    if not path.exists():
+        write_whole(path, chosen(AUTO).encode())
+    return path.read_text("utf-8")
 
 
 def precision_of(study: Study) -> str:

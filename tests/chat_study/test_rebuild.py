@@ -119,6 +119,7 @@ def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys,
         m.setattr(rebuild, "record_evidence", gone_after_the_first())
         rebuild_chat(places, 0, 1, lambda text: None)
     assert open_study(places.study).evidences == ["cheat"]
+    assert (places.work / "precision").read_text() in ("float32", "bfloat16")
     shutil.rmtree(places.work)
 
     rebuild_chat(places, 0, 1, lambda text: None)
