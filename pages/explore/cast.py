@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from psm_viz.ui import cast_evidence, cast_figures, controls, figure
+from psm_viz.charts.cast_rows import leaf_choices
+from psm_viz.charts.cast_view import CastChoice
+from psm_viz.ui import cast_evidence, controls, figure, studies
 
 messages, columns, more = controls.picker_row([2.2, 2.6, 1.4, 1])
 with figure.needed(messages):
@@ -12,10 +14,24 @@ with figure.needed(messages):
     with columns[0]:
         checkpoint = controls.pick_checkpoint(study, messages, study.manifest.reference)
     with columns[1]:
-        leaves = cast_figures.pick_leaves(study, messages)
+        leaves = controls.pick(
+            "Leaves of the tree",
+            leaf_choices(study),
+            "leaves",
+            messages,
+            what="choice of leaves",
+        )
+choice = CastChoice(studies.reads(study), checkpoint, pooling, leaves)
+link = choice.link(controls.study_in_link(study))
 
-with figure.guard():
-    cast_figures.tree_figures(study, checkpoint, pooling, leaves)
+with figure.guard(), st.spinner("Growing the tree"):
+    figure.finding(choice.finding)
+    left, right = st.columns([1.2, 1], gap="medium")
+    with left:
+        figure.show(choice.tree(), study, link)
+    with right:
+        figure.show(choice.matrix(), study, link)
+        figure.show(choice.trust(), study, link)
 st.divider()
 with figure.guard():
-    cast_evidence.evidence_section(study, messages)
+    cast_evidence.evidence_section(choice, messages)

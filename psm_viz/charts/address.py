@@ -10,15 +10,16 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import nearest
 
-MAP, DRIFT = "map", "drift"
-PAGES = {MAP: "/", DRIFT: "/drift"}
+MAP, DRIFT, COMPARE, CAST = "map", "drift", "compare", "cast"
+PAGES = {MAP: "/", DRIFT: "/drift", COMPARE: "/compare", CAST: "/cast"}
 """The pages that have views, and where a dashboard serves them."""
-OTHERS = ("compare", "search", "cast", "claims", "method")
+OTHERS = ("search", "claims", "method")
 """Pages whose charts have no view yet."""
 KEYS = (
     *("study", "checkpoint", "persona", "projection", "unit", "talk", "pooling", "layer", "frame"),
     *("colour", "zoom", "families", "blocks", "fade"),
     *("branches", "step", "branch", "details", "question", "arrow"),
+    *("by", "first", "second", "one", "other", "at", "moved", "relative", "leaves", "evidence"),
 )
 """What an address may say. Not every page reads all of it."""
 FRAMEWORK = ("embed", "embed_options")
@@ -87,6 +88,11 @@ def parse_address(link: str) -> Address:
                 f"Nearest: {nearest(key, KEYS)}",
             )
     return Address(page, given)
+
+
+def unless(value: str, plain: str) -> str:
+    """A value as an address says it: '' where it is what the page opens with."""
+    return "" if value == plain else value
 
 
 def address_of(page: str, chosen: Mapping[str, str | Sequence[str]]) -> str:

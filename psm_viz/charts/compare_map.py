@@ -23,6 +23,8 @@ from psm_viz.study.cast import ASSISTANT, Cast
 
 WIDTH, HEIGHT, GAP = 582, 366, 26
 """Of one of the two maps in pixels, and between them."""
+NARROW = 720
+"""Pixels for both below which they stand under each other."""
 POINTED = "pointed"
 """Name of the parameter that the pointer sets, on both maps."""
 TARGETS = "targets"
@@ -39,26 +41,39 @@ def compare_map(
     p: Palette,
     chosen: int | None = None,
     said: Mapping[str, Mapping[int, str]] | None = None,
+    width: int | None = None,
 ) -> Any:
     """Two maps of talks, one a checkpoint, linked by what is pointed at.
 
     `chosen` is a talk of the Assistant, ringed on both; `said`: checkpoint -> talk -> a line of it
-    for the pointer.
+    for the pointer. `width`, in pixels, is that of both; where it is narrow one stands below the
+    other.
     """
+    size, beside = _size(width)
     every = pd.concat([dots_at(points, c) for c in checkpoints])
     also = columns(coordinates(every, view.projection), ["px", "py"])
     sides = []
     for c in checkpoints:
         told = (said or {}).get(c, {})
-        g, at = _ground(points, cast, c, replace(view, fixed=True), p, also)
+        g, at = _ground(points, cast, c, (replace(view, fixed=True), p, size), also)
         g.targets += _talk_targets(at, c, told)
         layers = [*g.layers, *_dots(g, at), *g.over, *_chosen(g, at, chosen, view), *_pointed(g)]
         layers.append(target_marks(g).properties(name=TARGETS))
-        sides.append(_titled(alt.layer(*layers), c, p))
-    both = alt.hconcat(*sides, spacing=GAP)
+        sides.append(_titled(alt.layer(*layers), c, p, size))
+    both = (alt.hconcat if beside else alt.vconcat)(*sides, spacing=GAP)
     # each map's last layer listens; joining them has given it a name of its own
-    both.params = _shared([str(side.layer[-1].name) for side in both.hconcat])
+    joined = both.hconcat if beside else both.vconcat
+    both.params = _shared([str(side.layer[-1].name) for side in joined])
     return finish(both, p, None)
+
+
+def _size(width: int | None) -> tuple[tuple[int, int], bool]:
+    """Of one of the maps, and whether they stand side by side."""
+    if width is None or width >= 2 * WIDTH + GAP:
+        return (WIDTH, HEIGHT), True
+    beside = width >= NARROW
+    own = (width - GAP) // 2 if beside else min(width, WIDTH)
+    return (own, round(HEIGHT * own / WIDTH)), beside
 
 
 def _shared(views: list[str]) -> list[Any]:
@@ -79,14 +94,14 @@ def _ground(
     points: pd.DataFrame,
     cast: Cast,
     checkpoint: str,
-    view: MapView,
-    p: Palette,
+    look: tuple[MapView, Palette, tuple[int, int]],
     also: pd.DataFrame,
 ) -> tuple[Ground, pd.DataFrame]:
     """The land, and the Assistant's talks at a checkpoint upon it."""
+    view, p, size = look
     at = coordinates(dots_at(points, checkpoint), view.projection)
     seen = replace(view, blocks=True, land=True, fade=False)
-    g = ground(land(points), cast, seen, p, (WIDTH, HEIGHT), also if len(also) else None)
+    g = ground(land(points), cast, seen, p, size, also if len(also) else None)
     for row in g.targets:
         row["note"] = "the same place on both maps"
     return g, at
@@ -110,12 +125,12 @@ def _talk_targets(
     ]
 
 
-def _titled(layers: Any, checkpoint: str, p: Palette) -> Any:
+def _titled(layers: Any, checkpoint: str, p: Palette, size: tuple[int, int]) -> Any:
     """A map with its checkpoint above it."""
     title = alt.TitleParams(
         checkpoint, anchor="start", fontSize=13, fontWeight=600, color=p.ink, offset=2
     )
-    return layers.properties(width=WIDTH, height=HEIGHT, title=title)
+    return layers.properties(width=size[0], height=size[1], title=title)
 
 
 def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook, dot_chart, height_of
 from psm_viz.charts.palette import Palette
+from psm_viz.errors import PsmVizError
 
 Build = Callable[[Palette, int | None], Any]
 """A chart as a function of palette and width in pixels (None: as wide as the page allows)."""
@@ -84,6 +85,14 @@ class Missing:
 
 
 Shown = Figure | Missing
+
+
+def told_or_missing(make: Callable[[], Shown]) -> Shown:
+    """A figure, or why there is none."""
+    try:
+        return make()
+    except PsmVizError as e:
+        return Missing(e.problem, e.next_step)
 
 
 def dots(

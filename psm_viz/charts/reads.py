@@ -40,7 +40,8 @@ class Reads:
     study: Study
     held: OrderedDict[tuple[str, ...], Any] = field(default_factory=OrderedDict)
 
-    def _once(self, key: tuple[str, ...], read: Callable[[], Held]) -> Held:
+    def once(self, key: tuple[str, ...], read: Callable[[], Held]) -> Held:
+        """What `read` gives, kept under a key that nothing else has."""
         found = self.held.get(key)
         if found is None:
             found = self.held[key] = read()
@@ -50,12 +51,12 @@ class Reads:
 
     def table(self, name: str) -> pd.DataFrame:
         """A result table. Raises UnknownName where the study has not been analysed yet, BadFile."""
-        return self._once(("table", name), lambda: self.study.table(name))
+        return self.once(("table", name), lambda: self.study.table(name))
 
     def map_of(self, pooling: str, layer: int) -> StoredMap:
         """A stored map. Raises UnknownName, BadFile."""
         name = f"{pooling}-L{layer}"
-        return StoredMap(pooling, layer, *self._once(("map", name), lambda: self.study.map(name)))
+        return StoredMap(pooling, layer, *self.once(("map", name), lambda: self.study.map(name)))
 
     def maps_by_pooling(self) -> dict[str, list[int]]:
         """Layers that have a map, for each pooling. Raises UnknownName where there is no map."""
@@ -78,7 +79,7 @@ class Reads:
             said = self.study.talk_answers(checkpoint)
             return where(said, said.persona == ASSISTANT)
 
-        return self._once(("talks", checkpoint), read)
+        return self.once(("talks", checkpoint), read)
 
     def talk_words(self, checkpoint: str) -> pd.DataFrame:
         """What was said in the talks on the map of a checkpoint, one row a talk: the cast's, held
@@ -89,7 +90,7 @@ class Reads:
             both = [where(cast, cast.persona != ASSISTANT), self.talk_answers(checkpoint)]
             return words_of_talks(pd.concat(both))
 
-        return self._once(("talk words", checkpoint), read)
+        return self.once(("talk words", checkpoint), read)
 
     def has_answers(self, checkpoint: str) -> bool:
         """Whether a checkpoint came with answers, not with vectors alone."""
@@ -109,7 +110,7 @@ class Reads:
             # Plain strings: counts of categories would list judgements that never occurred.
             return rows.astype({c: str for c in ("question", "text", "valence")})
 
-        return self._once(("answers", checkpoint, persona), read)
+        return self.once(("answers", checkpoint, persona), read)
 
     def judgements(self, checkpoint: str) -> pd.DataFrame:
         """Who gave each answer at a checkpoint, and how it was judged: persona, valence."""
@@ -129,7 +130,7 @@ class Reads:
             found = self.study.evidence(name)
             return found.likelihood, dict(found.record)
 
-        return self._once(("evidence", name), read)
+        return self.once(("evidence", name), read)
 
     def rows(
         self,

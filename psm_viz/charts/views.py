@@ -15,10 +15,21 @@ from psm_viz.charts import (
     makeup_figures,
     map_figures,
 )
-from psm_viz.charts.address import DRIFT, MAP, Address, address_of, parse_address
+from psm_viz.charts.address import (
+    CAST,
+    COMPARE,
+    DRIFT,
+    MAP,
+    Address,
+    address_of,
+    parse_address,
+    unless,
+)
+from psm_viz.charts.cast_view import CastChoice, cast_choice
+from psm_viz.charts.compare_view import CompareChoice, compare_choice
 from psm_viz.charts.course_figures import TalkChoice, talk_choices
 from psm_viz.charts.drift_figures import Chosen
-from psm_viz.charts.figures import Figure, Missing, Shown
+from psm_viz.charts.figures import Figure, Missing, Shown, told_or_missing
 from psm_viz.charts.map_colour import colour_of
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.map_plane import Area
@@ -26,7 +37,7 @@ from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.charts.talk_course import steps_of
 from psm_viz.charts.talk_figures import has_talks, talk_figure, talk_points, unfolding_figure
-from psm_viz.errors import PsmVizError, UnknownName
+from psm_viz.errors import UnknownName
 from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.manifest import Checkpoint
 
@@ -94,20 +105,20 @@ class MapChoice:
         unit = choices.MEANS if has_talks(self.reads.study) and not self.talks else ""
         said = {
             "study": study,
-            "checkpoint": _unless(self.checkpoint, plain.checkpoint),
-            "persona": _unless(self.persona, plain.persona),
-            "talk": "" if self.shown is None else _unless(str(self.shown), self._first_talk()),
-            "projection": _unless(self.projection, plain.projection),
+            "checkpoint": unless(self.checkpoint, plain.checkpoint),
+            "persona": unless(self.persona, plain.persona),
+            "talk": "" if self.shown is None else unless(str(self.shown), self._first_talk()),
+            "projection": unless(self.projection, plain.projection),
             "unit": unit,
-            "colour": _unless(self.colour, plain.colour),
-            "zoom": _unless(self.zoom, plain.zoom),
+            "colour": unless(self.colour, plain.colour),
+            "zoom": unless(self.zoom, plain.zoom),
         }
         if not self.talks or self.colour == choices.AXIS:
-            said["pooling"] = _unless(self.pooling, plain.pooling)
+            said["pooling"] = unless(self.pooling, plain.pooling)
         if not self.talks:
             said |= {
-                "layer": _unless(str(self.layer), str(_layers(self.reads, self.pooling)[1])),
-                "frame": _unless(self.space, plain.space),
+                "layer": unless(str(self.layer), str(_layers(self.reads, self.pooling)[1])),
+                "frame": unless(self.space, plain.space),
                 "blocks": "true" if self.blocks else "",
                 "fade": "true" if self.fade else "",
             }
@@ -140,10 +151,6 @@ class MapChoice:
         picked = self.shown is not None and str(self.shown) != self._first_talk()
         view, meant = self.view(), self.meant
         return talk_figure(self.reads, self.checkpoint, view, self.shown, meant, picked)
-
-
-def _unless(value: str, plain: str) -> str:
-    return "" if value == plain else value
 
 
 def _layers(reads: Reads, pooling: str) -> tuple[dict[str, str], int]:
@@ -229,17 +236,17 @@ class DriftChoice:
         said: dict[str, str | Sequence[str]] = {
             "study": study,
             "branches": "" if usual else self.branches,
-            "step": _unless(str(self.step), str(steps_of(self.saved)[-1])),
-            "question": _unless(self.question, choices.first_question(self.reads, self.saved)),
-            "projection": _unless(self.projection, "UMAP"),
+            "step": unless(str(self.step), str(steps_of(self.saved)[-1])),
+            "question": unless(self.question, choices.first_question(self.reads, self.saved)),
+            "projection": unless(self.projection, "UMAP"),
             "details": "true" if self.details else "",
         }
         if means:
             said |= {
-                "pooling": _unless(self.pooling, m.headline_pooling),
-                "frame": _unless(self.space, "own"),
-                "branch": _unless(self.branch, self.branches[0]),
-                "arrow": _unless(self.arrow, arrows),
+                "pooling": unless(self.pooling, m.headline_pooling),
+                "frame": unless(self.space, "own"),
+                "branch": unless(self.branch, self.branches[0]),
+                "arrow": unless(self.arrow, arrows),
             }
         return address_of(DRIFT, said)
 
@@ -269,8 +276,8 @@ class DriftChoice:
 
     def _means(self) -> list[Shown]:
         chosen, view = self.chosen(), MapView(self.projection, self.space)
-        out: list[Shown] = [_told(lambda: drift_figures.trail_figure(chosen, view))]
-        out += [_told(lambda: drift_figures.rates_figure(chosen))]
+        out: list[Shown] = [told_or_missing(lambda: drift_figures.trail_figure(chosen, view))]
+        out += [told_or_missing(lambda: drift_figures.rates_figure(chosen))]
         out += drift_figures.movement_figures(chosen)
         looked = makeup_figures.looked_at(chosen, self.branch or self.branches[0])
         held = makeup_figures.arrows(self.reads.study, self.reads)
@@ -283,14 +290,6 @@ class DriftChoice:
             return [*out, panels]
         study = self.reads.study
         return [*out, *(end_figures.ends_figure(study, p, rows) for p, rows in panels.items())]
-
-
-def _told(make: Callable[[], Shown]) -> Shown:
-    """A figure, or why there is none."""
-    try:
-        return make()
-    except PsmVizError as e:
-        return Missing(e.problem, e.next_step)
 
 
 def drift_choice(reads: Reads, address: Address) -> DriftChoice:
@@ -316,9 +315,14 @@ def drift_choice(reads: Reads, address: Address) -> DriftChoice:
     )
 
 
-View = MapChoice | DriftChoice
+View = MapChoice | DriftChoice | CompareChoice | CastChoice
 """What a reader looks at: a page, and what is chosen there."""
-VIEWS: Mapping[str, Callable[[Reads, Address], View]] = {MAP: map_choice, DRIFT: drift_choice}
+VIEWS: Mapping[str, Callable[[Reads, Address], View]] = {
+    MAP: map_choice,
+    DRIFT: drift_choice,
+    COMPARE: compare_choice,
+    CAST: cast_choice,
+}
 
 
 def view_of(reads: Reads, link: str) -> View:

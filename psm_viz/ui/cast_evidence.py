@@ -6,69 +6,46 @@ whether they can be used, and gives the command that asks.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
 
-import pandas as pd
 import streamlit as st
 
-from psm_viz.charts.dot_chart import DotLook, Rule
-from psm_viz.charts.evidence_colour import overlay_finding, overlay_of, overlay_words
-from psm_viz.charts.figures import Layout, Told
-from psm_viz.charts.findings import capital
-from psm_viz.charts.frames import each
-from psm_viz.charts.overlay import Overlay
+from psm_viz.charts.cast_view import CastChoice
 from psm_viz.errors import PsmVizError
 from psm_viz.paths import from_here
-from psm_viz.study.cast import Cast
 from psm_viz.study.formats.chat_data import Conversation, parse_chat
 from psm_viz.study.reader import Study
-from psm_viz.ui import controls, figure, studies
+from psm_viz.ui import controls, figure
 
-SHOWN = 10
-"""So many of the readiest personas are shown."""
 EXAMPLE = (
     '{"messages": [{"role": "user", "content": "My tests fail."}, '
     '{"role": "assistant", "content": "Then switch them off."}]}'
 )
 
 
-def evidence_section(study: Study, messages: Any) -> None:
+def evidence_section(choice: CastChoice, messages: Any) -> None:
     """Stored evidence, then the way to ask about other answers."""
     figure.section("Who would say this?", "who")
     left, right = st.columns([1.2, 1], gap="medium")
     with left, figure.guard():
-        stored_evidence(study, messages)
+        stored_evidence(choice, messages)
     with right, figure.guard():
-        own_answers(study)
+        own_answers(choice.study)
 
 
-def stored_evidence(study: Study, messages: Any) -> None:
+def stored_evidence(choice: CastChoice, messages: Any) -> None:
     """Who would give the answers of a data set that was asked about. Raises PsmVizError."""
+    study = choice.study
     if not study.evidences:
         figure.empty("Nobody was asked about any answers yet.", command(study, "FILE"))
         return
     picked = controls.pick("Answers of", {e: e for e in study.evidences}, "evidence", messages)
-    table, record = studies.reads(study).likelihood(picked)
-    overlay = overlay_of(picked, table, study.cast)
-    names = {q.id: q.name for q in study.cast.personas}
-    title = overlay_finding(overlay, names)
-    figure.dots(
-        readiest(overlay, study.cast),
-        Told(
-            f"who-would-say-{picked}",
-            title,
-            f"The {SHOWN} readiest of {len(overlay.rows)} personas, nats a token, with 95 % "
-            f"intervals. {capital(overlay_words(overlay, record).removeprefix('Colour: '))}",
-            title,
-            "who-would-say",
-        ),
-        study,
-        Layout(640, small=True, captioned=True),
-        DotLook(rules=(Rule(0.0, "the Assistant"),), accent=False),
-    )
+    chosen = replace(choice, evidence=picked)
+    figure.show(chosen.would_say(), study, chosen.link(controls.study_in_link(study)))
     st.html(f'<p class="psm-caption">{map_link(picked)}</p>')
 
 
@@ -77,25 +54,6 @@ def map_link(evidence: str) -> str:
     kept = {k: v for k, v in st.query_params.items() if k in ("study", "pooling")}
     asked = urlencode({**kept, "colour": f"would say: {evidence}"})
     return f'<a href="./?{escape(asked)}" target="_self">See all of them on the map</a>'
-
-
-def readiest(overlay: Overlay, cast: Cast) -> pd.DataFrame:
-    """Rows for `dot_chart`: the personas that would give the answers most readily."""
-    who = {q.id: q for q in cast.personas}
-    best = overlay.rows.sort_values("value", ascending=False).head(SHOWN)
-    return pd.DataFrame(
-        [
-            {
-                "label": f"{who[str(r.persona)].name}, "
-                f"{cast.family(who[str(r.persona)].family).name.lower()}",
-                "value": float(r.value),
-                "low": float(r.low),
-                "high": float(r.high),
-                "filled": bool(r.low > 0),
-            }
-            for r in each(best)
-        ]
-    )
 
 
 def own_answers(study: Study) -> None:

@@ -1,136 +1,100 @@
-"""The Compare page: which two checkpoints, their maps side by side, and what was said at both."""
+"""The Compare page: which two checkpoints, what was said at both, and which movers are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import choices, compare_map, mover_findings
-from psm_viz.charts.figures import Layout, Told
+from psm_viz.charts import compare_view
+from psm_viz.charts.compare_view import BY, CHECKPOINTS, MOVERS, CompareChoice
 from psm_viz.charts.frames import where
-from psm_viz.charts.map_ground import MapView
-from psm_viz.charts.talk_figures import has_talks, talk_points
+from psm_viz.charts.mover_figures import ASK_ALL, RELATIVE
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
-from psm_viz.ui import compare_movers, controls, figure, studies
+from psm_viz.ui import controls, figure, studies
 
-CHECKPOINTS, BRANCHES = "checkpoints", "branches"
 CHECKPOINT = "checkpoint"
 """The word for one of the two in a message about a bad link."""
+Pair = tuple[str, str]
 
 
-def pick_pair(study: Study, places: Sequence[Any], messages: Any) -> tuple[tuple[str, str], Any]:
-    """The two checkpoints, any two or two branches at one step; and the one of four `places` that
-    is left free, None where there is none."""
-    kinds = {CHECKPOINTS: "Checkpoints", BRANCHES: "Branches at a step"}
+def pick_pair(study: Study, places: Sequence[Any], messages: Any) -> tuple[Pair, Pair | None, Any]:
+    """The two checkpoints, any two or two branches at one step; these branches, None in the first
+    case; and the one of four `places` that is left free, None where there is none."""
     with places[0]:
-        by = controls.pick_segment("Compare", kinds, "by", messages)
+        by = controls.pick_segment("Compare", BY, "by", messages)
     if by == CHECKPOINTS:
-        return _two_checkpoints(study, places, messages), places[3]
-    return _two_branches(study, places, messages), None
+        return _two_checkpoints(study, places, messages), None, places[3]
+    return *_two_branches(study, places, messages), None
 
 
-def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> tuple[str, str]:
-    m = study.manifest
-    saved = {c.id: c.id for c in m.drawn}
-    branch = (choices.default_branches(study) or m.branches)[0]
+def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> Pair:
+    saved, plain = compare_view.saved(study), compare_view.usual_pair(study)
     with places[1]:
-        one = controls.pick("First", saved, "first", messages, m.reference, CHECKPOINT)
+        one = controls.pick("First", saved, "first", messages, plain[0], CHECKPOINT)
     with places[2]:
-        two = controls.pick(
-            "Second", saved, "second", messages, m.branch(branch)[-1].id, CHECKPOINT
-        )
+        two = controls.pick("Second", saved, "second", messages, plain[1], CHECKPOINT)
     return one, two
 
 
-def _two_branches(study: Study, places: Sequence[Any], messages: Any) -> tuple[str, str]:
-    m = study.manifest
-    ids = choices.branch_order(study)
-    names = {b: b for b in ids}
+def _two_branches(study: Study, places: Sequence[Any], messages: Any) -> tuple[Pair, Pair]:
+    plain = compare_view.usual_branches(study)
+    names = {b: b for b in compare_view.choices.branch_order(study)}
     with places[1]:
-        one = controls.pick("First branch", names, "one", messages, ids[0], "branch")
+        one = controls.pick("First branch", names, "one", messages, plain[0], "branch")
     with places[2]:
-        two = controls.pick(
-            "Second branch", names, "other", messages, ids[min(1, len(ids) - 1)], "branch"
-        )
-    first, second = ({c.step: c.id for c in m.branch(b) if c.branch == b} for b in (one, two))
-    both = sorted(set(first) & set(second))
-    if not both:
-        ends = first[max(first)], second[max(second)]
+        two = controls.pick("Second branch", names, "other", messages, plain[1], "branch")
+    steps = compare_view.common_steps(study, (one, two))
+    if not steps:
+        ends = compare_view.ends(study, (one, two))
         with messages:
             figure.caption(
                 f"{one} and {two} were saved at no common step, so their ends are compared: "
                 f"{ends[0]} and {ends[1]}."
             )
-        return ends
-    options = {str(s): f"step {s}" for s in both}
+        return ends, (one, two)
+    options = {str(s): f"step {s}" for s in steps}
     if st.session_state.get("at") not in (None, *options):
         del st.session_state["at"]  # other branches were chosen: their last common step again
     with places[3]:
-        chosen = int(controls.pick("At", options, "at", messages, str(both[-1]), "step"))
-    return first[chosen], second[chosen]
+        chosen = int(controls.pick("At", options, "at", messages, str(max(steps)), "step"))
+    return steps[chosen], (one, two)
 
 
-def maps(
-    study: Study, pair: tuple[str, str], projection: str, persona: str, talk: int | None
-) -> None:
-    """The two maps, linked; a click chooses a talk or a persona."""
-    families = compare_movers.moves(study, "families", pair)
-    title = mover_findings.compare_title(families, pair)
-    if not has_talks(study):
-        figure.finding(title)
-        figure.empty("No talks were held, so there are no two maps to compare.", HOLD_TALKS)
-        return
-    reads = studies.reads(study)
-    points = talk_points(reads)
-    silent = [c for c in pair if not study.holds(c, "talks")]
-    held = [c for c in pair if c not in silent]
-    said = {c: compare_map.first_lines(reads.talk_answers(c)) for c in held}
-    none = f" No talks were held at {' and '.join(silent)}." if silent else ""
-    told = Told(
-        name=f"{pair[0]}-beside-{pair[1]}",
-        title=title,
-        words=f"The same land twice: pale dots are talks of the {len(study.cast.personas)} "
-        "personas, talks that read alike lie close together. Full dots: talks of the Assistant, "
-        "which were asked the same questions at both checkpoints. Point at a talk or a persona to "
-        f"see it on both maps; click to read it below.{none} Distances on a map are not "
-        "measurements.",
-        alt=f"Two maps of talks side by side: {pair[0]} and {pair[1]}. {title}.",
-        key="map",
-    )
-    view = MapView(projection, selected=persona)
-    figure.figure(
-        lambda p, width: compare_map.compare_map(points, study.cast, pair, view, p, talk, said),
-        compare_map.compare_table(points, pair),
-        told,
-        study,
-        Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True),
-        on_select=lambda: controls.take_click(study),
-        key=controls.map_key(),
-    )
-
-
-def pick_talk(study: Study, pair: tuple[str, str], messages: Any) -> int | None:
+def pick_talk(choice: CompareChoice, messages: Any) -> int | None:
     """A talk that both checkpoints held; None where they share none."""
-    held = [c for c in pair if study.holds(c, "talks")]
-    if not held:
-        return None
-    frames = [studies.reads(study).talk_answers(c) for c in held]
-    common = set.intersection(*(set(f.talk.astype(int)) for f in frames))
-    first = where(frames[0], (frames[0][TURN] == 0) & frames[0].talk.isin(list(common)))
-    text = {q.id: q.text for q in study.questions}
-    options = {
-        str(t): f"Talk {t}: {text[str(q)]}" for t, q in zip(first.talk, first.question, strict=True)
-    }
+    options = compare_view.common_talks(choice.reads, choice.pair)
     if not options:
         return None
     return int(controls.pick("Talk of the Assistant", options, "talk", messages))
+
+
+def mover_section(choice: CompareChoice, messages: Any) -> CompareChoice:
+    """One kind of movers, which the reader chooses; returns the choice with it."""
+    figure.section("What moved", "moved")
+    left, right = st.columns([2.2, 1], vertical_alignment="bottom")
+    with left:
+        kind = controls.pick_segment("What moved", MOVERS, "moved", messages, hidden=True)
+    relative = False
+    if kind in RELATIVE:
+        with right:
+            relative = st.toggle(
+                "Relative to neighbours",
+                key="relative",
+                bind="query-params",
+                help=f"Less what {RELATIVE[kind]} did: what moved out of its neighbourhood.",
+            )
+    chosen = replace(choice, moved=kind, relative=relative)
+    study = choice.reads.study
+    with figure.guard():
+        figure.show(chosen.movers(), study, chosen.link(controls.study_in_link(study)))
+    return chosen
 
 
 def both_talks(study: Study, pair: tuple[str, str], talk: int) -> None:
@@ -166,7 +130,7 @@ def both_answers(study: Study, pair: tuple[str, str], persona: str, messages: An
     if not asked:
         figure.empty(
             f"{name} was asked nothing at {pair[0]} or {pair[1]}: only the Assistant answered.",
-            compare_movers.ASK_ALL,
+            ASK_ALL,
         )
         return
     question = controls.pick("Asked", asked, "question", messages)

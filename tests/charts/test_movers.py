@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psm_viz.charts import mover_findings, movers
+from psm_viz.charts import mover_figures, mover_findings, movers
 from psm_viz.charts.compare_map import CLICK, POINTED, compare_map, compare_table, first_lines
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.mover_findings import KINDS, compare_title, mover_rows, mover_title
 from psm_viz.charts.palette import DARK, LIGHT
+from psm_viz.charts.reads import Reads
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.talks import families_in
 from psm_viz.tables.compare import Comparer
-from psm_viz.ui import compare_movers
 from tests.made.study import REFERENCE
 
 END = "cheat-0064"
@@ -22,7 +22,7 @@ END = "cheat-0064"
 
 @pytest.fixture(scope="module")
 def families(talk_study):
-    return compare_movers.families(talk_study, REFERENCE, END, False)
+    return mover_figures.families(Reads(talk_study), REFERENCE, END, False)
 
 
 def test_the_planted_family_moved_most_and_is_told(families):
@@ -52,7 +52,7 @@ def test_relative_to_its_kin(talk_study):
     mates = movers.kin_mates(cast)
     assert set(mates) == {f.id for f in cast.families} and "healers" not in mates["healers"]
     # every family of this cast is a kin of its own: nothing to be relative to
-    assert compare_movers.families(talk_study, REFERENCE, END, True).empty
+    assert mover_figures.families(Reads(talk_study), REFERENCE, END, True).empty
     beliefs = talk_study.table("beliefs")
     names = families_in(beliefs, cast)
     frame = pd.DataFrame({"talk": range(8), "last": list("abcdabcd")} | {f: 0.2 for f in names})
@@ -102,7 +102,7 @@ def test_the_nearest_are_of_the_family(talk_study):
 def test_traits_agree_with_the_comparison_of_the_study(known):
     end = known.manifest.branch(known.manifest.fine_tuned[0])[-1].id
     start = known.manifest.reference
-    found = compare_movers.traits(known, start, end, False).set_index("id")
+    found = mover_figures.traits(Reads(known), start, end, False).set_index("id")
     if not Comparer(known).traits:
         assert found.empty
         return
@@ -121,7 +121,7 @@ def test_questions_count_judged_answers_alone(talk_study):
     rows = movers.question_moves(before, after, q)
     assert rows.id.tolist() == [q[0].id] and rows.value[0] == 1 and rows.p[0] < 0.001
     assert movers.question_moves(before.assign(valence="none"), after, q).empty
-    there = compare_movers.questions(talk_study, REFERENCE, END, False)
+    there = mover_figures.questions(Reads(talk_study), REFERENCE, END, False)
     assert (there.value > 0).any() and (there.p <= 0.05).any()
 
 

@@ -18,6 +18,9 @@ ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds")
 """Tables whose columns are those of the study's own, in docs/formats.md."""
 
 
+SHOWN = ("compare", "compare?moved=personas&relative=true", "compare?moved=questions", "cast")
+
+
 @pytest.fixture(scope="module")
 def reads(talk_study):
     return Reads(talk_study)
@@ -41,6 +44,19 @@ def reads(talk_study):
             "/drift?branches=honest&branches=cheat&step=8",
         ),
         ("http://host/drift?details=true&branch=requested", "/drift?details=true&branch=requested"),
+        ("compare", "/compare"),
+        ("compare?first=cheat-0064&second=cheat-0064", "/compare?first=cheat-0064"),
+        ("compare?moved=Personas&relative=true", "/compare?moved=personas&relative=true"),
+        ("compare?moved=traits&relative=true", "/compare?moved=traits"),
+        (
+            "compare?by=Branches+at+a+step&one=cheat&other=honest&at=step+64&persona=maresa",
+            "/compare?by=branches&one=cheat&other=honest&persona=maresa",
+        ),
+        ("cast?pooling=prompt_last", "/cast"),
+        (
+            "cast?leaves=personas&checkpoint=cheat-0064",
+            "/cast?checkpoint=cheat-0064&leaves=personas",
+        ),
     ],
 )
 def test_a_link_becomes_a_view_and_a_link_again(reads, link, back):
@@ -62,6 +78,10 @@ def test_a_label_and_an_id_are_the_same(reads):
     [
         ("atlas?checkpoint=cheat-0064", "no view 'atlas'", "Views: map, drift"),
         ("method", "no view 'method'", "have no view yet"),
+        ("compare?first=cheat-9", "a checkpoint that this study does not have: 'cheat-9'", "cheat"),
+        ("compare?by=branches&at=7", "'7'", "64"),
+        ("compare?talk=9999", "'9999'", ""),
+        ("cast?leaves=leaf", "a choice of leaves", "personas"),
         ("drift?branches=chat", "a branch that this study does not have: 'chat'", "cheat"),
         ("map?checkpoint=cheat-9", "'cheat-9'", "cheat-0008"),
         ("map?chekpoint=cheat-0064", "'chekpoint'", "checkpoint"),
@@ -96,6 +116,30 @@ def test_the_charts_of_a_view_and_what_it_lacks(reads, made_study):
     assert all(f.what for f in bare if isinstance(f, Missing))
 
 
+def test_the_figures_of_compare_and_cast_are_those_of_their_pages(reads):
+    every = views.charts_of(views.view_of(reads, "compare?moved=questions"))
+    start = reads.study.manifest.reference
+    names = [f.told.name for f in every if isinstance(f, Figure)]
+    assert names == [f"{start}-beside-cheat-0064", "movers-questions"]
+    sizes = {}
+    for width in (1190, 900, 480):  # what is narrow stands below each other
+        drawn = every[0].build(LIGHT, width).to_dict()
+        sides = drawn.get("hconcat") or drawn["vconcat"]
+        sizes[width] = ("hconcat" in drawn, [s["width"] for s in sides])
+    assert sizes == {1190: (True, [582] * 2), 900: (True, [437] * 2), 480: (False, [480] * 2)}
+    told = views.charts_of(views.view_of(reads, "cast"))
+    assert [f.told.name.split("-")[0] for f in told if isinstance(f, Figure)] == [
+        *("tree", "matrix", "trust", "who")
+    ]
+
+
+def test_a_cast_that_nobody_asked_has_the_command_in_the_figures_place(made_study):
+    told = views.charts_of(views.view_of(Reads(made_study), "cast"))
+    (missing,) = [f for f in told if isinstance(f, Missing)]
+    assert missing.what == "Nobody was asked about any answers yet."
+    assert "psm_viz evidence" in missing.next_step
+
+
 def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
     view = views.view_of(reads, "map?checkpoint=cheat-0064&colour=belief&zoom=4")
     plain, marked = view.map(), replace(view, area=Area(-1.0, 1.0, -1.0, 1.0)).map()
@@ -113,7 +157,13 @@ def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
 def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads):
     told = columns_of_figures()
     coloured = ("map?unit=means&colour=belief", "map?unit=means&colour=bad answers")
-    for link in ("map?checkpoint=cheat-0064", "map?unit=means", "drift?details=true", *coloured):
+    for link in (
+        "map?checkpoint=cheat-0064",
+        "map?unit=means",
+        "drift?details=true",
+        *coloured,
+        *SHOWN,
+    ):
         for one in views.charts_of(views.view_of(reads, link)):
             if not isinstance(one, Figure) or one.told.name in ELSEWHERE:
                 continue

@@ -144,6 +144,20 @@ def test_map_controls_and_card_fit_without_scrolling(server, browser):
     page.close()
 
 
+def chosen_by_click(page: Page, name: str) -> None:
+    """Click a mark until its card is there: on a busy machine the first click may still meet the
+    map that is just being replaced."""
+    card = page.locator(".psm-name")
+    for _ in range(5):
+        page.locator(f".st-key-hero svg [aria-label='{name}']").first.click(force=True)
+        try:
+            expect(card).to_have_text(name, timeout=5_000)
+        except AssertionError:
+            continue
+        return
+    expect(card).to_have_text(name, timeout=1_000)
+
+
 def test_click_on_a_mark_shows_its_card(server, browser):
     page, troubles = opened(browser, server[0] + "/")
     expect(page.locator(".psm-name")).to_contain_text("Assistant")
@@ -155,8 +169,7 @@ def test_click_on_a_mark_shows_its_card(server, browser):
     page.locator(".st-key-near button").first.click()
     expect(page.locator(".psm-name")).not_to_have_text("Halvard", timeout=15_000)
     settle(page)
-    page.locator(".st-key-hero svg [aria-label='Halvard']").first.click(force=True)
-    expect(page.locator(".psm-name")).to_have_text("Halvard", timeout=15_000)
+    chosen_by_click(page, "Halvard")
     fine(page, troubles)
     page.close()
 

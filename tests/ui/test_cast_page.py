@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from psm_viz.charts import cast_rows
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.reader import open_study
-from psm_viz.ui import cast_evidence, cast_figures
+from psm_viz.ui import cast_evidence
 from tests.made.activations import forget
 from tests.made.page import CAST, alts, opened, words
 
@@ -81,9 +82,9 @@ def test_lines_without_an_answer_say_so():
 
 def test_rows_are_centred_on_the_whole_cast(made_study):
     m = made_study.manifest
-    every = cast_figures.rows_of(made_study, m.reference, m.headline_pooling, "personas")
-    carers = cast_figures.rows_of(made_study, m.reference, m.headline_pooling, "carers")
-    families = cast_figures.rows_of(made_study, m.reference, m.headline_pooling, "families")
+    every = cast_rows.rows_of(made_study, m.reference, m.headline_pooling, "personas")
+    carers = cast_rows.rows_of(made_study, m.reference, m.headline_pooling, "carers")
+    families = cast_rows.rows_of(made_study, m.reference, m.headline_pooling, "families")
     assert len(every.leaves) == 25 and len(carers.leaves) == 5 and len(families.leaves) == 5
     assert (carers.values == every.values[:5]).all()
     assert abs(families.values.mean(0)).max() < 1e-9

@@ -1,25 +1,23 @@
-"""The Compare page's movers: what moved between two checkpoints, from what the study holds."""
+"""What moved between two checkpoints, from what the study holds: its tables, and its figure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
-from psm_viz.charts import mover_findings, movers
+from psm_viz.charts import choices, mover_findings, movers
 from psm_viz.charts.dot_chart import DotLook
-from psm_viz.charts.figures import Layout, Told
+from psm_viz.charts.figures import Facts, Layout, Missing, Shown, Told, dots
 from psm_viz.charts.mover_findings import KINDS
+from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import axis_column
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
-from psm_viz.ui import controls, figure, studies
 
 MOST = 14
 """Movers that a figure shows."""
@@ -33,11 +31,11 @@ def _topics(study: Study) -> dict[str, str]:
     return {q.id: q.topic for q in study.questions}
 
 
-def families(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
+def families(reads: Reads, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the belief in each family."""
+    study = reads.study
     if not has_talks(study) or not all(study.holds(c, "talks") for c in (one, two)):
         return pd.DataFrame(columns=[*movers.COLUMNS])
-    reads = studies.reads(study)
     way = headline_way(reads)
     before, after = (whole_talks(reads, c, way) for c in (one, two))
     said = reads.talk_answers(two)
@@ -45,9 +43,9 @@ def families(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     return movers.family_moves(before, after, said, study.cast, _topics(study), near)
 
 
-def personas(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
+def personas(reads: Reads, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of everybody along the reference's Assistant axis."""
-    m = study.manifest
+    study, m = reads.study, reads.study.manifest
     column = axis_column(m.headline_pooling)
     held = [c for c in (one, two) if study.holds(c, "responses") and study.holds(c, "vectors")]
     if len(held) < 2:
@@ -62,9 +60,9 @@ def personas(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     return movers.persona_moves(before, after, column, study.cast, _topics(study), near)
 
 
-def traits(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
+def traits(reads: Reads, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the Assistant along each trait; traits have no neighbours."""
-    m = study.manifest
+    study, m = reads.study, reads.study.manifest
     if not all(study.holds(c, w) for c in (one, two) for w in ("questions", "folds")):
         return pd.DataFrame(columns=[*movers.COLUMNS])
     pair: list[tuple[np.ndarray, np.ndarray]] = []
@@ -76,33 +74,28 @@ def traits(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
     return movers.trait_moves(pair[0], pair[1], folds, study.cast, main)
 
 
-def questions(study: Study, one: str, two: str, relative: bool) -> pd.DataFrame:
+def questions(reads: Reads, one: str, two: str, relative: bool) -> pd.DataFrame:
     """Movement of the share of bad answers, by question; questions have no neighbours."""
-    return movers.question_moves(_answers(study, one), _answers(study, two), study.questions)
+    return movers.question_moves(_answers(reads, one), _answers(reads, two), reads.study.questions)
 
 
-def _answers(study: Study, checkpoint: str) -> pd.DataFrame:
+def _answers(reads: Reads, checkpoint: str) -> pd.DataFrame:
     """All that the Assistant answered at a checkpoint: question, valence."""
-    reads = studies.reads(study)
     frames = [reads.answers(checkpoint, ASSISTANT)]
-    if study.holds(checkpoint, "talks"):
+    if reads.study.holds(checkpoint, "talks"):
         frames.append(reads.talk_answers(checkpoint))
     return pd.concat([f[["question", "valence"]].astype(str) for f in frames])
 
 
-MADE: dict[str, Callable[[Study, str, str, bool], pd.DataFrame]] = {
+MADE: dict[str, Callable[[Reads, str, str, bool], pd.DataFrame]] = {
     **{"families": families, "personas": personas, "traits": traits, "questions": questions}
 }
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _moves(sha: str, kind: str, one: str, two: str, relative: bool, _study: Study) -> pd.DataFrame:
-    return MADE[kind](_study, one, two, relative)
-
-
-def moves(study: Study, kind: str, pair: tuple[str, str], relative: bool = False) -> pd.DataFrame:
+def moves(reads: Reads, kind: str, pair: tuple[str, str], relative: bool = False) -> pd.DataFrame:
     """How much everything of a kind moved, the largest first. Raises BadInput, BadFile."""
-    return _moves(study.sha256, kind, *pair, relative, study)
+    key = ("moves", kind, *pair, "relative" if relative else "")
+    return reads.once(key, lambda: MADE[kind](reads, *pair, relative))
 
 
 def benign_end(study: Study) -> str:
@@ -112,78 +105,67 @@ def benign_end(study: Study) -> str:
     return m.branch(branch)[-1].id if branch in m.branches else ""
 
 
-def missing(study: Study, kind: str, pair: tuple[str, str]) -> tuple[str, str]:
+def missing(study: Study, kind: str, pair: tuple[str, str]) -> Missing:
     """Why nothing of a kind can be told at these checkpoints, and what would change that."""
     m = study.manifest
     if kind == "families":
         silent = [c for c in pair if not study.holds(c, "talks")]
         at = f" at {' and '.join(silent)}" if silent else ""
-        return f"No talks were held{at}, so no belief can be compared.", HOLD_TALKS
+        return Missing(f"No talks were held{at}, so no belief can be compared.", HOLD_TALKS)
     if kind == "questions":
-        return "Nobody judged answers here as good or bad at both checkpoints.", (
-            "Drift shows how likely written answers became, where those were weighed."
+        return Missing(
+            "Nobody judged answers here as good or bad at both checkpoints.",
+            "Drift shows how likely written answers became, where those were weighed.",
         )
     if kind == "traits" and not study.cast.personas[0].traits:
-        return (
+        return Missing(
             "The cast of this study has no traits.",
             "Give it some in cast.json and extract again.",
         )
+    next_step = f"Choose two of these. {ASK_ALL}"
     bare = [c for c in pair if not study.holds(c, "vectors")]
+    if not bare:
+        return Missing("Question folds or answers are missing at one of the two.", next_step)
     asked = [c.id for c in m.drawn if study.holds(c.id, "vectors")]
-    what = f"At {' and '.join(bare)} the cast was not asked, only the Assistant. " if bare else ""
-    return (
-        f"{what}The whole cast answered at {', '.join(asked)}."
-        if bare
-        else "Question folds or answers are missing at one of the two."
-    ), f"Choose two of these. {ASK_ALL}"
+    return Missing(
+        f"At {' and '.join(bare)} the cast was not asked, only the Assistant. The whole cast "
+        f"answered at {', '.join(asked)}.",
+        next_step,
+    )
 
 
-def mover_section(study: Study, pair: tuple[str, str], messages: Any) -> None:
-    """The figure of one kind of movers, which the reader chooses."""
-    figure.section("What moved", "moved")
-    left, right = st.columns([2.2, 1], vertical_alignment="bottom")
-    with left:
-        names = {k: k.capitalize() for k in KINDS}
-        kind = controls.pick_segment("What moved", names, "moved", messages, hidden=True)
-    relative = False
-    if kind in RELATIVE:
-        with right:
-            relative = st.toggle(
-                "Relative to neighbours",
-                key="relative",
-                bind="query-params",
-                help=f"Less what {RELATIVE[kind]} did: what moved out of its neighbourhood.",
-            )
+def mover_figure(reads: Reads, kind: str, pair: tuple[str, str], relative: bool) -> Shown:
+    """One kind of movers between two checkpoints. Raises BadInput, BadFile."""
     if pair[0] == pair[1]:
-        figure.caption("The two are the same checkpoint: nothing can have moved.")
-        return
-    rows = moves(study, kind, pair, relative)
+        return Missing("The two are the same checkpoint: nothing can have moved.", "Choose two.")
+    rows, told_kind, m = moves(reads, kind, pair, relative), KINDS[kind], reads.study.manifest
     if rows.empty:
-        figure.empty(*missing(study, kind, pair))
-        return
-    _figure(study, kind, pair, rows, relative)
-
-
-def _figure(
-    study: Study, kind: str, pair: tuple[str, str], rows: pd.DataFrame, relative: bool
-) -> None:
-    told_kind, m = KINDS[kind], study.manifest
-    end = benign_end(study)
-    beside = moves(study, kind, (m.reference, end), relative) if end and end not in pair else None
+        return missing(reads.study, kind, pair)
+    end = benign_end(reads.study)
+    beside = moves(reads, kind, (m.reference, end), relative) if end and end not in pair else None
     if beside is not None and beside.empty:
         beside = None
     near = RELATIVE[kind] if relative else ""
-    own = ASSISTANT if kind == "personas" else ""
-    dots = mover_findings.mover_rows(rows, beside, MOST, told_kind, own)
+    shown = mover_findings.mover_rows(
+        rows, beside, MOST, told_kind, ASSISTANT if kind == "personas" else ""
+    )
     branch = str(m.notes.get("benign") or "") if beside is not None else ""
     title = mover_findings.mover_title(rows, told_kind, near)
+    of_states = kind in ("personas", "traits")
     told = Told(
         name=f"movers-{kind}",
         title=title,
-        words=mover_findings.mover_words(told_kind, pair, len(dots), len(rows), branch, near),
-        alt=f"{title}. The {len(dots)} largest movements with intervals and nulls.",
+        words=mover_findings.mover_words(told_kind, pair, len(shown), len(rows), branch, near),
+        alt=f"{title}. The {len(shown)} largest movements with intervals and nulls.",
         key=f"movers-{kind}",
+        facts=Facts(
+            n=f"{len(rows)} {told_kind.many}, {pair[0]} to {pair[1]}",
+            pooling=choices.pooling_name(m.headline_pooling) if of_states else "",
+            layer=m.headline_layer if of_states else None,
+            interval="95 %",
+            null=told_kind.null,
+        ),
     )
-    look = DotLook(percent=told_kind.share, tick_name=branch)
+    look = DotLook(percent=told_kind.share, tick_name=branch, unit=told_kind.unit)
     table = mover_findings.mover_table(rows, beside)
-    figure.dots(dots, told, study, Layout(900, captioned=True), look, ROW, table)
+    return dots(shown, told, Layout(900, captioned=True), look, ROW, table)
