@@ -14,6 +14,7 @@ from psm_viz.charts.findings import listed, number
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.map_plane import own
 from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish, readable
+from psm_viz.charts.plane import row_names
 from psm_viz.stats.cast_tree import Tree, Trust
 from psm_viz.study.cast import Cast
 
@@ -116,7 +117,8 @@ def matrix_chart(
     p: Palette,
     size: tuple[int | None, int],
 ) -> Any:
-    """Cosines of each two leaves [leaf, leaf], both ways in the order of the tree."""
+    """Cosines of each two leaves [leaf, leaf], both ways in the order of the tree. In a file, where
+    no tree stands beside it, rows have their names as far as these can be read."""
     n, order = len(leaves), tree.order
     named = _distinct([leaves[int(k)].name for k in order])
     cells = pd.DataFrame(
@@ -148,7 +150,9 @@ def matrix_chart(
     rects = alt.Chart(cells).mark_rect(aria=False)
     chart = rects.encode(
         x=alt.X("column:O", **axis),
-        y=alt.Y("row:O", **axis),
+        y=alt.Y("one:N", sort=named, scale=band, axis=alt.Axis(**row_names(p)))
+        if size[0] is not None and n <= FEW
+        else alt.Y("row:O", **axis),
         color=alt.Color("cosine:Q", scale=scale, legend=legend),
         tooltip=tips,
     )
