@@ -27,6 +27,8 @@ KIN = "kin"
 BELIEF, CONDUCT, AXIS, TRUST = "belief", "bad answers", "Assistant axis", "trust in the place"
 TRAIT = "trait: "
 """What the name of a trait's colour begins with."""
+MEASURED = "measured trait: "
+"""What the name of the colour of a trait vector begins with (`extract --traits`)."""
 WHOLE = "1"
 ZOOMS = {WHOLE: "whole map", "2": "2 times", "4": "4 times"}
 """How close a map is shown."""
@@ -60,6 +62,7 @@ def colours(study: Study) -> dict[str, str]:
 def measures(study: Study) -> list[str]:
     """What a study has a number of for every persona."""
     traits = [f"{TRAIT}{t}" for t in study.cast.personas[0].traits]
+    traits += [f"{MEASURED}{t}" for t in study.traits]
     has = {BELIEF: has_talks(study), AXIS: study.has_table("positions")}
     return [m for m in (BELIEF, CONDUCT, AXIS, TRUST) if has.get(m, True)] + traits
 

@@ -3,16 +3,31 @@ would give some answers."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from psm_viz.charts import measure_colour
-from psm_viz.charts.choices import AXIS, BELIEF, CONDUCT, KIN, TRAIT, TRUST, measures
+from psm_viz.charts.choices import (
+    AXIS,
+    BELIEF,
+    CONDUCT,
+    KIN,
+    MEASURED,
+    TRAIT,
+    TRUST,
+    measures,
+)
 from psm_viz.charts.evidence_colour import overlay_finding, overlay_of, overlay_words
 from psm_viz.charts.frames import where
 from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import WAYS, headline_way, note_of
 from psm_viz.errors import UnknownName
+from psm_viz.stats.drift import spread_along
+from psm_viz.stats.vectors import unit
+from psm_viz.study.activations import common_cast
+from psm_viz.study.cast import family_weights
+from psm_viz.study.reader import Study
 
 
 def colour_of(
@@ -48,6 +63,10 @@ def _measured(
         return measure_colour.trust_colour(points, cast)
     if picked.startswith(TRAIT):
         return measure_colour.trait_colour(picked.removeprefix(TRAIT), cast)
+    if picked.startswith(MEASURED):
+        trait = picked.removeprefix(MEASURED)
+        places = _along(reads.study, trait, checkpoint, pooling)
+        return measure_colour.vector_colour(trait, places, cast, checkpoint)
     if picked == AXIS:
         table = reads.table("positions")
         here = (table.checkpoint == checkpoint) & (table.pooling == pooling)
@@ -60,3 +79,17 @@ def _measured(
     if picked == CONDUCT and reads.has_answers(checkpoint):
         return measure_colour.conduct_colour(reads.judgements(checkpoint), cast, checkpoint)
     return None
+
+
+def _along(study: Study, trait: str, checkpoint: str, pooling: str) -> pd.DataFrame:
+    """Where each persona stands along a measured trait's vector: persona, z, in standard deviations
+    of the reference's cast from its mean; no rows where the cast was not asked. Raises BadFile."""
+    m = study.manifest
+    layer, both = m.headline_layer, (study.vectors(checkpoint), study.vectors(m.reference))
+    if not all(v.holds(pooling, layer) for v in both):
+        return pd.DataFrame(columns=["persona", "z"])
+    cast = common_cast(study.cast, both)
+    weights, u = family_weights(cast), unit(study.trait(trait).at(pooling, layer))
+    here, start = (v.of(cast).at(pooling, layer)[:-1].astype(np.float64) @ u for v in both)
+    z = (here - weights @ start) / spread_along(start, weights)
+    return pd.DataFrame({"persona": [q.id for q in cast.personas], "z": z})

@@ -112,6 +112,26 @@ def trait_colour(trait: str, cast: Cast) -> Colour | None:
     )
 
 
+def vector_colour(
+    trait: str, positions: pd.DataFrame, cast: Cast, checkpoint: str
+) -> Colour | None:
+    """Where each persona stands along a trait's vector (rows: persona, z): measured from how the
+    reference answers when it is asked to have the trait and not to have it."""
+    rows = _rows([(str(r.persona), float(r.z)) for r in each(positions)])
+    if rows.empty:
+        return None
+    rows = rows.assign(note=[f"{v:+.2f} SDs along {trait}" for v in rows.value])
+    title = f"along the vector of {trait}, SDs of the cast"
+    overlay = measure(f"SDs along {trait}", rows, title, lambda v: f"{v:+.1f}")
+    return Colour(
+        overlay,
+        f"Farthest along the vector of {trait}: {_names(overlay, cast)}; least far: "
+        f"{_names(overlay, cast, last=True)}",
+        f"Colour: place along the measured vector of {trait} at {checkpoint}; 0 is the reference's "
+        "cast mean. Whether a persona has the trait is not measured by it.",
+    )
+
+
 def trust_colour(points: pd.DataFrame, cast: Cast) -> Colour | None:
     """How many of its nearest neighbours the map keeps beside each persona; on a map of talks
     (kind 'talk'), beside the talks of each, on average."""

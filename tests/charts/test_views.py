@@ -1,8 +1,10 @@
 """From a link to figures: labels and ids, the link back, and what is told of a bad one."""
 
 import re
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from psm_viz.charts import views
@@ -12,7 +14,13 @@ from psm_viz.charts.map_plane import Area
 from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import UnknownName
+from psm_viz.study.cast import family_weights
+from psm_viz.study.manifest import MAIN
+from psm_viz.study.reader import open_study
+from psm_viz.study.traits import TraitVector
+from psm_viz.study.writer import StudyWriter
 from tests.made.documented import columns_of_figures
+from tests.made.study import REFERENCE
 
 ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds")
 """Tables whose columns are those of the study's own, in docs/formats.md."""
@@ -152,6 +160,35 @@ def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
         for unit in ("talks", "means"):
             one = views.view_of(reads, f"map?unit={unit}&colour={colour}").map()
             assert isinstance(one, Figure) and one.told.words.startswith("Colour: ")
+
+
+def test_the_map_takes_the_colour_of_a_measured_trait(made_folder, tmp_path):
+    study = open_study(shutil.copytree(made_folder, tmp_path / "made"))
+    m, v = study.manifest, study.vectors(REFERENCE)
+    headline = v.at(m.headline_pooling, m.headline_layer)[:-1].astype(np.float64)
+    first = study.cast.personas[0]
+    towards = (headline[0] - headline.mean(0)).astype(np.float32)
+    shape = (len(m.poolings), len(m.layers), len(towards))
+    folds = np.broadcast_to(
+        towards,
+        (len(set(q.fold for q in study.questions if q.set == MAIN)), len(m.poolings), len(towards)),
+    )
+    values = np.broadcast_to(towards, shape)
+    trait = TraitVector("warmth", "Is warm.", values, folds, m.poolings, m.layers)
+    writer = StudyWriter(study.folder)
+    writer.begin_from(study)
+    writer.write_trait(trait)
+    reads = Reads(writer.finish(m, study.cast, study.questions))
+    one = views.view_of(reads, "map?unit=means&colour=measured+trait: warmth").map()
+    assert isinstance(one, Figure) and "Farthest along the vector of warmth: " in one.told.title
+    told = one.frame.set_index("who")["SDs along warmth"]
+    u, weights = towards / np.linalg.norm(towards), family_weights(study.cast)
+    z = headline @ u
+    z = (z - weights @ z) / np.sqrt(weights @ (z - weights @ z) ** 2)
+    assert told[first.name] == pytest.approx(z[0], abs=0.01)
+    assert first.name in one.told.title and told[first.name] > 1
+    with pytest.raises(UnknownName, match="colour"):
+        views.view_of(reads, "map?colour=measured+trait: cold")
 
 
 def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads):
