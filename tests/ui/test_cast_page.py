@@ -32,6 +32,15 @@ def test_leaves_may_be_personas(monkeypatch, wide_folder, leaves):
     assert "psm-notice" not in words(at)
 
 
+def test_its_figures_are_collected_with_their_address(monkeypatch, wide_folder):
+    at = opened(monkeypatch, wide_folder, CAST, leaves="personas", checkpoint="cheat-0064")
+    at.button(key="tree-collect").click().run()
+    assert not at.exception
+    ((link, name),) = at.session_state["collected"]
+    assert name == "tree-personas-cheat-0064"
+    assert link.endswith("/cast?checkpoint=cheat-0064&leaves=personas")
+
+
 def test_a_checkpoint_without_vectors_is_one_message(monkeypatch, made_folder, tmp_path):
     folder = shutil.copytree(made_folder, tmp_path / "bare")
     forget(folder, "checkpoints/honest-0064/vectors.safetensors")
