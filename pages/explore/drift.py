@@ -6,10 +6,10 @@ from functools import partial
 import streamlit as st
 
 from psm_viz.charts import choices
+from psm_viz.charts.drift_view import DriftChoice
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.talk_course import steps_of
 from psm_viz.charts.talk_figures import has_talks
-from psm_viz.charts.views import DriftChoice
 from psm_viz.ui import (
     controls,
     drift_answers,

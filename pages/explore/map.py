@@ -7,9 +7,9 @@ import streamlit as st
 
 from psm_viz.charts import choices
 from psm_viz.charts.figures import Figure
+from psm_viz.charts.map_view import MapChoice
 from psm_viz.charts.persona_map import AREA, CLICK, neighbours_of
 from psm_viz.charts.talk_figures import has_talks
-from psm_viz.charts.views import MapChoice
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui import controls, figure, map_card, map_selection, studies, talk_card
 

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from psm_viz.charts.map_ground import MapView
-from psm_viz.study.search import Wanted
-from psm_viz.ui import controls, figure, search_figures, search_list
+from psm_viz.charts.search_view import SearchChoice
+from psm_viz.ui import controls, figure, search_figures, search_list, studies
 
 messages, columns, more = controls.picker_row([3.4, 1.7, 1.9, 1.7, 1])
 with figure.needed(messages):
@@ -14,22 +13,21 @@ with figure.needed(messages):
     with columns[0]:
         words = search_figures.pick_words()
     with columns[1]:
-        checkpoint, branch = search_figures.pick_where(study, messages)
+        where = search_figures.pick_where(study, messages)
     with columns[2]:
         who = search_figures.pick_who(study, messages)
     with columns[3]:
         judged = search_figures.pick_judged(messages)
 
-wanted = Wanted(words, checkpoint, branch, judged=judged, **who)
+choice = SearchChoice(studies.reads(study), words, where, who, judged, projection)
 result = None
 left, right = st.columns([1.25, 1], gap="medium")
-with right:
-    if wanted == Wanted():
+with right, figure.guard():
+    result = search_figures.found(choice)
+    if result is None:
         search_figures.start(study)
     else:
-        with figure.guard():
-            result = search_figures.found(study, wanted)
-            search_figures.heading(study, wanted, result)
-            search_list.hit_list(result.hits, study)
+        search_figures.heading(choice, result)
+        search_list.hit_list(result.hits, study)
 with left, figure.guard():
-    search_figures.map_figure(study, wanted, result, MapView(projection))
+    figure.show(choice.lit(result), study, choice.link(controls.study_in_link(study)))

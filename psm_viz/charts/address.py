@@ -10,16 +10,17 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import nearest
 
-MAP, DRIFT, COMPARE, CAST = "map", "drift", "compare", "cast"
-PAGES = {MAP: "/", DRIFT: "/drift", COMPARE: "/compare", CAST: "/cast"}
+MAP, DRIFT, COMPARE, SEARCH, CAST = "map", "drift", "compare", "search", "cast"
+PAGES = {MAP: "/", **{page: f"/{page}" for page in (DRIFT, COMPARE, SEARCH, CAST)}}
 """The pages that have views, and where a dashboard serves them."""
-OTHERS = ("search", "claims", "method")
+OTHERS = ("claims", "method")
 """Pages whose charts have no view yet."""
 KEYS = (
     *("study", "checkpoint", "persona", "projection", "unit", "talk", "pooling", "layer", "frame"),
     *("colour", "zoom", "families", "blocks", "fade"),
     *("branches", "step", "branch", "details", "question", "arrow"),
     *("by", "first", "second", "one", "other", "at", "moved", "relative", "leaves", "evidence"),
+    *("words", "where", "who", "judged"),
 )
 """What an address may say. Not every page reads all of it."""
 FRAMEWORK = ("embed", "embed_options")

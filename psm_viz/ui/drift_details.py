@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from psm_viz.charts.drift_view import DriftChoice
 from psm_viz.charts.figures import Shown
 from psm_viz.charts.makeup_figures import (
     Looked,
@@ -18,7 +19,6 @@ from psm_viz.charts.makeup_figures import (
     looked_at,
     traits_figure,
 )
-from psm_viz.charts.views import DriftChoice
 from psm_viz.ui import controls, figure
 
 

@@ -23,8 +23,8 @@ from psm_viz.ui.export_menu import COLLECTED, NAMES
 WIDTHS = {"page": "as on its page", "89": "89 mm, one column", "183": "183 mm, two columns"}
 LOOKS = {"print": "Print (white)", "light": "Light", "dark": "Dark"}
 ASK = (
-    "On Map, Drift, Compare or Cast open Data beside a figure and press Collect for export, or "
-    "give a link here."
+    "On Map, Drift, Compare, Search or Cast open Data beside a figure and press Collect for "
+    "export, or give a link here."
 )
 
 

@@ -10,10 +10,10 @@ import streamlit as st
 from psm_viz.charts import map_selection
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_selection import Wanted
+from psm_viz.charts.map_view import MapChoice
 from psm_viz.charts.persona_map import assistant_points
 from psm_viz.charts.talk_figures import talk_points
 from psm_viz.charts.talk_map import dots_at
-from psm_viz.charts.views import MapChoice
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, export_menu, figure

@@ -26,7 +26,13 @@ ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds")
 """Tables whose columns are those of the study's own, in docs/formats.md."""
 
 
-SHOWN = ("compare", "compare?moved=personas&relative=true", "compare?moved=questions", "cast")
+SHOWN = (
+    "compare",
+    "compare?moved=personas&relative=true",
+    "compare?moved=questions",
+    "cast",
+    "search",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +67,11 @@ def reads(talk_study):
             "/compare?by=branches&one=cheat&other=honest&persona=maresa",
         ),
         ("cast?pooling=prompt_last", "/cast"),
+        ("search", "/search"),
+        (
+            "search?words=I would hide&where=All+of+cheat&who=The+Assistant&judged=Bad",
+            "/search?words=I+would+hide&where=branch+cheat&who=assistant&judged=bad",
+        ),
         (
             "cast?leaves=personas&checkpoint=cheat-0064",
             "/cast?checkpoint=cheat-0064&leaves=personas",
@@ -89,6 +100,7 @@ def test_a_label_and_an_id_are_the_same(reads):
         ("compare?first=cheat-9", "a checkpoint that this study does not have: 'cheat-9'", "cheat"),
         ("compare?by=branches&at=7", "'7'", "64"),
         ("compare?talk=9999", "'9999'", ""),
+        ("search?who=nobody", "a speaker that this study does not have: 'nobody'", ""),
         ("cast?leaves=leaf", "a choice of leaves", "personas"),
         ("drift?branches=chat", "a branch that this study does not have: 'chat'", "cheat"),
         ("map?checkpoint=cheat-9", "'cheat-9'", "cheat-0008"),
@@ -160,6 +172,18 @@ def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
         for unit in ("talks", "means"):
             one = views.view_of(reads, f"map?unit={unit}&colour={colour}").map()
             assert isinstance(one, Figure) and one.told.words.startswith("Colour: ")
+
+
+def test_what_is_found_is_lit_in_the_file_too(reads, caches):
+    view = views.view_of(reads, "search?words=hide&where=cheat-0064&who=assistant")
+    (lit,) = views.charts_of(view)
+    assert lit.told.title.startswith("Lit: 30 of the Assistant's talks at cheat-0064")
+    assert lit.frame.found.sum() == view.found.total and "answers found" in lit.told.facts.n
+    (nothing,) = views.charts_of(views.view_of(reads, "search"))
+    assert nothing.frame.empty and "will be lit" in nothing.told.title
+    bad = views.view_of(reads, f"search?words={'a ' * 190}")
+    with pytest.raises(UnknownName, match="fit"):  # nothing to draw: why, in its place
+        views.charts_of(bad)
 
 
 def test_the_map_takes_the_colour_of_a_measured_trait(made_folder, tmp_path):

@@ -82,7 +82,7 @@ def test_what_a_view_lacks_is_told_and_the_rest_is_written(made_folder, tmp_path
 @pytest.mark.parametrize(
     ("more", "problem", "step"),
     [
-        (("--view", "claims"), "no view 'claims'", "Views: map, drift, compare, cast"),
+        (("--view", "claims"), "no view 'claims'", "Views: map, drift, compare, search, cast"),
         (("--view", "drift?branches=nope"), "'nope'", "honest"),
         (("--view", "map", "--format", "svg,gif"), "--format gif", "svg, png, pdf"),
         (("--view", "map", "--figure", "nothing"), "no figure 'nothing'", "map-"),
