@@ -1,6 +1,5 @@
 """A study played on a local Ray of two workers is the study that is played alone, byte for byte."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -17,10 +16,6 @@ from tests.kills import ASKED, differences
 from tests.made.chat_place import write_place
 
 PLAYED = [*ASKED.split(), "--samples", "1", "--threads", "1", "--max-new-tokens", "3"]
-there = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None,
-    reason="Ray is not installed (requirements-cluster.txt)",
-)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +35,6 @@ def workers() -> list[int]:
     return found
 
 
-@there
 @pytest.mark.timeout(900)
 def test_two_workers_one_of_whom_is_lost_make_the_study_that_one_makes(place, monkeypatch):
     alone = shutil.copytree(place, place.with_name("alone"))
