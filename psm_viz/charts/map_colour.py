@@ -23,8 +23,7 @@ from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import WAYS, headline_way, note_of
 from psm_viz.errors import UnknownName
-from psm_viz.stats.drift import spread_along
-from psm_viz.stats.vectors import unit
+from psm_viz.stats.axis_scale import scale_along
 from psm_viz.study.activations import common_cast
 from psm_viz.study.cast import family_weights
 from psm_viz.study.reader import Study
@@ -65,7 +64,8 @@ def _measured(
         return measure_colour.trait_colour(picked.removeprefix(TRAIT), cast)
     if picked.startswith(MEASURED):
         trait = picked.removeprefix(MEASURED)
-        places = _along(reads.study, trait, checkpoint, pooling)
+        key = ("along", trait, checkpoint, pooling)
+        places = reads.once(key, lambda: _along(reads.study, trait, checkpoint, pooling))
         return measure_colour.vector_colour(trait, places, cast, checkpoint)
     if picked == AXIS:
         table = reads.table("positions")
@@ -89,7 +89,7 @@ def _along(study: Study, trait: str, checkpoint: str, pooling: str) -> pd.DataFr
     if not all(v.holds(pooling, layer) for v in both):
         return pd.DataFrame(columns=["persona", "z"])
     cast = common_cast(study.cast, both)
-    weights, u = family_weights(cast), unit(study.trait(trait).at(pooling, layer))
-    here, start = (v.of(cast).at(pooling, layer)[:-1].astype(np.float64) @ u for v in both)
-    z = (here - weights @ start) / spread_along(start, weights)
+    here, start = (v.of(cast).at(pooling, layer)[:-1].astype(np.float64) for v in both)
+    axis = study.trait(trait).at(pooling, layer)
+    z = scale_along(axis, start, family_weights(cast)).of(here)
     return pd.DataFrame({"persona": [q.id for q in cast.personas], "z": z})
