@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from shlex import quote
 
 import pandas as pd
 
@@ -27,30 +28,25 @@ from psm_viz.charts.figures import (
 from psm_viz.charts.findings import capital
 from psm_viz.charts.frames import each
 from psm_viz.charts.overlay import Overlay
+from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads
+from psm_viz.paths import from_here
 from psm_viz.study.cast import Cast
 from psm_viz.study.reader import Study
 
 SHOWN = 10
 """So many of the readiest personas are shown."""
-ASK = "Ask the cast: python -m psm_viz evidence --study DIR --data FILE"
 
 
 @dataclass(frozen=True)
-class CastChoice:
+class CastChoice(PageView):
     """What a reader chose on the Cast page."""
 
-    reads: Reads
     checkpoint: str
     pooling: str
     leaves: str
     evidence: str = ""
     """Whose answers are asked about; '' for the first there is."""
-
-    @property
-    def study(self) -> Study:
-        """The study that is looked at."""
-        return self.reads.study
 
     @property
     def asked(self) -> str:
@@ -63,7 +59,12 @@ class CastChoice:
         chosen = (self.checkpoint, self.pooling, self.leaves)
         return self.reads.once(("tree", *chosen), lambda: grown_over(self.study, *chosen))
 
-    @property
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """The table behind tree and matrix. Raises UnknownName, BadInput."""
+        return charts.pair_table(self.grown.tree, self.grown.cosines, self.grown.rows.leaves)
+
+    @cached_property
     def finding(self) -> str:
         """What the tree says, above tree and matrix. Raises UnknownName, BadInput."""
         return charts.split_finding(self.grown.tree, self.grown.rows.leaves, self.study.cast)
@@ -81,10 +82,6 @@ class CastChoice:
                 "evidence": unless(self.asked, first),
             },
         )
-
-    def link_of(self, one: Shown, study: str = "") -> str:
-        """The address that brings one figure back: that of the whole page."""
-        return self.link(study)
 
     def figures(self) -> list[Shown]:
         """The charts of the page."""
@@ -127,7 +124,7 @@ class CastChoice:
         )
         return Figure(
             lambda p, w: charts.tree_chart(g.tree, names, cast, p, (w, height)),
-            charts.pair_table(g.tree, g.cosines, names),
+            self.pairs,
             told,
             Layout(640, label=True),
         )
@@ -135,7 +132,7 @@ class CastChoice:
     def matrix(self) -> Figure:
         """The same as cosines. Raises UnknownName, BadInput."""
         g, names = self.grown, self.grown.rows.leaves
-        pairs, height = charts.pair_table(g.tree, g.cosines, names), charts.height_of(len(names))
+        pairs, height = self.pairs, charts.height_of(len(names))
         told = Told(
             f"matrix-{self.leaves}-{self.checkpoint}",
             "The same as cosines, rows and columns in the tree's order",
@@ -179,7 +176,9 @@ class CastChoice:
         """Who would give the answers of a data set that was asked about. Raises UnknownName,
         BadFile."""
         if not self.asked:
-            return Missing("Nobody was asked about any answers yet.", ASK)
+            return Missing(
+                "Nobody was asked about any answers yet.", ask_command(self.study, "FILE")
+            )
         table, record = self.reads.likelihood(self.asked)
         overlay = overlay_of(self.asked, table, self.study.cast)
         title = overlay_finding(overlay, {q.id: q.name for q in self.study.cast.personas})
@@ -197,6 +196,12 @@ class CastChoice:
         )
         rows = readiest(overlay, self.study.cast)
         return dots(rows, told, Layout(640, small=True, captioned=True), look)
+
+
+def ask_command(study: Study, file: str) -> str:
+    """The command that asks the cast of a study about a file of answers."""
+    folder = quote(str(from_here(study.folder.resolve())))
+    return f"python -m psm_viz evidence --study {folder} --data {quote(file)}"
 
 
 def _alike(pairs: pd.DataFrame) -> str:
@@ -231,7 +236,7 @@ def cast_choice(reads: Reads, address: Address) -> CastChoice:
     return CastChoice(
         reads,
         one("checkpoint", choices.checkpoints(study), m.reference),
-        one("pooling", {p: choices.pooling_name(p) for p in m.poolings}, m.headline_pooling),
+        one("pooling", choices.poolings(m.poolings), m.headline_pooling),
         one("leaves", leaves, next(iter(leaves), FAMILIES), "choice of leaves"),
         one("evidence", known, ""),
     )

@@ -3,7 +3,7 @@ whatever reads its address."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -46,6 +46,24 @@ def personas(study: Study) -> dict[str, str]:
     family = {f.id: f.name for f in study.cast.families}
     people = {p.id: f"{p.name}, {family[p.family]}" for p in study.cast.personas}
     return {ASSISTANT: "Assistant"} | people
+
+
+def poolings(names: Iterable[str]) -> dict[str, str]:
+    """Poolings by their names."""
+    return {p: pooling_name(p) for p in names}
+
+
+def usual_pooling(reads: Reads) -> str:
+    """The pooling of the map that a page opens with: the headline's, where it has a map. Raises
+    UnknownName where there is no map."""
+    maps, headline = reads.maps_by_pooling(), reads.study.manifest.headline_pooling
+    return headline if headline in maps else next(iter(maps))
+
+
+def usual_layer(reads: Reads, pooling: str) -> int:
+    """The layer of a pooling's map that a page opens with."""
+    found, headline = reads.maps_by_pooling()[pooling], reads.study.manifest.headline_layer
+    return headline if headline in found else found[0]
 
 
 def checkpoints(study: Study) -> dict[str, str]:

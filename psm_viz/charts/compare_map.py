@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.frames import columns
 from psm_viz.charts.map_ground import Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, haloed, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import CLICK, chosen_persona, target_marks
-from psm_viz.charts.talk_map import TALK, dots_at, land
+from psm_viz.charts.talk_map import (
+    DotStyle,
+    dots_at,
+    land,
+    talk_dots,
+    talk_ring,
+    talk_targets,
+)
 from psm_viz.study.cast import ASSISTANT, Cast
 
 WIDTH, HEIGHT, GAP = 582, 366, 26
@@ -29,6 +37,7 @@ POINTED = "pointed"
 """Name of the parameter that the pointer sets, on both maps."""
 TARGETS = "targets"
 """Name of the layers that listen."""
+DOTS = DotStyle(size=44, hollow=1.2, rim=0.7, opacity=0.8, ring=240)
 LINE = 46
 """Letters of an answer that the pointer is told."""
 
@@ -56,8 +65,14 @@ def compare_map(
     for c in checkpoints:
         told = (said or {}).get(c, {})
         g, at = _ground(points, cast, c, (replace(view, fixed=True), p, size), also)
-        g.targets += _talk_targets(at, c, told)
-        layers = [*g.layers, *_dots(g, at), *g.over, *_chosen(g, at, chosen, view), *_pointed(g)]
+        g.targets += talk_targets(at, c, partial(_line_of, told))
+        layers = [
+            *g.layers,
+            *talk_dots(g, at, DOTS),
+            *g.over,
+            *_chosen(g, at, chosen, view),
+            *_pointed(g),
+        ]
         layers.append(target_marks(g).properties(name=TARGETS))
         sides.append(_titled(alt.layer(*layers), c, p, size))
     both = (alt.hconcat if beside else alt.vconcat)(*sides, spacing=GAP)
@@ -107,22 +122,9 @@ def _ground(
     return g, at
 
 
-def _talk_targets(
-    at: pd.DataFrame, checkpoint: str, said: Mapping[int, str]
-) -> list[dict[str, Any]]:
-    """What the pointer is told of each talk."""
-    return [
-        {
-            "id": f"{TALK}{r.talk}",
-            "px": r.px,
-            "py": r.py,
-            "label": f"Talk {r.talk} of the Assistant",
-            "family": f"at {checkpoint}",
-            "kin": "",
-            "note": said.get(int(r.talk), ""),
-        }
-        for r in each(at)
-    ]
+def _line_of(said: Mapping[int, str], row: Any) -> str:
+    """The line of a talk that the pointer is told."""
+    return said.get(int(row.talk), "")
 
 
 def _titled(layers: Any, checkpoint: str, p: Palette, size: tuple[int, int]) -> Any:
@@ -133,34 +135,10 @@ def _titled(layers: Any, checkpoint: str, p: Palette, size: tuple[int, int]) -> 
     return layers.properties(width=size[0], height=size[1], title=title)
 
 
-def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
-    """The Assistant's talks, hollow where no talk of the cast is near."""
-    p, out = g.palette, []
-    for hollow in (False, True):
-        own = where(at, at.off_map.astype(bool) == hollow)
-        if len(own):
-            dots = alt.Chart(own[["px", "py"]]).mark_circle(
-                size=44,
-                fill=p.paper if hollow else p.accent,
-                stroke=p.accent if hollow else p.paper,
-                strokeWidth=1.2 if hollow else 0.7,
-                opacity=0.8,
-                aria=False,
-            )
-            out.append(dots.encode(**xy(g.frame)))
-    return out
-
-
 def _chosen(g: Ground, at: pd.DataFrame, chosen: int | None, view: MapView) -> list[Any]:
     """Rings about what was clicked."""
     layers = [] if view.selected == ASSISTANT else chosen_persona(g, view.selected)
-    ringed = where(at, at.talk == chosen) if chosen is not None else at.head(0)
-    if len(ringed):
-        ring = alt.Chart(ringed[["px", "py"]]).mark_point(
-            size=240, stroke=g.palette.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
-        )
-        layers.append(ring.encode(**xy(g.frame)))
-    return layers
+    return layers + talk_ring(g, at, chosen, DOTS)
 
 
 def _pointed(g: Ground) -> list[Any]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from psm_viz.charts import choices, compare_map, mover_findings
 from psm_viz.charts.address import COMPARE, Address, address_of, unless
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
-from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import MapView, as_drawn
 from psm_viz.charts.mover_figures import RELATIVE, mover_figure, moves
 from psm_viz.charts.mover_findings import KINDS
+from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import TURN
 
 CHECKPOINTS, BRANCHES = "checkpoints", "branches"
 BY = {CHECKPOINTS: "Checkpoints", BRANCHES: "Branches at a step"}
@@ -28,10 +27,9 @@ FEWEST = "families"
 
 
 @dataclass(frozen=True)
-class CompareChoice:
+class CompareChoice(PageView):
     """What a reader chose on the Compare page."""
 
-    reads: Reads
     pair: tuple[str, str]
     branches: tuple[str, str] | None = None
     """Where two branches were chosen at a step: which."""
@@ -41,24 +39,25 @@ class CompareChoice:
     """The talk of the Assistant that is ringed and read; None for the first that both hold."""
     moved: str = FEWEST
     relative: bool = False
+    """Whether neighbours' movement is taken off; only of what has neighbours (`RELATIVE`)."""
+
+    @cached_property
+    def talks(self) -> dict[str, str]:
+        """The Assistant's talks that can be read at both, by number."""
+        return common_talks(self.reads, self.pair)
 
     @property
     def shown(self) -> int | None:
         """The number of the talk that is shown: of the Assistant, where both hold one."""
-        held = {} if self.persona != ASSISTANT else common_talks(self.reads, self.pair)
+        held = self.talks if self.persona == ASSISTANT else {}
         if self.talk is not None and str(self.talk) in held:
             return self.talk
         return next(map(int, held), None)
 
-    @property
-    def _relative(self) -> bool:
-        """Whether neighbours' movement is taken off: of what has neighbours."""
-        return self.relative and self.moved in RELATIVE
-
     def link(self, study: str = "") -> str:
         """The address that brings it back; `study` is its name there, '' for the default one."""
         plain = usual_pair(self.reads.study)
-        first = next(iter(common_talks(self.reads, self.pair)), "")
+        first = next(iter(self.talks), "")
         if self.branches is None:
             said = {f: unless(c, u) for f, c, u in zip(FIRST, self.pair, plain, strict=True)}
         else:
@@ -75,13 +74,9 @@ class CompareChoice:
                 "persona": unless(self.persona, ASSISTANT),
                 "talk": "" if self.shown is None else unless(str(self.shown), first),
                 "moved": unless(self.moved, FEWEST),
-                "relative": "true" if self._relative else "",
+                "relative": "true" if self.relative else "",
             },
         )
-
-    def link_of(self, one: Shown, study: str = "") -> str:
-        """The address that brings one figure back: that of the whole page."""
-        return self.link(study)
 
     def figures(self) -> list[Shown]:
         """The charts of the page."""
@@ -89,7 +84,7 @@ class CompareChoice:
 
     def movers(self) -> Shown:
         """What moved most. Raises BadInput, BadFile."""
-        return mover_figure(self.reads, self.moved, self.pair, self._relative)
+        return mover_figure(self.reads, self.moved, self.pair, self.relative)
 
     def maps(self) -> Shown:
         """The two maps, linked. Raises BadFile."""
@@ -112,7 +107,7 @@ class CompareChoice:
             "map are not measurements.",
             alt=f"Two maps of talks side by side: {pair[0]} and {pair[1]}. {title}.",
             key="map",
-            facts=Facts(n=f"{len(common_talks(reads, pair))} talks of the Assistant held at both"),
+            facts=Facts(n=f"{len(self.talks)} talks of the Assistant held at both"),
         )
         view = MapView(self.projection, selected=self.persona)
         return Figure(
@@ -158,22 +153,10 @@ def ends(study: Study, branches: tuple[str, str]) -> tuple[str, str]:
 def common_talks(reads: Reads, pair: tuple[str, str]) -> dict[str, str]:
     """The talks of the Assistant that are held at every one of two checkpoints that holds any,
     by number: number and first question."""
-    study = reads.study
-    held = [c for c in pair if study.holds(c, "talks")]
+    held = [choices.talks_of(reads, c) for c in pair if reads.study.holds(c, "talks")]
     if not held:
         return {}
-    frames = [reads.talk_answers(c) for c in held]
-    common = set.intersection(*(set(f.talk.astype(int)) for f in frames))
-    first = where(frames[0], (frames[0][TURN] == 0) & frames[0].talk.isin(list(common)))
-    text = {q.id: q.text for q in study.questions}
-    return {
-        str(t): f"Talk {t}: {text[str(q)]}" for t, q in zip(first.talk, first.question, strict=True)
-    }
-
-
-def saved(study: Study) -> Mapping[str, str]:
-    """The checkpoints that may be compared."""
-    return {c.id: c.id for c in study.manifest.drawn}
+    return {n: told for n, told in held[0].items() if n in held[-1]}
 
 
 def compare_choice(reads: Reads, address: Address) -> CompareChoice:
@@ -181,7 +164,7 @@ def compare_choice(reads: Reads, address: Address) -> CompareChoice:
     study, one = reads.study, address.one
     branches: tuple[str, str] | None = None
     if one("by", BY, CHECKPOINTS) == CHECKPOINTS:
-        known, plain = saved(study), usual_pair(study)
+        known, plain = choices.checkpoints(study), usual_pair(study)
         first, second = (one(f, known, u, "checkpoint") for f, u in zip(FIRST, plain, strict=True))
         pair = (first, second)
     else:

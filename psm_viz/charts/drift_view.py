@@ -22,6 +22,7 @@ from psm_viz.charts.course_figures import TalkChoice, talk_choices
 from psm_viz.charts.drift_figures import Chosen
 from psm_viz.charts.figures import Figure, Missing, Shown, told_or_missing
 from psm_viz.charts.map_ground import MapView
+from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_course import steps_of
 from psm_viz.charts.talk_figures import has_talks
@@ -33,10 +34,9 @@ OF_ONE_BRANCH = ("traits", "posterior", "effects")
 
 
 @dataclass(frozen=True)
-class DriftChoice:
+class DriftChoice(PageView):
     """What a reader chose on the Drift page."""
 
-    reads: Reads
     branches: Sequence[str]
     step: int
     question: str
@@ -144,7 +144,7 @@ def drift_choice(reads: Reads, address: Address) -> DriftChoice:
         branches,
         int(one("step", steps, next(reversed(steps)))),
         one("question", asked, choices.first_question(reads, saved)),
-        one("pooling", {p: choices.pooling_name(p) for p in m.poolings}, m.headline_pooling),
+        one("pooling", choices.poolings(m.poolings), m.headline_pooling),
         one("projection", choices.FLAT, "UMAP"),
         one("frame", choices.SPACES, "own"),
         address.flag("details"),

@@ -19,7 +19,7 @@ from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
-from psm_viz.charts.talk_map import TALK, dots_at, land
+from psm_viz.charts.talk_map import dots_at, land, talk_targets
 from psm_viz.study.cast import Cast
 
 SMALLEST, LARGEST = 50, 420
@@ -88,18 +88,11 @@ def lit_map(
     for row in g.targets:
         n = lit.people.get(row["id"], 0)
         row["note"] = f"{n:,} found" if n else "none found"
-    g.targets += [
-        {
-            "id": f"{TALK}{r.talk}",
-            "px": r.px,
-            "py": r.py,
-            "label": f"Talk {r.talk} of the Assistant",
-            "family": f"at {lit.checkpoint}",
-            "kin": "",
-            "note": f"{lit.talks[r.talk]} found" if r.talk in lit.talks else "none found",
-        }
-        for r in each(at)
-    ]
+    g.targets += talk_targets(
+        at,
+        lit.checkpoint,
+        lambda r: f"{lit.talks[r.talk]} found" if r.talk in lit.talks else "none found",
+    )
     layers.append(targets(g).add_params(zoom()))
     return finish(alt.layer(*layers), p, size[1], size[0])
 

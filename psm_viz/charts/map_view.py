@@ -20,16 +20,16 @@ from psm_viz.charts.map_colour import colour_of
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.map_plane import Area
 from psm_viz.charts.measure_colour import Colour
+from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.charts.talk_figures import has_talks, talk_figure, talk_points, unfolding_figure
 from psm_viz.study.cast import ASSISTANT
 
 
 @dataclass(frozen=True)
-class MapChoice:
+class MapChoice(PageView):
     """What a reader chose on the Map page."""
 
-    reads: Reads
     checkpoint: str
     persona: str
     talks: bool
@@ -100,16 +100,14 @@ class MapChoice:
             said["pooling"] = unless(self.pooling, plain.pooling)
         if not self.talks:
             said |= {
-                "layer": unless(str(self.layer), str(_layers(self.reads, self.pooling)[1])),
+                "layer": unless(
+                    str(self.layer), str(choices.usual_layer(self.reads, self.pooling))
+                ),
                 "frame": unless(self.space, plain.space),
                 "blocks": "true" if self.blocks else "",
                 "fade": "true" if self.fade else "",
             }
         return address_of(MAP, said)
-
-    def link_of(self, one: Shown, study: str = "") -> str:
-        """The address that brings one figure back: that of the whole page."""
-        return self.link(study)
 
     def _first_talk(self) -> str:
         return next(iter(choices.talks_of(self.reads, self.checkpoint)), "")
@@ -136,21 +134,12 @@ class MapChoice:
         return talk_figure(self.reads, self.checkpoint, view, self.shown, meant, picked)
 
 
-def _layers(reads: Reads, pooling: str) -> tuple[dict[str, str], int]:
-    """The layers that have a map, and the one that a page opens with."""
-    found = reads.maps_by_pooling()[pooling]
-    headline = reads.study.manifest.headline_layer
-    return choices.layers(found), headline if headline in found else found[0]
-
-
 def map_choice(reads: Reads, address: Address) -> MapChoice:
     """What an address chooses on the Map page. Raises UnknownName, BadFile."""
     study, m, one = reads.study, reads.study.manifest, address.one
     maps = reads.maps_by_pooling()
-    poolings = {p: choices.pooling_name(p) for p in maps}
-    plain = m.headline_pooling if m.headline_pooling in maps else next(iter(maps))
-    pooling = one("pooling", poolings, plain)
-    layers, head = _layers(reads, pooling)
+    pooling = one("pooling", choices.poolings(maps), choices.usual_pooling(reads))
+    layers, head = choices.layers(maps[pooling]), choices.usual_layer(reads, pooling)
     unit = one("unit", choices.UNITS, choices.TALKS)
     checkpoint = one("checkpoint", choices.checkpoints(study), m.reference)
     talks = choices.talks_of(reads, checkpoint) if "talk" in address.given else {}

@@ -11,6 +11,7 @@ from psm_viz.charts import choices, lit_map
 from psm_viz.charts.address import SEARCH, Address, address_of, unless
 from psm_viz.charts.figures import Facts, Figure, Layout, Shown, Told, scaled, told_or_missing
 from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
+from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
@@ -46,10 +47,9 @@ def who_choices(study: Study) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class SearchChoice:
+class SearchChoice(PageView):
     """What a reader looks for on the Search page."""
 
-    reads: Reads
     words: str = ""
     where: str = ""
     """Of `where_choices`."""
@@ -57,11 +57,6 @@ class SearchChoice:
     """Of `who_choices`."""
     judged: str = ANY
     projection: str = "UMAP"
-
-    @property
-    def study(self) -> Study:
-        """The study that is searched."""
-        return self.reads.study
 
     @property
     def wanted(self) -> Wanted:
@@ -103,10 +98,6 @@ class SearchChoice:
                 "projection": unless(self.projection, "UMAP"),
             },
         )
-
-    def link_of(self, one: Shown, study: str = "") -> str:
-        """The address that brings one figure back: that of the whole page."""
-        return self.link(study)
 
     def figures(self) -> list[Shown]:
         """The charts of the page."""
@@ -150,10 +141,8 @@ def points_of(reads: Reads) -> pd.DataFrame:
     where the study has no map."""
     if has_talks(reads.study):
         return talk_points(reads)
-    maps, m = reads.maps_by_pooling(), reads.study.manifest
-    pooling = m.headline_pooling if m.headline_pooling in maps else next(iter(maps))
-    layer = m.headline_layer if m.headline_layer in maps[pooling] else maps[pooling][0]
-    return reads.map_of(pooling, layer).points
+    pooling = choices.usual_pooling(reads)
+    return reads.map_of(pooling, choices.usual_layer(reads, pooling)).points
 
 
 def lit_title(lit: lit_map.Lit, result: Found | None, talks: bool) -> str:

@@ -6,8 +6,8 @@ off_map, recall). Coordinates have no unit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -23,6 +23,23 @@ from psm_viz.study.cast import ASSISTANT, Cast
 
 TALK = "talk-"
 """What the id of a dot begins with, before the talk's number: personas may be clicked too."""
+
+
+@dataclass(frozen=True)
+class DotStyle:
+    """How large the Assistant's talks are drawn: areas and widths of lines in pixels."""
+
+    size: float
+    hollow: float
+    """Line of a hollow dot."""
+    rim: float
+    """Line about a full one."""
+    opacity: float
+    ring: float
+    """About the chosen one."""
+
+
+DOTS = DotStyle(size=54, hollow=1.4, rim=0.8, opacity=0.85, ring=260)
 
 
 def talk_of(picked: str) -> int | None:
@@ -63,21 +80,15 @@ def talk_map(
         (size[0] or WIDTH, size[1] - (LEGEND if view.overlay is not None else 0)),
         columns(at, ["px", "py"]),
     )
-    layers = [*g.layers, *_dots(g, at), *g.over, *_ring(g, at, chosen)]
+    layers = [*g.layers, *talk_dots(g, at, DOTS), *g.over]
+    layers += talk_ring(g, at, chosen, DOTS)
     if view.selected != ASSISTANT:
         layers += chosen_persona(g, view.selected)
-    g.targets += [
-        {
-            "id": f"{TALK}{r.talk}",
-            "px": r.px,
-            "py": r.py,
-            "label": f"Talk {r.talk} of the Assistant",
-            "family": f"at {checkpoint}",
-            "kin": "",
-            "note": "like none of the cast's talks" if r.off_map else "click to read it",
-        }
-        for r in each(at)
-    ]
+    g.targets += talk_targets(
+        at,
+        checkpoint,
+        lambda r: "like none of the cast's talks" if r.off_map else "click to read it",
+    )
     layers.append(targets(g).add_params(*gestures(p)))
     chart = alt.layer(*layers)
     if view.overlay is not None:
@@ -85,7 +96,7 @@ def talk_map(
     return finish(chart, p, size[1], size[0])
 
 
-def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
+def talk_dots(g: Ground, at: pd.DataFrame, style: DotStyle) -> list[Any]:
     """A dot a talk, hollow where no talk of the cast is near."""
     p = g.palette
     out: list[Any] = []
@@ -94,26 +105,45 @@ def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
         if own.empty:
             continue
         dots = alt.Chart(own[["px", "py"]]).mark_circle(
-            size=54,
+            size=style.size,
             fill=p.paper if hollow else p.accent,
             stroke=p.accent if hollow else p.paper,
-            strokeWidth=1.4 if hollow else 0.8,
-            opacity=0.85,
+            strokeWidth=style.hollow if hollow else style.rim,
+            opacity=style.opacity,
             aria=False,
         )
         out.append(dots.encode(**xy(g.frame)))
     return out
 
 
-def _ring(g: Ground, at: pd.DataFrame, chosen: int | None) -> list[Any]:
+def talk_ring(g: Ground, at: pd.DataFrame, chosen: int | None, style: DotStyle) -> list[Any]:
     """A ring about the chosen talk, over the lettering too."""
     ringed = where(at, at.talk == chosen) if chosen is not None else at.head(0)
     if ringed.empty:
         return []
     ring = alt.Chart(ringed[["px", "py"]]).mark_point(
-        size=260, stroke=g.palette.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
+        size=style.ring, stroke=g.palette.ink, strokeWidth=1.8, filled=False, opacity=1, aria=False
     )
     return [ring.encode(**xy(g.frame))]
+
+
+def talk_targets(
+    at: pd.DataFrame, checkpoint: str, note: Callable[[Any], str]
+) -> list[dict[str, Any]]:
+    """What the pointer is told of each of the Assistant's talks; `note` says the last line of a
+    row."""
+    return [
+        {
+            "id": f"{TALK}{r.talk}",
+            "px": r.px,
+            "py": r.py,
+            "label": f"Talk {r.talk} of the Assistant",
+            "family": f"at {checkpoint}",
+            "kin": "",
+            "note": note(r),
+        }
+        for r in each(at)
+    ]
 
 
 def talk_table(

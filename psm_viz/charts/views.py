@@ -14,19 +14,18 @@ from psm_viz.charts.address import (
     Address,
     parse_address,
 )
-from psm_viz.charts.cast_view import CastChoice, cast_choice
-from psm_viz.charts.compare_view import CompareChoice, compare_choice
-from psm_viz.charts.drift_view import DriftChoice, drift_choice
+from psm_viz.charts.cast_view import cast_choice
+from psm_viz.charts.compare_view import compare_choice
+from psm_viz.charts.drift_view import drift_choice
 from psm_viz.charts.figures import Figure, Missing, Shown
-from psm_viz.charts.map_view import MapChoice, map_choice
+from psm_viz.charts.map_view import map_choice
+from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.search_view import SearchChoice, search_choice
+from psm_viz.charts.search_view import search_choice
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import nearest
 
-View = MapChoice | DriftChoice | CompareChoice | SearchChoice | CastChoice
-"""What a reader looks at: a page, and what is chosen there."""
-VIEWS: Mapping[str, Callable[[Reads, Address], View]] = {
+VIEWS: Mapping[str, Callable[[Reads, Address], PageView]] = {
     MAP: map_choice,
     DRIFT: drift_choice,
     COMPARE: compare_choice,
@@ -35,14 +34,14 @@ VIEWS: Mapping[str, Callable[[Reads, Address], View]] = {
 }
 
 
-def view_of(reads: Reads, link: str) -> View:
+def view_of(reads: Reads, link: str) -> PageView:
     """The view of a link. Raises UnknownName for a page without views, and for what the study does
     not have."""
     address = parse_address(link)
     return VIEWS[address.page](reads, address)
 
 
-def charts_of(view: View, only: Sequence[str] = ()) -> list[Shown]:
+def charts_of(view: PageView, only: Sequence[str] = ()) -> list[Shown]:
     """The charts of a view in the order of its page, and what it cannot show; `only` names figures.
 
     Raises UnknownName for a name that the view has not, and where it has nothing to draw.

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import escape
-from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from psm_viz.charts.cast_view import CastChoice
+from psm_viz.charts.cast_view import CastChoice, ask_command
 from psm_viz.errors import PsmVizError
-from psm_viz.paths import from_here
 from psm_viz.study.formats.chat_data import Conversation, parse_chat
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure
@@ -41,7 +39,7 @@ def stored_evidence(choice: CastChoice, messages: Any) -> None:
     """Who would give the answers of a data set that was asked about. Raises PsmVizError."""
     study = choice.study
     if not study.evidences:
-        figure.empty("Nobody was asked about any answers yet.", command(study, "FILE"))
+        figure.show(choice.would_say(), study, choice.link())
         return
     picked = controls.pick("Answers of", {e: e for e in study.evidences}, "evidence", messages)
     chosen = replace(choice, evidence=picked)
@@ -72,7 +70,7 @@ def own_answers(study: Study) -> None:
     elif text.strip():
         data, name = text.encode(), "my-lines.jsonl"
     else:
-        st.code(command(study, "FILE"), language="bash", wrap_lines=True)
+        st.code(ask_command(study, "FILE"), language="bash", wrap_lines=True)
         return
     try:
         read = parse_chat(data, name)
@@ -82,7 +80,7 @@ def own_answers(study: Study) -> None:
     figure.caption(read_words(read))
     if file is None:
         st.download_button("Save the lines as a file", data, name, on_click="ignore")
-    st.code(command(study, name), language="bash", wrap_lines=True)
+    st.code(ask_command(study, name), language="bash", wrap_lines=True)
 
 
 def read_words(read: tuple[Conversation, ...]) -> str:
@@ -91,9 +89,3 @@ def read_words(read: tuple[Conversation, ...]) -> str:
     if not answers:
         return "No answer of the assistant stands in these lines: there is nothing to ask about."
     return f"Can be read. Conversations: {len(read)}; answers of the assistant: {answers}."
-
-
-def command(study: Study, file: str) -> str:
-    """The command that asks the cast of a study about a file of answers."""
-    folder = quote(str(from_here(study.folder.resolve())))
-    return f"python -m psm_viz evidence --study {folder} --data {quote(file)}"

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import compare_view
+from psm_viz.charts import choices, compare_view
 from psm_viz.charts.compare_view import BY, CHECKPOINTS, MOVERS, CompareChoice
 from psm_viz.charts.frames import where
 from psm_viz.charts.mover_figures import ASK_ALL, RELATIVE
@@ -35,7 +35,7 @@ def pick_pair(study: Study, places: Sequence[Any], messages: Any) -> tuple[Pair,
 
 
 def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> Pair:
-    saved, plain = compare_view.saved(study), compare_view.usual_pair(study)
+    saved, plain = choices.checkpoints(study), compare_view.usual_pair(study)
     with places[1]:
         one = controls.pick("First", saved, "first", messages, plain[0], CHECKPOINT)
     with places[2]:
@@ -45,7 +45,7 @@ def _two_checkpoints(study: Study, places: Sequence[Any], messages: Any) -> Pair
 
 def _two_branches(study: Study, places: Sequence[Any], messages: Any) -> tuple[Pair, Pair]:
     plain = compare_view.usual_branches(study)
-    names = {b: b for b in compare_view.choices.branch_order(study)}
+    names = {b: b for b in choices.branch_order(study)}
     with places[1]:
         one = controls.pick("First branch", names, "one", messages, plain[0], "branch")
     with places[2]:
@@ -69,10 +69,9 @@ def _two_branches(study: Study, places: Sequence[Any], messages: Any) -> tuple[P
 
 def pick_talk(choice: CompareChoice, messages: Any) -> int | None:
     """A talk that both checkpoints held; None where they share none."""
-    options = compare_view.common_talks(choice.reads, choice.pair)
-    if not options:
+    if not choice.talks:
         return None
-    return int(controls.pick("Talk of the Assistant", options, "talk", messages))
+    return int(controls.pick("Talk of the Assistant", choice.talks, "talk", messages))
 
 
 def mover_section(choice: CompareChoice, messages: Any) -> CompareChoice:

@@ -136,8 +136,9 @@ def pick_segment(
 def pick_pooling(study: Study, where: Any, offered: Iterable[str] = ()) -> str:
     """One of the study's poolings, or of those that are `offered`."""
     m = study.manifest
-    options = {p: choices.pooling_name(p) for p in offered or m.poolings}
-    return pick("Pooling", options, "pooling", where, m.headline_pooling)
+    return pick(
+        "Pooling", choices.poolings(offered or m.poolings), "pooling", where, m.headline_pooling
+    )
 
 
 def pick_layer(layers: Mapping[str, str], where: Any, headline: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from psm_viz.charts.figures import Missing
 from psm_viz.charts.reads import Reads
 from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study, open_study
@@ -67,11 +68,8 @@ def wanted_rows(
     In its place is said that `what` is missing where there is no such table, and `none` where it
     has no such rows, with what to do (`next_step`, else the command that makes the table).
     """
-    whole = wanted(study, name, what)
-    if whole is None:
+    found = reads(study).rows(name, what, rows_of, none, next_step)
+    if isinstance(found, Missing):
+        figure.empty(found.what, found.next_step)
         return None
-    rows = rows_of(whole)
-    if rows.empty:
-        figure.empty(none, next_step or made_by(name))
-        return None
-    return rows
+    return found

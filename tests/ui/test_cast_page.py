@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from psm_viz.charts import cast_rows
+from psm_viz.charts.cast_view import ask_command
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.reader import open_study
 from psm_viz.ui import cast_evidence
@@ -73,7 +74,7 @@ def test_lines_of_ones_own_are_checked(monkeypatch, wide_folder):
 
 def test_a_command_survives_any_name(wide_folder):
     study = replace(open_study(wide_folder), folder=wide_folder / "a b")
-    said = cast_evidence.command(study, "it's; rm -rf.jsonl")
+    said = ask_command(study, "it's; rm -rf.jsonl")
     assert said.endswith("""--data 'it'"'"'s; rm -rf.jsonl'""") and "'" in said.split("--data")[0]
 
 
