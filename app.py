@@ -40,6 +40,12 @@ page = st.navigation(
             help="Who is like whom, as a tree and a matrix, and who would say some answers.",
         ),
         st.Page(
+            "pages/talk/live.py",
+            title="Live",
+            url_path="live",
+            help="Talk to the model, see who it takes itself to be, push it, teach it.",
+        ),
+        st.Page(
             "pages/present/story.py",
             title="Story",
             url_path="story",

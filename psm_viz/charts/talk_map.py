@@ -187,9 +187,13 @@ def unfolding(beliefs: pd.DataFrame, cast: Cast, families: Sequence[str]) -> pd.
 
 
 def unfolding_chart(
-    rows: pd.DataFrame, cast: Cast, p: Palette, size: tuple[int | None, int] = (None, 150)
+    rows: pd.DataFrame,
+    cast: Cast,
+    p: Palette,
+    size: tuple[int | None, int] = (None, 150),
+    counted: str = "answers",
 ) -> Any:
-    """Bars of belief by kin, one for each number of answers."""
+    """Bars of belief by kin, one for each number of answers, or of what else was `counted`."""
     colours = kin_colours(cast, p)
     used = [k for k in cast.kins if k in set(rows.kin)]
     frame = rows.assign(order=[used.index(k) for k in rows.kin])
@@ -204,7 +208,7 @@ def unfolding_chart(
         alt.Chart(frame)
         .mark_bar(stroke=p.paper, strokeWidth=1, height={"band": 0.72})
         .encode(
-            y=alt.Y("answers:O", title="answers", axis=alt.Axis(ticks=False, domain=False)),
+            y=alt.Y("answers:O", title=counted, axis=alt.Axis(ticks=False, domain=False)),
             x=alt.X(
                 "mass:Q",
                 stack="zero",
@@ -217,7 +221,7 @@ def unfolding_chart(
             tooltip=[
                 alt.Tooltip("name:N", title="Kin"),
                 alt.Tooltip("mass:Q", title="Belief", format=".0%"),
-                alt.Tooltip("answers:O", title="After answers"),
+                alt.Tooltip("answers:O", title=f"After {counted}"),
             ],
         )
     )

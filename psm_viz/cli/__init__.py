@@ -16,6 +16,7 @@ from psm_viz.cli import (
     extract,
     finetune,
     import_files,
+    live,
     measure,
     report,
     run,
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
     modules = (serve, extract, finetune, talks, transcript, import_files, measure, evidence, report)
-    modules += (export, story, build, run, bench)
+    modules += (export, story, build, run, live, bench)
     for module in modules:
         module.add_verbs(verbs)
     return out

@@ -14,11 +14,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.kept import NOTHING, Kept
 from psm_viz.engine.log_probs import log_probs
-from psm_viz.engine.pace import Pace, Say, Tick, part, quiet
+from psm_viz.engine.pace import Pace, Say, Tick, part, quiet, silent
 from psm_viz.engine.prompts import Prompts
 from psm_viz.errors import BadInput
 from psm_viz.stats.evidence import Testimony
@@ -86,6 +87,38 @@ def ask(
         found = kept.array(name, partial(_read, chat, personas, r, some, pace))
         log_p[r.persona, held] += found / (1 if in_turn else r.variants)
     return Testimony(log_p, tokens, owner), counts
+
+
+def ask_of_one(
+    chat: ChatModel,
+    personas: Sequence[Persona],
+    wording: str,
+    conversation: Conversation,
+    *,
+    in_turn: bool = False,
+) -> Float[np.ndarray, "persona answer"]:
+    """log p per token of one conversation's answers, as `ask` has them, every persona's reading in
+    the same batches: what a talk that is under way waits for.
+
+    NaN beyond the model's context. Raises what `ask` raises.
+    """
+    texts: list[Rendered] = []
+    owner: list[Reading] = []
+    for r in readings(personas, wording, 1, in_turn):
+        own = rendered(chat.prompts, personas[r.persona], r.instruction, [conversation])
+        texts += own
+        owner += [r] * len(own)
+    n = len(conversation.answers)
+    tokens, out = np.zeros(n, dtype=np.int64), np.zeros((len(personas), n))
+    first = getattr(personas[-1], wording)[0]
+    _count(chat, rendered(chat.prompts, personas[-1], first, [conversation]), tokens, Counts())
+    # each text's answers get numbers of their own, to be told apart in one batch
+    ids, places = encoded(chat.tokenizer, texts)
+    apart = [np.where(p >= 0, p + n * k, -1) for k, p in enumerate(places)]
+    found = _score(chat, ids, apart, n * len(texts), silent).reshape(len(texts), n)
+    for r, values in zip(owner, found, strict=True):
+        out[r.persona] += values / (1 if in_turn else r.variants)
+    return out / np.maximum(tokens, 1)
 
 
 @dataclass(frozen=True)

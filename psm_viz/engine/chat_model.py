@@ -37,7 +37,15 @@ from psm_viz.engine.open_model import (
 from psm_viz.engine.pace import Tick, silent
 from psm_viz.engine.pooling import pooled_of
 from psm_viz.engine.prompts import Words
-from psm_viz.engine.sampling import Sampling, draw, placed, takes_positions
+from psm_viz.engine.sampling import (
+    Heard,
+    Sampling,
+    among_all,
+    draw,
+    placed,
+    takes_positions,
+    unheard,
+)
 from psm_viz.engine.weights import check_weights, fill
 from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.study.activations import POOLINGS, RESPONSE
@@ -166,12 +174,14 @@ class ChatModel:
         sampling: Sampling,
         tick: Tick = silent,
         batch: int = AT_ONCE,
+        heard: Heard = unheard,
     ) -> list[list[list[int]]]:
         """Draw `samples` answers to each prompt: [prompt][sample] token ids, end token cut off.
 
         Prompts of like length are read together, once for all their samples, and answers that have
         ended leave the batch. The draw is repeatable for the same prompts and seed. Temperature 0
-        takes the likeliest token. `tick` counts prompts. Raises NotFinite.
+        takes the likeliest token. `tick` counts prompts. `heard` is told every token of an answer
+        as it is drawn, answers numbered prompt by prompt. Raises NotFinite.
         """
         out: list[list[list[int]]] = [[] for _ in prompts]
         ends = torch.tensor(self.stops, dtype=torch.long, device=self.device)
@@ -179,8 +189,9 @@ class ChatModel:
             torch.manual_seed(sampling.seed)
             for rows in self._batches(prompts, batch, of_like_length):
                 own = [prompts[i] for i in rows]
+                told = among_all(heard, rows, sampling.samples)
                 try:
-                    made = draw(self.hf, own, sampling, ends, self.device, tick)
+                    made = draw(self.hf, own, sampling, ends, self.device, tick, told)
                 except NotFinite as e:
                     raise self.no_numbers("logits", rows[e.row]) from e
                 for k, answer in enumerate(made):

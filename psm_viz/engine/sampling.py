@@ -6,7 +6,7 @@ one; here a prompt is read once, and ended answers leave the batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,19 @@ CUT = 0.02
 over thousands of words none of which it means (min-p sampling, Nguyen et al. 2024)."""
 COMPACT = 0.75
 """Share of answers still going below which the ended ones are taken out of the batch."""
+
+
+Heard = Callable[[int, int], None]
+"""Called with the number of an answer and a token of it, as soon as it is drawn."""
+
+
+def unheard(answer: int, token: int) -> None:
+    """A listener that does not listen."""
+
+
+def among_all(heard: Heard, rows: Sequence[int], samples: int) -> Heard:
+    """A listener to a batch of prompts, whose numbers among all are `rows`."""
+    return lambda n, token: heard(rows[n // samples] * samples + n % samples, token)
 
 
 ELSEWHERE = "made_elsewhere"
@@ -66,13 +79,15 @@ def draw(
     stops: torch.Tensor,
     device: str,
     tick: Tick = silent,
+    heard: Heard = unheard,
 ) -> list[list[int]]:
     """Answers to prompts, each prompt's samples in a row, without the stop token.
 
     `stops` are the ids that end an answer. Shorter prompts are padded on the left, which the
     attention's mask hides: a model that carries a state must be given prompts of one length. Draws
-    from torch's own generator. `tick` counts prompts, in parts after every token. Raises NotFinite,
-    with the prompt's number, where the model gives no numbers.
+    from torch's own generator. `tick` counts prompts, in parts after every token; `heard` is told
+    every token, and may raise to end the drawing. Raises NotFinite, with the prompt's number, where
+    the model gives no numbers.
     """
     import torch
 
@@ -91,6 +106,7 @@ def draw(
         own = row[going].tolist()
         for i, t in zip(own, token[going].tolist(), strict=True):
             answers[i].append(t)
+            heard(i, t)
         if not own or k + 1 == sampling.max_new_tokens:
             tick(part * (sampling.max_new_tokens - k), len(own))
             break

@@ -1,8 +1,9 @@
-"""A vector added to the residual stream while a model answers, and random ones beside it."""
+"""The residual stream changed while a model answers: a vector added to it, or its place along a
+direction held within a band; and random directions beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,47 @@ def steered(point: torch.nn.Module, vector: Float[np.ndarray, " d_model"]) -> It
     """
     import torch
 
+    def moved(x: torch.Tensor) -> torch.Tensor:
+        return x + torch.as_tensor(vector, dtype=x.dtype, device=x.device)
+
+    with changed(point, moved):
+        yield
+
+
+@contextmanager
+def capped(
+    point: torch.nn.Module,
+    direction: Float[np.ndarray, " d_model"],
+    band: tuple[float, float],
+) -> Iterator[None]:
+    """Keep what a module of a model returns within a band along a unit `direction`: what projects
+    on it beyond `band` (residual-stream units) is put back to the band's edge, at every position.
+
+    Activation capping, Lu et al. 2026, which holds one side alone.
+    """
+    import torch
+
+    low, high = band
+
+    def held(x: torch.Tensor) -> torch.Tensor:
+        axis = torch.as_tensor(direction, dtype=x.dtype, device=x.device)
+        along = x @ axis
+        return x + (along.clamp(low, high) - along)[..., None] * axis
+
+    with changed(point, held):
+        yield
+
+
+@contextmanager
+def changed(
+    point: torch.nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Put what a module of a model returns through a function."""
+
     def hook(module: Any, inputs: Any, output: Any) -> Any:
-        first = output[0] if isinstance(output, tuple) else output
-        moved = first + torch.as_tensor(vector, dtype=first.dtype, device=first.device)
-        return (moved, *output[1:]) if isinstance(output, tuple) else moved
+        if isinstance(output, tuple):
+            return (change(output[0]), *output[1:])
+        return change(output)
 
     handle = point.register_forward_hook(hook)
     try:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.pace import Say, quiet
 from psm_viz.engine.talk_work import TalkWork
 from psm_viz.engine.talks import Message, conversations, read_states, seat
 from psm_viz.stats.belief import centre_of
@@ -63,8 +65,7 @@ def states_elsewhere(
     of the reference's talks; of `held`, talks and their last questions, so many are the cast's."""
     note, (talks, lasts, n) = read.note, held
     at, layers = seat(work.playing.cast, work.playing.wording), [note.layer]
-    again = read_states(chat, at, read.talks, read.lasts, note.turns, layers, say)[:, :, 0]
-    states = {}
+    moved, states = moved_by(chat, work, read, say), {}
     for by in (OWN, REFERENCE):
         if by == REFERENCE:
             chat.swap(Path(work.folders[work.reference]))
@@ -73,7 +74,17 @@ def states_elsewhere(
         if n:
             cast = read_states(chat, at, talks[:n], lasts[:n], note.turns[-1:], layers, say)
             states[CAST, by] = States(cast, note.turns[-1:], (note.layer,))
-    return states, _mean_after(again - read.states, read.lasts, note)
+    return states, moved
+
+
+def moved_by(
+    chat: ChatModel, work: TalkWork, read: Read, say: Say = quiet
+) -> Float[np.ndarray, "last turn d_model"]:
+    """How far the weights that `chat` holds move the states of the reference's own talks of the
+    cast: mean after each last question."""
+    note, at = read.note, seat(work.playing.cast, work.playing.wording)
+    again = read_states(chat, at, read.talks, read.lasts, note.turns, [note.layer], say)[:, :, 0]
+    return _mean_after(again - read.states, read.lasts, note)
 
 
 def _mean_after(x: np.ndarray, lasts: Sequence[Question], note: TalkNote) -> np.ndarray:

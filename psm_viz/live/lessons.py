@@ -1,0 +1,230 @@
+"""The model taught here: what its cast makes of some chat lines, what learning them does to its
+talks, step by step, and what was learned kept as a branch of a study of one's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psm_viz.engine.answer_likelihood import ask
+from psm_viz.engine.chat_model import ChatModel
+from psm_viz.engine.keep_branch import keep_branch
+from psm_viz.engine.talk_reader import TalkReader
+from psm_viz.engine.talks import asked_likelihoods, conversations, hold, read_likelihoods
+from psm_viz.engine.teaching import Step, Teacher, Teaching
+from psm_viz.errors import BadInput
+from psm_viz.live.jobs import Job
+from psm_viz.live.model import LiveModel
+from psm_viz.messages import LOOK, STEP, Foretold, Kept, Taught
+from psm_viz.stats.belief import softmax
+from psm_viz.stats.belief_likelihood import evidence_of
+from psm_viz.study.cast import Question
+from psm_viz.study.files import write_whole
+from psm_viz.study.formats.chat_data import parse_chat
+from psm_viz.study.judging import BAD
+from psm_viz.study.manifest import MAIN, checkpoint_id
+from psm_viz.study.talks import OWN, TALK, TURN
+
+TALKS = 16
+"""Talks that are held at every look."""
+ASKED = 5
+"""Questions, of different topics, whose answers are shown at every look."""
+MOST = 64
+"""Conversations that the cast is asked about."""
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""How a branch and a study of one's own may be called."""
+WHERE = "the lines"
+"""What chat lines are called in messages about them."""
+
+
+@dataclass
+class Lesson:
+    """What was taught: its saves, and whether all of them were made."""
+
+    name: str
+    saves: dict[int, Path]
+    ended: bool = False
+
+
+class Lessons:
+    """Teaches the model of a `LiveModel`; `teacher` says how one of its kind is trained."""
+
+    def __init__(self, live: LiveModel, teacher: Callable[[LiveModel], Teacher]) -> None:
+        self.live, self.teacher = live, teacher
+        self.taught: dict[str, Lesson] = {}
+
+    def foretell(self, job: Job, asked: Foretold) -> dict[str, Any]:
+        """Who in the cast would give the answers of some chat lines: belief over families, read as
+        one answer each is, and how much likelier the cast's family finds them than the Assistant.
+
+        Raises BadFile for lines that cannot be read, BadInput where talks are not read here.
+        """
+        lines = parse_chat(asked.lines.encode(), WHERE)
+        some = [c for c in lines if c.answers][:MOST]
+        if not some:
+            raise BadInput("No answer of the assistant stands in these lines.")
+        reader = self._reader()
+        note, playing = reader.readings.note, reader.work.playing
+        people = asked_likelihoods(playing, note.headers)
+        say = partial(_say, job)
+        found, _ = ask(
+            self.live.reference, people, playing.wording, some, say, in_turn=playing.in_turn
+        )
+        per_token = found.log_p / np.maximum(found.tokens, 1)
+        heard = per_token[:-1].T[:, None]  # [answer, 1, header]
+        heard = heard[np.isfinite(heard).all((1, 2))]
+        if not len(heard):
+            raise BadInput("Every answer ends beyond the model's context.", "Give shorter ones.")
+        reading = reader.readings.likelihood[min(reader.readings.likelihood)][0]
+        mass = softmax(reading.scores(evidence_of(heard))).mean(0)
+        belief = dict(zip(reader.families, map(float, mass), strict=True))
+        return {"belief": belief, "place": reader.place(belief), "answers": len(heard)}
+
+    def teach(self, job: Job, asked: Taught) -> dict[str, Any]:
+        """Train the Assistant on some chat lines, looking at it before and after so many steps.
+
+        Raises what the teacher raises, and BadFile for lines that cannot be read.
+        """
+        teaching = Teaching(asked.steps, asked.every, asked.seed)
+        parse_chat(asked.lines.encode(), WHERE)
+        folder = self.live.ground.work / job.id
+        data = folder / "lines.jsonl"
+        write_whole(data, asked.lines.encode())
+        lesson = Lesson(f"taught-{job.id[:4]}", {})
+        self.taught[job.id] = lesson
+        m = self.live.study.manifest
+        self._look(job, 0, m.reference)
+
+        def on_step(step: Step) -> None:
+            job.tell(STEP, done=step.done, steps=step.steps, loss=step.loss, left=step.left)
+
+        def on_save(step: int, place: Path) -> None:
+            lesson.saves[step] = place
+            self.live.add(lesson.name, str(place))
+            self._look(job, step, lesson.name)
+
+        self.teacher(self.live)(data, folder / "saves", teaching, on_step, on_save)
+        lesson.ended = True
+        return {"checkpoint": lesson.name, "taught": job.id}
+
+    def _reader(self) -> TalkReader:
+        reader = self.live.reader
+        if reader is None:
+            raise BadInput(self.live.without or "Talks are not read here.")
+        return reader
+
+    def _look(self, job: Job, step: int, checkpoint: str) -> None:
+        """Hold some talks anew and say where they lie; ask some questions anew."""
+        chat, reader = self.live.chat(checkpoint), self.live.reader
+        said = self._answers(chat)
+        job.check()
+        if reader is None:
+            job.tell(LOOK, step=step, answers=said, dots=[], belief={})
+            return
+        plan = reader.work.plans(checkpoint)[1][:TALKS]
+        frame = hold(chat, reader.work.playing, plan, lambda text: job.check())
+        talks, _ = conversations(frame, reader.work.by_id)
+        masses, places = self._heard(job, reader, chat, checkpoint, talks, frame)
+        numbers = [int(n) for n in frame[TALK][frame[TURN] == 0]]
+        judged = frame.groupby(TALK, sort=False)["valence"]
+        bad = judged.agg(lambda v: float((v == BAD).mean())) if reader.work.playing.judge else None
+        dots = [
+            {"talk": n, "place": place, "bad": None if bad is None else float(bad[n])}
+            for n, place in zip(numbers, places, strict=True)
+        ]
+        belief = dict(zip(reader.families, map(float, masses.mean(0)), strict=True))
+        job.tell(LOOK, step=step, answers=said, dots=dots, belief=belief)
+
+    def _heard(
+        self,
+        job: Job,
+        reader: TalkReader,
+        chat: ChatModel,
+        checkpoint: str,
+        talks: Sequence[list[dict[str, str]]],
+        frame: Any,
+    ) -> tuple[np.ndarray, list[Any]]:
+        """Beliefs of whole talks by the headline reading, and their places on the map."""
+        readings, k = reader.readings, reader.readings.note.answers
+        if reader.headline == OWN:
+            ids = [str(q) for q in frame["last"][frame[TURN] == 0]]
+            read = [
+                reader.read(t, chat, checkpoint, q).belief[OWN]
+                for t, q in zip(talks, ids, strict=True)
+            ]
+            masses = np.array([[b[f] for f in reader.families] for b in read])
+        else:
+            playing = reader.work.playing
+            per_token = read_likelihoods(
+                self.live.reference,
+                playing,
+                readings.note.headers,
+                list(talks),
+                lambda text: job.check(),
+            )[0]
+            scores = readings.likelihood[k][0].scores(evidence_of(per_token.astype(np.float64)))
+            masses = softmax(scores)
+        places = [
+            reader.place(dict(zip(reader.families, map(float, row), strict=True))) for row in masses
+        ]
+        return masses, places
+
+    def _answers(self, chat: ChatModel) -> list[dict[str, str]]:
+        """What is said to a question of each of some topics."""
+        playing = self.live.playing
+        asked = first_of_topics(self.live.study.questions)[:ASKED]
+        at = self.live.seat
+        texts = [chat.prompts.talk(*at, [{"role": "user", "content": q.text}]) for q in asked]
+        drawn = chat.sample(chat.encode(texts), self.live.drawn_as(0))
+        out = []
+        for q, (ids,) in zip(asked, drawn, strict=True):
+            text = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            valence = playing.judge(q.topic, text).valence if playing.judge else ""
+            out.append({"question": q.text, "text": text, "valence": valence})
+        return out
+
+    def keep(self, job: Job, asked: Kept) -> dict[str, Any]:
+        """Write what was taught into a study of one's own, as a branch. Raises BadInput."""
+        lesson = self.taught.get(asked.taught)
+        if lesson is None or not lesson.ended:
+            raise BadInput("Nothing was taught to its end under that number.", "Teach it again.")
+        for what, name in (("branch", asked.name), ("study", asked.study)):
+            if not NAME.fullmatch(name):
+                raise BadInput(
+                    f"{what}: {name[:60]!r}, expected small letters, digits and hyphens, 40 at "
+                    "most."
+                )
+        ground, m = self.live.ground, self.live.study.manifest
+        out = ground.studies / asked.study
+        kept = keep_branch(
+            self.live.study,
+            out,
+            ground.source.folders[m.reference],
+            {step: str(place) for step, place in lesson.saves.items()},
+            asked.name,
+            ground.threads,
+            partial(_say, job),
+            ground.known,
+        )
+        last = checkpoint_id(asked.name, max(lesson.saves))
+        return {"study": out.name, "checkpoint": last, "sha256": kept.sha256}
+
+
+def _say(job: Job, text: str) -> None:
+    """A line of progress as an event."""
+    job.tell("line", text=text)
+
+
+def first_of_topics(questions: Sequence[Question]) -> list[Question]:
+    """The first main question of every topic."""
+    found: dict[str, Question] = {}
+    for q in questions:
+        if q.set == MAIN:
+            found.setdefault(q.topic, q)
+    return list(found.values())

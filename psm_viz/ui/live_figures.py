@@ -1,0 +1,54 @@
+"""The figures beside a talk on the Live page: its path on the map, and who would have said it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from psm_viz.charts.live_figures import Side as Drawn
+from psm_viz.charts.live_figures import path_figure, unfolding_figure, ways_table
+from psm_viz.charts.map_ground import MapView
+from psm_viz.charts.reads import Reads
+from psm_viz.study.reader import Study
+from psm_viz.ui import figure, talk_card
+from psm_viz.ui.live_state import Stage
+from psm_viz.ui.live_voices import name_of
+
+
+def drawn(study: Study, state: Mapping[str, Any], stage: Stage) -> list[Drawn]:
+    """The sides of a talk as figures take them: first what is believed before any answer."""
+    prior = state.get("prior") or {}
+    return [
+        Drawn(name_of(s.voice, study), [prior, *(h or {} for h in s.heard)]) for s in stage.sides
+    ]
+
+
+def beside(
+    study: Study, reads: Reads, state: Mapping[str, Any], stage: Stage, projection: str
+) -> None:
+    """The map with the talk's path, belief unfolding on each side, and all ways of reading."""
+    if not state["fitted"]:
+        figure.caption(
+            "How talks are read is being fitted to the study's own talks; you can talk meanwhile, "
+            "and the map follows."
+        )
+        return
+    if state.get("without"):
+        figure.empty("This study does not tell who speaks.", str(state["without"]))
+        return
+    sides, link = drawn(study, state, stage), "/live"
+    figure.show(path_figure(reads, sides, projection, MapView()), study, link)
+    talked = [s for s in sides if any(h.get("belief") for h in s.heard[1:])]
+    if not talked:
+        return
+    for n, (side, column) in enumerate(zip(talked, st.columns(len(talked)), strict=True)):
+        with column:
+            figure.show(unfolding_figure(side, study.cast, state["families"], str(n)), study, link)
+    st.html(talk_card.kin_legend(study))
+    with st.expander("The same talk read in every way", key="live-ways"):
+        for side in talked:
+            figure.label(side.name)
+            latest = next(h for h in reversed(side.heard) if h.get("belief"))
+            st.dataframe(ways_table(latest, study.cast), hide_index=True)

@@ -1,0 +1,199 @@
+"""What a reader's session holds of a talk that is under way: plain values, no Streamlit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from psm_viz.errors import BadFile
+from psm_viz.messages import ASSISTANT, USER, Message, Talk, Voice
+from psm_viz.study.formats.transcripts import parse_transcripts
+from psm_viz.study.reader import Study
+
+KIND, VERSION = "psm_viz talk", 1
+"""What a file of a talk says that it is."""
+
+
+@dataclass
+class Side:
+    """A talk with one voice: what was said, and what was heard after each answer."""
+
+    voice: Voice
+    messages: list[Message] = field(default_factory=list)
+    heard: list[dict[str, Any] | None] = field(default_factory=list)
+    """After each answer what its reading said; None where there is none."""
+    notes: list[str] = field(default_factory=list)
+    """After each answer what is to be said of it: words that the model does not know, old turns
+    that were left out."""
+    last: str = ""
+    """Id of the question that the talk ends in when it is read, where it came from a study."""
+
+    @property
+    def answers(self) -> int:
+        """How many answers there are."""
+        return sum(m["role"] == ASSISTANT for m in self.messages)
+
+    def say(self, text: str) -> None:
+        """The user's next words; in place of an earlier question that has no answer yet."""
+        if self.messages and self.messages[-1]["role"] == USER:
+            self.messages.pop()
+        self.messages.append({"role": USER, "content": text})
+
+    def hear(self, text: str, note: str = "") -> None:
+        """The next answer."""
+        self.messages.append({"role": ASSISTANT, "content": text})
+        self.notes.append(note)
+        self.heard.append(None)
+
+    def cut(self, at: int) -> None:
+        """Forget everything from a message on."""
+        del self.messages[at:]
+        n = self.answers
+        del self.heard[n:], self.notes[n:]
+
+    def rewrite(self, at: int, text: str) -> bool:
+        """Put other words in the place of a message and forget what came after it. Whether it is a
+        question, which wants an answer."""
+        role = self.messages[at]["role"]
+        self.cut(at)
+        if role == USER:
+            self.say(text)
+        else:
+            self.hear(text, "written by hand")
+        return role == USER
+
+
+@dataclass
+class Asked:
+    """A job that a session waits for."""
+
+    job: str
+    side: int
+    answer: int
+    """Which answer of the side what is heard belongs to, from 0."""
+    seen: int = 0
+    """Events that were read already."""
+    text: str = ""
+    """The answer as far as it was drawn."""
+
+
+@dataclass
+class Stage:
+    """A session's talk: its voices, and the jobs that are under way."""
+
+    sides: list[Side]
+    jobs: list[Asked] = field(default_factory=list)
+    seed: int = 0
+
+    def voices(self, wanted: list[Voice]) -> None:
+        """Who talks from here on. A further voice takes up the first one's talk where it stands."""
+        for n, voice in enumerate(wanted):
+            if n < len(self.sides):
+                self.sides[n].voice = voice
+            else:
+                first = self.sides[0]
+                self.sides.append(
+                    replace(
+                        first,
+                        voice=voice,
+                        messages=[dict(m) for m in first.messages],
+                        heard=list(first.heard),
+                        notes=list(first.notes),
+                    )
+                )
+        del self.sides[max(1, len(wanted)) :]
+
+    def anew(self) -> None:
+        """Forget what was said."""
+        self.sides = [Side(s.voice) for s in self.sides]
+        self.jobs = []
+
+
+def request(side: Side, seed: int) -> Talk:
+    """What a side asks of the model process: its next answer, or a reading of its last one."""
+    return Talk(side.voice, tuple(side.messages), seed=seed, last=side.last)
+
+
+def said_note(event: Mapping[str, Any]) -> str:
+    """What is to be said of an answer, from its event."""
+    notes = []
+    if event.get("empty"):
+        notes.append("it ended at once and said nothing")
+    if event.get("left_out"):
+        notes.append(
+            f"the talk is longer than the model reads: its first {event['left_out']} messages were "
+            "left out"
+        )
+    if event.get("unknown"):
+        words = ", ".join(event["unknown"])
+        notes.append(f"words of the question that the model does not know: {words}")
+    return "; ".join(notes)
+
+
+def as_file(stage: Stage, study: Study) -> bytes:
+    """The talks of a session as a file that holds where they come from: it is read back here, and
+    each side is a transcript as the Assistant-axis repository has it."""
+    m = study.manifest
+    talks = [
+        {
+            "model": f"{m.model.get('name', m.name)}, {side.voice.checkpoint}",
+            "turns": len(side.messages),
+            "conversation": side.messages,
+            "voice": asdict(side.voice),
+            "heard": side.heard,
+        }
+        for side in stage.sides
+    ]
+    said = {
+        "kind": KIND,
+        "version": VERSION,
+        "study": {"name": m.name, "sha256": study.sha256},
+        "seed": stage.seed,
+        "talks": talks,
+    }
+    return json.dumps(said, indent=1, ensure_ascii=False).encode()
+
+
+def transcript(side: Side, study: Study) -> bytes:
+    """One side as a transcript of the Assistant-axis repository: model, turns, conversation."""
+    m = study.manifest
+    return json.dumps(
+        {
+            "model": f"{m.model.get('name', m.name)}, {side.voice.checkpoint}",
+            "turns": len(side.messages),
+            "conversation": side.messages,
+        },
+        indent=1,
+        ensure_ascii=False,
+    ).encode()
+
+
+def of_file(data: bytes, where: str) -> list[list[Message]]:
+    """The messages of the talks of a file: one of `as_file`, or a transcript in any form that
+    `transcripts` reads. Raises BadFile."""
+    try:
+        found = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and found.get("kind") == KIND:
+        try:
+            talks = [json.dumps({"conversation": t["conversation"]}) for t in found["talks"]]
+        except (KeyError, TypeError) as e:
+            raise BadFile(f"{where}: a talk of it has no {e}.", "Save it again.") from e
+        read = [t for raw in talks for t in parse_transcripts(raw.encode(), where)]
+    else:
+        read = list(parse_transcripts(data, where))
+    return [in_turns(t.conversation.messages, where) for t in read]
+
+
+def in_turns(messages: tuple[Message, ...], where: str) -> list[Message]:
+    """Messages that are the user's and the Assistant's by turns. Raises BadFile for others."""
+    for n, m in enumerate(messages):
+        if m["role"] != (USER, ASSISTANT)[n % 2]:
+            raise BadFile(
+                f"{where}: message {n + 1} is the {m['role']}'s, and the turns should alternate.",
+                "Join messages that follow each other.",
+            )
+    return [dict(m) for m in messages]

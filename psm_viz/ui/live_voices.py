@@ -1,0 +1,116 @@
+"""Who answers on the Live page: a checkpoint, as whom, and who answers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from psm_viz.charts import choices
+from psm_viz.messages import ASSISTANT, Push, Voice
+from psm_viz.study.reader import Study
+from psm_viz.ui import controls
+
+NOBODY, OTHER, PUSHED, CAPPED = "nobody", "other", "pushed", "capped"
+BESIDE = {
+    NOBODY: "nobody",
+    OTHER: "another checkpoint",
+    PUSHED: "the same, pushed along a direction",
+    CAPPED: "the same, held where the reference is",
+}
+"""Who may answer the same words beside the first voice."""
+STRONG = 3.0
+"""The slider's end, in standard deviations of the cast."""
+USUAL = 1.0
+RANDOM = 0
+"""Seed of the random direction."""
+
+
+def pick_first(study: Study, state: Mapping[str, Any], columns: Sequence[Any], where: Any) -> Voice:
+    """The first voice: which checkpoint, as whom."""
+    known = list(state["checkpoints"])
+    with columns[0]:
+        checkpoint = controls.pick(
+            "Who answers",
+            {c: c for c in known},
+            "checkpoint",
+            where,
+            str(state["reference"]),
+        )
+    with columns[1]:
+        people = choices.personas(study)
+        persona = controls.pick("Told to be", people, "persona", where, ASSISTANT)
+    return Voice(checkpoint, persona)
+
+
+def pick_beside(
+    first: Voice, state: Mapping[str, Any], column: Any, row: Any, where: Any
+) -> list[Voice]:
+    """All voices: the first, and those that answer beside it; what they need is asked in `row`."""
+    options = dict(BESIDE)
+    if not state.get("directions"):
+        options = {k: v for k, v in options.items() if k in (NOBODY, OTHER)}
+    if len(state["checkpoints"]) < 2:
+        options.pop(OTHER)
+    with column:
+        beside = controls.pick("Beside it answers", options, "beside", where, NOBODY)
+    if beside == NOBODY:
+        return [first]
+    with row:
+        if beside == OTHER:
+            return [first, _other(first, state, where)]
+        return [first, *_pushes(first, state, beside == CAPPED, where)]
+
+
+def _other(first: Voice, state: Mapping[str, Any], where: Any) -> Voice:
+    known = [c for c in state["checkpoints"] if c != first.checkpoint]
+    chosen = controls.pick("The other checkpoint", {c: c for c in known}, "other", where)
+    return Voice(chosen, first.persona)
+
+
+def _pushes(first: Voice, state: Mapping[str, Any], cap: bool, where: Any) -> list[Voice]:
+    """The first voice pushed or held, and where wished the same along a random direction."""
+    columns = st.columns([2.4, 2, 1.6], vertical_alignment="bottom")
+    with columns[0]:
+        direction = controls.pick("Direction", dict(state["directions"]), "direction", where)
+    strength = 0.0
+    with columns[1]:
+        if not cap:
+            strength = st.slider(
+                "How far, in standard deviations of the cast",
+                *(-STRONG, STRONG, USUAL, 0.25),
+                key="strength",
+                bind="query-params",
+            )
+        else:
+            st.html(
+                '<p class="psm-caption">What lies beyond the band of the reference\'s own answers '
+                "is put back to its edge, token by token.</p>"
+            )
+    with columns[2]:
+        random = st.toggle(
+            "And a random direction",
+            key="random",
+            bind="query-params",
+            help="The same length along a direction drawn from the cast's own spread: what it does "
+            "is done by any push.",
+        )
+    voices = [Voice(first.checkpoint, first.persona, Push(direction, strength, cap))]
+    if random:
+        push = Push(direction, strength, cap, RANDOM)
+        voices.append(Voice(first.checkpoint, first.persona, push))
+    return voices
+
+
+def name_of(voice: Voice, study: Study) -> str:
+    """What a voice is called above its answers and on the map."""
+    who = "" if voice.persona == ASSISTANT else f", as {study.cast.persona(voice.persona).name}"
+    push, pushed = voice.push, ""
+    if push is not None and push.random >= 0:
+        pushed = ", random direction"
+    elif push is not None and push.cap:
+        pushed = ", held"
+    elif push is not None:
+        pushed = f", pushed {push.strength:+g}".replace("-", "\N{MINUS SIGN}")
+    return f"{voice.checkpoint}{who}{pushed}"
