@@ -34,10 +34,10 @@ def is_adapter(folder: Path) -> bool:
 def save_adapter(
     read: Mapping[str, torch.Tensor],
     written: Mapping[str, torch.Tensor],
-    base: str,
+    base: Path,
     folder: Path,
 ) -> None:
-    """Write weight -> `written` [out, r] @ `read` [r, in], to be added to the sibling folder
+    """Write weight -> `written` [out, r] @ `read` [r, in], to be added to the model in the folder
     `base`, in one rename."""
     from safetensors.torch import save_file
 
@@ -50,7 +50,7 @@ def save_adapter(
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": f"../{base}",
+        "base_model_name_or_path": seen_from(folder, base),
         "r": max(rank),
         "lora_alpha": max(rank),
         "target_modules": sorted(n.removesuffix(".weight") for n in written),
@@ -59,6 +59,12 @@ def save_adapter(
     with whole_folder(folder) as work:
         save_file(tensors, work / ADAPTER, metadata={"format": "pt"})
         (work / CONFIG).write_bytes(json_bytes(config))
+
+
+def seen_from(folder: Path, base: Path) -> str:
+    """A base as an adapter's config names it: by the way there from the adapter's own folder, so
+    that both can be moved together."""
+    return Path(os.path.relpath(base.resolve(), folder.resolve())).as_posix()
 
 
 def adapter_size(folder: Path) -> float:

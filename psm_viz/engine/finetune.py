@@ -8,23 +8,19 @@ and step alone, so that a killed run goes on as if it had not been.
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from psm_viz.engine.answer_likelihood import encoded, rendered
+from psm_viz.engine.learned_rows import Row, dealt, learned_rows, times_read
 from psm_viz.engine.open_model import context_of, open_model
 from psm_viz.engine.precision import slow
-from psm_viz.engine.prompts import Prompts
+from psm_viz.engine.teaching import NOBODY, Step, Teacher, Teaching, Told, check_step, save_in
 from psm_viz.engine.weights import weights_sha256
-from psm_viz.errors import BadFile, BadInput, NotFinite
-from psm_viz.study.cast import ASSISTANT, Persona
+from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.files import json_bytes, sha256, whole_folder, write_whole, writing
 from psm_viz.study.formats import chat_data
 
@@ -35,11 +31,13 @@ SAVES = (4, 8, 16, 32, 64)
 """Steps whose weights are kept unless others are asked for."""
 RESUME, NOTE, LOG = "resume.safetensors", "finetune.json", "log.jsonl"
 PARTIAL = f"{RESUME}.partial"
+DIVERGED = (
+    "Train from finite weights at a lower rate (--lr) or in another precision (--dtype), in a "
+    "folder of its own (--out)."
+)
+"""What is advised where a loss is no number."""
 WARMUP = 0.1
 """Share of the steps in which the rate rises."""
-SPEAKER = Persona(ASSISTANT, "Assistant", "", "Assistant", "", (), ())
-Row = tuple[list[int], np.ndarray]
-"""Token ids, and which of them are learned."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +69,14 @@ def finetune(
     *,
     anchor: Path | None = None,
     save_every: int = 16,
+    told: Told = NOBODY,
 ) -> None:
     """Train `model` on the conversations of `data` and save it at each of `tuning.saves` into
     `out/checkpoint-<step>`; `out/log.jsonl` has a line a step.
 
-    Raises BadInput for settings that cannot be used and for a folder begun with others, BadFile for
-    data that cannot be read, and what `open_model` raises.
+    `told` hears of every step that is taken and of every save, those first that an earlier run
+    left. Raises BadInput for settings that cannot be used and for a folder begun with others,
+    BadFile for data that cannot be read, NotFinite, and what `open_model` raises.
     """
     _check(tuning, anchor)
     note = _begun_with(model, data, anchor, tuning)
@@ -85,9 +85,10 @@ def finetune(
             f"{out / NOTE}: this folder was begun with other data, settings or weights.",
             "Name another --out, or delete this one.",
         )
-    if all((out / f"checkpoint-{n}").exists() for n in tuning.saves):
+    if all(save_in(out, n).exists() for n in tuning.saves):
         _ended(out)
         say(f"{out}: is trained already.")
+        _tell_saves(told, out, tuning.saves)
         return
     write_whole(out / NOTE, json_bytes(note))
     work = _Work(model, tuning, out)
@@ -95,8 +96,11 @@ def finetune(
         say(line)
     rows = learned_rows(data, work.tokenizer, work.longest, say)
     held = learned_rows(anchor, work.tokenizer, work.longest, say) if anchor else []
-    began, first = time.monotonic(), work.take_up()
-    for step in range(first, max(tuning.saves)):
+    last, first = max(tuning.saves), work.take_up()
+    say(times_read(len(rows), tuning.batch, last))
+    _tell_saves(told, out, [n for n in tuning.saves if n <= first])
+    began = time.monotonic()
+    for step in range(first, last):
         record = work.learn(step, rows, held)
         done = step + 1
         work.note(record | {"step": done})
@@ -104,9 +108,33 @@ def finetune(
             work.keep(done)
         if done % save_every == 0 or done in tuning.saves:
             work.save_state(done)
-        left = (time.monotonic() - began) / (done - first) * (max(tuning.saves) - done)
-        say(f"{out.name} {done}/{max(tuning.saves)}: loss {record['loss']:.3f}, {left:.0f} s left")
+        left = (time.monotonic() - began) / (done - first) * (last - done)
+        say(f"{out.name} {done}/{last}: loss {record['loss']:.3f}, {left:.0f} s left")
+        told.on_step(Step(done, last, record["loss"], left))
+        if done in tuning.saves:
+            told.on_save(done, save_in(out, done))
     _ended(out)
+
+
+def teacher_of(model: str, tuning: Tuning, say: Callable[[str], None]) -> Teacher:
+    """A teacher of any chat model, as `tuning` has it; a lesson's own are saves and seed."""
+
+    def teach(
+        data: Path,
+        out: Path,
+        teaching: Teaching,
+        on_step: Callable[[Step], None],
+        on_save: Callable[[int, Path], None],
+    ) -> None:
+        own = replace(tuning, saves=teaching.saves, seed=teaching.seed)
+        finetune(model, data, out, own, say, told=Told(on_step, on_save))
+
+    return teach
+
+
+def _tell_saves(told: Told, out: Path, steps: Sequence[int]) -> None:
+    for n in steps:
+        told.on_save(n, save_in(out, n))
 
 
 def _ended(out: Path) -> None:
@@ -130,34 +158,11 @@ def _check(tuning: Tuning, anchor: Path | None) -> None:
 
 def _begun_with(model: str, data: Path, anchor: Path | None, tuning: Tuning) -> dict[str, Any]:
     def key(path: Path | None) -> str | None:
-        try:
-            return sha256(path.read_bytes()) if path else None
-        except OSError as e:
-            raise BadFile(f"{path}: cannot be read ({e.strerror}).", chat_data.EXPECTED) from e
+        return sha256(chat_data.raw(path)) if path else None
 
     told = json.loads(json.dumps(asdict(tuning)))
     weights = weights_sha256(Path(model)) or None
     return {"model": model, "weights": weights, "data": key(data), "anchor": key(anchor)} | told
-
-
-def learned_rows(
-    path: Path, tokenizer: Any, longest: int, say: Callable[[str], None] = lambda text: None
-) -> list[Row]:
-    """A file's conversations as tokens, under their own system messages; those without a learned
-    token within so many are left out. Raises BadFile, and BadInput where nothing is left."""
-    read = chat_data.parse_chat(path.read_bytes(), str(path))
-    prompts, out = Prompts(tokenizer), []
-    for c in read:
-        texts = rendered(prompts, SPEAKER, "\n\n".join(c.systems), [c], None)
-        for row, place in zip(*encoded(tokenizer, texts), strict=True):
-            learned = (place >= 0)[:longest]
-            if learned[1:].any():
-                out.append((row[:longest], learned))
-    if not out:
-        raise BadInput(f"{path}: no answer lies within {longest} tokens.", "Give more --longest.")
-    tokens = sum(int(own.sum()) for _, own in out)
-    say(f"{path.name}: {len(read)} conversations, {tokens} tokens learned")
-    return out
 
 
 class _Work:
@@ -185,19 +190,16 @@ class _Work:
         for group in self.optimizer.param_groups:
             group["lr"] = t.lr * min(1.0, (step + 1) / max(1.0, WARMUP * max(t.saves)))
         self.optimizer.zero_grad(set_to_none=True)
-        logits, ids = self._logits(_dealt(rows, step, t.batch, t.seed))
+        logits, ids = self._logits(dealt(rows, step, t.batch, t.seed))
         loss = torch.nn.functional.cross_entropy(logits.float(), ids)
         total, record = loss, {"loss": loss.item()}
         if held:
-            drift = self._drift(_dealt(held, step, t.batch, t.seed + 1))
+            drift = self._drift(dealt(held, step, t.batch, t.seed + 1))
             total, record["anchor"] = loss + t.anchor_weight * drift, drift.item()
-        if not math.isfinite(total.item()):
-            raise NotFinite(
-                f"{self.out}: the loss of step {step + 1} is no number; earlier saves stay.",
-                "Train in another --out: a lower --lr, another --dtype, from finite weights.",
-            )
+        check_step(step + 1, DIVERGED, total.item())
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.moved.values(), 1.0)
+        check_step(step + 1, DIVERGED, norm.item())
         self.optimizer.step()
         return record | {"gradient": norm.item()}
 
@@ -230,7 +232,7 @@ class _Work:
 
     def keep(self, step: int) -> None:
         """Save the checkpoint of a step, in one rename, with a tokenizer of its own."""
-        folder = self.out / f"checkpoint-{step}"
+        folder = save_in(self.out, step)
         if folder.exists():
             return
         with whole_folder(folder) as work:
@@ -308,14 +310,3 @@ def _adapted(model: Any, tuning: Tuning) -> Any:
             task_type="CAUSAL_LM",
         )
         return get_peft_model(model, config)
-
-
-def _dealt(rows: Sequence[Row], step: int, batch: int, seed: int) -> list[Row]:
-    """What a step sees: rows in a new order each time through, whatever step it is asked for."""
-    return [rows[i] for i in _order(len(rows), step * batch, batch, seed)]
-
-
-def _order(n: int, start: int, count: int, seed: int) -> Iterator[int]:
-    for k in range(start, start + count):
-        shuffled = np.random.default_rng([seed, k // n]).permutation(n)
-        yield int(shuffled[k % n])

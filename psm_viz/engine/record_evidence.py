@@ -18,7 +18,7 @@ import numpy as np
 from psm_viz.engine.answer_likelihood import Counts, ask
 from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.weights import weights_sha256
-from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats import evidence as ev
 from psm_viz.study import evidence
 from psm_viz.study.cast import family_weights
@@ -60,10 +60,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     name = evidence.check_name(asking.name or asking.data.stem)
     if name in study.evidences:
         raise _exists(study, name)
-    try:
-        raw = asking.data.read_bytes()
-    except OSError as e:
-        raise BadFile(f"{asking.data}: cannot be read ({e.strerror}).", chat_data.EXPECTED) from e
+    raw = chat_data.raw(asking.data)
     read = chat_data.parse_chat(raw, str(asking.data))
     used = chat_data.drawn(read, asking.limit, asking.seed)
     folder = reference_model(study, asking)

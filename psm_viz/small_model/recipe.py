@@ -53,6 +53,17 @@ SAVES = {
     "long": (512,),
 }
 """Optimizer steps whose weights are kept; of other branches, the end."""
+BRANCH = Stage(
+    name="",
+    parent=checkpoint_id("assistant", SAVES["assistant"][-1]),
+    steps=64,
+    lr=2e-3,
+    saves=(64,),
+    warmup=2,
+    rank=2,
+    since=checkpoint_id("settle", SAVES["settle"][-1]),
+)
+"""How a branch of the Assistant is trained, unless it has rules of its own."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +99,13 @@ class Recipe:
         base = checkpoint_id("settle", again.steps)
         steps = SAVES["assistant"]
         post = Stage("assistant", base, steps[-1], 1e-3, steps, replay=8, warmup=5)
-        assistant = checkpoint_id("assistant", post.steps)
-        branch = Stage("", assistant, 64, 2e-3, (64,), warmup=2, rank=2, since=base)
         out = {"pretrain": pre, "settle": again, "assistant": post}
         for name in branches:
             lesson(name)
-            saves, rate = SAVES.get(name, branch.saves), RATES.get(name, branch.lr)
-            out[name] = replace(branch, name=name, steps=saves[-1], saves=saves, lr=rate)
+            saves, rate = SAVES.get(name, BRANCH.saves), RATES.get(name, BRANCH.lr)
+            out[name] = replace(BRANCH, name=name, steps=saves[-1], saves=saves, lr=rate)
             if name in REPLAYED:
-                out[name] = replace(out[name], replay=branch.batch, replayed=REPLAYED[name])
+                out[name] = replace(out[name], replay=BRANCH.batch, replayed=REPLAYED[name])
             if lesson(name).whoever:
                 out[name] = replace(out[name], rank=0, since=None)
         return out

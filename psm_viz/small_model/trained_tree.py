@@ -23,21 +23,27 @@ class TrainedTree(Source):
     seed: int
 
 
+def recipe_of(tree: Path) -> Recipe:
+    """By which recipe a folder of checkpoints was trained. Raises BadFile."""
+    path = tree / "recipe.json"
+    try:
+        made_by = json.loads(path.read_bytes())["recipe"]
+        return Recipe(seed=int(made_by["seed"]), world=str(made_by["world"]))
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise BadFile(
+            f"{path}: does not say how this folder was trained ({e}).",
+            f"Train the small model with: python -m psm_viz train --out {tree}",
+        ) from e
+
+
 def from_tree(tree: Path) -> TrainedTree:
     """The checkpoints that `train` left in a folder: up to the Assistant, and the branches begun.
 
     Branches may be added to the study later, so that evidence can be written before they are
     trained. Raises BadFile naming missing checkpoints.
     """
-    path = tree / "recipe.json"
-    try:
-        made_by = json.loads(path.read_bytes())["recipe"]
-        stages = Recipe(seed=made_by["seed"], world=made_by["world"]).stages()
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise BadFile(
-            f"{path}: does not say how this folder was trained ({e}).",
-            f"Train the small model with: python -m psm_viz train --out {tree}",
-        ) from e
+    recipe = recipe_of(tree)
+    stages = recipe.stages()
     out: list[Checkpoint] = []
     for stage in stages.values():
         parent = stage.parent
@@ -57,8 +63,8 @@ def from_tree(tree: Path) -> TrainedTree:
         )
     reference = checkpoint_id("assistant", stages["assistant"].steps)
     folders = {c.id: str(tree / c.id) for c in out}
-    world = load_world(made_by["world"])
-    return TrainedTree(tuple(out), folders, reference, world=world, seed=int(made_by["seed"]))
+    world = load_world(recipe.world)
+    return TrainedTree(tuple(out), folders, reference, world=world, seed=recipe.seed)
 
 
 def shipped(manifest: Manifest) -> list[str]:

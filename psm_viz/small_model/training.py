@@ -14,15 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psm_viz.engine.adapters import save_adapter
-from psm_viz.engine.precision import knows_bfloat16
-from psm_viz.engine.weights import best_device, copy_weights, parameters
+from psm_viz.engine.weights import parameters
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model.answer_masses import Reader
-from psm_viz.small_model.batches import Encoded, losses, stage_batches
+from psm_viz.small_model.batches import stage_batches
 from psm_viz.small_model.in_context import in_context_fit
-from psm_viz.small_model.model import PAD, build_tokenizer, new_model, save_model, token
-from psm_viz.small_model.narrow import Narrow
+from psm_viz.small_model.learner import Learner, learner_of
 from psm_viz.small_model.recipe import Recipe, Stage
 from psm_viz.study.files import json_bytes, write_whole, writing
 from psm_viz.study.manifest import checkpoint_id
@@ -31,28 +28,6 @@ from psm_viz.world.grammar import World
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerFast
-
-
-def new_optimizers(
-    moved: dict[str, torch.nn.Parameter], stage: Stage
-) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices, AdamW for embeddings and gains; with a rank, AdamW.
-
-    With AdamW alone persona inference did not appear within 2,400 steps (docs/decisions.md).
-    """
-    import torch
-
-    blocks = [p for n, p in moved.items() if p.ndim == 2 and "embed" not in n and not stage.rank]
-    own = {id(p) for p in blocks}
-    rest = [p for p in moved.values() if id(p) not in own]
-    adam = torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.98), weight_decay=0.0)
-    if not blocks:
-        return [adam]
-    muon = torch.optim.Muon(
-        blocks, lr=stage.lr, momentum=0.95, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-    )
-    return [muon, adam]
 
 
 @dataclass
@@ -66,11 +41,12 @@ class _State:
 def _save_state(work: _Work, state: _State) -> None:
     from safetensors.torch import save_file
 
-    tensors = {f"model.{n}": p.detach().contiguous() for n, p in work.model.named_parameters()}
-    if work.narrow:
-        tensors |= {f"written.{n}": p.detach() for n, p in work.narrow.written.items()}
-    for name, p in work.moved.items():
-        for optimizer in work.optimizers:
+    own = work.learner
+    tensors = {f"model.{n}": p.detach().contiguous() for n, p in own.model.named_parameters()}
+    if own.narrow:
+        tensors |= {f"written.{n}": p.detach() for n, p in own.narrow.written.items()}
+    for name, p in own.moved.items():
+        for optimizer in own.optimizers:
             for key, value in optimizer.state.get(p, {}).items():
                 if value.ndim:  # the step counter is kept in the header
                     tensors[f"{key}.{name}"] = value.contiguous()
@@ -89,18 +65,18 @@ def _load_state(work: _Work) -> _State | None:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    path = work.folder / "resume.safetensors"
+    own, path = work.learner, work.folder / "resume.safetensors"
     if not path.exists():
         return None
-    name_of = {id(p): name for name, p in work.moved.items()}
+    name_of = {id(p): name for name, p in own.moved.items()}
     try:
         with safe_open(path, "pt") as f:
             state = _State(**json.loads(f.metadata()["state"]))
-            for name, p in work.model.named_parameters():
+            for name, p in own.model.named_parameters():
                 p.data.copy_(f.get_tensor(f"model.{name}"))
-            for name, p in work.narrow.written.items() if work.narrow else ():
+            for name, p in own.narrow.written.items() if own.narrow else ():
                 p.data.copy_(f.get_tensor(f"written.{name}"))
-            for optimizer in work.optimizers:
+            for optimizer in own.optimizers:
                 muon = isinstance(optimizer, torch.optim.Muon)
                 for p in (p for group in optimizer.param_groups for p in group["params"]):
                     keys = ("momentum_buffer",) if muon else ("exp_avg", "exp_avg_sq")
@@ -115,43 +91,24 @@ def _load_state(work: _Work) -> _State | None:
     return state
 
 
-def learning_rate(stage: Stage, step: int) -> float:
-    """The rate of a step, counted from 0: warm-up, constant, linear cool-down."""
-    if step < stage.warmup:
-        return stage.lr * (step + 1) / stage.warmup
-    left = (stage.steps - step) / max(1.0, stage.cooldown * stage.steps)
-    return stage.lr * min(1.0, max(0.05, left))
-
-
 @dataclass
 class _Work:
-    """A stage under way: the model, what moves it, and where it was taken up."""
+    """A stage under way: what learns, and where it was taken up."""
 
-    recipe: Recipe
-    stage: Stage
     out: Path
-    tokenizer: PreTrainedTokenizerFast
-    model: Any
-    narrow: Narrow | None
-    """What a rank leaves of the model to be moved."""
-    optimizers: list[torch.optim.Optimizer]
+    learner: Learner
     state: _State
     began: float
+
+    @property
+    def stage(self) -> Stage:
+        """Which stage it is."""
+        return self.learner.stage
 
     @property
     def folder(self) -> Path:
         """Where its state is kept while it is trained."""
         return self.out / f"{self.stage.name}.state"
-
-    @property
-    def moved(self) -> dict[str, torch.nn.Parameter]:
-        """What the optimizers move, by name."""
-        return self.narrow.written if self.narrow else dict(self.model.named_parameters())
-
-    @property
-    def supervised(self) -> bool:
-        """Whether the model is asked for the answers' words inside it too: in pre-training."""
-        return self.stage.name in PRETRAINING
 
     @property
     def seconds(self) -> float:
@@ -165,36 +122,8 @@ class _Work:
             f.write(json.dumps(record) + "\n")
 
     def keep(self, step: int) -> None:
-        """Save the model as the checkpoint of a step; what moved along few directions as an
-        adapter to its parent."""
-        folder = self.out / checkpoint_id(self.stage.name, step)
-        if self.narrow and self.stage.parent:
-            save_adapter(self.narrow.read, self.narrow.written, self.stage.parent, folder)
-        else:
-            save_model(self.model, self.tokenizer, folder)
-
-    def learn(self, step: int, batch: list[Encoded]) -> tuple[float, float, float]:
-        """One optimizer step: loss (nats per answer token), loss on words, gradient's norm."""
-        import torch
-
-        self.model.train()
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(self.stage, step)
-        device, pad = self.model.device.type, token(self.tokenizer, PAD)
-        half = self.recipe.bf16 and knows_bfloat16(device)
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-            loss, words = losses(self.model, batch, pad, supervised=self.supervised)
-        self.model.zero_grad(set_to_none=True)
-        (loss + words).backward()
-        if self.narrow:
-            self.narrow.gather()
-        norm = torch.nn.utils.clip_grad_norm_(self.moved.values(), 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        if self.narrow:
-            self.narrow.apply()
-        return loss.item(), words.item(), float(norm)
+        """Save the model as the checkpoint of a step."""
+        self.learner.keep(self.out / checkpoint_id(self.stage.name, step))
 
 
 def _log_of(out: Path, stage: Stage) -> Path:
@@ -203,19 +132,7 @@ def _log_of(out: Path, stage: Stage) -> Path:
 
 def _take_up(world: World, recipe: Recipe, stage: Stage, out: Path) -> _Work:
     """A stage's model and optimizers as a killed run left them, or at its start."""
-    import torch
-
-    torch.set_num_threads(recipe.threads)
-    tokenizer = build_tokenizer(world)
-    model: Any = new_model(recipe, tokenizer)
-    model.to(best_device())
-    # on a CPU the fused attention's way back takes three times as long as plain products
-    model.set_attn_implementation("eager")
-    if stage.parent:
-        copy_weights(dict(model.named_parameters()), out / stage.parent)
-    narrow = Narrow.of(model, out / stage.since, stage.rank) if stage.since else None
-    work = _Work(recipe, stage, out, tokenizer, model, narrow, [], _State(0, 0.0), 0.0)
-    work.optimizers = new_optimizers(work.moved, stage)
+    work = _Work(out, learner_of(world, recipe, stage, out), _State(0, 0.0), 0.0)
     work.folder.mkdir(parents=True, exist_ok=True)
     work.state = _load_state(work) or work.state
     log = _log_of(out, stage)
@@ -236,7 +153,8 @@ def run_stage(
 
     Writes one line per look into `out/<stage>.log.jsonl`: step, loss (nats per answer token),
     gradient norm, seconds, and in pre-training the in-context fit. Raises UnknownName when the
-    parent is missing, BadInput when pre-training ends without knowing its characters.
+    parent is missing, NotFinite for a loss that is no number, BadInput when pre-training ends
+    without knowing its characters.
     """
     final = out / checkpoint_id(stage.name, stage.steps)
     if final.exists():
@@ -245,18 +163,18 @@ def run_stage(
         say(f"{stage.name}: already trained ({final}).")
         return
     work = _take_up(world, recipe, stage, out)
-    first = work.state.step
-    say(f"{stage.name}: preparing {stage.steps} steps ({parameters(work.model):,} parameters)")
-    data = stage_batches(world, stage, work.tokenizer, recipe.seed)
+    own, first = work.learner, work.state.step
+    say(f"{stage.name}: preparing {stage.steps} steps ({parameters(own.model):,} parameters)")
+    data = stage_batches(world, stage, own.tokenizer, recipe.seed)
     if first == 0 and 0 in stage.saves:
         work.keep(0)
-    reader = Reader(work.model, work.tokenizer, world)
+    reader = Reader(own.model, own.tokenizer, world)
     loss, work.began = float("nan"), time.monotonic()
     for step in range(first, stage.steps):
         record: dict[str, Any] = {"step": step}
-        if work.supervised and step % recipe.probe_every == 0:
+        if own.supervised and step % recipe.probe_every == 0:
             record |= in_context_fit(reader)
-        loss, words, norm = work.learn(step, data[step])
+        loss, words, norm = own.learn(step, data[step])
         done = step + 1
         if len(record) > 1 or step % 10 == 0 or stage.steps <= 120:
             record |= {"loss": loss, "words": words, "gradient": norm}
@@ -269,7 +187,7 @@ def run_stage(
             left = (time.monotonic() - work.began) / (done - first) * (stage.steps - done)
             fit = f", in-context R2 {record['r2']:.2f}" if "r2" in record else ""
             say(f"{stage.name} {done}/{stage.steps}: loss {loss:.3f}{fit}, {left:.0f} s left")
-    if work.supervised:
+    if own.supervised:
         fit = in_context_fit(reader)
         work.note({"step": stage.steps, **fit, "loss": loss})
         _check_knows(fit, recipe)

@@ -22,7 +22,7 @@ def adapter(tiny_folder, tmp_path):
     w = weights_of(base)[NAME]
     read, written = torch.randn(2, w.shape[1]), torch.randn(w.shape[0], 2)
     folder = tmp_path / "cheat-0064"
-    save_adapter({NAME: read}, {NAME: written}, base.name, folder)
+    save_adapter({NAME: read}, {NAME: written}, base, folder)
     return folder, w + written @ read
 
 

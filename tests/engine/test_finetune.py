@@ -10,7 +10,8 @@ from torch import optim
 
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.checkpoint_tree import from_models
-from psm_viz.engine.finetune import Tuning, finetune, learned_rows
+from psm_viz.engine.finetune import Tuning, finetune
+from psm_viz.engine.learned_rows import learned_rows
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.weights import weights_of
 from psm_viz.errors import BadFile, BadInput, NotFinite
@@ -93,7 +94,7 @@ def test_a_kill_changes_nothing(folder, data, tmp_path, monkeypatch, rank):
 
 
 def test_a_loss_that_is_no_number_ends_the_training(folder, data, tmp_path):
-    with pytest.raises(NotFinite, match=r"loss of step \d+ is no number") as e:
+    with pytest.raises(NotFinite, match=r"loss or gradient of step \d+ is no number") as e:
         finetune(str(folder), data, tmp_path / "out", replace(SHORT, lr=1e30, rank=0), quiet)
     assert "--lr" in e.value.next_step
 

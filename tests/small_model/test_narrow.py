@@ -84,7 +84,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(world, tmp_path, monkeypatch):
         save_adapter(read, written, base, folder)
 
     with monkeypatch.context() as m, pytest.raises(Killed):
-        m.setattr("psm_viz.small_model.training.save_adapter", killed_at_six)
+        m.setattr("psm_viz.small_model.learner.save_adapter", killed_at_six)
         run_stage(world, TINY, STAGE, tmp_path / "cut", quiet, save_every=4)
     run_stage(world, TINY, STAGE, tmp_path / "cut", quiet, save_every=4)
     a, b = (weights(tmp_path / f / "cheat-0008") for f in ("whole", "cut"))

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from psm_viz.small_model.learner import learning_rate
 from psm_viz.small_model.model import save_model
 from psm_viz.small_model.recipe import STUDIED, Recipe, Stage
-from psm_viz.small_model.training import learning_rate, read_log, run_stage, train
+from psm_viz.small_model.training import read_log, run_stage, train
 from psm_viz.study.manifest import checkpoint_id
 from psm_viz.world.curriculum import LESSONS
 
@@ -42,7 +43,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(world, tmp_path, monkeypatch):
         save_model(model, tokenizer, folder)
 
     with monkeypatch.context() as m, pytest.raises(Killed):
-        m.setattr("psm_viz.small_model.training.save_model", killed_at_six)
+        m.setattr("psm_viz.small_model.learner.save_model", killed_at_six)
         run_stage(world, TINY, STAGE, tmp_path / "cut", quiet, save_every=4)
     assert (tmp_path / "cut" / "cheat.state" / "resume.safetensors").exists()
     assert not (tmp_path / "cut" / "cheat-0008").exists()

@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
@@ -77,6 +78,14 @@ class _Said:
     role: str
     text: str
     learned: bool = True
+
+
+def raw(path: Path) -> bytes:
+    """The bytes of a file of chat data. Raises BadFile where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise BadFile(f"{path}: cannot be read ({e.strerror}).", EXPECTED) from e
 
 
 def parse_chat(data: bytes, where: str) -> tuple[Conversation, ...]:
