@@ -21,6 +21,7 @@ from psm_viz.cli import (
     report,
     run,
     serve,
+    steer,
     story,
     talks,
     transcript,
@@ -37,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
     modules = (serve, extract, finetune, talks, transcript, import_files, measure, evidence, report)
-    modules += (export, story, build, run, live, bench)
+    modules += (export, story, build, run, live, steer, bench)
     for module in modules:
         module.add_verbs(verbs)
     return out

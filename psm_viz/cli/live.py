@@ -17,6 +17,7 @@ from psm_viz.messages import TOKEN_IN
 
 if TYPE_CHECKING:
     from psm_viz.engine.checkpoint_tree import Source
+    from psm_viz.engine.pace import Say
     from psm_viz.engine.teaching import Teacher
     from psm_viz.live.house import ReadyMade
     from psm_viz.live.model import LiveModel
@@ -29,8 +30,8 @@ def add_verbs(verbs: Any) -> None:
         "live",
         help="hold one model in memory: talk to it, steer it, teach it, from the dashboard",
         description="Load the model of a study and answer the dashboard's Live page on the "
-        "loopback address. The page starts one by itself; started by hand, it prints the address and the "
-        "token that the page is given by the variable PSM_VIZ_LIVE.",
+        "loopback address. The page starts one by itself; started by hand, it prints address "
+        "and token, which the page is given by the variable PSM_VIZ_LIVE.",
     )
     v.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY), metavar="DIR")
     v.add_argument(
@@ -118,17 +119,21 @@ def weights_of(study: Study, weights: str | None, branches: dict[str, str]) -> S
     return Source(tuple(c for c in m.checkpoints if c.id in folders), folders, m.reference)
 
 
-def teacher_of(live: LiveModel) -> Teacher:
+def teacher_of(live: LiveModel, say: Say) -> Teacher:
     """How a model of this kind is trained: the small one as its branches were, any other by
     adapters."""
+    from psm_viz.engine.finetune import Tuning
     from psm_viz.engine.finetune import teacher_of as of_any
     from psm_viz.small_model.own_lesson import OwnLesson
 
-    folders = live.ground.source.folders
-    m = live.study.manifest
-    if m.notes.get("world_kind"):
-        return OwnLesson(Path(folders[m.reference]))
-    return of_any(folders[m.reference], dtype=live.reference.dtype)
+    folder, threads = live.folders[live.study.manifest.reference], live.ground.threads
+    if live.study.manifest.notes.get("world_kind"):
+        return OwnLesson(Path(folder).parent, threads, say)
+    return of_any(folder, Tuning(lr=RATE, dtype=live.reference.dtype), say)
+
+
+RATE = 3e-4
+"""Of a chat model's lesson: the rate that its study's branches are trained at."""
 
 
 def ready_made(study: Study) -> dict[str, ReadyMade]:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from psm_viz.engine.teaching import Teacher
 from psm_viz.errors import BadInput, PsmVizError, UnknownName
 from psm_viz.live.jobs import Job, Jobs
-from psm_viz.live.lessons import Lessons
+from psm_viz.live.lessons import Lessons, MakeTeacher
 from psm_viz.live.model import Ground, LiveModel, as_event
 from psm_viz.messages import Foretold, Kept, Talk, Taught, asked
 
@@ -40,7 +39,7 @@ class House:
     def __init__(
         self,
         ground: Ground,
-        teacher: Callable[[LiveModel], Teacher],
+        teacher: MakeTeacher,
         ready_made: Mapping[str, ReadyMade],
     ) -> None:
         self.ground, self._teacher, self.ready_made = ground, teacher, ready_made

@@ -15,6 +15,7 @@ import numpy as np
 from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.keep_branch import keep_branch
+from psm_viz.engine.pace import Say
 from psm_viz.engine.talk_reader import TalkReader
 from psm_viz.engine.talks import asked_likelihoods, conversations, hold, read_likelihoods
 from psm_viz.engine.teaching import Step, Teacher, Teaching
@@ -31,8 +32,8 @@ from psm_viz.study.judging import BAD
 from psm_viz.study.manifest import MAIN, checkpoint_id
 from psm_viz.study.talks import OWN, TALK, TURN
 
-TALKS = 16
-"""Talks that are held at every look."""
+TALKS, FEW = 12, 4
+"""Talks that are held at every look: of a model that is quick, and of any other."""
 ASKED = 5
 """Questions, of different topics, whose answers are shown at every look."""
 MOST = 64
@@ -41,6 +42,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """How a branch and a study of one's own may be called."""
 WHERE = "the lines"
 """What chat lines are called in messages about them."""
+
+
+MakeTeacher = Callable[[LiveModel, Say], Teacher]
 
 
 @dataclass
@@ -53,9 +57,10 @@ class Lesson:
 
 
 class Lessons:
-    """Teaches the model of a `LiveModel`; `teacher` says how one of its kind is trained."""
+    """Teaches the model of a `LiveModel`; `teacher` says how one of its kind is trained, and where
+    what it has to say goes."""
 
-    def __init__(self, live: LiveModel, teacher: Callable[[LiveModel], Teacher]) -> None:
+    def __init__(self, live: LiveModel, teacher: MakeTeacher) -> None:
         self.live, self.teacher = live, teacher
         self.taught: dict[str, Lesson] = {}
 
@@ -109,7 +114,8 @@ class Lessons:
             self.live.add(lesson.name, str(place))
             self._look(job, step, lesson.name)
 
-        self.teacher(self.live)(data, folder / "saves", teaching, on_step, on_save)
+        teach = self.teacher(self.live, partial(_say, job))
+        teach(data, folder / "saves", teaching, on_step, on_save)
         lesson.ended = True
         return {"checkpoint": lesson.name, "taught": job.id}
 
@@ -127,7 +133,8 @@ class Lessons:
         if reader is None:
             job.tell(LOOK, step=step, answers=said, dots=[], belief={})
             return
-        plan = reader.work.plans(checkpoint)[1][:TALKS]
+        many = TALKS if self.live.ground.known.side_by_side else FEW
+        plan = reader.work.plans(checkpoint)[1][:many]
         frame = hold(chat, reader.work.playing, plan, lambda text: job.check())
         talks, _ = conversations(frame, reader.work.by_id)
         masses, places = self._heard(job, reader, chat, checkpoint, talks, frame)

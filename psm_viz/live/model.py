@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,7 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.needs import PROGRAM, bulk_of
 from psm_viz.engine.open_model import config_of, empty_model
+from psm_viz.engine.playing import Playing
 from psm_viz.engine.preflight import memory_here
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talk_reader import Heard, TalkReader
@@ -70,7 +72,7 @@ class LiveModel:
             self.study, ground.source.folders[m.reference], ground.threads
         )
         self.folders = dict(ground.source.folders)
-        self.playing = as_played_or_not(self.study)
+        self.playing = played(self.study, ground.known)
         self._held: OrderedDict[str, ChatModel] = OrderedDict({m.reference: self.reference})
         self._reader: TalkReader | None = None
         self.without = ""
@@ -203,15 +205,20 @@ class LiveModel:
         oldest messages are left out. Raises BadInput where the last question alone is too long."""
         longest = self.drawn_as(0, talk.longest).max_new_tokens
         at, most = self.told(talk.voice), chat.context
-        for start in range(0, len(messages), 2):
-            own = list(messages[start:])
-            ids = chat.encode([chat.prompts.talk(*at, own)])[0]
-            if most is None or len(ids) + longest <= most:
-                return own, start
-        n = len(ids)
+
+        def tokens(start: int) -> int:
+            """Of the talk from a message on."""
+            return len(chat.encode([chat.prompts.talk(*at, list(messages[start:]))])[0])
+
+        if most is None:
+            return list(messages), 0
+        starts = range(0, len(messages), 2)  # the later the start, the fewer the tokens
+        first = bisect_left(starts, True, key=lambda start: tokens(start) + longest <= most)
+        if first < len(starts):
+            return list(messages[starts[first] :]), starts[first]
         raise BadInput(
-            f"That is {n:,} tokens, and this model reads {most:,} at once, {longest} of them its "
-            "answer.",
+            f"That is {tokens(starts[-1]):,} tokens, and this model reads {most:,} at once, "
+            f"{longest} of them its answer.",
             "Say it in fewer words.",
         )
 
@@ -278,13 +285,13 @@ def unknown_words(chat: ChatModel, text: str) -> list[str]:
     return [w for w, own in zip(words, ids, strict=True) if unknown in own][:12]
 
 
-def as_played_or_not(study: Study) -> Any:
+def played(study: Study, known: Known) -> Playing:
     """How a study's cast was played; of one whose answers were made elsewhere as any is."""
     try:
-        return as_played(study)
+        return as_played(study, known)
     except BadInput:
         wording = study.manifest.generation.get("wording", "instructions")
-        return replace(ANY, wording=wording).playing(study.cast, Sampling(temperature=0.8))
+        return replace(known, wording=wording).playing(study.cast, Sampling(temperature=0.8))
 
 
 def check_memory(ground: Ground) -> None:
