@@ -5,10 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-core test-processors test-kills check study chat-model chat-study runs setup setup-dev browser clean
+.PHONY: run live test test-core test-processors test-kills check study chat-model chat-study runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
+
+# The dashboard with the model already loading, for its Live page.
+live: setup
+	$(BIN)/python -m psm_viz serve --port $(PORT) --live
 
 test: setup-dev browser
 	$(BIN)/python -m pytest

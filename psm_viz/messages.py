@@ -15,6 +15,8 @@ from psm_viz.errors import BadInput
 
 TOKEN_IN = "PSM_VIZ_LIVE_TOKEN"
 """Variable in which a process is given its token: arguments are seen by other users."""
+STARTED = "PSM_VIZ_LIVE"
+"""Variable that holds the line of a process which was started before the dashboard."""
 USER, ASSISTANT = "user", "assistant"
 ROLES = (USER, ASSISTANT)
 MOST_TURNS = 2_000

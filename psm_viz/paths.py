@@ -27,6 +27,8 @@ KEPT = ROOT / "studies"
 """Studies of one's own that the Live page keeps."""
 STORIES = DATA / "stories"
 """Stories for a room, a YAML file each."""
+TALKS = STORIES / "talks"
+"""Talks recorded on the Live page, for a room where the model is not at hand."""
 WORLD = DATA / "world"
 """Rules and banks of answers of the made world."""
 

@@ -7,6 +7,7 @@ from psm_viz.ui import (
     figure,
     live_figures,
     live_process,
+    live_room,
     live_talk,
     live_teach,
     live_voices,
@@ -43,8 +44,10 @@ with figure.needed(messages):
     voices = live_voices.pick_beside(first, state, columns[3], st.container(), messages)
     stage = live_talk.stage_of(study, voices)
     with more:
+        live_room.pick_room()
         live_talk.whole_talk(study, stage, reads)
         live_process.stop_button(study, live)
+    live_talk.start_from_link(study, stage, reads)
     live_talk.say_problem()
     live_talk.do_what_was_asked(live, stage)
 left, right = st.columns([1.15, 1], gap="large")

@@ -49,7 +49,12 @@ def add_verbs(verbs: Any) -> None:
     )
     v.add_argument("--port", type=int, default=0, help="0: any that is free (default)")
     v.add_argument("--threads", type=int, default=2)
-    v.add_argument("--keep-in", type=Path, default=paths.from_here(paths.KEPT), metavar="DIR")
+    v.add_argument(
+        "--keep-in",
+        type=Path,
+        metavar="DIR",
+        help="where studies of your own are kept (default: $PSM_VIZ_KEPT, or studies)",
+    )
     v.add_argument("--with-parent", action="store_true", help="end when standard input does")
     v.set_defaults(run=live)
 
@@ -78,7 +83,7 @@ def live(options: argparse.Namespace) -> None:
         known=world_knows(study),
         threads=options.threads,
         work=work_folder(),
-        studies=options.keep_in,
+        studies=options.keep_in or Path(os.environ.get("PSM_VIZ_KEPT") or paths.KEPT),
     )
     token = os.environ.get(TOKEN_IN) or secrets.token_urlsafe(24)
     house = House(ground, teacher_of, ready_made(study))

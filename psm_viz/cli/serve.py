@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from psm_viz.errors import BadInput
+from psm_viz.messages import STARTED, hall_of
 from psm_viz.paths import ROOT, STUDY
 from psm_viz.study.reader import open_study
 
@@ -21,7 +23,23 @@ def add_verbs(verbs: Any) -> None:
     s.add_argument(
         "--study", type=Path, help="folder of a study (default: $PSM_VIZ_STUDY, or the shipped one)"
     )
+    s.add_argument(
+        "--live", action="store_true", help="load the study's model beside it, for the Live page"
+    )
     s.set_defaults(run=serve)
+
+
+def _model_beside(folder: Path) -> str:
+    """Start the model process of a study; what it prints says where it listens. It ends with this
+    process, which becomes the dashboard: the pipe that tells it so stays open. Raises BadInput."""
+    command = [sys.executable, "-m", "psm_viz", "live", "--study", str(folder), "--with-parent"]
+    model = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert model.stdin is not None and model.stdout is not None
+    line = model.stdout.readline()
+    if hall_of(line) is None:
+        raise BadInput("The model process could not be started: see what it said above.")
+    os.set_inheritable(model.stdin.fileno(), True)
+    return line.strip()
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -44,6 +62,8 @@ def serve(options: argparse.Namespace) -> None:
         os.environ["PSM_VIZ_STUDIES"] = os.pathsep.join(
             str(Path(p).resolve()) for p in more.split(os.pathsep) if p.strip()
         )
+    if options.live:
+        os.environ[STARTED] = _model_beside(folder)
     print(f"Persona Space: http://127.0.0.1:{options.port}  (stop with Ctrl-C)", flush=True)
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]

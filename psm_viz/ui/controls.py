@@ -270,6 +270,11 @@ def study_in_link(study: Study) -> str:
     return "" if named == next(iter(folders)) else named
 
 
+def kept_study() -> dict[str, str]:
+    """The study that the address names, for links to other pages."""
+    return {"study": st.query_params["study"]} if "study" in st.query_params else {}
+
+
 def pick_step(options: Sequence[int], places: Sequence[Any]) -> int:
     """The step to look at: a slider, and buttons for Left and Right, in three `places`."""
     if len(options) < 2:

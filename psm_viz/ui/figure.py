@@ -47,6 +47,11 @@ def style() -> None:
     st.html(f"<style>:root{{{variables}}}\n{sheet}</style>")
 
 
+def sheet(rules: str) -> None:
+    """Further rules for this page alone."""
+    st.html(f"<style>{rules}</style>")
+
+
 def notice(error: PsmVizError) -> None:
     """Show what is wrong and what to do next, as one message."""
     step = f'<span class="psm-next">{escape(error.next_step)}</span>' if error.next_step else ""
@@ -96,6 +101,13 @@ def finding(text: str, small: bool = False) -> None:
     """The sentence above a figure."""
     kind = "h3" if small else "h2"
     st.html(f'<{kind} class="psm-finding">{escape(text)}</{kind}>')
+
+
+def link(address: str, words: str) -> None:
+    """A quiet line that leads to another page."""
+    st.html(
+        f'<p class="psm-caption"><a href="{escape(address)}" target="_self">{escape(words)}</a></p>'
+    )
 
 
 def label(text: str) -> None:

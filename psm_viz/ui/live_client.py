@@ -23,11 +23,9 @@ from urllib.parse import quote
 import streamlit as st
 
 from psm_viz.errors import BadInput, PsmVizError
-from psm_viz.messages import ASKS, TOKEN_IN, Hall, hall_of
+from psm_viz.messages import ASKS, STARTED, TOKEN_IN, Hall, hall_of
 from psm_viz.paths import ROOT
 
-STARTED_ELSEWHERE = "PSM_VIZ_LIVE"
-"""Variable that holds the line of a process which was started by hand."""
 MOST = 2
 """Processes at once: each holds a model."""
 SECONDS = 60.0
@@ -130,11 +128,13 @@ class Registry:
 
     def of(self, study: Path) -> Live | None:
         """The process of a study, where there is one."""
-        elsewhere = hall_of(os.environ.get(STARTED_ELSEWHERE, ""))
+        with self.lock:
+            if found := self.known.get(str(study.resolve())):
+                return found
+        elsewhere = hall_of(os.environ.get(STARTED, ""))
         if elsewhere and Path(elsewhere.study).resolve() == study.resolve():
             return Live(elsewhere)
-        with self.lock:
-            return self.known.get(str(study.resolve()))
+        return None
 
     def start(self, study: Path) -> Live:
         """Start the process of a study. Raises BadInput where others run already, or where it

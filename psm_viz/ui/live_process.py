@@ -9,7 +9,7 @@ import streamlit as st
 
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
-from psm_viz.ui import figure
+from psm_viz.ui import figure, live_recorded
 from psm_viz.ui.live_client import Gone, Live, registry
 
 PATIENCE = 0.4
@@ -22,18 +22,20 @@ def pick_live(study: Study) -> tuple[Live, dict[str, Any]]:
     live = registry().of(study.folder)
     if live is None:
         offer_to_start(study)
+        live_recorded.recorded_section(study)
         st.stop()
     try:
         state = live.state()
     except Gone as e:
         figure.notice(e)
         offer_to_start(study, "Start it again")
+        live_recorded.recorded_section(study)
         st.stop()
     if state["failed"]:
         registry().stop(study.folder)
-        st.html("")
         figure.empty("The model could not be loaded.", str(state["failed"]))
         offer_to_start(study, "Try again")
+        live_recorded.recorded_section(study)
         st.stop()
     if not state["ready"]:
         wait_for(live)

@@ -188,6 +188,42 @@ def of_file(data: bytes, where: str) -> list[list[Message]]:
     return [in_turns(t.conversation.messages, where) for t in read]
 
 
+def recorded(data: bytes, where: str) -> tuple[str, list[Side]]:
+    """A talk that was saved with what was heard: the model, and its sides. Raises BadFile."""
+    talks = of_file(data, where)
+    try:
+        found = json.loads(data.decode("utf-8-sig"))
+        sides = []
+        for messages, talk in zip(talks, found["talks"], strict=True):
+            side = Side(Voice(str(talk["voice"]["checkpoint"]), str(talk["voice"]["persona"])))
+            side.messages = messages
+            side.heard = [_heard(h) for h in talk["heard"]]
+            side.notes = [""] * side.answers
+            if len(side.heard) != side.answers:
+                raise ValueError(f"{side.answers} answers, {len(side.heard)} readings")
+            sides.append(side)
+        return str(found["study"]["name"]), sides
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
+        raise BadFile(f"{where}: what was heard cannot be read ({e}).", "Save it again.") from e
+
+
+def _heard(said: Any) -> dict[str, Any] | None:
+    """What was heard after an answer, its numbers checked."""
+    if said is None:
+        return None
+    place = said.get("place")
+    return {
+        "answers": int(said["answers"]),
+        "headline": str(said["headline"]),
+        "belief": {
+            str(way): {str(f): float(v) for f, v in masses.items()}
+            for way, masses in said["belief"].items()
+        },
+        "far": {str(way): float(v) for way, v in said.get("far", {}).items()},
+        "place": None if place is None else [float(v) for v in place],
+    }
+
+
 def in_turns(messages: tuple[Message, ...], where: str) -> list[Message]:
     """Messages that are the user's and the Assistant's by turns. Raises BadFile for others."""
     for n, m in enumerate(messages):

@@ -38,6 +38,17 @@ def stage_of(study: Study, voices: Sequence[Voice]) -> Stage:
     return stage
 
 
+def start_from_link(study: Study, stage: Stage, reads: Reads) -> None:
+    """Take up the stored talk that the address names, once."""
+    wanted = st.query_params.get("go", "")
+    checkpoint = stage.sides[0].voice.checkpoint
+    if not wanted or st.session_state.get("live-gone") == (checkpoint, wanted):
+        return
+    st.session_state["live-gone"] = (checkpoint, wanted)
+    if wanted in choices.talks_of(reads, checkpoint):
+        start_from(study, stage, reads, checkpoint, int(wanted))
+
+
 def talk_section(study: Study, live: Live, stage: Stage, reads: Reads) -> None:
     """What was said on each side, the answer that is under way, and the ways to go on."""
     box = st.container(height=430, key="live-talk", autoscroll=True)
@@ -65,13 +76,13 @@ def _side(study: Study, stage: Stage, number: int, side: Side, reads: Reads) -> 
     for at, m in enumerate(side.messages):
         asked = m["role"] == USER
         with st.container(key=f"turn-{number}-{at}", horizontal=True, wrap=False, gap="small"):
-            st.html(_turn_html(m["content"], asked, "" if asked else side.notes[answer]))
+            st.html(turn_html(m["content"], asked, "" if asked else side.notes[answer]))
             with st.popover("", icon=":material/edit:", type="tertiary", help="Change these words"):
                 _edit(stage, number, at, m["content"], asked)
         answer += not asked
 
 
-def _turn_html(text: str, asked: bool, note: str) -> str:
+def turn_html(text: str, asked: bool, note: str) -> str:
     """A question, or an answer in quotation type with what is to be said of it."""
     if asked:
         return f'<p class="psm-asked psm-turn">{escape(text)}</p>'
@@ -121,7 +132,7 @@ def _follow(study: Study, live: Live, stage: Stage, growing: list[Any], waiting:
 
     def grow(side: int, text: str) -> None:
         waiting.empty()
-        growing[side].html(_turn_html(f"{text} \N{HORIZONTAL ELLIPSIS}", False, ""))
+        growing[side].html(turn_html(f"{text} \N{HORIZONTAL ELLIPSIS}", False, ""))
 
     stop = st.empty()
     stop.button("Stop", key="live-cancel", on_click=cancel_all, args=(live, stage))

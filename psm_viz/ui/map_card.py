@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -42,6 +43,9 @@ def head(study: Study, persona: str) -> None:
         )
         kin, line = f'<p class="psm-kin">{svg}{escape(words)}</p>', who.description
     st.html(f'<div class="psm-card">{name}{kin}<p class="psm-line">{escape(line)}</p></div>')
+    if persona != ASSISTANT:
+        asked = urlencode({"persona": persona} | controls.kept_study())
+        figure.link(f"./live?{asked}", f"Talk to {who.name}")
 
 
 def answer(study: Study, checkpoint: str, persona: str, messages: Any) -> None:

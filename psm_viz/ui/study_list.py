@@ -15,12 +15,16 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz.paths import DATA, STUDY
+from psm_viz.paths import DATA, KEPT, STUDY
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
 STUDIES = "PSM_VIZ_STUDIES"
 """Names folders of studies beside `data/`, with the system's path separator between them."""
+
+
+KEPT_IN = "PSM_VIZ_KEPT"
+"""Names the folder in which the Live page keeps studies."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,20 @@ class Card:
     """Model, size, date; none where it cannot be read."""
 
 
+def kept_folder() -> Path:
+    """Where studies of one's own are kept: `PSM_VIZ_KEPT`, or the folder `studies`."""
+    return Path(os.environ.get(KEPT_IN) or KEPT)
+
+
 def default_folder() -> Path:
     """The study that opens by itself: `PSM_VIZ_STUDY`, or the shipped one."""
     return Path(os.environ.get("PSM_VIZ_STUDY") or STUDY)
 
 
 def study_folders() -> dict[str, Path]:
-    """Studies that a link may name: the default, the folders of `data/` that hold one, and those of
-    the folders in `PSM_VIZ_STUDIES`. Of two folders called alike the later takes its parent's name
-    in front."""
+    """Studies that a link may name: the default, the folders of `data/` that hold one, those that
+    the Live page kept, and those of the folders in `PSM_VIZ_STUDIES`. Of two folders called alike
+    the later takes its parent's name in front."""
     found = {default_folder().name: default_folder()}
     for folder in _beside():
         name = folder.name
@@ -55,10 +64,10 @@ def study_folders() -> dict[str, Path]:
 
 
 def _beside() -> Iterator[Path]:
-    """The folders with a study in `data/` and in the folders of `PSM_VIZ_STUDIES`; such a folder
-    may be a study itself."""
+    """The folders with a study in `data/`, among those that the Live page kept, and in the folders
+    of `PSM_VIZ_STUDIES`; such a folder may be a study itself."""
     named = os.environ.get(STUDIES, "").split(os.pathsep)
-    for top in (DATA, *(Path(n) for n in named if n.strip())):
+    for top in (DATA, kept_folder(), *(Path(n) for n in named if n.strip())):
         if (top / "study.json").is_file():
             yield top
         yield from sorted(p.parent for p in top.glob("*/study.json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -64,6 +65,8 @@ def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:
         f'<div class="psm-talk" tabindex="0" role="region" aria-label="Talk {chosen} of the '
         f'Assistant">{"".join(rows)}</div>'
     )
+    asked = urlencode({"checkpoint": checkpoint, "go": chosen} | controls.kept_study())
+    figure.link(f"./live?{asked}", "Go on with this talk")
     return chosen
 
 
