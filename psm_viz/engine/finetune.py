@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.engine.adapters import CONFIG
 from psm_viz.engine.learned_rows import Row, dealt, learned_rows, times_read
 from psm_viz.engine.open_model import context_of, open_model
 from psm_viz.engine.precision import slow
@@ -137,6 +138,15 @@ def _tell_saves(told: Told, out: Path, steps: Sequence[int]) -> None:
         told.on_save(n, save_in(out, n))
 
 
+def _sort_targets(path: Path) -> None:
+    """Name the layers of an adapter in order: PEFT writes a set, whose order changes from process
+    to process, and the same training should give the same bytes."""
+    if path.is_file():
+        config = json.loads(path.read_bytes())
+        config["target_modules"] = sorted(config["target_modules"])
+        path.write_bytes(json_bytes(config))
+
+
 def _ended(out: Path) -> None:
     """Take away what nothing will go on from any more."""
     for name in (RESUME, PARTIAL):
@@ -239,6 +249,7 @@ class _Work:
             # the base's vocabulary is as it was: nobody has to look it up on the hub
             known = {"save_embedding_layers": False} if self.tuning.rank else {}
             self.model.save_pretrained(work, **known)
+            _sort_targets(work / CONFIG)
             self.tokenizer.save_pretrained(work)
             (work / "trainer_state.json").write_bytes(json_bytes({"global_step": step}))
 

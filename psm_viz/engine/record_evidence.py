@@ -7,7 +7,8 @@ after it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,14 @@ import numpy as np
 
 from psm_viz.engine.answer_likelihood import Counts, ask
 from psm_viz.engine.chat_model import load_as_played
+from psm_viz.engine.kept import Kept
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.stats import evidence as ev
 from psm_viz.study import evidence
 from psm_viz.study.cast import family_weights
 from psm_viz.study.evidence import Evidence
+from psm_viz.study.files import json_bytes, sha256
 from psm_viz.study.formats import chat_data
 from psm_viz.study.reader import Study, open_study
 from psm_viz.tables.derive import editing
@@ -73,7 +76,10 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
         "way to each persona's instruction"
     )
     in_turn = bool(study.manifest.generation.get("in_turn"))
-    heard, counts = ask(chat, study.cast.all, wording, used, say, in_turn=in_turn)
+    settings = {"evidence": name, "data": hashlib.sha256(raw).hexdigest()}
+    settings |= {"limit": asking.limit, "seed": asking.seed}
+    kept = _kept(study, settings)
+    heard, counts = ask(chat, study.cast.all, wording, used, say, in_turn=in_turn, kept=kept)
     testimony = heard.usable()
     prior = family_weights(study.cast)
     ids = [p.id for p in study.cast.all]
@@ -88,9 +94,18 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     made = Evidence(record, frame, arrows)
     if name in study.evidences:
         raise _exists(study, name)
-    with editing(study) as edit:
-        edit.writer.write_evidence(name, made)
-    return made
+    with editing(study, settings=settings) as edit:
+        if not (edit.writer.partial / "evidence" / name).exists():  # else by a run that was killed
+            edit.writer.write_evidence(name, made)
+    if kept.folder:
+        shutil.rmtree(kept.folder, ignore_errors=True)
+    return edit.done.evidence(name)
+
+
+def _kept(study: Study, settings: Mapping[str, Any]) -> Kept:
+    """What a killed run had heard, beside its study: who was asked the same is not asked again."""
+    key = sha256(json_bytes({"from": study.sha256} | dict(settings)))[:12]
+    return Kept(study.folder.with_name(f"{study.folder.name}.evidence-{key}.partial"))
 
 
 def _counted(testimony: ev.Testimony, counts: Counts, systems: int) -> dict[str, Any]:
