@@ -33,6 +33,8 @@ WIDTH, HEIGHT, GAP = 582, 366, 26
 """Of one of the two maps in pixels, and between them."""
 NARROW = 720
 """Pixels for both below which they stand under each other."""
+PHONE = 328
+"""Pixels that the narrowest phones have for both."""
 POINTED = "pointed"
 """Name of the parameter that the pointer sets, on both maps."""
 TARGETS = "targets"

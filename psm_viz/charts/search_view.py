@@ -11,7 +11,7 @@ from psm_viz.charts import choices, lit_map
 from psm_viz.charts.address import SEARCH, Address, address_of, unless
 from psm_viz.charts.figures import Facts, Figure, Layout, Shown, Told, scaled, told_or_missing
 from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
-from psm_viz.charts.page_view import PageView
+from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
@@ -47,7 +47,7 @@ def who_choices(study: Study) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class SearchChoice(PageView):
+class SearchChoice(StudyView):
     """What a reader looks for on the Search page."""
 
     words: str = ""
