@@ -187,7 +187,7 @@ def _means(lanes: Lanes, unit: str, plane: Plane) -> list[Any]:
     said = [
         sentence(
             f"{', '.join(filter(None, (r.group, r.series)))}, mean over seeds",
-            measure(r) + (f" ({unit})" if unit else ""),
+            measure(r, unit=unit),
         )
         for r in each(lanes.means.assign(value=lanes.means["mean"]))
     ]

@@ -194,7 +194,11 @@ def _said(rows: pd.DataFrame, look: DotLook) -> list[str]:
     """A sentence a row."""
     lanes = rows[look.lanes] if look.lanes else [""] * len(rows)
     return [
-        sentence(f"{r.label}, {lane}" if lane else str(r.label), measure(r, look.percent), r.note)
+        sentence(
+            f"{r.label}, {lane}" if lane else str(r.label),
+            measure(r, look.percent, look.unit),
+            "" if r.note == f"{r.value:.0%}" else r.note,
+        )
         for r, lane in zip(each(rows), lanes, strict=True)
     ]
 

@@ -9,7 +9,16 @@ import pandas as pd
 
 from psm_viz.charts import choices, lit_map
 from psm_viz.charts.address import SEARCH, Address, address_of, unless
-from psm_viz.charts.figures import Facts, Figure, Layout, Shown, Told, scaled, told_or_missing
+from psm_viz.charts.figures import (
+    Facts,
+    Figure,
+    Layout,
+    Missing,
+    Shown,
+    Told,
+    scaled,
+    told_or_missing,
+)
 from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
 from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
@@ -101,7 +110,15 @@ class SearchChoice(StudyView):
 
     def figures(self) -> list[Shown]:
         """The charts of the page."""
-        return [told_or_missing(lambda: self.lit(self.found))]
+        return [told_or_missing(self._lit_or_why_not)]
+
+    def _lit_or_why_not(self) -> Shown:
+        """The map; of a search that finds too much, what to do. Raises as `found` and `lit`."""
+        result = self.found
+        if result is not None and result.counts is None:
+            many = f"{result.total:,} answers are found, too many to be lit one by one."
+            return Missing(many, "Add a word or a filter to the search.")
+        return self.lit(result)
 
     def lit(self, result: Found | None) -> Figure:
         """The map with what was found lit. Raises UnknownName where the study has no map."""

@@ -26,13 +26,14 @@ def amount(value: float, percent: bool = False) -> str:
     return f"{100 * value:.0f} %" if percent else number(value)
 
 
-def measure(row: Any, percent: bool = False) -> str:
-    """The `value` of a row, with its interval (`low`, `high`) where it has one."""
+def measure(row: Any, percent: bool = False, unit: str = "") -> str:
+    """The `value` of a row, with its interval (`low`, `high`) where it has one, and what values are
+    (`unit`) where that is said."""
     low, high = getattr(row, "low", float("nan")), getattr(row, "high", float("nan"))
     text = amount(row.value, percent)
-    if pd.isna(low) or pd.isna(high):
-        return text
-    return f"{text}, interval {amount(low, percent)} to {amount(high, percent)}"
+    if not (pd.isna(low) or pd.isna(high)):
+        text += f", interval {amount(low, percent)} to {amount(high, percent)}"
+    return f"{text} ({unit})" if unit else text
 
 
 def sentence(what: str, shown: str, *more: str) -> str:

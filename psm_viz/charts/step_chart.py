@@ -270,7 +270,10 @@ def _courses(rows: pd.DataFrame, plane: Plane, p: Palette, look: StepLook) -> li
     """Every branch: its interval, its line, and its marks, filled up to the chosen step."""
     if rows.empty:
         return []
-    said = [sentence(f"{r.branch}, step {r.step:g}", measure(r, look.percent)) for r in each(rows)]
+    said = [
+        sentence(f"{r.branch}, step {r.step:g}", measure(r, look.percent, look.unit))
+        for r in each(rows)
+    ]
     base = alt.Chart(columns(rows, ["branch", "step", "value", "low", "high"]).assign(said=said))
     reached = base if look.now is None else base.transform_filter(f"datum.step <= {look.now}")
     marks = branch_marks(list(look.every))

@@ -14,6 +14,7 @@ from psm_viz.charts.map_plane import Area
 from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import UnknownName
+from psm_viz.study import search as searching
 from psm_viz.study.cast import family_weights
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import open_study
@@ -222,13 +223,18 @@ def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
             assert isinstance(one, Figure) and one.told.words.startswith("Colour: ")
 
 
-def test_what_is_found_is_lit_in_the_file_too(reads, caches):
+def test_what_is_found_is_lit_in_the_file_too(reads, caches, monkeypatch):
     view = views.view_of(reads, "search?words=hide&where=cheat-0064&who=assistant")
     (lit,) = views.charts_of(view)
     assert lit.told.title.startswith("Lit: 30 of the Assistant's talks at cheat-0064")
     assert lit.frame.found.sum() == view.found.total and "answers found" in lit.told.facts.n
     (nothing,) = views.charts_of(views.view_of(reads, "search"))
     assert nothing.frame.empty and "will be lit" in nothing.told.title
+    with monkeypatch.context() as patched:  # what finds too much is one message, and no figure
+        patched.setattr(searching, "RANKED", 5)
+        with pytest.raises(UnknownName, match="answers are found, too many") as much:
+            views.charts_of(views.view_of(reads, "search?words=openly"))
+    assert "filter" in much.value.next_step
     bad = views.view_of(reads, f"search?words={'a ' * 190}")
     with pytest.raises(UnknownName, match="fit"):  # nothing to draw: why, in its place
         views.charts_of(bad)
