@@ -100,6 +100,7 @@ def test_a_phone_needs_no_fine_aim_and_no_sideways_scrolling(url, browser, link)
     found = [(page.evaluate(SMALL), page.evaluate(WIDE))]
     for name in ("More", "Data"):  # what opens over the page is for fingers too
         button = page.locator("[data-testid=stPopover] button", has_text=name)
+        button = button.locator("visible=true")
         if button.count():
             button.first.click()
             page.locator("[data-testid=stPopoverBody]").wait_for()

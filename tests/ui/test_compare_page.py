@@ -14,6 +14,7 @@ def test_it_opens_on_the_reference_beside_the_first_branch(monkeypatch, talk_stu
     assert "Talk 0, answer by answer" in said and said.count("(assistant, 0)") == 4
     assert "Distances on a map are not measurements" in said and "psm-notice" not in said
     assert any(a.startswith(f"Two maps of talks side by side: {REFERENCE}") for a in alts(at))
+    assert "beside all marks to go back" in said
     # the maps have a second form for a phone
     assert len(alts(at)) == 3 and all(alts(at))
 

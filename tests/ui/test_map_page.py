@@ -15,7 +15,7 @@ def test_map_opens_on_the_assistant(monkeypatch, made_folder):
     assert "chance 0.05" in words(at)
     assert any(a.startswith("Map of 25 personas") for a in alts(at))
     assert at.selectbox(key="checkpoint").value == REFERENCE
-    assert "psm-notice" not in words(at)
+    assert "Double-click: whole map." in words(at) and "psm-notice" not in words(at)
 
 
 def test_map_link_restores_everything(monkeypatch, made_folder):
