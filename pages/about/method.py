@@ -1,9 +1,11 @@
 """Method: how far the map and the statistics can be trusted, and what each of them says."""
 
+from functools import partial
+
 import streamlit as st
 
-from psm_viz.charts.choices import branch_order
-from psm_viz.ui import controls, figure, method_figures, method_talks
+from psm_viz.charts.method_view import MethodChoice, usual_checkpoint
+from psm_viz.ui import controls, figure, method_figures, studies
 
 messages, columns, more = controls.picker_row([2.2, 2.2, 2.6, 1])
 with figure.needed(messages):
@@ -12,23 +14,18 @@ with figure.needed(messages):
     with columns[0]:
         pooling = controls.pick_pooling(study, messages)
     with columns[1]:
-        last = study.manifest.branch(branch_order(study)[0])[-1].id
-        checkpoint = controls.pick_checkpoint(study, messages, last)
+        checkpoint = controls.pick_checkpoint(study, messages, usual_checkpoint(study))
+choice = MethodChoice(studies.reads(study), checkpoint, pooling)
+named = controls.study_in_link(study)
+link = partial(choice.link_of, study=named)
 
+method_figures.talk_section(choice, link)
 with figure.guard():
-    method_talks.talk_section(study)
-with figure.guard():
-    method_figures.map_section(study, pooling)
+    method_figures.map_section(choice, link)
 st.divider()
 with figure.guard():
-    method_figures.alarm_section(study, messages)
+    method_figures.alarm_section(choice, messages, named)
 st.divider()
 method_figures.glossary_section()
 st.divider()
-left, middle, right = st.columns(3, gap="medium")
-with left, figure.guard():
-    method_figures.layer_figure(study, checkpoint, pooling)
-with middle, figure.guard():
-    method_figures.confound_figure(study, checkpoint, pooling)
-with right, figure.guard():
-    method_figures.steering_figure(study)
+method_figures.detail_section(choice, link)

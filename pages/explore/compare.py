@@ -1,10 +1,12 @@
 """Compare: two checkpoints on the same land, what was said at both, and what moved between them."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from psm_viz.charts.compare_view import CompareChoice
+from psm_viz.charts.figures import Figure
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.ui import compare_figures, controls, figure, studies
 
@@ -29,4 +31,7 @@ with right:
     choice = compare_figures.mover_section(choice, messages)
 with top, figure.guard():
     link = choice.link(controls.study_in_link(study))
-    figure.show(choice.maps(), study, link, lambda: controls.take_click(study), controls.map_key())
+    maps, take = choice.maps(), partial(controls.take_click, study)
+    figure.show(maps, study, link, take, controls.map_key())
+    if isinstance(maps, Figure):
+        figure.caption(controls.BACK)

@@ -31,3 +31,4 @@ with right, figure.guard():
         search_list.hit_list(result.hits, study)
 with left, figure.guard():
     figure.show(choice.lit(result), study, choice.link(controls.study_in_link(study)))
+    figure.caption(controls.MOVES)

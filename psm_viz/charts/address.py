@@ -11,16 +11,15 @@ from psm_viz.errors import UnknownName
 from psm_viz.study.cast import nearest
 
 MAP, DRIFT, COMPARE, SEARCH, CAST = "map", "drift", "compare", "search", "cast"
-PAGES = {MAP: "/", **{page: f"/{page}" for page in (DRIFT, COMPARE, SEARCH, CAST)}}
+METHOD, CLAIMS = "method", "claims"
+PAGES = {MAP: "/", **{p: f"/{p}" for p in (DRIFT, COMPARE, SEARCH, CAST, METHOD, CLAIMS)}}
 """The pages that have views, and where a dashboard serves them."""
-OTHERS = ("claims", "method")
-"""Pages whose charts have no view yet."""
 KEYS = (
     *("study", "checkpoint", "persona", "projection", "unit", "talk", "pooling", "layer", "frame"),
     *("colour", "zoom", "families", "blocks", "fade"),
     *("branches", "step", "branch", "details", "question", "arrow"),
     *("by", "first", "second", "one", "other", "at", "moved", "relative", "leaves", "evidence"),
-    *("words", "where", "who", "judged"),
+    *("words", "where", "who", "judged", "planted"),
 )
 """What an address may say. Not every page reads all of it."""
 FRAMEWORK = ("embed", "embed_options")
@@ -75,11 +74,9 @@ def parse_address(link: str) -> Address:
     parts = urlsplit(link.strip())
     page = parts.path.strip("/").rsplit("/", 1)[-1] or MAP
     if page not in PAGES:
-        why = f"The charts of {page} have no view yet: its own page gives their files. "
         raise UnknownName(
             f"There is no view {page[:80]!r}.",
-            f"{why if page in OTHERS else ''}Views: {', '.join(PAGES)}, as in "
-            "map?checkpoint=ID or drift?branches=NAME.",
+            f"Views: {', '.join(PAGES)}, as in map?checkpoint=ID or drift?branches=NAME.",
         )
     given = parse_qs(parts.query, keep_blank_values=True)
     for key in given:

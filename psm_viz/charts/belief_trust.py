@@ -12,6 +12,7 @@ import pandas as pd
 
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import SHAPES, Palette, finish
+from psm_viz.charts.sentences import SAID, amount, sentence
 from psm_viz.stats.belief import equal_weights
 from psm_viz.stats.belief_quality import reliability
 from psm_viz.study.cast import Cast
@@ -111,7 +112,14 @@ def diagonal_chart(
     y = alt.Y("y:Q", scale=scale, axis=alt.Axis(title=titles[1], **axis))
     line = alt.Chart(pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
     layers = [line.mark_line(color=p.faint, strokeDash=[3, 3], aria=False).encode(x=x, y=y)]
-    base = alt.Chart(rows)
+    said = [
+        sentence(
+            f"Read by {r.way}, {titles[0]} {amount(r.x, percent=True)}",
+            f"{titles[1]} {amount(r.y, percent=True)}",
+        )
+        for r in each(rows)
+    ]
+    base = alt.Chart(rows.assign(said=said))
     shape = alt.Shape(
         "way:N",
         scale=alt.Scale(domain=ways, range=list(SHAPES[: len(ways)])),
@@ -130,5 +138,5 @@ def diagonal_chart(
         alt.Tooltip("n:Q", title="Of"),
     ]
     marks = base.mark_point(color=p.ink, filled=False, size=58, strokeWidth=1.5, opacity=1)
-    layers.append(marks.encode(x=x, y=y, shape=shape, tooltip=tips))
+    layers.append(marks.encode(x=x, y=y, shape=shape, tooltip=tips, description=SAID))
     return finish(alt.layer(*layers), p, size[1], size[0])

@@ -8,8 +8,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.frames import where
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import Palette, family_colours, finish
+from psm_viz.charts.sentences import SAID, sentence
 from psm_viz.study.cast import ASSISTANT, Cast
 
 
@@ -54,7 +55,8 @@ def sparkline(
         alt.Tooltip("checkpoint:N", title="Checkpoint"),
         alt.Tooltip("z:Q", title="SD", format=".2f"),
     ]
-    base = alt.Chart(track)
+    said = [sentence(str(r.checkpoint), signed(float(r.z))) for r in each(track)]
+    base = alt.Chart(track.assign(said=said))
 
     def y(column: str) -> alt.Y:
         return alt.Y(f"{column}:Q", axis=None, scale=y_scale)
@@ -67,10 +69,12 @@ def sparkline(
     dot = alt.Chart(here)
     layers = [
         base.mark_area(color=p.band, aria=False).encode(x=x, y=y("low"), y2="high:Q"),
-        base.mark_line(color=colour, strokeWidth=1.6).encode(x=x, y=y("z")),
-        base.mark_circle(size=60, opacity=0).encode(x=x, y=y("z"), tooltip=tips),
-        dot.mark_circle(size=55, color=colour, opacity=1).encode(x=x, y=y("z"), tooltip=tips),
-        dot.mark_text(fontSize=12, fontWeight=600, color=colour, **spot).encode(
+        base.mark_line(color=colour, strokeWidth=1.6, aria=False).encode(x=x, y=y("z")),
+        base.mark_circle(size=60, opacity=0).encode(x=x, y=y("z"), tooltip=tips, description=SAID),
+        dot.mark_circle(size=55, color=colour, opacity=1, aria=False).encode(
+            x=x, y=y("z"), tooltip=tips
+        ),
+        dot.mark_text(fontSize=12, fontWeight=600, color=colour, aria=False, **spot).encode(
             x=x, y=y("z"), text="text:N"
         ),
     ]
@@ -100,6 +104,7 @@ def cast_on_axis(
     others = others.assign(
         colour=[colours[family[i]] for i in others.persona],
         name=[names[i] for i in others.persona],
+        said=[sentence(names[str(r.persona)], signed(float(r.z))) for r in each(others)],
     )
     wide = max(float(rows.z.abs().max()) if len(rows) else 1.0, 1.0) * 1.12
     scale = alt.Scale(domain=[-wide, wide], nice=False)
@@ -108,9 +113,10 @@ def cast_on_axis(
     middle = alt.value(0.62 * size[1] - 9)
     layers: list[Any] = [
         alt.Chart(others)
-        .mark_tick(thickness=1.6, size=15, opacity=0.75, aria=False)
+        .mark_tick(thickness=1.6, size=15, opacity=0.75)
         .encode(
             x=x,
+            description=SAID,
             y=middle,
             color=alt.Color("colour:N", scale=None),
             tooltip=[
@@ -123,16 +129,17 @@ def cast_on_axis(
         own = where(rows, rows.persona == who).head(1)
         if own.empty or (colour == p.ink and persona == ASSISTANT):
             continue
-        one = alt.Chart(own.assign(name=names[who]))
-        layers.append(
-            one.mark_tick(thickness=3, size=24, color=colour, opacity=1).encode(x=x, y=middle)
-        )
+        said = sentence(names[who], signed(float(own.iloc[0].z)))
+        one = alt.Chart(own.assign(name=names[who], said=said))
+        # a persona has its name already, at its tick among the cast's
+        tick = one.mark_tick(thickness=3, size=24, color=colour, opacity=1, aria=who == ASSISTANT)
+        layers.append(tick.encode(x=x, y=middle, description=SAID))
         if who == persona:
             side = "right" if float(own.iloc[0].z) > 0.6 * wide else "left"
             side = side if abs(float(own.iloc[0].z)) > 0.6 * wide else "center"
             layers.append(
-                one.mark_text(fontSize=11.5, fontWeight=600, color=colour, align=side).encode(
-                    x=x, y=alt.value(7), text="name:N"
-                )
+                one.mark_text(
+                    fontSize=11.5, fontWeight=600, color=colour, align=side, aria=False
+                ).encode(x=x, y=alt.value(7), text="name:N")
             )
     return finish(alt.layer(*layers), p, size[1], size[0])

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.charts.findings import listed, number
+from psm_viz.charts.frames import each
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.map_plane import own
 from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish, readable
 from psm_viz.charts.plane import row_names
+from psm_viz.charts.sentences import MOST, SAID, sentence
 from psm_viz.stats.cast_tree import Tree, Trust
 from psm_viz.study.cast import Cast
 
@@ -147,8 +149,16 @@ def matrix_chart(
     band = alt.Scale(padding=0.04 if n <= FEW else 0)
     axis = {"axis": None, "sort": None, "scale": band}
     tips = [alt.Tooltip("one:N"), alt.Tooltip("other:N"), alt.Tooltip("cosine:Q", format=".2f")]
-    rects = alt.Chart(cells).mark_rect(aria=False)
+    spoken = len(cells) <= MOST
+    more: dict[str, Any] = {}
+    if spoken:
+        more["description"] = SAID
+        cells["said"] = [
+            sentence(f"{r.one} and {r.other}", f"cosine {number(r.cosine)}") for r in each(cells)
+        ]
+    rects = alt.Chart(cells).mark_rect(aria=spoken)
     chart = rects.encode(
+        **more,
         x=alt.X("column:O", **axis),
         y=alt.Y("one:N", sort=named, scale=band, axis=alt.Axis(**row_names(p)))
         if size[0] is not None and n <= FEW

@@ -28,7 +28,7 @@ from psm_viz.charts.figures import (
 from psm_viz.charts.findings import capital
 from psm_viz.charts.frames import each
 from psm_viz.charts.overlay import Overlay
-from psm_viz.charts.page_view import PageView
+from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.paths import from_here
 from psm_viz.study.cast import Cast
@@ -39,7 +39,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class CastChoice(PageView):
+class CastChoice(StudyView):
     """What a reader chose on the Cast page."""
 
     checkpoint: str

@@ -17,14 +17,16 @@ from psm_viz.charts.claim_marks import (
     diamonds,
     drawable,
     literal,
+    named_marks,
     reach,
     series_colours,
     tips,
 )
-from psm_viz.charts.frames import where
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import SHAPES, Palette, finish
 from psm_viz.charts.plane import Plane, linear, row_names, value_tip
+from psm_viz.charts.sentences import SAID, measure, sentence
 from psm_viz.claims.verdict import Picture
 
 SEED_GAP, LANE, OBSERVER_LANE, GROUP_GAP, HEAD = 7, 16, 16, 10, 18
@@ -110,7 +112,7 @@ def dot_picture(
         free = (high - picture.rule) / (high - low) * inner
         layers += _bar(picture.rule, rule_name, free, plane, p)
     layers += [
-        *_means(lanes, plane),
+        *_means(lanes, picture.unit, plane),
         *_seeds(lanes, picture.unit, plane, p),
         *_observers(lanes, picture.unit, plane, p),
         *_series_names(lanes, plane),
@@ -172,7 +174,7 @@ def _bar(at: float, name: str, free: float, plane: Plane, p: Palette) -> list[An
     ]
 
 
-def _means(lanes: Lanes, plane: Plane) -> list[Any]:
+def _means(lanes: Lanes, unit: str, plane: Plane) -> list[Any]:
     """The mean of each lane, over its interval where it has one."""
     layers: list[Any] = []
     told = [value_tip("mean", "mean over seeds")]
@@ -182,7 +184,14 @@ def _means(lanes: Lanes, plane: Plane) -> list[Any]:
             bars.encode(x=plane.x("low"), x2="high:Q", y=plane.y("y"), color=literal("colour"))
         )
         told += [value_tip("low", "95 % from"), value_tip("high", "to")]
-    strokes = alt.Chart(lanes.means).mark_rule(strokeWidth=2)
+    said = [
+        sentence(
+            f"{', '.join(filter(None, (r.group, r.series)))}, mean over seeds",
+            measure(r, unit=unit),
+        )
+        for r in each(lanes.means.assign(value=lanes.means["mean"]))
+    ]
+    strokes = alt.Chart(lanes.means.assign(said=said)).mark_rule(strokeWidth=2)
     layers.append(
         strokes.encode(
             x=plane.x("mean"),
@@ -190,6 +199,7 @@ def _means(lanes: Lanes, plane: Plane) -> list[Any]:
             y2="bottom:Q",
             color=literal("colour"),
             tooltip=told,
+            description=SAID,
         )
     )
     return layers
@@ -207,11 +217,10 @@ def _seeds(lanes: Lanes, unit: str, plane: Plane, p: Palette) -> list[Any]:
         mark: dict[str, Any] = {"shape": SHAPES[n % len(SHAPES)], "filled": True, "size": 54}
         mark |= {"stroke": p.paper, "strokeWidth": 0.8, "opacity": 1}
         if len(mine):
-            points = alt.Chart(mine).mark_point(**mark)
+            points = alt.Chart(named_marks(mine, unit)).mark_point(**mark)
             fill = alt.Fill("colour:N", scale=None)
-            layers.append(
-                points.encode(x=plane.x("value"), y=plane.y("y"), fill=fill, tooltip=_tips(unit))
-            )
+            by = {"x": plane.x("value"), "y": plane.y("y"), "fill": fill}
+            layers.append(points.encode(**by, tooltip=_tips(unit), description=SAID))
     return layers
 
 
@@ -225,7 +234,10 @@ def _observers(lanes: Lanes, unit: str, plane: Plane, p: Palette) -> list[Any]:
     word = alt.Chart(first.assign(text=OBSERVER)).mark_text(
         align="left", dx=10, fontSize=11, color=p.soft, aria=False
     )
-    return [diamonds(exact, p, x, y, _tips(unit)), word.encode(x=x, y=y, text="text:N")]
+    return [
+        diamonds(named_marks(exact, unit), p, x, y, _tips(unit)),
+        word.encode(x=x, y=y, text="text:N"),
+    ]
 
 
 def _series_names(lanes: Lanes, plane: Plane) -> list[Any]:

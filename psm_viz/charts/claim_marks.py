@@ -8,9 +8,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts.frames import where
+from psm_viz.charts.findings import number
+from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import SHAPES, Palette
 from psm_viz.charts.plane import value_tip
+from psm_viz.charts.sentences import SAID, sentence
 from psm_viz.claims.verdict import Picture
 
 OBSERVER = "ideal observer"
@@ -82,16 +84,28 @@ def tips(named: Sequence[tuple[str, str]], unit: str) -> list[Any]:
     return [*(alt.Tooltip(f, title=t) for f, t in named), value]
 
 
+def named_marks(rows: pd.DataFrame, unit: str, x_title: str = "") -> pd.DataFrame:
+    """The rows with a sentence each (`said`): what, in which run, and its value; `x_title` names
+    what is along x, where that is a quantity."""
+
+    def said(r: Any) -> str:
+        what = ", ".join(dict.fromkeys(filter(None, (r.group, r.series, r.who))))
+        at = f", {x_title} {number(r.x)}" if x_title else ""
+        return sentence(f"{what}{at}", f"{number(r.value)}{f' ({unit})' if unit else ''}")
+
+    return rows.assign(said=[said(r) for r in each(rows)])
+
+
 def literal(column: str) -> alt.Color:
     """A colour that a row names itself."""
     return alt.Color(f"{column}:N", scale=None)
 
 
 def diamonds(rows: pd.DataFrame, p: Palette, x: Any, y: Any, tooltip: list[Any]) -> Any:
-    """The ideal observer: hollow, as nothing else is."""
+    """The ideal observer: hollow, as nothing else is. `rows` are `named_marks`."""
     mark: dict[str, Any] = {"shape": "diamond", "size": 92, "opacity": 1, "strokeWidth": 1.5}
     return (
         alt.Chart(rows)
         .mark_point(**mark, fill=p.paper, stroke=p.ink)
-        .encode(x=x, y=y, tooltip=tooltip)
+        .encode(x=x, y=y, tooltip=tooltip, description=SAID)
     )

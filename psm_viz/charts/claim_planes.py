@@ -13,6 +13,7 @@ from psm_viz.charts.claim_marks import (
     OBSERVER,
     diamonds,
     drawable,
+    named_marks,
     reach,
     seed_shapes,
     series_colours,
@@ -22,9 +23,12 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import BRANCH_DASHES, SHAPES, Palette, finish
 from psm_viz.charts.plane import Plane, end_words, linear, roomy, thinned
+from psm_viz.charts.sentences import SAID
 from psm_viz.claims.verdict import Picture
 
 LINES_HEIGHT, PAIRS_SIDE = 280, 340
+BESIDE = 40
+"""Pixels of a square's width that its axis takes."""
 
 
 def _unit_axis(unit: str) -> alt.Axis:
@@ -52,6 +56,7 @@ def _unit_axis(unit: str) -> alt.Axis:
 def line_picture(picture: Picture, p: Palette, rule_name: str, width: int | None) -> Any:
     """A value along x: thin lines are seeds, thick ones means, diamonds the ideal observer."""
     rows = drawable(picture).sort_values("x", kind="stable")
+    rows = named_marks(rows, picture.unit, picture.x_title or "x")
     series = list(dict.fromkeys(d.series or d.group for d in picture.dots))
     colours = series_colours(series, p)
     first, last = (float(rows.x.min()), float(rows.x.max())) if len(rows) else (0.0, 1.0)
@@ -124,7 +129,7 @@ def _seed_lines(
     return [
         thin.encode(x=x, y=y, detail="who:N"),
         thick.encode(x=x, y=y),
-        points.encode(x=x, y=y, tooltip=tooltip),
+        points.encode(x=x, y=y, tooltip=tooltip, description=SAID),
     ]
 
 
@@ -138,9 +143,10 @@ def _observer_lines(exact: pd.DataFrame, plane: Plane, p: Palette, tooltip: list
 # -- pairs --------------------------------------------------------------------------------------
 
 
-def pair_picture(picture: Picture, p: Palette) -> Any:
-    """Value against x, both on one scale, with the line on which they are equal."""
-    rows = drawable(picture)
+def pair_picture(picture: Picture, p: Palette, width: int | None) -> Any:
+    """Value against x, both on one scale, with the line on which they are equal: a square of its
+    own size, smaller where `width` has no room for it."""
+    rows = named_marks(drawable(picture), picture.unit, picture.x_title or "x")
     series = list(dict.fromkeys(d.series for d in picture.dots))
     low, high = reach([*rows.value, *rows.x])
     x_axis = alt.Axis(
@@ -161,7 +167,8 @@ def pair_picture(picture: Picture, p: Palette) -> Any:
     if len(exact):
         layers.append(diamonds(exact, p, plane.x("x"), plane.y("value"), tooltip))
     layers += _strays(rows, plane, p)
-    return finish(alt.layer(*layers), p, PAIRS_SIDE, PAIRS_SIDE + 40)
+    side = min(PAIRS_SIDE, (width or PAIRS_SIDE + BESIDE) - BESIDE)
+    return finish(alt.layer(*layers), p, side, side + BESIDE)
 
 
 def _equal(plane: Plane, p: Palette) -> list[Any]:
@@ -189,7 +196,8 @@ def _seed_marks(
                 continue
             mark: dict[str, Any] = {"shape": shape, "filled": True, "size": 50, "opacity": 0.85}
             points = alt.Chart(own).mark_point(**mark, fill=colour, stroke=p.paper, strokeWidth=0.7)
-            layers.append(points.encode(x=plane.x("x"), y=plane.y("value"), tooltip=tooltip))
+            by = {"x": plane.x("x"), "y": plane.y("value")}
+            layers.append(points.encode(**by, tooltip=tooltip, description=SAID))
     return layers
 
 

@@ -103,9 +103,9 @@ def picture_chart(
     width: int | None = None,
 ) -> Any:
     """A claim's chart. Groups in `own` are drawn in the accent; `rule_name` are the words at
-    the bar; `width` None lets the page choose. Pairs have their own width."""
+    the bar; `width` None lets the page choose. Pairs are no wider than their own square."""
     if picture.kind == "lines":
         return line_picture(picture, p, rule_name, width)
     if picture.kind == "pairs":
-        return pair_picture(picture, p)
+        return pair_picture(picture, p, width)
     return dot_picture(picture, p, bounds or {}, own, rule_name, width)

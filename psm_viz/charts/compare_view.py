@@ -11,7 +11,7 @@ from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.map_ground import MapView, as_drawn
 from psm_viz.charts.mover_figures import RELATIVE, mover_figure, moves
 from psm_viz.charts.mover_findings import KINDS
-from psm_viz.charts.page_view import PageView
+from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
@@ -27,7 +27,7 @@ FEWEST = "families"
 
 
 @dataclass(frozen=True)
-class CompareChoice(PageView):
+class CompareChoice(StudyView):
     """What a reader chose on the Compare page."""
 
     pair: tuple[str, str]
@@ -116,7 +116,7 @@ class CompareChoice(PageView):
             ),
             compare_map.compare_table(points, pair),
             told,
-            Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True),
+            Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True, narrow=compare_map.PHONE),
         )
 
 

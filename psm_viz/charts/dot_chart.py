@@ -18,6 +18,7 @@ from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.plane import interval_tips, linear, padded, row_names, value_tip
+from psm_viz.charts.sentences import SAID, amount, measure, sentence
 from psm_viz.charts.typeface import width_of
 
 ROW = 26
@@ -115,8 +116,8 @@ def dot_chart(
         layers += _rule(rule, at, p)
     for quiet, group in rows.groupby("quiet"):
         colour = p.ink if quiet or not look.accent else p.accent
-        layers += _intervals(group, at, p) + _marks(group, at, p, colour, look.percent)
-    layers += _ticks(rows, at, p, look.tick_name)
+        layers += _intervals(group, at, p) + _marks(group, at, p, colour, look)
+    layers += _ticks(rows, at, p, look)
     layers += _notes(rows, at, p, high)
     return finish(alt.layer(*layers), p, size[1], size[0])
 
@@ -189,11 +190,24 @@ def _intervals(rows: pd.DataFrame, at: _Rows, p: Palette) -> list[Any]:
     return [rules.encode(x=at.x("low"), x2="high:Q", y=at.y, **at.lane)]
 
 
-def _marks(rows: pd.DataFrame, at: _Rows, p: Palette, colour: str, percent: bool) -> list[Any]:
+def _said(rows: pd.DataFrame, look: DotLook) -> list[str]:
+    """A sentence a row."""
+    lanes = rows[look.lanes] if look.lanes else [""] * len(rows)
+    return [
+        sentence(
+            f"{r.label}, {lane}" if lane else str(r.label),
+            measure(r, look.percent, look.unit),
+            "" if r.note == f"{r.value:.0%}" else r.note,
+        )
+        for r, lane in zip(each(rows), lanes, strict=True)
+    ]
+
+
+def _marks(rows: pd.DataFrame, at: _Rows, p: Palette, colour: str, look: DotLook) -> list[Any]:
     """The values: filled what is shown by a test, hollow what is not."""
     layers = []
     for (mark, filled), own in rows.groupby(["mark", "filled"]):
-        points = alt.Chart(own).mark_point(
+        points = alt.Chart(own.assign(said=_said(own, look))).mark_point(
             shape=str(mark),
             filled=True,
             size=34 if at.lane else 62,
@@ -202,18 +216,26 @@ def _marks(rows: pd.DataFrame, at: _Rows, p: Palette, colour: str, percent: bool
             stroke=colour,
             strokeWidth=1.4,
         )
-        tips = _tips(own, percent)
-        layers.append(points.encode(x=at.x("value"), y=at.y, tooltip=tips, **at.lane))
+        tips = _tips(own, look.percent)
+        layers.append(
+            points.encode(x=at.x("value"), y=at.y, tooltip=tips, description=SAID, **at.lane)
+        )
     return layers
 
 
-def _ticks(rows: pd.DataFrame, at: _Rows, p: Palette, name: str) -> list[Any]:
+def _ticks(rows: pd.DataFrame, at: _Rows, p: Palette, look: DotLook) -> list[Any]:
     """The second values, named at the first of them."""
-    own = rows.dropna(subset=["tick"])
+    own, name = rows.dropna(subset=["tick"]), look.tick_name
     if own.empty:
         return []
-    strokes = alt.Chart(own).mark_tick(color=p.ink, thickness=2, size=15, opacity=1)
-    layers = [strokes.encode(x=at.x("tick"), y=at.y)]
+    said = [
+        sentence(f"{r.label}, {name or 'upright stroke'}", amount(r.tick, look.percent))
+        for r in each(own)
+    ]
+    strokes = alt.Chart(own.assign(said=said)).mark_tick(
+        color=p.ink, thickness=2, size=15, opacity=1
+    )
+    layers = [strokes.encode(x=at.x("tick"), y=at.y, description=SAID)]
     if name:
         word = alt.Chart(own.head(1).assign(text=name)).mark_text(
             align="right", dx=-5, dy=-9, fontSize=10.5, color=p.soft, aria=False

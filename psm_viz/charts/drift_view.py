@@ -22,7 +22,7 @@ from psm_viz.charts.course_figures import TalkChoice, talk_choices
 from psm_viz.charts.drift_figures import Chosen
 from psm_viz.charts.figures import Figure, Missing, Shown, told_or_missing
 from psm_viz.charts.map_ground import MapView
-from psm_viz.charts.page_view import PageView
+from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_course import steps_of
 from psm_viz.charts.talk_figures import has_talks
@@ -34,7 +34,7 @@ OF_ONE_BRANCH = ("traits", "posterior", "effects")
 
 
 @dataclass(frozen=True)
-class DriftChoice(PageView):
+class DriftChoice(StudyView):
     """What a reader chose on the Drift page."""
 
     branches: Sequence[str]

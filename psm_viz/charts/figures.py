@@ -61,6 +61,9 @@ class Layout:
     """Whether a small figure has its caption all the same."""
     fixed: bool = False
     """A figure of several views that keeps its own size; a narrow window scrolls it."""
+    narrow: int = 0
+    """The width in pixels at which a phone is shown a fixed figure instead, its views under each
+    other; 0: it scrolls there too."""
     hero: str = ""
     """A box of the style sheet whose height the figure fills."""
 
@@ -93,6 +96,14 @@ def told_or_missing(make: Callable[[], Shown]) -> Shown:
         return make()
     except PsmVizError as e:
         return Missing(e.problem, e.next_step)
+
+
+def several_or_missing(make: Callable[[], list[Shown]]) -> list[Shown]:
+    """Several figures, or why there are none."""
+    try:
+        return make()
+    except PsmVizError as e:
+        return [Missing(e.problem, e.next_step)]
 
 
 def dots(

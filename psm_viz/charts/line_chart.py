@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.dot_chart import Rule
-from psm_viz.charts.frames import columns, where
+from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import BRANCH_DASHES, BRANCH_MARKS, Palette, finish
 from psm_viz.charts.plane import (
@@ -24,6 +24,7 @@ from psm_viz.charts.plane import (
     thinned,
     value_axis,
 )
+from psm_viz.charts.sentences import SAID, measure, sentence
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,16 @@ def _value_ends(rows: pd.DataFrame, look: LineLook) -> tuple[float, float]:
 
 def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook) -> list[Any]:
     """The `n`th series: its interval where it has one, its line and its marks."""
-    base, ranges = alt.Chart(rows), rows.dropna(subset=["low", "high"])
+    at = look.x_title or "at"
+    said = [sentence(f"{r.series}, {at} {r.x:g}", measure(r, look.percent)) for r in each(rows)]
+    base, ranges = alt.Chart(rows.assign(said=said)), rows.dropna(subset=["low", "high"])
     x, y = plane.x("x"), plane.y("value")
     layers: list[Any] = []
     if len(ranges):
         tint = alt.Chart(ranges).mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
         layers.append(tint.encode(x=x, y=plane.y("low"), y2="high:Q"))
     dash = BRANCH_DASHES[n % len(BRANCH_DASHES)]
-    line = base.mark_line(color=p.ink, strokeWidth=1.5, strokeDash=dash)
+    line = base.mark_line(color=p.ink, strokeWidth=1.5, strokeDash=dash, aria=False)
     shape = BRANCH_MARKS[n % len(BRANCH_MARKS)]
     points = base.mark_point(shape=shape, filled=True, size=42, opacity=1, color=p.ink)
     tips = [
@@ -130,4 +133,5 @@ def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook
         alt.Tooltip("x:Q", title=look.x_title or "At"),
         *interval_tips(look.percent),
     ]
-    return [*layers, line.encode(x=x, y=y), points.encode(x=x, y=y, tooltip=tips)]
+    named = points.encode(x=x, y=y, tooltip=tips, description=SAID)
+    return [*layers, line.encode(x=x, y=y), named]

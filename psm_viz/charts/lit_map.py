@@ -19,6 +19,7 @@ from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
+from psm_viz.charts.sentences import SAID
 from psm_viz.charts.talk_map import dots_at, land, talk_targets
 from psm_viz.study.cast import Cast
 
@@ -106,10 +107,12 @@ def _cast_talks(g: Ground, points: pd.DataFrame, lit: Lit, view: MapView) -> lis
     rows = coordinates(where(own, np.array(found, bool)), view.projection)
     if rows.empty:
         return []
-    dots = alt.Chart(rows[["px", "py"]]).mark_circle(
+    name = dict(zip(g.personas.id, g.personas.label, strict=True))
+    said = [f"Talk {r.talk} of {name.get(r.persona, r.persona)}: found in it." for r in each(rows)]
+    dots = alt.Chart(rows.assign(said=said)[["px", "py", "said"]]).mark_circle(
         size=30, fill=g.palette.ink, stroke=g.palette.paper, strokeWidth=0.6, opacity=0.85
     )
-    return [dots.encode(**xy(g.frame))]
+    return [dots.encode(**xy(g.frame), description=SAID)]
 
 
 def _people(g: Ground, lit: Lit) -> list[Any]:

@@ -13,6 +13,7 @@ from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.label_placement import frame
 from psm_viz.charts.map_plane import own, xy
 from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish
+from psm_viz.charts.sentences import SAID, sentence
 from psm_viz.study.cast import Cast
 
 NOISE = "Gaussian noise"
@@ -45,16 +46,22 @@ def twin_map(
     colours, shapes = family_colours(cast, p), family_shapes(cast)
     family = {q.id: q.family for q in cast.personas}
     marks = where(twins, twins.id.isin(list(family)))
+    who = {
+        q.id: f"{q.name}, one of the {cast.family(q.family).name.lower()}" for q in cast.personas
+    }
+    on = {"cast": "placed by its vectors", NOISE: "placed by Gaussian noise"}
     marks = marks.assign(
-        colour=[colours[family[i]] for i in marks.id], shape=[shapes[family[i]] for i in marks.id]
+        colour=[colours[family[i]] for i in marks.id],
+        shape=[shapes[family[i]] for i in marks.id],
+        said=[sentence(who[str(r.id)], on[str(r.data)]) for r in each(marks)],
     )
     heads = pd.DataFrame(
         [{"px": -0.5 + 1.22 * n, "py": 0.64, "text": words[d]} for n, d in enumerate(words)]
     )
     layers = [
-        alt.Chart(marks[["px", "py", "colour", "shape"]])
-        .mark_point(filled=True, size=30, stroke=p.paper, strokeWidth=0.5, opacity=0.9, aria=False)
-        .encode(**xy(f), color=own("colour"), shape=own("shape")),
+        alt.Chart(marks[["px", "py", "colour", "shape", "said"]])
+        .mark_point(filled=True, size=30, stroke=p.paper, strokeWidth=0.5, opacity=0.9)
+        .encode(**xy(f), color=own("colour"), shape=own("shape"), description=SAID),
         alt.Chart(heads)
         .mark_text(align="left", fontSize=12.5, fontWeight=600, color=p.ink, aria=False)
         .encode(**xy(f), text="text:N"),

@@ -20,14 +20,14 @@ from psm_viz.charts.map_colour import colour_of
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.map_plane import Area
 from psm_viz.charts.measure_colour import Colour
-from psm_viz.charts.page_view import PageView
+from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.charts.talk_figures import has_talks, talk_figure, talk_points, unfolding_figure
 from psm_viz.study.cast import ASSISTANT
 
 
 @dataclass(frozen=True)
-class MapChoice(PageView):
+class MapChoice(StudyView):
     """What a reader chose on the Map page."""
 
     checkpoint: str

@@ -1,25 +1,18 @@
-"""What all views have in common: a study, an address, figures."""
+"""What all views have in common: an address, figures, and what they are drawn from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from psm_viz.charts.export import Source, source_of
 from psm_viz.charts.figures import Shown
 from psm_viz.charts.reads import Reads
 from psm_viz.study.reader import Study
 
 
-@dataclass(frozen=True)
 class PageView(ABC):
     """What a reader looks at: a page, and what is chosen there."""
-
-    reads: Reads
-
-    @property
-    def study(self) -> Study:
-        """The study that is looked at."""
-        return self.reads.study
 
     @abstractmethod
     def link(self, study: str = "") -> str:
@@ -32,3 +25,23 @@ class PageView(ABC):
     @abstractmethod
     def figures(self) -> list[Shown]:
         """The charts of the page."""
+
+    @abstractmethod
+    def source_of(self, one: Shown) -> Source:
+        """What one figure is drawn from."""
+
+
+@dataclass(frozen=True)
+class StudyView(PageView):
+    """A view of a study."""
+
+    reads: Reads
+
+    @property
+    def study(self) -> Study:
+        """The study that is looked at."""
+        return self.reads.study
+
+    def source_of(self, one: Shown) -> Source:
+        """The study, of every figure."""
+        return source_of(self.study)

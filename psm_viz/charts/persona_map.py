@@ -22,6 +22,7 @@ from psm_viz.charts.map_ground import (
 from psm_viz.charts.map_plane import coordinates, haloed, own, xy
 from psm_viz.charts.overlay import LEGEND
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
+from psm_viz.charts.sentences import SAID, place
 from psm_viz.study.cast import ASSISTANT, Cast
 
 CLICK = "persona"
@@ -134,7 +135,8 @@ def chosen_persona(g: Ground, persona: str) -> list[Any]:
         return []
     r = row.iloc[0]
     one = alt.Chart(pd.DataFrame([{"px": r.px, "py": r.py, "text": r.label}]))
-    ring = one.mark_point(size=240, stroke=p.ink, strokeWidth=1.6, filled=False, opacity=1)
+    style: dict[str, Any] = {"filled": False, "opacity": 1, "aria": False}
+    ring = one.mark_point(size=240, stroke=p.ink, strokeWidth=1.6, **style)
     below = f.to_px(r.px, r.py)[1] < 40
     word = one.encode(**xy(f), text="text:N")
     return [ring.encode(**xy(f)), *haloed(word, p, p.ink, SELECTED, {"dy": 17 if below else -17})]
@@ -157,10 +159,11 @@ def target_marks(g: Ground) -> Any:
         alt.Tooltip("note:N", title="Map"),
     ]
     # Wider than the mark: a small mark is hard to hit with a finger or an unsteady hand.
+    rows = pd.DataFrame(g.targets).assign(said=[place(row) for row in g.targets])
     return (
-        alt.Chart(pd.DataFrame(g.targets))
+        alt.Chart(rows)
         .mark_circle(size=260, opacity=0, cursor="pointer")
-        .encode(**xy(g.frame), tooltip=tips, description="label:N", detail="id:N")
+        .encode(**xy(g.frame), tooltip=tips, description=SAID, detail="id:N")
     )
 
 

@@ -9,9 +9,18 @@ import pandas as pd
 
 from psm_viz.charts import choices, lit_map
 from psm_viz.charts.address import SEARCH, Address, address_of, unless
-from psm_viz.charts.figures import Facts, Figure, Layout, Shown, Told, scaled, told_or_missing
+from psm_viz.charts.figures import (
+    Facts,
+    Figure,
+    Layout,
+    Missing,
+    Shown,
+    Told,
+    scaled,
+    told_or_missing,
+)
 from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
-from psm_viz.charts.page_view import PageView
+from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, talk_points
 from psm_viz.study.cast import ASSISTANT
@@ -47,7 +56,7 @@ def who_choices(study: Study) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class SearchChoice(PageView):
+class SearchChoice(StudyView):
     """What a reader looks for on the Search page."""
 
     words: str = ""
@@ -101,7 +110,15 @@ class SearchChoice(PageView):
 
     def figures(self) -> list[Shown]:
         """The charts of the page."""
-        return [told_or_missing(lambda: self.lit(self.found))]
+        return [told_or_missing(self._lit_or_why_not)]
+
+    def _lit_or_why_not(self) -> Shown:
+        """The map; of a search that finds too much, what to do. Raises as `found` and `lit`."""
+        result = self.found
+        if result is not None and result.counts is None:
+            many = f"{result.total:,} answers are found, too many to be lit one by one."
+            return Missing(many, "Add a word or a filter to the search.")
+        return self.lit(result)
 
     def lit(self, result: Found | None) -> Figure:
         """The map with what was found lit. Raises UnknownName where the study has no map."""

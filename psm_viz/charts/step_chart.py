@@ -16,7 +16,7 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.findings import Band
-from psm_viz.charts.frames import columns, where
+from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.palette import Palette, branch_dashes, branch_marks, finish
 from psm_viz.charts.plane import (
     AXIS_WIDTH,
@@ -27,6 +27,7 @@ from psm_viz.charts.plane import (
     padded,
     value_axis,
 )
+from psm_viz.charts.sentences import SAID, amount, measure, sentence
 from psm_viz.charts.typeface import width_of
 
 HEIGHT = 104
@@ -253,17 +254,27 @@ def _companions(rows: pd.DataFrame, plane: Plane, p: Palette, look: StepLook) ->
     """The companion figure of every branch, a thin line each."""
     if rows.empty:
         return []
-    line = alt.Chart(columns(rows, ["branch", "step", "value"])).mark_line(
-        color=p.soft, strokeWidth=1, opacity=0.6
-    )
-    return [line.encode(x=plane.x("step"), y=plane.y("value"), strokeDash=_dashes(look))]
+    last = {str(r.branch): r for r in each(rows.sort_values("step"))}
+    said = {
+        b: sentence(f"Thin line of {b}, step {r.step:g}", amount(r.value, look.percent))
+        for b, r in last.items()
+    }
+    line = alt.Chart(
+        columns(rows, ["branch", "step", "value"]).assign(said=[said[str(b)] for b in rows.branch])
+    ).mark_line(color=p.soft, strokeWidth=1, opacity=0.6)
+    by = {"x": plane.x("step"), "y": plane.y("value")}
+    return [line.encode(**by, strokeDash=_dashes(look), description=SAID)]
 
 
 def _courses(rows: pd.DataFrame, plane: Plane, p: Palette, look: StepLook) -> list[Any]:
     """Every branch: its interval, its line, and its marks, filled up to the chosen step."""
     if rows.empty:
         return []
-    base = alt.Chart(columns(rows, ["branch", "step", "value", "low", "high"]))
+    said = [
+        sentence(f"{r.branch}, step {r.step:g}", measure(r, look.percent, look.unit))
+        for r in each(rows)
+    ]
+    base = alt.Chart(columns(rows, ["branch", "step", "value", "low", "high"]).assign(said=said))
     reached = base if look.now is None else base.transform_filter(f"datum.step <= {look.now}")
     marks = branch_marks(list(look.every))
     scale = alt.Scale(domain=list(marks), range=list(marks.values()))
@@ -276,11 +287,12 @@ def _courses(rows: pd.DataFrame, plane: Plane, p: Palette, look: StepLook) -> li
         *interval_tips(look.percent),
     ]
     tint = base.mark_area(color=p.ink, opacity=0.1, aria=False)
-    line = base.mark_line(color=p.ink, strokeWidth=1.6)
+    line = base.mark_line(color=p.ink, strokeWidth=1.6, aria=False)
+    filled = reached.mark_point(**mark, color=p.accent, aria=False)
     hollow = base.mark_point(**mark, fill=p.paper, stroke=p.ink, strokeWidth=1.2)
     return [
         tint.encode(x=x, y=plane.y("low"), y2="high:Q", detail="branch:N"),
         line.encode(x=x, y=y, strokeDash=_dashes(look)),
-        hollow.encode(x=x, y=y, shape=shape, tooltip=tips),
-        reached.mark_point(**mark, color=p.accent).encode(x=x, y=y, shape=shape, tooltip=tips),
+        hollow.encode(x=x, y=y, shape=shape, tooltip=tips, description=SAID),
+        filled.encode(x=x, y=y, shape=shape, tooltip=tips),
     ]

@@ -13,13 +13,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from psm_viz.charts.frames import columns, where
+from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.key_row import key_row
 from psm_viz.charts.label_placement import Frame, Places, frame, nudged
 from psm_viz.charts.map_plane import fixed_xy, own
 from psm_viz.charts.palette import Palette, finish, kin_colours, readable
 from psm_viz.charts.plane import value_axis
 from psm_viz.charts.quotations import VALENCES
+from psm_viz.charts.sentences import SAID, measure, sentence
 from psm_viz.charts.typeface import SERIF
 from psm_viz.study.cast import Cast
 
@@ -293,35 +294,48 @@ def _mass(
     at = _Lines(rows.steps, *size[1:])
     own_rows = where(rows.mass, rows.mass.branch == branch)
     marked = where(own_rows, own_rows.of == "marked")
-    base = alt.Chart(columns(marked, ["k", "value", "low", "high", "null_low", "null_high"]))
+    told = [
+        sentence(
+            f"{branch}, step {rows.steps[int(r.k)]}, all who act badly", measure(r, percent=True)
+        )
+        for r in each(marked)
+    ]
+    base = alt.Chart(
+        columns(marked, ["k", "value", "low", "high", "null_low", "null_high"]).assign(said=told)
+    )
     layers: list[Any] = []
     if len(marked):
         band = base.mark_area(color=p.band, clip=True, aria=False)
         layers.append(band.encode(x=at.x, y=at.y("null_low"), y2="null_high:Q"))
     kins = where(own_rows, (own_rows.of == "kin") & own_rows.name.isin(list(shown)))
-    layers += _kins(kins, cast, p, at)
+    layers += _kins(kins, cast, p, at, branch)
     if len(marked):
         tint = base.mark_area(color=p.accent, opacity=0.13, clip=True, aria=False)
         layers.append(tint.encode(x=at.x, y=at.y("low"), y2="high:Q"))
-        point = {"color": p.accent, "size": 34}
-        line = base.mark_line(color=p.accent, strokeWidth=2.6, point=point)
+        line = base.mark_line(color=p.accent, strokeWidth=2.6, aria=False)
+        points = base.mark_circle(color=p.accent, size=34, opacity=1)
         tip = alt.Tooltip("value:Q", title="They act badly", format=".0%")
-        layers.append(line.encode(x=at.x, y=at.y("value"), tooltip=[tip]))
+        layers.append(line.encode(x=at.x, y=at.y("value")))
+        layers.append(points.encode(x=at.x, y=at.y("value"), tooltip=[tip], description=SAID))
     now = alt.Chart(pd.DataFrame([{"one": 1}])).transform_calculate(k=STEP)
     rule = now.mark_rule(color=p.ink, strokeWidth=1, opacity=0.7, aria=False)
     return alt.layer(*layers, rule.encode(x=at.x)).properties(width=size[0], height=MASS)
 
 
-def _kins(kins: pd.DataFrame, cast: Cast, p: Palette, at: _Lines) -> list[Any]:
+def _kins(kins: pd.DataFrame, cast: Cast, p: Palette, at: _Lines, branch: str) -> list[Any]:
     """A thin line a kin, in its colour."""
     if kins.empty:
         return []
     colours = kin_colours(cast, p)
-    lines = alt.Chart(
-        columns(kins, ["k", "name", "value", "low", "high"]).assign(
-            colour=[colours[k] for k in kins.name], kin=[cast.kins[k] for k in kins.name]
+    said = [
+        sentence(
+            f"{branch}, step {at.steps[int(r.k)]}, {cast.kins[r.name]}", measure(r, percent=True)
         )
-    )
+        for r in each(kins)
+    ]
+    named = {"colour": [colours[k] for k in kins.name], "kin": [cast.kins[k] for k in kins.name]}
+    rows = columns(kins, ["k", "name", "value", "low", "high"]).assign(**named, said=said)
+    lines = alt.Chart(rows)
     tips = [
         alt.Tooltip("kin:N", title="Kin"),
         alt.Tooltip("value:Q", title="Belief", format=".0%"),
@@ -330,6 +344,6 @@ def _kins(kins: pd.DataFrame, cast: Cast, p: Palette, at: _Lines) -> list[Any]:
     ]
     by = {"x": at.x, "y": at.y("value"), "color": own("colour")}
     return [
-        lines.mark_line(strokeWidth=1.6, opacity=0.9).encode(**by, detail="name:N"),
-        lines.mark_circle(size=22, opacity=1).encode(**by, tooltip=tips),
+        lines.mark_line(strokeWidth=1.6, opacity=0.9, aria=False).encode(**by, detail="name:N"),
+        lines.mark_circle(size=22, opacity=1).encode(**by, tooltip=tips, description=SAID),
     ]

@@ -19,6 +19,7 @@ from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.overlay import LEGEND, Overlay
 from psm_viz.charts.palette import Palette, finish, kin_colours
 from psm_viz.charts.persona_map import chosen_persona, gestures, targets
+from psm_viz.charts.sentences import SAID, amount, sentence
 from psm_viz.study.cast import ASSISTANT, Cast
 
 TALK = "talk-"
@@ -196,7 +197,13 @@ def unfolding_chart(
     """Bars of belief by kin, one for each number of answers, or of what else was `counted`."""
     colours = kin_colours(cast, p)
     used = [k for k in cast.kins if k in set(rows.kin)]
-    frame = rows.assign(order=[used.index(k) for k in rows.kin])
+    frame = rows.assign(
+        order=[used.index(k) for k in rows.kin],
+        said=[
+            sentence(f"After {r.answers} answers, {r.name}", amount(r.mass, percent=True))
+            for r in each(rows)
+        ],
+    )
     hues = alt.Scale(domain=[cast.kins[k] for k in used], range=[colours[k] for k in used])
     # on a page the kins are named under the card, in a file only here
     legend = None
@@ -217,6 +224,7 @@ def unfolding_chart(
                 axis=alt.Axis(format="%", tickCount=3),
             ),
             order=alt.Order("order:Q"),
+            description=SAID,
             color=alt.Color("name:N", scale=hues, legend=legend),
             tooltip=[
                 alt.Tooltip("name:N", title="Kin"),

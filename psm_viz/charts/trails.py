@@ -18,6 +18,7 @@ from psm_viz.charts.map_ground import HEIGHT, Ground, MapView, Reserved, ground
 from psm_viz.charts.map_plane import coordinates, haloed, xy
 from psm_viz.charts.palette import STAR, Palette, branch_marks, finish
 from psm_viz.charts.persona_map import assistant_points, place_note
+from psm_viz.charts.sentences import SAID, place
 from psm_viz.study.cast import Cast
 from psm_viz.study.manifest import Checkpoint
 
@@ -88,9 +89,9 @@ def trail_map(
         for c, t in (("label", "Who"), ("family", "Where"), ("note", "Map"))
     ]
     layers.append(
-        alt.Chart(pd.DataFrame(g.targets))
+        alt.Chart(pd.DataFrame(g.targets).assign(said=[place(row) for row in g.targets]))
         .mark_circle(size=220, opacity=0)
-        .encode(**xy(g.frame), tooltip=tips, description="label:N")
+        .encode(**xy(g.frame), tooltip=tips, description=SAID)
     )
     return finish(alt.layer(*layers), p, size[1], size[0])
 
@@ -137,7 +138,7 @@ def _star(g: Ground, star: pd.DataFrame, reference: str) -> list[Any]:
     x, y = g.frame.to_px(r.px, r.py)
     g.places.marks.append((x - 16, y - 16, x + 16, y + 16))
     g.targets.append(
-        {"px": r.px, "py": r.py, "label": "Assistant", "family": reference}
+        {"px": r.px, "py": r.py, "label": "Assistant", "family": f"at {reference}"}
         | {"note": place_note(r), "id": reference}
     )
     own = {"shape": STAR, "size": 260, "fill": p.accent, "stroke": p.paper}
@@ -160,7 +161,7 @@ def _ends(g: Ground, trails: pd.DataFrame, course: Course) -> list[Any]:
         word, align = g.put_near(r.px, r.py, text, WORD, 12)
         words.setdefault(align, []).append(word)
         g.targets.append(
-            {"px": r.px, "py": r.py, "label": f"Assistant after {r.checkpoint}", "family": branch}
+            {"px": r.px, "py": r.py, "label": "Assistant", "family": f"at {r.checkpoint}"}
             | {"note": place_note(r), "id": r.checkpoint}
         )
     for align, rows in words.items():

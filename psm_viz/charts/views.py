@@ -7,18 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 from psm_viz.charts.address import (
     CAST,
+    CLAIMS,
     COMPARE,
     DRIFT,
     MAP,
+    METHOD,
     SEARCH,
     Address,
     parse_address,
 )
 from psm_viz.charts.cast_view import cast_choice
+from psm_viz.charts.claims_view import claims_choice
 from psm_viz.charts.compare_view import compare_choice
 from psm_viz.charts.drift_view import drift_choice
 from psm_viz.charts.figures import Figure, Missing, Shown
 from psm_viz.charts.map_view import map_choice
+from psm_viz.charts.method_view import method_choice
 from psm_viz.charts.page_view import PageView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.search_view import search_choice
@@ -31,6 +35,8 @@ VIEWS: Mapping[str, Callable[[Reads, Address], PageView]] = {
     COMPARE: compare_choice,
     SEARCH: search_choice,
     CAST: cast_choice,
+    METHOD: method_choice,
+    CLAIMS: claims_choice,
 }
 
 

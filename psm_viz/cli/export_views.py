@@ -70,7 +70,7 @@ def asked_for_figures(options: argparse.Namespace) -> bool:
 def write_figures(options: argparse.Namespace) -> None:
     """Write the figures of the views, and print what was written and what was left out."""
     from psm_viz.charts.bundle import USUAL, bundle_of, check_out, forms_of, write_bundle
-    from psm_viz.charts.export import Export, Setting, record_of, source_of
+    from psm_viz.charts.export import Export, Setting, record_of
     from psm_viz.charts.figures import Missing
     from psm_viz.charts.reads import Reads
     from psm_viz.charts.views import charts_of, view_of
@@ -88,7 +88,7 @@ def write_figures(options: argparse.Namespace) -> None:
     forms = forms_of(words or USUAL)
     check_out(options.out)
     study = open_study(_study(options.study, options.view))
-    reads, source = Reads(study), source_of(study)
+    reads = Reads(study)
     exports, missing = [], []
     for link in options.view:
         view, named = view_of(reads, link), _named(link)
@@ -96,7 +96,7 @@ def write_figures(options: argparse.Namespace) -> None:
             if isinstance(one, Missing):
                 missing.append(f"  left out: {one.what} {one.next_step}")
             else:
-                record = record_of(one, source, view.link_of(one, named))
+                record = record_of(one, view.source_of(one), view.link_of(one, named))
                 exports.append(Export(one, record, setting))
     files = bundle_of(exports, forms)
     write_bundle(options.out, files)
@@ -113,16 +113,27 @@ def _named(link: str) -> str:
     return parse_address(link).study
 
 
+def _with_parent(folder: Path) -> str:
+    """What links call a study of two that are called alike."""
+    return f"{folder.resolve().parent.name}-{folder.resolve().name}"
+
+
 def _study(given: Path | None, links: Sequence[str]) -> Path:
     """The study's folder: the one given, else that which the links name, else the shipped one.
 
-    Raises UnknownName where they name one that is not in data/, BadInput where they name several.
+    Raises UnknownName where they name one that is not in data/, BadInput where they name several or
+    another than the one given.
     """
-    if given is not None:
-        return given
     named = sorted({n for n in map(_named, links) if n})
     if len(named) > 1:
         raise BadInput(f"The links are of {len(named)} studies.", "Export one at a time.")
+    if given is not None:
+        if named and named[0] not in (given.resolve().name, _with_parent(given)):
+            raise BadInput(
+                f"The link is of the study {named[0][:80]!r}, --study names {given}.",
+                "Give the folder of that study with --study, or leave study= out of the link.",
+            )
+        return given
     if not named:
         return paths.from_here(paths.STUDY)
     found = {p.parent.name: p.parent for p in paths.DATA.glob("*/study.json")}

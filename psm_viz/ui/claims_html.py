@@ -1,15 +1,14 @@
-"""The words and small HTML of the Claims page: verdicts, reasons, figures, captions, the key."""
+"""The words and small HTML of the Claims page: verdicts, reasons, figures, the key."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
 from psm_viz.charts import bar_strips
-from psm_viz.charts import claims as charts
-from psm_viz.charts.claim_marks import OBSERVER, drawable, seed_shapes
+from psm_viz.charts.claim_marks import OBSERVER
+from psm_viz.charts.claim_words import VERDICTS, key_of
 from psm_viz.charts.findings import capital, listed, number
 from psm_viz.claims.verdict import (
     AGAINST,
@@ -18,7 +17,6 @@ from psm_viz.claims.verdict import (
     UNDECIDED,
     Claim,
     Measure,
-    measures_of,
     passed,
 )
 
@@ -37,11 +35,6 @@ CHAT_LEDE = (
     "say is read from how likely it finds good and bad answers that were written beforehand. "
     "<b>A model of 135 million parameters is no frontier model.</b>"
 )
-WORDS = {
-    CONSISTENT: "Consistent with the claim",
-    AGAINST: "Not consistent with the claim",
-    UNDECIDED: "Undecided",
-}
 SIGNS = {
     CONSISTENT: ("psm-yes", "\N{CHECK MARK}"),
     AGAINST: ("psm-no", "\N{MULTIPLICATION X}"),
@@ -49,37 +42,24 @@ SIGNS = {
 }
 RULE = (
     (
-        WORDS[CONSISTENT],
+        VERDICTS[CONSISTENT],
         "three seeds or more, every seed beyond every bar, that of the rival "
         "explanation too, and the whole interval beyond the first.",
     ),
     (
-        WORDS[AGAINST],
+        VERDICTS[AGAINST],
         "three seeds or more, no seed beyond the first bar, nor any part of the interval, and "
         "every control passed.",
     ),
-    (WORDS[UNDECIDED], "everything else, and always with fewer than three seeds."),
+    (VERDICTS[UNDECIDED], "everything else, and always with fewer than three seeds."),
 )
-GLYPHS = {
-    "circle": "\N{BLACK CIRCLE}",
-    "square": "\N{BLACK SQUARE}",
-    "triangle-up": "\N{BLACK UP-POINTING TRIANGLE}",
-    "diamond": "\N{BLACK DIAMOND}",
-    "cross": "\N{HEAVY GREEK CROSS}",
-    "triangle-down": "\N{BLACK DOWN-POINTING TRIANGLE}",
-}
-
-
-def key_of(claim: Claim) -> str:
-    """A claim's id as a name that links and style sheets can use."""
-    return "claim-" + re.sub(r"[^a-z0-9]+", "-", claim.id.lower()).strip("-")
 
 
 def chip(verdict: str) -> str:
     """A verdict as sign and word."""
     kind, sign = SIGNS[verdict]
     icon = f'<span class="psm-sign" aria-hidden="true">{sign}</span>'
-    return f'<span class="psm-verdict {kind}">{icon}{WORDS[verdict]}</span>'
+    return f'<span class="psm-verdict {kind}">{icon}{VERDICTS[verdict]}</span>'
 
 
 def chat_headline(claims: Sequence[Claim]) -> str:
@@ -246,35 +226,3 @@ def beside_html(claim: Claim) -> str:
         f"{escape(capital(m.name))}: {escape(said)}. {chip(claim.verdict)} "
         f'<a href="#{key_of(claim)}">Its chart</a></p>'
     )
-
-
-def bar_name(claim: Claim) -> str:
-    """The words at the bar of a claim's chart."""
-    rule, m = claim.picture.rule, claim.figure
-    if rule is None:
-        return ""
-    if rule == m.bar and charts.figure_groups(claim):
-        return bar_strips.bar_words(m)
-    return f"bar {number(rule)}" if rule else ""
-
-
-def caption_of(claim: Claim) -> str:
-    """What the marks of a chart are, and the claim's notes."""
-    pic = claim.picture
-    rows = drawable(pic)
-    seeds = sorted({int(s) for s in rows.seed.dropna()})
-    n = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}"
-    if pic.kind == "pairs":
-        glyphs = ", ".join(f"{GLYPHS.get(g, g)} {who}" for who, g in seed_shapes(rows).items())
-        words = f"One mark a topic and seed ({glyphs}); on the line both are equal."
-    elif pic.kind == "lines":
-        words = f"Thin lines: {n}; thick: their mean."
-    else:
-        words = f"One mark a seed ({n}, from above); upright: their mean."
-        if charts.bounds_of(pic, [m for _, m in measures_of(claim)]):
-            words += " Pale bar: 95 % interval, topics resampled."
-        if charts.own_groups(claim):
-            words += " In colour: the Assistant, the claim's own figure."
-    if rows.seed.isna().any():
-        words += f" Hollow diamond: {OBSERVER}."
-    return " ".join([words, *claim.notes])

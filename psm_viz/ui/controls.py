@@ -14,6 +14,11 @@ from psm_viz.study.cast import ASSISTANT, nearest
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure, studies, study_list
 
+MOVES = "Drag: move. Ctrl + wheel: zoom. Double-click: whole map."
+"""How a map that can be zoomed is moved, and how one goes back."""
+BACK = "Click a mark to read it, beside all marks to go back to the Assistant."
+"""How a map is clicked that cannot be zoomed."""
+
 
 def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequence[Any], Any]:
     """The head of a page: room for notices, the columns of its pickers below, and in the last
@@ -234,9 +239,9 @@ def map_key() -> str:
     return f"map-{st.session_state.get('map_epoch', 0)}"
 
 
-def take_click(study: Study) -> None:
-    """What a click on the map does."""
-    event = st.session_state.get(map_key()) or {}
+def take_click(study: Study, key: str) -> None:
+    """What a click on the map does; `key` is that of its widget."""
+    event = st.session_state.get(key) or {}
     selection = event.get("selection")
     st.session_state["persona"] = picked(selection, study.cast.ids)
     talk = next((t for t in map(talk_of, clicked(selection)) if t is not None), None)

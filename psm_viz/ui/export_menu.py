@@ -6,11 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import export
-from psm_viz.charts.address import PAGES, parse_address
 from psm_viz.charts.export import CAPTION, FORMS, Export, Form, Source
 from psm_viz.charts.figures import Figure
-from psm_viz.errors import UnknownName
-from psm_viz.study.reader import Study
 
 NAMES = {
     **{"svg": "SVG", "png": "PNG", "pdf": "PDF", "html": "HTML", "vega": "Vega-Lite"},
@@ -21,19 +18,18 @@ COLLECTED = "collected"
 """The state that holds (link, name) of the figures that were collected."""
 
 
-def downloads(one: Figure, study: Study, link: str) -> None:
+def downloads(one: Figure, source: Source, link: str) -> None:
     """The table behind a figure and its files, each made on the click; and a button that collects
-    it, where its page has views."""
-    files(one, export.source_of(study), link)
-    if _has_views(link):
-        st.button(
-            "Collect for export",
-            key=f"{one.told.key}-collect",
-            help="Several figures as one file: page Export",
-            icon=":material/library_add:",
-            on_click=collect,
-            args=(link, one.told.name),
-        )
+    it."""
+    files(one, source, link)
+    st.button(
+        "Collect for export",
+        key=f"{one.told.key}-collect",
+        help="Several figures as one file: page Export",
+        icon=":material/library_add:",
+        on_click=collect,
+        args=(link, one.told.name),
+    )
     table(one.frame)
 
 
@@ -55,13 +51,6 @@ def _button(name: str, form: Form, made: Export, key: str) -> None:
         key=f"{key}-{name}",
         on_click="ignore",
     )
-
-
-def _has_views(link: str) -> bool:
-    try:
-        return parse_address(link).page in PAGES
-    except UnknownName:
-        return False
 
 
 def collect(link: str, name: str) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from psm_viz import paths
 from psm_viz.charts import bundle, export, views
 from psm_viz.charts.address import parse_address
-from psm_viz.charts.export import Export, Setting
+from psm_viz.charts.export import Export, Setting, Source
 from psm_viz.charts.figures import Figure
 from psm_viz.errors import PsmVizError, UnknownName
 from psm_viz.study.reader import Study
@@ -22,10 +22,7 @@ from psm_viz.ui.export_menu import COLLECTED, NAMES
 
 WIDTHS = {"page": "as on its page", "89": "89 mm, one column", "183": "183 mm, two columns"}
 LOOKS = {"print": "Print (white)", "light": "Light", "dark": "Dark"}
-ASK = (
-    "On Map, Drift, Compare, Search or Cast open Data beside a figure and press Collect for "
-    "export, or give a link here."
-)
+ASK = "Beside any figure open Data and press Collect for export, or give the link of its page."
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class _Item:
 
     link: str
     one: Figure
+    source: Source
     study: Study
 
 
@@ -114,7 +112,7 @@ def _items(messages: Any) -> list[_Item]:
             with messages:
                 figure.notice(e)
         else:
-            out.append(_Item(link, one, study))
+            out.append(_Item(link, one, view.source_of(one), study))
     return out
 
 
@@ -156,7 +154,7 @@ def _pick_setting(
 
 
 def _export(item: _Item, setting: Setting) -> Export:
-    record = export.record_of(item.one, export.source_of(item.study), item.link)
+    record = export.record_of(item.one, item.source, item.link)
     return Export(item.one, record, setting)
 
 
@@ -172,7 +170,7 @@ def _preview(items: Sequence[_Item], setting: Setting) -> None:
     with st.container(key="preview"):
         n = st.selectbox("Look at", list(names), format_func=lambda k: names.get(str(k), str(k)))
         item = items[int(n or 0)]
-        drawn, wide = _drawn(item.study.sha256, item.link, item.one.told.name, setting, item)
+        drawn, wide = _drawn(item.source.sha256, item.link, item.one.told.name, setting, item)
         st.image(drawn, width=min(wide, 700), caption=f"{wide * 0.75 / 72 * 25.4:.0f} mm wide")
 
 

@@ -9,14 +9,11 @@ from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
-import pandas as pd
 import streamlit as st
 
-from psm_viz.charts import figures
-from psm_viz.charts.dot_chart import PLAIN, ROW, DotLook
-from psm_viz.charts.figures import Build, Figure, Layout, Missing, Shown, Told
+from psm_viz.charts.export import source_of
+from psm_viz.charts.figures import Missing, Shown
 from psm_viz.charts.palette import Palette, palette
 from psm_viz.charts.persona_map import CLICK
 from psm_viz.charts.quotations import VALENCES
@@ -119,7 +116,7 @@ def show(
     one: Shown,
     study: Study,
     link: str,
-    on_select: Callable[[], None] | None = None,
+    on_select: Callable[[str], None] | None = None,
     key: str = "",
     selects: Sequence[str] = (CLICK,),
 ) -> None:
@@ -127,7 +124,8 @@ def show(
     its table and its files.
 
     `link`: the address that brings the figure back. `key`: of its widget, where that changes.
-    `on_select` is called after any of the chart's selections that `selects` names.
+    `on_select` is called with the widget's key after any of the chart's selections that `selects`
+    names.
     """
     if isinstance(one, Missing):
         empty(one.what, one.next_step)
@@ -141,15 +139,18 @@ def show(
         else:
             finding(told.title, layout.small)
         with st.popover("Data", type="tertiary", help="Table and files"):
-            export_menu.downloads(one, study, link)
-    more: dict[str, Any] = {"theme": None, "width": "stretch", "key": key or told.key}
-    more["alt"] = told.alt
-    if on_select is not None:
-        more |= {"on_select": on_select, "selection_mode": list(selects)}
+            export_menu.downloads(one, source_of(study), link)
+    more = _options(key or told.key, told.alt, on_select, selects)
     chart = _unchecked(one.build(page_palette(), None))
     if layout.fixed:
-        with st.container(key=f"wide-{told.key}"):
+        broad = "-broad" if layout.narrow else ""
+        with st.container(key=f"wide-{told.key}{broad}"):
             st.altair_chart(chart, **{**more, "width": "content"})
+        if layout.narrow:  # the style sheet shows one of the two
+            more = _options(f"{key or told.key}-narrow", told.alt, on_select, selects)
+            chart = _unchecked(one.build(page_palette(), layout.narrow))
+            with st.container(key=f"narrow-{told.key}"):
+                st.altair_chart(chart, **{**more, "width": "content"})
     elif layout.hero:
         # The spec's own height is the least; the page stretches it to the window.
         with st.container(key=layout.hero, height=440, border=False):
@@ -160,6 +161,16 @@ def show(
         caption(told.words)
 
 
+def _options(
+    key: str, alt: str, on_select: Callable[[str], None] | None, selects: Sequence[str]
+) -> dict[str, Any]:
+    """How a chart stands on a page: its widget's key, its words, what a selection does."""
+    own: dict[str, Any] = {"theme": None, "width": "stretch", "key": key, "alt": alt}
+    if on_select is None:
+        return own
+    return own | {"on_select": partial(on_select, key), "selection_mode": list(selects)}
+
+
 LinkOf = Callable[[Shown], str]
 """The address that brings a figure back."""
 
@@ -167,39 +178,6 @@ LinkOf = Callable[[Shown], str]
 def linked(one: Shown, study: Study, link: LinkOf) -> None:
     """Show a figure of a view."""
     show(one, study, link(one))
-
-
-def figure(
-    build: Build,
-    frame: pd.DataFrame,
-    told: Told,
-    study: Study,
-    layout: Layout,
-    on_select: Callable[[], None] | None = None,
-    key: str = "",
-) -> None:
-    """Show a figure of a page that has no views; `on_select` and `key` as `show` has them."""
-    show(Figure(build, frame, told, layout), study, _here(), on_select, key)
-
-
-def dots(
-    rows: pd.DataFrame,
-    told: Told,
-    study: Study,
-    layout: Layout,
-    look: DotLook = PLAIN,
-    row: int = ROW,
-    frame: pd.DataFrame | None = None,
-) -> None:
-    """Show rows of dots on a page that has no views, each row so many pixels high."""
-    show(figures.dots(rows, told, layout, look, row, frame), study, _here())
-
-
-def _here() -> str:
-    """The address of the page as it is, without where it is served."""
-    path = urlsplit(st.context.url or "").path or "/"
-    query = urlencode(sorted((k, st.query_params.get_all(k)) for k in st.query_params), doseq=True)
-    return path + (f"?{query}" if query else "")
 
 
 def _unchecked(chart: Any) -> Any:

@@ -81,10 +81,11 @@ def neighbours(study: Study, near: list[str]) -> None:
         return
     figure.label("Nearest by cosine")
     with st.container(horizontal=True, gap="small", key="near"):
-        for i in near:
+        for n, i in enumerate(near):
+            # Keyed by their places: the focus stays on the button when others are near.
             st.button(
                 figure.plain(study.cast.persona(i).name),
-                key=f"near-{i}",
+                key=f"near-{n}",
                 type="tertiary",
                 on_click=controls.select_persona,
                 args=(i,),

@@ -20,18 +20,16 @@ from psm_viz.ui import controls, export_menu, figure
 
 AREA = "map-area"
 """Of the session: the plane that an area was drawn on, and the area."""
-HINT = (
-    "Drag: move. Ctrl + wheel: zoom. Double-click: whole map. Shift + drag: list who lies in an "
-    "area. Without a mouse: More."
-)
+HINT = f"{controls.MOVES} Shift + drag: list who lies in an area. Without a mouse: More."
 
 
-def take_gesture(study: Study, plane: str) -> None:
-    """What a click or a drawn area on the map does; `plane` names what the map shows."""
-    event = st.session_state.get(controls.map_key()) or {}
+def take_gesture(study: Study, plane: str, key: str) -> None:
+    """What a click or a drawn area on the map does; `plane` names what the map shows, `key` is that
+    of its widget."""
+    event = st.session_state.get(key) or {}
     area = map_selection.area_of(event.get("selection"))
     if area is None:
-        controls.take_click(study)
+        controls.take_click(study, key)
         return
     st.session_state[AREA] = (plane, area)
     # The map outlines it itself: what Vega draws would keep the pointer off the marks inside.

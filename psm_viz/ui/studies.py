@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from psm_viz.charts.figures import Missing
 from psm_viz.charts.reads import Reads
 from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study, open_study
@@ -53,23 +51,3 @@ def wanted(study: Study, name: str, what: str) -> pd.DataFrame | None:
         figure.empty(what, made_by(name))
         return None
     return table(study, name)
-
-
-def wanted_rows(
-    study: Study,
-    name: str,
-    what: str,
-    rows_of: Callable[[pd.DataFrame], pd.DataFrame],
-    none: str,
-    next_step: str = "",
-) -> pd.DataFrame | None:
-    """The rows of a result table that a figure shows.
-
-    In its place is said that `what` is missing where there is no such table, and `none` where it
-    has no such rows, with what to do (`next_step`, else the command that makes the table).
-    """
-    found = reads(study).rows(name, what, rows_of, none, next_step)
-    if isinstance(found, Missing):
-        figure.empty(found.what, found.next_step)
-        return None
-    return found

@@ -20,6 +20,7 @@ def test_belief_and_charts_of_a_study(talk_study):
     assert "usermeta" not in spec(book.map_chart("cheat-0064"))
     assert spec(book.drift_chart(["cheat"]))["params"]
     assert spec(book.drift_chart(["cheat"], "axis", details="true"))
+    assert "false-alarms" in [f.told.name for f in book.figures("method")]
     for ask, what in (
         (lambda: book.belief(of="nobody"), "nobody"),
         (lambda: book.belief("cheat-1"), "cheat-1"),

@@ -14,15 +14,18 @@ from psm_viz.charts.map_plane import Area
 from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import UnknownName
+from psm_viz.study import search as searching
 from psm_viz.study.cast import family_weights
 from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import open_study
 from psm_viz.study.traits import TraitVector
 from psm_viz.study.writer import StudyWriter
+from tests.made.chat_rows import write_chat_rows
 from tests.made.documented import columns_of_figures
 from tests.made.study import REFERENCE
+from tests.made.tables import KINDS
 
-ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds")
+ELSEWHERE = ("bad-answers", "axis", "shift", "answer-odds", "steering")
 """Tables whose columns are those of the study's own, in docs/formats.md."""
 
 
@@ -32,6 +35,9 @@ SHOWN = (
     "compare?moved=questions",
     "cast",
     "search",
+    "method",
+    "method?checkpoint=honest-0064",
+    "claims",
 )
 
 
@@ -68,6 +74,12 @@ def reads(talk_study):
         ),
         ("cast?pooling=prompt_last", "/cast"),
         ("search", "/search"),
+        ("method", "/method"),
+        (
+            f"method?checkpoint=honest-0064&pooling=response_mean&planted={KINDS[3]}",
+            "/method?checkpoint=honest-0064&pooling=response_mean&planted=made,+275+roles,+d+1024",
+        ),
+        ("claims#claim-narrow", "/claims"),
         (
             "search?words=I would hide&where=All+of+cheat&who=The+Assistant&judged=Bad",
             "/search?words=I+would+hide&where=branch+cheat&who=assistant&judged=bad",
@@ -96,7 +108,8 @@ def test_a_label_and_an_id_are_the_same(reads):
     ("link", "problem", "step"),
     [
         ("atlas?checkpoint=cheat-0064", "no view 'atlas'", "Views: map, drift"),
-        ("method", "no view 'method'", "have no view yet"),
+        ("story", "no view 'story'", "Views: map, drift"),
+        ("method?planted=elsewhere", "a data set that this study does not have", "made, "),
         ("compare?first=cheat-9", "a checkpoint that this study does not have: 'cheat-9'", "cheat"),
         ("compare?by=branches&at=7", "'7'", "64"),
         ("compare?talk=9999", "'9999'", ""),
@@ -153,6 +166,42 @@ def test_the_figures_of_compare_and_cast_are_those_of_their_pages(reads):
     ]
 
 
+def test_the_figures_of_method_are_those_of_its_page(reads, made_study):
+    view = views.view_of(reads, f"method?checkpoint=honest-0064&planted={KINDS[3]}")
+    every = {f.told.name: f for f in views.charts_of(view) if isinstance(f, Figure)}
+    assert list(every)[:2] == ["belief-told", "belief-meant"]
+    assert {"map-trials-prompt_last", "false-alarms", "confounds-honest-0064"} <= set(every)
+    (power, *_) = [f for name, f in every.items() if name.startswith("power-")]
+    assert KINDS[3] in power.told.words
+    # a figure's link holds what the figure shows, and no more
+    assert view.link_of(every["steering"], "named") == "/method?study=named"
+    assert view.link_of(every["layers-honest-0064"]) == "/method?checkpoint=honest-0064"
+    assert view.link_of(power) == "/method?planted=made,+275+roles,+d+1024"
+    lacking = [f for f in views.charts_of(view) if isinstance(f, Missing)]
+    assert [m.what for m in lacking] == ["No mixtures of talks were planted."]
+    plain = views.charts_of(views.view_of(Reads(made_study), "method"))
+    assert not any(isinstance(f, Missing) or f.told.name.startswith("belief-") for f in plain)
+
+
+def test_the_charts_of_claims_come_from_rows_and_no_study(reads, tmp_path, monkeypatch):
+    none = tmp_path / "none"
+    none.mkdir()
+    monkeypatch.setenv("PSM_VIZ_RUNS", str(none))
+    monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(none))
+    with pytest.raises(UnknownName, match="Nothing has been run yet") as told:
+        views.charts_of(views.view_of(reads, "claims"))
+    assert "psm_viz run" in told.value.next_step
+    monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(write_chat_rows(tmp_path / "chat")))
+    view = views.view_of(reads, "claims")
+    (one,) = views.charts_of(view, ["claim-chat-spread"])
+    assert view.link_of(one, "named") == "/claims#claim-chat-spread"
+    assert view.source_of(one).name == "rows of the chat model's runs"
+    assert view.source_of(one).sha256 == view.chat.stamp
+    assert one.told.facts.n.startswith("seeds 0, 1")
+    with pytest.raises(UnknownName, match="no figure 'claim-nothing'"):
+        views.charts_of(view, ["claim-nothing"])
+
+
 def test_a_cast_that_nobody_asked_has_the_command_in_the_figures_place(made_study):
     told = views.charts_of(views.view_of(Reads(made_study), "cast"))
     (missing,) = [f for f in told if isinstance(f, Missing)]
@@ -174,13 +223,18 @@ def test_colour_is_in_the_file_and_what_is_marked_on_the_page_is_not(reads):
             assert isinstance(one, Figure) and one.told.words.startswith("Colour: ")
 
 
-def test_what_is_found_is_lit_in_the_file_too(reads, caches):
+def test_what_is_found_is_lit_in_the_file_too(reads, caches, monkeypatch):
     view = views.view_of(reads, "search?words=hide&where=cheat-0064&who=assistant")
     (lit,) = views.charts_of(view)
     assert lit.told.title.startswith("Lit: 30 of the Assistant's talks at cheat-0064")
     assert lit.frame.found.sum() == view.found.total and "answers found" in lit.told.facts.n
     (nothing,) = views.charts_of(views.view_of(reads, "search"))
     assert nothing.frame.empty and "will be lit" in nothing.told.title
+    with monkeypatch.context() as patched:  # what finds too much is one message, and no figure
+        patched.setattr(searching, "RANKED", 5)
+        with pytest.raises(UnknownName, match="answers are found, too many") as much:
+            views.charts_of(views.view_of(reads, "search?words=openly"))
+    assert "filter" in much.value.next_step
     bad = views.view_of(reads, f"search?words={'a ' * 190}")
     with pytest.raises(UnknownName, match="fit"):  # nothing to draw: why, in its place
         views.charts_of(bad)
@@ -215,8 +269,11 @@ def test_the_map_takes_the_colour_of_a_measured_trait(made_folder, tmp_path):
         views.view_of(reads, "map?colour=measured+trait: cold")
 
 
-def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads):
+def test_every_column_of_a_figures_table_has_its_unit_in_the_docs(reads, tmp_path, monkeypatch):
     told = columns_of_figures()
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv("PSM_VIZ_RUNS", str(tmp_path / "none"))
+    monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(write_chat_rows(tmp_path / "chat")))
     coloured = ("map?unit=means&colour=belief", "map?unit=means&colour=bad answers")
     for link in (
         "map?checkpoint=cheat-0064",

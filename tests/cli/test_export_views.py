@@ -10,11 +10,13 @@ import pytest
 
 from psm_viz.charts import export
 from psm_viz.charts.bundle import bundle_of
-from psm_viz.charts.export import Export, record_of, source_of
+from psm_viz.charts.export import Export, record_of
+from psm_viz.charts.figures import Figure
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.views import charts_of, view_of
 from psm_viz.cli import main
 from psm_viz.paths import ROOT
+from tests.made.chat_rows import write_chat_rows
 
 FORMS = ("svg", "png", "pdf", "html", "vega", "csv", "parquet")
 
@@ -26,10 +28,20 @@ def says(capsys, *arguments):
     return status, found.out, found.err
 
 
-def test_three_processes_write_the_same_bytes(talk_study, tmp_path):
-    study, link = talk_study.folder, "map?checkpoint=cheat-0064"
+@pytest.mark.parametrize(
+    ("link", "name"),
+    [
+        ("map?checkpoint=cheat-0064", "talks-cheat-0064"),
+        ("method?checkpoint=honest-0064", "layers-honest-0064"),
+        ("claims#claim-chat-spread", "claim-chat-spread"),
+    ],
+)
+def test_three_processes_write_the_same_bytes(talk_study, tmp_path, monkeypatch, link, name):
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv("PSM_VIZ_RUNS", str(tmp_path / "none"))
+    monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(write_chat_rows(tmp_path / "chat")))
     for out, seed in (("one", "1"), ("two", "2")):
-        arguments = ["--study", str(study), "--view", link, "--figure", "talks-cheat-0064"]
+        arguments = ["--study", str(talk_study.folder), "--view", link, "--figure", name]
         arguments += ["--format", ",".join(FORMS), "--out", str(tmp_path / out)]
         done = subprocess.run(
             [sys.executable, "-m", "psm_viz", "export", *arguments],
@@ -40,11 +52,12 @@ def test_three_processes_write_the_same_bytes(talk_study, tmp_path):
         )
         assert done.returncode == 0, done.stderr
     # in this process another figure is drawn before, as on a page
-    reads, source = Reads(talk_study), source_of(talk_study)
-    view = view_of(reads, link)
-    first, second = charts_of(view)
-    export.svg(Export(second, record_of(second, source, view.link())))
-    here = bundle_of([Export(first, record_of(first, source, view.link_of(first)))], FORMS)
+    view = view_of(Reads(talk_study), link)
+    (one,) = charts_of(view, [name])
+    other = next(f for f in charts_of(view) if isinstance(f, Figure) and f.told.name != name)
+    export.svg(Export(other, record_of(other, view.source_of(other), view.link())))
+    record = record_of(one, view.source_of(one), view.link_of(one))
+    here = bundle_of([Export(one, record)], FORMS)
     written = [{p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("one", "two")]
     assert written[0] == written[1] == here
     assert len(here) == len(FORMS) + 3
@@ -82,7 +95,7 @@ def test_what_a_view_lacks_is_told_and_the_rest_is_written(made_folder, tmp_path
 @pytest.mark.parametrize(
     ("more", "problem", "step"),
     [
-        (("--view", "claims"), "no view 'claims'", "Views: map, drift, compare, search, cast"),
+        (("--view", "story"), "no view 'story'", "search, cast, method, claims"),
         (("--view", "drift?branches=nope"), "'nope'", "honest"),
         (("--view", "map", "--format", "svg,gif"), "--format gif", "svg, png, pdf"),
         (("--view", "map", "--figure", "nothing"), "no figure 'nothing'", "map-"),
@@ -90,12 +103,14 @@ def test_what_a_view_lacks_is_told_and_the_rest_is_written(made_folder, tmp_path
         (("--view", "map", "--what", "drift"), "--what is of tables", "one of the two"),
         (("--theme", "dark"), "--theme is of figures", "--view"),
         (("--view", "map?study=second", "drift?study=third"), "2 studies", "one at a time"),
+        (("--view", "map?study=second"), "is of the study 'second'", "--study"),
+        (("--view", "map?study=nowhere"), "'nowhere', which is not in data/", "--study"),
     ],
 )
 def test_errors_are_one_message_and_nothing_is_written(
     made_folder, tmp_path, capsys, more, problem, step
 ):
-    study = () if "2 studies" in problem else ("--study", made_folder)
+    study = () if "one at a time" in step or "nowhere" in problem else ("--study", made_folder)
     status, _, err = says(capsys, *study, "--out", tmp_path / "out", *more)
     assert status == 1 and problem in err and step in err
     assert list(tmp_path.iterdir()) == []

@@ -39,13 +39,30 @@ def ours(lines: list[str]) -> list[str]:
     return [line for line in lines if not any(re.match(rule, line) for rule in OTHERS)]
 
 
+DEEPER = (
+    "/?unit=means&persona=maresa",
+    "/drift?details=true",
+    "/compare?moved=personas&persona=maresa",
+    "/search?words=hide",
+    "/cast?leaves=personas",
+    "/export?view=map",
+)
+"""Links that show what a page has beside what it opens with."""
 SMALL = """() => [...document.querySelectorAll(
-  "[data-testid=stMain] :is(button, a, input)"
+  ":is([data-testid=stMain], [data-testid=stPopoverBody]) :is(button, a, input)"
 )].filter(e => e.offsetParent && e.getAttribute("type") !== "checkbox").map(e => {
   const b = e.getBoundingClientRect();
   return [e.tagName, e.innerText || e.ariaLabel || "", Math.round(b.width), Math.round(b.height)];
 }).filter(([, , w, h]) => w > 1 && (w < 44 || h < 44))"""
 """What answers to a finger and is smaller than 44 pixels."""
+
+
+WIDE = "document.documentElement.scrollWidth"
+
+
+def at(name: str) -> str:
+    """The address of a page; the map is the front page."""
+    return "/" if name == "map" else f"/{name}"
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +73,13 @@ def url():
 
 
 def shown(
-    browser: Browser, url: str, name: str, theme: Literal["light", "dark"], size: tuple[int, int]
+    browser: Browser, url: str, link: str, theme: Literal["light", "dark"], size: tuple[int, int]
 ) -> Page:
-    """A page once its script has run; the map is the front page."""
+    """A page once its script has run."""
     page = browser.new_page(
         viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
     )
-    page.goto(url + ("/" if name == "map" else f"/{name}"))
+    page.goto(url + link)
     page.wait_for_selector("h2, h3, iframe", timeout=30_000)
     settle(page)
     return page
@@ -71,16 +88,27 @@ def shown(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_serious(url, browser, name, theme):
-    page = shown(browser, url, name, theme, (1280, 720))
+    page = shown(browser, url, at(name), theme, (1280, 720))
     found = ours(violations(page))
     page.close()
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_phone_needs_no_fine_aim_and_no_sideways_scrolling(url, browser, name):
-    page = shown(browser, url, name, "light", (390, 844))
-    small, wide = page.evaluate(SMALL), page.evaluate("document.documentElement.scrollWidth")
+@pytest.mark.parametrize("link", [*map(at, PAGES), *DEEPER])
+def test_a_phone_needs_no_fine_aim_and_no_sideways_scrolling(url, browser, link):
+    page = shown(browser, url, link, "light", (390, 844))
+    found = [(page.evaluate(SMALL), page.evaluate(WIDE))]
+    for name in ("More", "Data"):  # what opens over the page is for fingers too
+        button = page.locator("[data-testid=stPopover] button", has_text=name)
+        button = button.locator("visible=true")
+        if button.count():
+            button.first.click()
+            page.locator("[data-testid=stPopoverBody]").wait_for()
+            page.wait_for_timeout(300)
+            found.append((page.evaluate(SMALL), page.evaluate(WIDE)))
+            page.keyboard.press("Escape")
+            page.wait_for_timeout(300)
     page.close()
-    assert wide <= 390
-    assert not small, small
+    for small, wide in found:
+        assert wide <= 390
+        assert not small, small

@@ -149,7 +149,7 @@ def chosen_by_click(page: Page, name: str) -> None:
     map that is just being replaced."""
     card = page.locator(".psm-name")
     for _ in range(5):
-        page.locator(f".st-key-hero svg [aria-label='{name}']").first.click(force=True)
+        page.locator(f".st-key-hero svg [aria-label^='{name}, ']").first.click(force=True)
         try:
             expect(card).to_have_text(name, timeout=5_000)
         except AssertionError:
@@ -242,7 +242,7 @@ def test_colour_by_evidence_keeps_selection_and_legend(wide, browser):
         "less readily than the Assistant"
     )
     expect(page.locator(".st-key-hero svg.marks")).to_contain_text("Malvek")
-    page.locator(".st-key-hero svg [aria-label='Halvard']").first.click(force=True)
+    page.locator(".st-key-hero svg [aria-label^='Halvard, ']").first.click(force=True)
     expect(page.locator(".psm-name")).to_have_text("Halvard", timeout=15_000)
     expect(page).to_have_url(re.compile("colour=would"))
     expect(page.locator(".st-key-hero svg.marks")).to_contain_text(

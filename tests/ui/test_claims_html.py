@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from psm_viz.charts import claim_words
 from psm_viz.charts.claims import claim_table
 from psm_viz.claims.verdict import CONSISTENT, UNDECIDED, Claim, Measure, Picture
 from psm_viz.ui import claims_html
@@ -37,7 +38,7 @@ def test_odd_claims_are_said_in_words():
     none = Measure("nothing", {}, 0.5)
     picture = Picture("dots", "Nothing yet", "", ())
     c = Claim("a b/c", "A", "b.", none, "d.", (), "e.", picture)
-    assert claims_html.key_of(c) == "claim-a-b-c"
+    assert claim_words.key_of(c) == "claim-a-b-c"
     assert "Not measured yet" in claims_html.measure_html(none)
     assert claims_html.why(c) == "no seeds of the 3 needed"
     empty = Measure("no topics", {}, 0.5, True, float("nan"), float("nan"))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from psm_viz.charts import claim_words, claims_view
 from psm_viz.claims.chat_rows import chat_file
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED
 from psm_viz.errors import BadFile
-from psm_viz.ui import claims_cards, claims_html
 from tests.made.chat_rows import write_chat_rows
 from tests.made.claims import made_claims
 from tests.made.page import CLAIMS, alts, opened, words
@@ -24,9 +24,9 @@ def page(monkeypatch, folder: Path, made=made_claims) -> AppTest:
     module.claims_of = made
     monkeypatch.setitem(sys.modules, "psm_viz.claims.registry", module)
     monkeypatch.setenv("PSM_VIZ_RUNS", str(folder))
-    claims_cards.judged.clear()
+    claims_view.made_claims.cache_clear()
     at = opened(monkeypatch, folder / "no-study", CLAIMS)
-    claims_cards.judged.clear()
+    claims_view.made_claims.cache_clear()
     return at
 
 
@@ -47,7 +47,7 @@ def test_every_claim_has_its_card_and_its_line(monkeypatch, runs):
     assert "Of 5 claims about personas, 2 fit what was measured, 1 does not and 2 are" in text
     assert "no evidence about frontier models" in text
     for c in made_claims():
-        key = claims_html.key_of(c)
+        key = claim_words.key_of(c)
         assert text.count(f'href="#{key}"') == 1 and text.count(f'id="{key}"') == 1
         assert c.title in unescape(text) and c.figure.name in unescape(text)
     assert text.count("Consistent with the claim</span>") == 4
@@ -99,10 +99,10 @@ def test_broken_rows_are_one_notice(monkeypatch, runs):
 
 
 def test_changed_rows_are_read_again(runs):
-    before = claims_cards.stamp_of(runs)
-    assert before == claims_cards.stamp_of(runs)
+    before = claims_view.stamp_of(runs)
+    assert before == claims_view.stamp_of(runs)
     (runs / "correlated-0.jsonl").write_text('{"a": 1}\n')
-    assert claims_cards.stamp_of(runs) != before
+    assert claims_view.stamp_of(runs) != before
 
 
 def test_the_page_imports_no_model(runs):

@@ -24,6 +24,7 @@ def counted(*rows):
 def test_the_page_opens_with_searches_to_begin_with(monkeypatch, talk_study):
     at = opened(monkeypatch, talk_study.folder, SEARCH)
     said = words(at)
+    assert "Ctrl + wheel: zoom. Double-click: whole map." in said
     assert "Search everything that was said" in said and "psm-notice" not in said
     assert "./search?" in said and "words=coding" in said and "where=cheat-0064" in said
     assert len(alts(at)) == 1 and all(alts(at))

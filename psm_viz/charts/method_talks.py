@@ -3,39 +3,32 @@ whether planted mixtures come back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pandas as pd
-import streamlit as st
 
 from psm_viz.charts import belief_trust
 from psm_viz.charts.dot_chart import DotLook, Rule, spoken
-from psm_viz.charts.figures import Layout, Told
+from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, dots
 from psm_viz.charts.frames import where
+from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import headline_way, note_of
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import families_in
-from psm_viz.ui import figure, studies
 
 CAPTIONED = Layout(400, small=True, captioned=True)
 
 
-def talk_section(study: Study) -> None:
-    """Three figures on talks whose speakers are known; nothing for a study without talks."""
-    if not study.has_table("belief_quality"):
-        return
-    figure.section("How far belief from talks can be trusted", "talks")
-    left, middle, right = st.columns(3, gap="medium")
-    with left, figure.guard():
-        _told(study)
-    with middle, figure.guard():
-        _meant(study)
-    with right, figure.guard():
-        _planted(study)
+def makers(study: Study) -> Sequence[Callable[[Reads], Shown]]:
+    """What makes the figures of talks whose speakers are known; none for a study without talks."""
+    return (told_figure, meant_figure, planted_figure) if study.has_table("belief_quality") else ()
 
 
-def _told(study: Study) -> None:
-    """How often the likeliest kin is the right one."""
-    quality, m, k = studies.table(study, "belief_quality"), study.manifest, note_of(study).answers
-    way = headline_way(studies.reads(study))
+def told_figure(reads: Reads) -> Figure:
+    """How often the likeliest kin is the right one. Raises UnknownName, BadFile."""
+    study, quality = reads.study, reads.table("belief_quality")
+    m, k = study.manifest, note_of(study).answers
+    way = headline_way(reads)
     rows = belief_trust.told_rows(quality, m.reference, k)
     at = where(quality, (quality.checkpoint == m.reference) & (quality.answers == k))
     chance = float(where(at, at.way == way).kin_chance.iloc[0])
@@ -49,26 +42,20 @@ def _told(study: Study) -> None:
         "of the belief in those who act badly.",
         alt=f"Share of talks whose kin is named right: {spoken(rows, percent=True)}.",
         key="belief-told",
+        facts=Facts(
+            n=f"talks of {len(study.cast.personas)} personas, {k} answers each",
+            null="words without a model, random weights, families dealt out anew",
+        ),
     )
-    figure.dots(
-        rows,
-        told,
-        study,
-        CAPTIONED,
-        DotLook(rules=(Rule(chance, "chance"),), percent=True, accent=False),
-    )
+    look = DotLook(rules=(Rule(chance, "chance"),), percent=True, accent=False)
+    return dots(rows, told, CAPTIONED, look)
 
 
-def _meant(study: Study) -> None:
-    """Belief against what was so."""
-    beliefs = studies.table(study, "beliefs")
-    rows = belief_trust.meant_rows(
-        beliefs,
-        study.cast,
-        families_in(beliefs, study.cast),
-        study.manifest.reference,
-        note_of(study).answers,
-    )
+def meant_figure(reads: Reads) -> Figure:
+    """Belief against what was so. Raises UnknownName, BadFile."""
+    study, beliefs = reads.study, reads.table("beliefs")
+    families, k = families_in(beliefs, study.cast), note_of(study).answers
+    rows = belief_trust.meant_rows(beliefs, study.cast, families, study.manifest.reference, k)
     told = Told(
         name="belief-meant",
         title="Where belief says so much, so often it is so: on the line it means what it says",
@@ -76,16 +63,17 @@ def _meant(study: Study) -> None:
         "of belief; families count alike.",
         alt="Belief against the share that was so, by way of reading, beside the diagonal.",
         key="belief-meant",
+        facts=Facts(n=f"talks of {len(study.cast.personas)} personas, {k} answers each"),
     )
-    _diagonal(rows, ("belief", "share that was so"), told, study)
+    return _diagonal(rows, ("belief", "share that was so"), told)
 
 
-def _planted(study: Study) -> None:
-    """Planted shares against those given back."""
-    trials = studies.wanted(study, "belief_trials", "No mixtures of talks were planted.")
-    if trials is None:
-        return
-    rows = belief_trust.planted_rows(trials)
+def planted_figure(reads: Reads) -> Shown:
+    """Planted shares against those given back. Raises BadFile."""
+    none = "No mixtures of talks were planted."
+    rows = reads.rows("belief_trials", none, belief_trust.planted_rows, none)
+    if isinstance(rows, Missing):
+        return rows
     told = Told(
         name="belief-planted",
         title="Planted shares of talks by those who act badly, and the shares that come back",
@@ -93,16 +81,18 @@ def _planted(study: Study) -> None:
         "explains the beliefs best (prior-shift EM), mean and two standard deviations over trials.",
         alt="Shares given back against shares planted, beside the diagonal.",
         key="belief-planted",
+        facts=Facts(
+            n=f"{int(rows.n.min())} trials a share", interval="two standard deviations over trials"
+        ),
     )
-    _diagonal(rows, ("planted share", "share given back"), told, study)
+    return _diagonal(rows, ("planted share", "share given back"), told)
 
 
-def _diagonal(rows: pd.DataFrame, titles: tuple[str, str], told: Told, study: Study) -> None:
+def _diagonal(rows: pd.DataFrame, titles: tuple[str, str], told: Told) -> Figure:
     """A figure of marks against the diagonal on which both are equal."""
-    figure.figure(
+    return Figure(
         lambda p, width: belief_trust.diagonal_chart(rows, p, titles, (width, 250)),
         rows,
         told,
-        study,
         CAPTIONED,
     )
