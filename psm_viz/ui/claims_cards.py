@@ -27,7 +27,7 @@ from psm_viz.claims.verdict import Claim, measures_of
 from psm_viz.errors import BadFile, PsmVizError
 from psm_viz.paths import DATA
 from psm_viz.ui import claims_html as words
-from psm_viz.ui import export_menu, figure
+from psm_viz.ui import drawn, export_menu, figure
 
 COMMAND = "python -m psm_viz run --world correlated --seed 0"
 NONE = (
@@ -177,25 +177,26 @@ def picture(claim: Claim, key: str, stamp: str) -> None:
     def build(p: Palette, width: int | None) -> Any:
         return charts.picture_chart(pic, p, bounds, own, rule, width)
 
+    one = _figure(build, claim, key)
     with st.container(key=f"head-{key}", horizontal=True, vertical_alignment="top", wrap=False):
         figure.finding(pic.title, small=True)
         with st.popover("Data", type="tertiary", help="Table and files"):
-            _files(build, claim, key, stamp)
-    chart = build(figure.page_palette(), None)
-    said, told = charts.spoken(pic), words.caption_of(claim)
+            export_menu.files(one, Source("rows of the runs", stamp, {}), f"/claims#{key}")
+            export_menu.table(one.frame)
+    chart = drawn.spec_of(one, figure.page_palette(), (stamp, "claims"))
+    said, told = one.told.alt, words.caption_of(claim)
     if pic.kind == "pairs":  # a square of its own size: the caption finds room beside it
         with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-            st.altair_chart(chart, theme=None, width="content", key=f"chart-{key}", alt=said)
+            st.vega_lite_chart(chart, theme=None, width="content", key=f"chart-{key}", alt=said)
             with st.container(width=230):
                 figure.caption(told)
     else:
-        st.altair_chart(chart, theme=None, width="stretch", key=f"chart-{key}", alt=said)
+        st.vega_lite_chart(chart, theme=None, width="stretch", key=f"chart-{key}", alt=said)
         figure.caption(told)
 
 
-def _files(build: Build, claim: Claim, key: str, stamp: str) -> None:
-    """The table behind a chart and its files."""
-    frame = picture_rows(claim.picture)
+def _figure(build: Build, claim: Claim, key: str) -> Figure:
+    """A claim's chart with the table behind it."""
     verdict = words.WORDS[claim.verdict].lower()
     told = Told(
         name=key,
@@ -204,9 +205,7 @@ def _files(build: Build, claim: Claim, key: str, stamp: str) -> None:
         alt=charts.spoken(claim.picture),
         key=key,
     )
-    one = Figure(build, frame, told, Layout(640))
-    export_menu.files(one, Source("rows of the runs", stamp, {}), f"/claims#{key}")
-    export_menu.table(frame)
+    return Figure(build, picture_rows(claim.picture), told, Layout(640))
 
 
 def _csv(label: str, name: str, frame: pd.DataFrame) -> None:

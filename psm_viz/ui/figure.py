@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from psm_viz.charts.persona_map import CLICK
 from psm_viz.charts.quotations import VALENCES
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
-from psm_viz.ui import export_menu
+from psm_viz.ui import drawn, export_menu
 
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
@@ -110,12 +109,14 @@ def show(
     on_select: Callable[[], None] | None = None,
     key: str = "",
     selects: Sequence[str] = (CLICK,),
+    unsaid: str = "",
 ) -> None:
     """Show a figure under its finding, or what is missing in its place; one button beside it holds
     its table and its files.
 
-    `link`: the address that brings the figure back. `key`: of its widget, where that changes.
-    `on_select` is called after any of the chart's selections that `selects` names.
+    `link`: the address that brings the figure back; `unsaid`: what of its drawing no address says.
+    `key`: of its widget, where that changes. `on_select` is called after any of the chart's
+    selections that `selects` names.
     """
     if isinstance(one, Missing):
         empty(one.what, one.next_step)
@@ -134,16 +135,16 @@ def show(
     more["alt"] = told.alt
     if on_select is not None:
         more |= {"on_select": on_select, "selection_mode": list(selects)}
-    chart = _unchecked(one.build(page_palette(), None))
+    chart = drawn.spec_of(one, page_palette(), (study.sha256, link, unsaid))
     if layout.fixed:
         with st.container(key=f"wide-{told.key}"):
-            st.altair_chart(chart, **{**more, "width": "content"})
+            st.vega_lite_chart(chart, **{**more, "width": "content"})
     elif layout.hero:
         # The spec's own height is the least; the page stretches it to the window.
         with st.container(key=layout.hero, height=440, border=False):
-            st.altair_chart(chart, height="stretch", **more)
+            st.vega_lite_chart(chart, height="stretch", **more)
     else:
-        st.altair_chart(chart, **more)
+        st.vega_lite_chart(chart, **more)
     if layout.captioned or not layout.small:
         caption(told.words)
 
@@ -188,13 +189,6 @@ def _here() -> str:
     path = urlsplit(st.context.url or "").path or "/"
     query = urlencode(sorted((k, st.query_params.get_all(k)) for k in st.query_params), doseq=True)
     return path + (f"?{query}" if query else "")
-
-
-def _unchecked(chart: Any) -> Any:
-    """The chart, not put through Vega-Lite's schema when the page converts it: a third of the time
-    of a page, and the tests do it for every chart."""
-    object.__setattr__(chart, "to_dict", partial(type(chart).to_dict, chart, validate=False))
-    return chart
 
 
 def answer_html(text: str, valence: str, small: bool = False) -> str:
