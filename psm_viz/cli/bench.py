@@ -32,6 +32,7 @@ def add_verbs(verbs: Any) -> None:
     b.add_argument("--threads", type=int, default=2, help="of --model (2)")
     b.add_argument("--search", action="store_true", help="instead: a search in 300,000 answers")
     b.add_argument("--pages", action="store_true", help="instead: every page, cold, warm, settled")
+    b.add_argument("--only", nargs="+", default=[], metavar="PAGE", help="of --pages: some pages")
     b.add_argument(
         "--motion", action="store_true", help="instead: frames while a map or slider is dragged"
     )
@@ -101,7 +102,7 @@ def _in_browsers(options: argparse.Namespace) -> Measured:
     if options.pages:
         from psm_viz.cli import bench_pages
 
-        return bench_pages.pages(study, options.repeats), bench_pages.as_text
+        return bench_pages.pages(study, options.repeats, options.only), bench_pages.as_text
     if options.motion:
         from psm_viz.cli import bench_motion
 

@@ -58,9 +58,10 @@ def crowd(
     with served("app.py", ROOT, study) as (port, pid):
         began = time.monotonic()
         met = Crowd(began + 60 * minutes)
-        jobs = [(_session, (met, port, choices, n)) for n in range(sessions)]
-        jobs.append((_watch_memory, (met, pid, began)))
-        threads = [threading.Thread(target=do, args=given) for do, given in jobs]
+        threads = [
+            threading.Thread(target=_session, args=(met, port, choices, n)) for n in range(sessions)
+        ]
+        threads.append(threading.Thread(target=_watch_memory, args=(met, pid, began)))
         for thread in threads:
             thread.start()
         shown = _browse(met, port, choices, browsers)

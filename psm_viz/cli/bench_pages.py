@@ -6,7 +6,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from psm_viz.cli.bench_startup import (
     server,
 )
 from psm_viz.cli.bench_wire import visiting
+from psm_viz.errors import UnknownName
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import Study, open_study
 
@@ -74,17 +75,23 @@ class Measured:
     kilobytes: float = 0.0
 
 
-def pages(study: Path, repeats: int = 3) -> dict[str, Any]:
-    """Every page of the dashboard on a study, so many rounds, each beside a bare chart page that
-    was opened just before. A warm page was opened before by somebody else."""
+def pages(study: Path, repeats: int = 3, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Every page of the dashboard on a study, or `only` some, so many rounds, each beside a bare
+    chart page that was opened just before. A warm page was opened before by somebody else.
+
+    Raises UnknownName for a page that there is not.
+    """
     from playwright.sync_api import sync_playwright
 
-    found, opened = {name: Measured() for name in PAGES}, open_study(study)
+    for name in only:
+        if name not in PAGES:
+            raise UnknownName(f"There is no page {name!r}.", f"Pages: {', '.join(PAGES)}")
+    found, opened = {name: Measured() for name in only or PAGES}, open_study(study)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
         bare = Path(folder)
         (bare / "bare.py").write_text(BARE % len(opened.cast.personas))
         browser = p.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        for name in PAGES * repeats:
+        for name in [*found] * repeats:
             found[name].cold_bare.append(_from_start(browser, "bare.py", bare, study, "map"))
             found[name].cold.append(_from_start(browser, "app.py", ROOT, study, name))
         with served("bare.py", bare, study) as beside, served("app.py", ROOT, study) as own:
@@ -151,9 +158,9 @@ def _warm(browser: Any, found: dict[str, Measured], beside: int, own: int, repea
         return times
 
     opened(beside, "map")
-    for name in PAGES:
+    for name in found:
         opened(own, name)
-    for name in PAGES * repeats:
+    for name in [*found] * repeats:
         found[name].first_bare.append(opened(beside, "map")[0])
         first, last = opened(own, name)
         found[name].first.append(first)
@@ -163,7 +170,7 @@ def _warm(browser: Any, found: dict[str, Measured], beside: int, own: int, repea
 
 def _asked(found: dict[str, Measured], port: int, pid: int, study: Study, repeats: int) -> None:
     """What pages ask of the server, without a browser."""
-    for name in PAGES:
+    for name in found:
         with visiting(port) as visitor:
             visitor.ask(path_of(name))
             for _ in range(repeats + 2):
@@ -225,7 +232,7 @@ def as_text(found: dict[str, Any]) -> str:
     """The figures as a table, the bars that are missed, and what takes longest."""
     rows = found["pages"]
     lines = [
-        f"Every page, median of {found['repeats']} rounds, each beside a bare Streamlit chart page:"
+        f"Pages, median of {found['repeats']} rounds, each beside a bare Streamlit chart page:"
         " seconds to the first figure",
         "from the server's start (cold) and in a warm server, until the last word, and of the "
         "server for the page again",
@@ -242,7 +249,7 @@ def as_text(found: dict[str, Any]) -> str:
     bars = (
         ("cold first figure", "cold_ratio", COLD, rows),
         ("warm first figure", "first_ratio", WARM, rows),
-        ("settled", "settled_ratio", SETTLED, SETTLING),
+        ("settled", "settled_ratio", SETTLED, [name for name in SETTLING if name in rows]),
     )
     for what, key, bar, of in bars:
         missed = [f"{name} ({rows[name][key]})" for name in of if rows[name][key] > bar]

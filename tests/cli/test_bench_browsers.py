@@ -3,15 +3,15 @@
 import pytest
 
 from psm_viz.cli import bench_crowd, bench_large, bench_motion, bench_pages
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, UnknownName
 
 pytestmark = pytest.mark.browser
 
 
-def test_pages_are_timed_beside_a_bare_one(made_folder, monkeypatch):
-    monkeypatch.setattr(bench_pages, "PAGES", ("map", "method"))
-    monkeypatch.setattr(bench_pages, "SETTLING", ("method",))
-    found = bench_pages.pages(made_folder, repeats=1)
+def test_pages_are_timed_beside_a_bare_one(made_folder):
+    with pytest.raises(UnknownName, match="no page 'maps'"):
+        bench_pages.pages(made_folder, only=["maps"])
+    found = bench_pages.pages(made_folder, repeats=1, only=["map", "method"])
     for r in found["pages"].values():
         assert r["settled_seconds"] >= r["first_seconds"] > 0 < r["cold_seconds"]
         assert r["server_again"]["seconds"] > 0 < r["kilobytes"]
