@@ -73,5 +73,6 @@ with left, figure.guard():
     if talks and isinstance(drawn, Figure):
         talk_card.explain(study)
     take = partial(map_selection.take_gesture, study, plane)
-    figure.show(drawn, study, link, take, controls.map_key(), (CLICK, AREA))
+    unsaid = repr(wanted.area)
+    figure.show(drawn, study, link, take, controls.map_key(), (CLICK, AREA), unsaid)
     figure.caption(map_selection.HINT)

@@ -69,7 +69,7 @@ def meant_rows(
         family = own.persona.astype(str).map(home)
         own, family = where(own, family.isin(list(families))), family[family.isin(list(families))]
         said, so, weight = [], [], []
-        number = np.array([list(families).index(f) for f in family])
+        number = family.map({f: n for n, f in enumerate(families)}).to_numpy()
         for k in dict.fromkeys(kin[f] for f in families):
             columns = [f for f in families if kin[f] == k]
             said.append(own[columns].sum(axis=1).to_numpy(dtype=np.float64))

@@ -94,12 +94,15 @@ def talks_of(reads: Reads, checkpoint: str) -> dict[str, str]:
     """The Assistant's talks at a checkpoint, each by its first question; none without any."""
     if not reads.study.holds(checkpoint, "talks"):
         return {}
-    said = reads.talk_answers(checkpoint)
-    text = {q.id: q.text for q in reads.study.questions}
-    first = where(said, said[TURN] == 0)
-    return {
-        str(t): f"Talk {t}: {text[str(q)]}" for t, q in zip(first.talk, first.question, strict=True)
-    }
+
+    def named() -> dict[str, str]:
+        said = reads.talk_answers(checkpoint)
+        text = {q.id: q.text for q in reads.study.questions}
+        first = where(said, said[TURN] == 0)
+        both = zip(first.talk, first.question, strict=True)
+        return {str(t): f"Talk {t}: {text[str(q)]}" for t, q in both}
+
+    return reads.once(("names of talks", checkpoint), named)
 
 
 def default_branches(study: Study) -> list[str]:

@@ -103,7 +103,8 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     branches that there is room for. The finding is about `every` branch."""
     reads, study, note = few.reads, few.study, note_of(few.study)
     way, m = headline_way(reads), few.study.manifest
-    rows = course_rows(few)
+    drawn = (*few.course.branches, few.projection, few.question)
+    rows = reads.once(("course", *drawn), lambda: course_rows(few))
     mass = course_findings.rows_of(reads.table("belief"), way, note.answers)
     title = course_findings.course_title(mass, every.ends, m.reference, few.who)
     n = int(rows.dots.groupby("branch").size().max()) if len(rows.dots) else 0

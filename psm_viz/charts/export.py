@@ -11,7 +11,7 @@ import json
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -103,12 +103,15 @@ def source_of(study: Study) -> Source:
     return Source(m.name, study.sha256, known)
 
 
+_version = cache(version)  # which reads files: a page asks for it at every figure
+
+
 def record_of(figure: Figure, source: Source, link: str) -> dict[str, Any]:
     """What is to be known of a figure: its caption, what it rests on, what it was drawn from, and
     the link that brings it back. A thing that the figure has not is null."""
     told, facts = figure.told, figure.told.facts
     drawn_by = {"psm_viz": __version__}
-    drawn_by |= {name: version(name) for name in ("altair", "vl-convert-python", "pandas")}
+    drawn_by |= {name: _version(name) for name in ("altair", "vl-convert-python", "pandas")}
     return {
         "title": told.title,
         "caption": told.words,

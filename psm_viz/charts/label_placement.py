@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from psm_viz.charts.typeface import width_of
 
 LETTER = 6.2
@@ -96,6 +98,7 @@ def nudged(
     Rings of growing radius are tried; a place costs its distance and what it would cover.
     """
     best, cost = (px, py), math.inf
+    never, seldom = _sides(words), _sides(marks)
     for radius in range(0, 97, 8):
         for k in range(1 if radius == 0 else 16):
             # Start upwards: a name above its group reads as its heading.
@@ -104,11 +107,22 @@ def nudged(
             box = text_box(x, y, text, size)
             if not inside(box, *room):
                 continue
-            covers = 400 * sum(overlaps(box, w) for w in words)
-            covers += 26 * sum(overlaps(box, m) for m in marks)
+            covers = 400 * _covered(box, never) + 26 * _covered(box, seldom)
             if radius + covers < cost:
                 best, cost = (x, y), radius + covers
     return best
+
+
+def _sides(boxes: list[Box]) -> np.ndarray:
+    """The four sides of boxes, a row a side."""
+    return np.array(boxes, float).reshape(-1, 4).T
+
+
+def _covered(box: Box, sides: np.ndarray) -> int:
+    """How many boxes share any area with one (`overlaps`, of thousands at once)."""
+    left, top, right, bottom = sides
+    shared = (box[0] < right) & (left < box[2]) & (box[1] < bottom) & (top < box[3])
+    return int(np.count_nonzero(shared))
 
 
 Sides = tuple[tuple[str, float, float], ...]

@@ -128,16 +128,16 @@ def land_cells(points: pd.DataFrame, cast: Cast, projection: str) -> pd.DataFram
         j=((at.py - low.py) / side).astype(int),
         kin=at.persona.astype(str).map(home),
     )
-    rows = [
+    talks = cells.groupby(["i", "j", "kin"]).size().unstack(fill_value=0)  # columns: kins in order
+    i, j = (talks.index.get_level_values(name).to_numpy() for name in "ij")
+    return pd.DataFrame(
         {
-            "px": float(low.px + (own.i.iloc[0] + 0.5) * side),
-            "py": float(low.py + (own.j.iloc[0] + 0.5) * side),
-            "kin": str(own.kin.mode().iloc[0]),
-            "talks": len(own),
+            "px": low.px + (i + 0.5) * side,
+            "py": low.py + (j + 0.5) * side,
+            "kin": talks.idxmax(axis=1).to_numpy(),
+            "talks": talks.sum(axis=1).to_numpy(),
         }
-        for own in (frame for _, frame in cells.groupby(["i", "j"]))
-    ]
-    return pd.DataFrame(rows, columns=["px", "py", "kin", "talks"])
+    )
 
 
 def quotations(

@@ -11,6 +11,7 @@ from psm_viz import __version__
 from psm_viz.cli import (
     bench,
     build,
+    enlarge,
     evidence,
     export,
     extract,
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--version", action="version", version=__version__)
     verbs = out.add_subparsers(dest="verb", required=True, metavar="VERB")
     modules = (serve, extract, finetune, talks, transcript, import_files, measure, evidence, report)
-    modules += (export, story, build, run, live, steer, bench)
+    modules += (export, story, build, run, live, steer, enlarge, bench)
     for module in modules:
         module.add_verbs(verbs)
     return out

@@ -87,13 +87,23 @@ def mapped_libraries(pid: int) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def memory(pid: int) -> float:
-    """Resident memory of a process in MB (Linux only: NaN elsewhere)."""
+def memory(pid: int, key: str = "VmRSS") -> float:
+    """Resident memory of a process in MB, with `VmHWM` the most it ever had (Linux only: NaN
+    elsewhere)."""
     path = Path(f"/proc/{pid}/status")
     if not path.exists():
         return float("nan")
-    line = next(row for row in path.read_text().splitlines() if row.startswith("VmRSS"))
+    line = next(row for row in path.read_text().splitlines() if row.startswith(key))
     return int(line.split()[1]) / 1024
+
+
+def processor(pid: int) -> float:
+    """Seconds that a process has computed for (Linux only: NaN elsewhere)."""
+    path = Path(f"/proc/{pid}/stat")
+    if not path.exists():
+        return float("nan")
+    fields = path.read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def first_map(study: Path, repeats: int = 5) -> dict[str, Any]:

@@ -88,12 +88,14 @@ def readme(options: argparse.Namespace) -> None:
     }
     if study.talk_note is not None:
         short["belief"] = f"```\n{belief_text(belief_of(study, None, None))}\n```"
-    _fill(options.file, short)
-    _fill(options.figures, whole)
-    _fill(options.card, blocks())
+    fill(options.file, short)
+    fill(options.figures, whole)
+    fill(options.card, blocks())
 
 
-def _fill(file: Path, blocks: dict[str, str]) -> None:
+def fill(file: Path, blocks: dict[str, str]) -> None:
+    """Put text into the blocks of a file that are written by commands. Raises BadFile where one of
+    them is missing."""
     text = file.read_text("utf-8")
     for name, content in blocks.items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"

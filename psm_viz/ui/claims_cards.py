@@ -23,7 +23,7 @@ from psm_viz.claims.chat_uses import BESIDE
 from psm_viz.claims.verdict import Claim
 from psm_viz.errors import PsmVizError
 from psm_viz.ui import claims_html as words
-from psm_viz.ui import export_menu, figure
+from psm_viz.ui import drawn, export_menu, figure
 
 NONE = (
     '<div class="psm-none" role="note"><h3>Nothing has been run yet</h3>'
@@ -126,14 +126,15 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
         figure.finding(told.title, small=True)
         with st.popover("Data", type="tertiary", help="Table and files"):
             export_menu.downloads(one, source, link)
-    chart, key = one.build(figure.page_palette(), None), f"chart-{told.key}"
+    chart = drawn.spec_of(one, figure.page_palette(), (source.sha256, link))
+    key = f"chart-{told.key}"
     if claim.picture.kind == "pairs":  # a square of its own size: the caption finds room beside it
         with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-            st.altair_chart(chart, theme=None, width="content", key=key, alt=told.alt)
+            st.vega_lite_chart(chart, theme=None, width="content", key=key, alt=told.alt)
             with st.container(width=230):
                 figure.caption(caption_of(claim))
     else:
-        st.altair_chart(chart, theme=None, width="stretch", key=key, alt=told.alt)
+        st.vega_lite_chart(chart, theme=None, width="stretch", key=key, alt=told.alt)
         figure.caption(caption_of(claim))
 
 

@@ -19,7 +19,7 @@ from psm_viz.charts.persona_map import CLICK
 from psm_viz.charts.quotations import VALENCES
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
-from psm_viz.ui import export_menu
+from psm_viz.ui import drawn, export_menu
 
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
@@ -119,13 +119,14 @@ def show(
     on_select: Callable[[str], None] | None = None,
     key: str = "",
     selects: Sequence[str] = (CLICK,),
+    unsaid: str = "",
 ) -> None:
     """Show a figure under its finding, or what is missing in its place; one button beside it holds
     its table and its files.
 
-    `link`: the address that brings the figure back. `key`: of its widget, where that changes.
-    `on_select` is called with the widget's key after any of the chart's selections that `selects`
-    names.
+    `link`: the address that brings the figure back; `unsaid`: what of its drawing no address says.
+    `key`: of its widget, where that changes. `on_select` is called with the widget's key after any
+    of the chart's selections that `selects` names.
     """
     if isinstance(one, Missing):
         empty(one.what, one.next_step)
@@ -141,22 +142,23 @@ def show(
         with st.popover("Data", type="tertiary", help="Table and files"):
             export_menu.downloads(one, source_of(study), link)
     more = _options(key or told.key, told.alt, on_select, selects)
-    chart = _unchecked(one.build(page_palette(), None))
+    seen = (study.sha256, link, unsaid)
+    chart = drawn.spec_of(one, page_palette(), seen)
     if layout.fixed:
         broad = "-broad" if layout.narrow else ""
         with st.container(key=f"wide-{told.key}{broad}"):
-            st.altair_chart(chart, **{**more, "width": "content"})
+            st.vega_lite_chart(chart, **{**more, "width": "content"})
         if layout.narrow:  # the style sheet shows one of the two
             more = _options(f"{key or told.key}-narrow", told.alt, on_select, selects)
-            chart = _unchecked(one.build(page_palette(), layout.narrow))
+            chart = drawn.spec_of(one, page_palette(), seen, layout.narrow)
             with st.container(key=f"narrow-{told.key}"):
-                st.altair_chart(chart, **{**more, "width": "content"})
+                st.vega_lite_chart(chart, **{**more, "width": "content"})
     elif layout.hero:
         # The spec's own height is the least; the page stretches it to the window.
         with st.container(key=layout.hero, height=440, border=False):
-            st.altair_chart(chart, height="stretch", **more)
+            st.vega_lite_chart(chart, height="stretch", **more)
     else:
-        st.altair_chart(chart, **more)
+        st.vega_lite_chart(chart, **more)
     if layout.captioned or not layout.small:
         caption(told.words)
 
@@ -178,13 +180,6 @@ LinkOf = Callable[[Shown], str]
 def linked(one: Shown, study: Study, link: LinkOf) -> None:
     """Show a figure of a view."""
     show(one, study, link(one))
-
-
-def _unchecked(chart: Any) -> Any:
-    """The chart, not put through Vega-Lite's schema when the page converts it: a third of the time
-    of a page, and the tests do it for every chart."""
-    object.__setattr__(chart, "to_dict", partial(type(chart).to_dict, chart, validate=False))
-    return chart
 
 
 def answer_html(text: str, valence: str, small: bool = False) -> str:

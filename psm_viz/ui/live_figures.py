@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from psm_viz.charts.figures import Figure, Shown
 from psm_viz.charts.live_figures import Side as Drawn
 from psm_viz.charts.live_figures import path_figure, unfolding_figure, ways_table
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.reads import Reads
+from psm_viz.study.files import sha256
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure, talk_card
 from psm_viz.ui.live_state import Stage
@@ -23,6 +25,13 @@ def drawn(study: Study, state: Mapping[str, Any], stage: Stage) -> list[Drawn]:
     return [
         Drawn(name_of(s.voice, study), [prior, *(h or {} for h in s.heard)]) for s in stage.sides
     ]
+
+
+def show(one: Shown, study: Study, more: Any = "") -> None:
+    """Show a figure of what is under way: no address says what it was drawn from, so that its table
+    and `more` do."""
+    drawn_from = f"{one.frame.to_csv()}{more}" if isinstance(one, Figure) else ""
+    figure.show(one, study, "/live", unsaid=sha256(drawn_from.encode()))
 
 
 def beside(
@@ -38,14 +47,14 @@ def beside(
     if state.get("without"):
         figure.empty("This study does not tell who speaks.", str(state["without"]))
         return
-    sides, link = drawn(study, state, stage), "/live"
-    figure.show(path_figure(reads, sides, projection, MapView()), study, link)
+    sides = drawn(study, state, stage)
+    show(path_figure(reads, sides, projection, MapView()), study)
     talked = [s for s in sides if any(h.get("belief") for h in s.heard[1:])]
     if not talked:
         return
     for n, (side, column) in enumerate(zip(talked, st.columns(len(talked)), strict=True)):
         with column:
-            figure.show(unfolding_figure(side, study.cast, state["families"], str(n)), study, link)
+            show(unfolding_figure(side, study.cast, state["families"], str(n)), study)
     st.html(talk_card.kin_legend(study))
     with st.expander("The same talk read in every way", key="live-ways"):
         for side in talked:

@@ -16,7 +16,7 @@ from psm_viz.errors import PsmVizError
 from psm_viz.messages import CANCELLED, DONE, FAILED, LOOK, STEP, Foretold, Kept, Taught
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.reader import Study
-from psm_viz.ui import controls, figure, talk_card
+from psm_viz.ui import controls, figure, live_figures, talk_card
 from psm_viz.ui.cast_evidence import read_words
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_follow import Refused
@@ -198,9 +198,10 @@ def figures_section(
             "Looked at after so many steps", steps, value=steps[-1], key=f"live-look-{len(steps)}"
         )
         shown = steps.index(int(chosen))
-    figure.show(lesson_map(reads, lesson.looks, shown, lesson.foretold, projection), study, "/live")
+    drawn = lesson_map(reads, lesson.looks, shown, lesson.foretold, projection)
+    live_figures.show(drawn, study, (lesson.looks[: shown + 1], lesson.foretold))
     if lesson.looks and state.get("families"):
-        figure.show(kins_by_step(lesson.looks, study.cast, state["families"]), study, "/live")
+        live_figures.show(kins_by_step(lesson.looks, study.cast, state["families"]), study)
         st.html(talk_card.kin_legend(study))
     if lesson.looks:
         st.html(_answers_html(lesson.looks[0], lesson.looks[shown]))

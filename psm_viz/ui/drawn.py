@@ -1,0 +1,63 @@
+"""Figures as a page sends them: each drawn once, then kept for everybody who looks at the same."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+import streamlit as st
+from altair.utils import schemapi
+
+from psm_viz.charts.figures import Figure
+from psm_viz.charts.palette import Palette, palette
+from psm_viz.study.files import sha256
+
+KEPT = 240
+"""Most figures that are kept at a time: a tenth of a megabyte each, about."""
+_TABLES = "psm_tables"
+_altair = threading.Lock()
+"""Altair's settings are the whole process's, and pages are drawn in several threads."""
+
+# Altair checks every part of a chart against Vega-Lite's schema as it is made, which takes as long
+# as making it. The tests do it, for every chart.
+schemapi.disable_debug_mode()
+
+
+def spec_of(
+    one: Figure, p: Palette, seen: tuple[str, ...], width: int | None = None
+) -> dict[str, Any]:
+    """A figure's Vega-Lite with its tables (Arrow) as `datasets`, as wide as the page allows or so
+    many pixels. Nobody writes into it.
+
+    `seen`: all that tells what is drawn beside what is told of it, such as the hash of the study
+    and the address. Figures that are told and seen alike must be drawn alike.
+    """
+    told = one.told
+    return _spec((*seen, told.name, told.title, told.words, told.alt), p.name, width, one)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _spec(seen: tuple[str, ...], theme: str, width: int | None, _one: Figure) -> dict[str, Any]:
+    chart = _one.build(palette(theme), width)
+    tables: dict[str, pa.Table] = {}
+
+    def aside(data: Any) -> dict[str, str]:
+        table = pa.Table.from_pandas(data, preserve_index=False)
+        name = sha256(_bytes(table))  # layers that show the same rows share them
+        tables[name] = table
+        return {"name": name}
+
+    with _altair:
+        alt.data_transformers.register(_TABLES, aside)
+        with alt.theme.enable("none"), alt.data_transformers.enable(_TABLES):
+            spec: dict[str, Any] = chart.to_dict(validate=False)
+    return spec | {"datasets": tables}
+
+
+def _bytes(table: pa.Table) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    return out.getvalue().to_pybytes()
