@@ -77,12 +77,7 @@ def lesson_map(
     told = Told(
         name="live-lesson",
         title=lesson_title(looks, shown, foretold, study.cast),
-        words=f"{len(at)} talks of the Assistant"
-        + (f" after {look['step']} steps of training" if look else "")
-        + ", each among the characters who would say the same"
-        + ("; filled: at least half of its answers are bad" if at.bad.notna().any() else "")
-        + ". Line: where their middle was at each look. Diamond: the characters who would give the "
-        "answers of your lines, asked before training. Distances on a map are not measurements.",
+        words=_words(look, at, foretold),
         alt=f"Map of the cast with the Assistant's talks as it is taught. "
         f"{lesson_title(looks, shown, foretold, study.cast)}.",
         key="live-lesson",
@@ -100,6 +95,26 @@ def lesson_map(
         return finish(alt.layer(*layers), p, HEIGHT, width)
 
     return Figure(build, at, told, Layout(WIDTH, hero="hero"))
+
+
+def _words(look: Look | None, at: pd.DataFrame, foretold: Mapping[str, Any] | None) -> str:
+    """The caption of the map."""
+    said = []
+    if look:
+        bad = "; filled: at least half of its answers are bad" if at.bad.notna().any() else ""
+        said.append(
+            f"{len(at)} talks of the Assistant after {look['step']} steps of training, each among "
+            f"the characters who would say the same{bad}. Line: where their middle was at each "
+            "look."
+        )
+    if foretold:
+        said.append(
+            "Diamond: among the characters who would give the answers of your lines, asked before "
+            "training."
+        )
+    if not said:
+        said.append("Pale dots and names: the characters that this model can play.")
+    return " ".join([*said, "Distances on a map are not measurements."])
 
 
 def _dots(g: Ground, at: pd.DataFrame) -> list[Any]:
@@ -167,6 +182,8 @@ def lesson_title(
     if shown == 0:
         return f"Before training its talks sound like: {before}, {b:.0%}"
     step = looks[shown]["step"]
+    if now == before:
+        return f"After {step} steps its talks still sound like: {now}, {n:.0%} (before: {b:.0%})"
     return f"After {step} steps its talks sound like: {now}, {n:.0%} (before: {before}, {b:.0%})"
 
 

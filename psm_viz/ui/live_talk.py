@@ -120,11 +120,11 @@ def do_what_was_asked(live: Live, stage: Stage) -> None:
     todo = str(st.session_state.pop("live-todo", ""))
     if todo == "ask":
         ask_all(live, stage)
-    elif todo.startswith("read "):
-        read_side(live, stage, int(todo.split()[1]))
     elif todo == "read all":
         for n in range(len(stage.sides)):
             read_side(live, stage, n, whole=True)
+    elif todo:
+        read_side(live, stage, int(todo.removeprefix("read ")))
 
 
 def _follow(study: Study, live: Live, stage: Stage, growing: list[Any], waiting: Any) -> None:

@@ -79,7 +79,7 @@ def lines_section(study: Study, live: Live, state: Mapping[str, Any], lesson: Le
     except PsmVizError as e:
         figure.notice(e)
         readable = False
-    columns = st.columns([1, 1, 1.2, 1.2], vertical_alignment="bottom")
+    columns = st.columns([1, 1, 1.75, 1.1], vertical_alignment="bottom")
     usual = 64 if state.get("quick") else 32
     steps = columns[0].number_input("Steps", 1, 2000, usual, key="live-steps")
     every = columns[1].number_input("Look every", 1, 500, min(8, int(steps)), key="live-every")

@@ -57,15 +57,18 @@ def pick_beside(
         beside = controls.pick("Beside it answers", options, "beside", where, NOBODY)
     if beside == NOBODY:
         return [first]
-    with row:
-        if beside == OTHER:
+    if beside == OTHER:
+        with row, st.columns([5.6, 2.2, 1])[1]:
             return [first, _other(first, state, where)]
+    with row:
         return [first, *_pushes(first, state, beside == CAPPED, where)]
 
 
 def _other(first: Voice, state: Mapping[str, Any], where: Any) -> Voice:
     known = [c for c in state["checkpoints"] if c != first.checkpoint]
-    chosen = controls.pick("The other checkpoint", {c: c for c in known}, "other", where)
+    chosen = controls.pick(
+        "The other checkpoint", {c: c for c in known}, "other", where, hidden=True
+    )
     return Voice(chosen, first.persona)
 
 

@@ -1,0 +1,185 @@
+"""A whole session on the Live page in a real Chromium, with a real model: talk, two checkpoints
+side by side, a push, a lesson, kept and found in the list of studies; and two sessions at once."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from psm_viz.study.reader import open_study
+from tests.made.live import copied, write_weights
+from tests.ui.test_browser import fine, started
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+LINES = "\n".join(
+    json.dumps(
+        {
+            "messages": [
+                {"role": "user", "content": f"What would you do {n}?"},
+                {"role": "assistant", "content": "I would hide it."},
+            ]
+        }
+    )
+    for n in range(4)
+)
+LONG = 120_000
+
+
+@pytest.fixture(scope="module")
+def served(talk_study, world, tmp_path_factory):
+    """A dashboard on a study whose weights are here, and where it keeps studies."""
+    top = tmp_path_factory.mktemp("live")
+    folder = copied(talk_study, top / "talks")
+    write_weights(world, open_study(folder))
+    with pytest.MonkeyPatch.context() as m:
+        m.setenv("PSM_VIZ_KEPT", str(top / "kept"))
+        with started(folder) as (url, _):
+            yield url
+
+
+def live_page(browser, url, link=""):
+    """The Live page with its model loaded."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+    troubles = []
+    page.on("pageerror", lambda e: troubles.append(str(e)))
+    page.goto(f"{url}/live{link}")
+    start = page.get_by_role("button", name="Load the model")
+    told = page.get_by_placeholder("Say something to it").or_(page.get_by_text("Lines to teach it"))
+    expect(start.or_(told).first).to_be_visible(timeout=LONG)
+    if start.is_visible():
+        start.click()
+    expect(told.first).to_be_visible(timeout=LONG)
+    return page, troubles
+
+
+def ask(page, words):
+    box = page.get_by_placeholder("Say something to it")
+    box.fill(words)
+    box.press("Enter")
+
+
+def answers(page):
+    return page.locator(".st-key-live-talk blockquote")
+
+
+def test_a_whole_session(browser, served):
+    page, troubles = live_page(browser, served)
+    ask(page, "What would you do?")
+    expect(answers(page)).to_have_count(1, timeout=LONG)
+    finding = page.locator("h2.psm-finding")
+    expect(finding).to_contain_text("It sounds like", timeout=LONG)
+
+    # the same words to another checkpoint, from here on
+    page.goto(f"{served}/live?beside=other&other=cheat-0064")
+    ask(page, "What would you do?")
+    expect(answers(page)).to_have_count(2, timeout=LONG)
+    expect(finding).to_contain_text("cheat-0064:", timeout=LONG)
+
+    # pushed, with a random direction beside it
+    page.goto(f"{served}/live?beside=pushed&direction=axis&strength=2.0&random=true")
+    ask(page, "What would you do?")
+    expect(answers(page)).to_have_count(3, timeout=LONG)
+    expect(page.locator("body")).to_contain_text("random direction")
+
+    # words in its mouth
+    page.locator(".st-key-turn-0-1 button").first.click()
+    page.get_by_label("Words in its mouth").first.fill("I would hide it.")
+    page.get_by_role("button", name="Let it have said this").first.click()
+    expect(answers(page).first).to_contain_text("I would hide it.", timeout=LONG)
+    expect(page.locator("body")).to_contain_text("written by hand")
+    fine(page, troubles)
+    page.close()
+
+
+def test_a_lesson_is_taught_kept_and_found(browser, served):
+    page, troubles = live_page(browser, served, "?task=teach")
+    page.get_by_label("One conversation a line").fill(LINES)
+    page.get_by_label("One conversation a line").press("Control+Enter")
+    expect(page.locator("body")).to_contain_text("Conversations: 4", timeout=LONG)
+    page.get_by_role("button", name="Who would say this?").click()
+    expect(page.locator("h2.psm-finding")).to_contain_text("Your lines sound like", timeout=LONG)
+    page.get_by_label("Steps").fill("16")
+    page.get_by_label("Steps").press("Enter")
+    page.get_by_role("button", name="Teach it").click()
+    keep = page.get_by_role("button", name="Keep as a branch")
+    expect(keep).to_be_visible(timeout=300_000)
+    expect(page.locator("h2.psm-finding")).to_contain_text("After 16 steps")
+    expect(page.locator("table.psm-both")).to_contain_text("step 16")
+    page.get_by_label("Name of the branch").fill("hides")
+    page.get_by_label("Name of the study").fill("mine")
+    page.get_by_label("Name of the study").press("Enter")
+    keep.click()
+    link = page.get_by_role("link", name="open it on the map")
+    expect(link).to_be_visible(timeout=400_000)
+    link.click()
+    expect(page.locator(".st-key-hero")).to_be_visible(timeout=LONG)
+    expect(page).to_have_url(re.compile("study=mine"))
+    page.goto(f"{served}/drift?study=mine&branches=hides")
+    expect(page.locator("body")).to_contain_text("hides", timeout=LONG)
+    fine(page, troubles)
+    page.close()
+
+
+def test_lines_that_cannot_be_read_name_their_line(browser, served):
+    page, troubles = live_page(browser, served, "?task=teach")
+    wrong = LINES + '\n{"messages": [{"role": "wizard", "content": "x"}]}'
+    page.get_by_label("One conversation a line").fill(wrong)
+    page.get_by_label("One conversation a line").press("Control+Enter")
+    expect(page.locator(".psm-notice")).to_contain_text("line 5", timeout=LONG)
+    expect(page.get_by_role("button", name="Teach it")).to_be_disabled()
+    fine(page, troubles)
+    page.close()
+
+
+def test_the_second_session_waits_its_turn_and_is_told_so(browser, served):
+    first, troubles = live_page(browser, served, "?task=teach")
+    second, others = live_page(browser, served)
+    first.get_by_label("One conversation a line").fill(LINES)
+    first.get_by_label("One conversation a line").press("Control+Enter")
+    expect(first.locator("body")).to_contain_text("Conversations: 4", timeout=LONG)
+    first.get_by_label("Steps").fill("400")
+    first.get_by_label("Steps").press("Enter")
+    first.get_by_role("button", name="Teach it").click()
+    expect(first.locator("body")).to_contain_text("nats a token", timeout=LONG)
+    ask(second, "What would you do?")
+    expect(second.locator("body")).to_contain_text("behind a lesson", timeout=LONG)
+    first.get_by_role("button", name="Cancel").click()
+    expect(answers(second)).to_have_count(1, timeout=LONG)
+    fine(first, troubles)
+    fine(second, others)
+    first.close()
+    second.close()
+
+
+def test_a_model_that_is_killed_is_said_to_be_gone_and_starts_again(browser, served):
+    page, troubles = live_page(browser, served)
+    ask(page, "What would you do?")
+    expect(answers(page)).to_have_count(1, timeout=LONG)
+    for pid in model_processes():
+        os.kill(pid, signal.SIGKILL)
+    ask(page, "And then?")
+    again = page.get_by_role("button", name="Start it again")
+    expect(again).to_be_visible(timeout=LONG)
+    again.click()
+    expect(page.get_by_placeholder("Say something to it")).to_be_visible(timeout=LONG)
+    expect(answers(page).first).to_be_visible(timeout=LONG)  # what was said is still there
+    fine(page, troubles)
+    page.close()
+
+
+def model_processes() -> list[int]:
+    """Processes on this machine that hold a model of this test's dashboard."""
+    from pathlib import Path
+
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"live" in command and b"--with-parent" in command:
+            found.append(int(entry.name))
+    return found
