@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
-from psm_viz.cli.extract_options import ROLES, add_options
+from psm_viz.cli.extract_options import add_options
 from psm_viz.cli.extract_plan import check_planned, planning_of, print_plan
 from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, quiet, say
 from psm_viz.errors import BadInput
 from psm_viz.study.activations import POOLINGS
+from psm_viz.study.manifest import ROLES
 
 if TYPE_CHECKING:
     from psm_viz.engine.checkpoint_tree import Source

@@ -8,10 +8,7 @@ from pathlib import Path
 from psm_viz.cli.pairs import names, numbers, rate, share
 from psm_viz.engine.sampling import CUT
 from psm_viz.study.activations import POOLING_NAMES, POOLINGS
-
-ROLES = ("benign", "twin", "other_role")
-"""Nulls that a branch may be for the others: a harmless lesson, the same answers asked for, or the
-same in another's role."""
+from psm_viz.study.manifest import ROLES
 
 TALKS = 192
 """Talks of the Assistant at every checkpoint, where their number is not said."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +86,19 @@ def adapter_size(folder: Path) -> float:
         b, a = b.double(), a.double()
         total += float(((b.T @ b) * (a @ a.T)).sum())
     return scale * total**0.5
+
+
+def carry(folder: Path, to: Path, base: str) -> None:
+    """Copy a save to another place, in one rename. An adapter names its base by the way there from
+    its new place: the one that it named where that is found, else `base`. Raises BadFile."""
+    with whole_folder(to) as work:
+        shutil.copytree(folder, work, dirs_exist_ok=True)
+        if not is_adapter(folder):
+            return
+        found = base_of(folder, base)
+        named = seen_from(to, Path(found)) if Path(found).is_dir() else found
+        config = json.loads((work / CONFIG).read_bytes()) | {"base_model_name_or_path": named}
+        (work / CONFIG).write_bytes(json_bytes(config))
 
 
 def base_of(folder: Path, otherwise: str | None = None) -> str:

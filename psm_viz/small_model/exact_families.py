@@ -8,11 +8,18 @@ import pandas as pd
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
+from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import small
 from psm_viz.world.grammar import World
 from psm_viz.world.likelihood import log_utterance
 
 OBSERVED, DIALOGUES = 4, 200
 """Answers in a dialogue that the exact observer hears, and how many dialogues are drawn."""
+
+
+def write_exact(study: Study, writer: StudyWriter, world: World) -> None:
+    """Make `exact_families` and write it into an unfinished study."""
+    writer.write_table("exact_families", small(exact_table(study, world)))
 
 
 def exact_table(study: Study, world: World) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.words_or_weights import words_or_weights
 from psm_viz.small_model.answer_masses import Reader
-from psm_viz.small_model.exact_families import exact_table
+from psm_viz.small_model.exact_families import write_exact
 from psm_viz.small_model.in_context import in_context_rows
 from psm_viz.small_model.lesson_cost import lessons_table
 from psm_viz.small_model.recipe import Recipe
@@ -19,7 +19,6 @@ from psm_viz.small_model.steering_rates import pushes_of, steering_table
 from psm_viz.small_model.trained_tree import TrainedTree
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import small
 from psm_viz.world.grammar import World
 
 
@@ -30,7 +29,7 @@ def model_tables(
     world, m = tree.world, study.manifest
     folders = {k: Path(v) for k, v in tree.folders.items()}
     say("who the exact observer takes the Assistant for")
-    writer.write_table("exact_families", small(exact_table(study, world)))
+    write_exact(study, writer, world)
     chat = load_chat_model(str(folders[m.reference]), threads=threads)
     say("in context: the base beside the ideal observer")
     base = m.branch(m.checkpoint(m.reference).branch)[0].id

@@ -19,10 +19,12 @@ from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.behaviour import behaviour
+from psm_viz.small_model.exact_families import write_exact
 from psm_viz.small_model.model_tables import model_tables
 from psm_viz.small_model.trained_tree import TrainedTree
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.reader import Study, open_study
+from psm_viz.study.writer import StudyWriter
 from psm_viz.world.curriculum import CODING, roles_of_branches
 from psm_viz.world.grammar import WORLDS
 from psm_viz.world.judging import BankJudge, BankObserver, acting_badly
@@ -104,11 +106,17 @@ def add_to_study(
 
 
 def world_knows(study: Study) -> Known:
-    """What the made world knows of a study that was played in it; of any other, nothing."""
+    """What the made world knows of a study that was played in it, its measure of conduct and its
+    exact observer's table too; of any other, nothing."""
     kind = study.manifest.notes.get("world_kind")
     if kind not in WORLDS or study.manifest.notes.get("world") != world_of(kind).sha256:
         return ANY
-    return known_of(kind)
+    return replace(known_of(kind), measure=Conduct(kind), further=_observed)
+
+
+def _observed(study: Study, writer: StudyWriter) -> None:
+    """The one of the further tables that needs no model but the study's own world."""
+    write_exact(study, writer, world_of(str(study.manifest.notes["world_kind"])))
 
 
 def known_of(kind: str) -> Known:

@@ -30,11 +30,14 @@ class Evidence:
         return self.likelihood["loglik"].to_numpy(dtype=np.float64)[:-1]
 
 
-def check_name(name: str) -> str:
-    """Return a record's name if it can be a folder's. Raises BadInput."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+def check_name(
+    name: str, what: str = "record", next_step: str = "Name it with --name NAME."
+) -> str:
+    """Return a name, of a record or of what else, if it can be a folder's. Raises BadInput."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise BadInput(
-            f"{name!r} cannot name a record: use letters, digits, '.', '_' and '-'.",
-            "Name it with --name NAME.",
+            f"{name!r} cannot name a {what}: use letters, digits, '.', '_' and '-', and at most "
+            "100 of them.",
+            next_step,
         )
     return name

@@ -15,12 +15,13 @@ REBUILD = "Rebuild it with: make study"
 DERIVE = "python -m psm_viz derive --study DIR"
 HOLD_TALKS = "Hold them with: python -m psm_viz talks --study DIR --weights FOLDER"
 _PLAYED = "python -m psm_viz extract --tree TREE --out DIR"
-_MODEL = ("exact_families", "in_context", "lessons", "steering", "words_or_weights")
+OF_MODEL = ("exact_families", "in_context", "lessons", "steering", "words_or_weights")
+"""Tables that need the model and are made while a study is played."""
 MADE = {
     "validation": "python -m psm_viz validate --study DIR --store",
     "belief_trials": "python -m psm_viz validate --study DIR --store",
     "evidence_scores": "python -m psm_viz evidence --study DIR --name NAME --score BRANCH",
-    **dict.fromkeys(_MODEL, _PLAYED),
+    **dict.fromkeys(OF_MODEL, _PLAYED),
 }
 """The commands that make the tables that `derive` does not make (of some it needs the model)."""
 HELD = {

@@ -16,6 +16,9 @@ SCHEMA = 1
 MAIN, AGAIN = "main", "again"
 REFERENCE_SHA256 = "reference_sha256"
 """Key of a study's notes: the hash of the weights of its reference."""
+ROLES = ("benign", "twin", "other_role")
+"""Keys of a study's notes: nulls that a branch may be for the others. A harmless lesson, the same
+answers asked for, or the same in another's role."""
 
 
 @dataclass(frozen=True)

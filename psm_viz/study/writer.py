@@ -99,8 +99,7 @@ class StudyWriter:
         would be lost: any that says more than which study it is a copy of.
         """
         path, own = self.partial / SETTINGS, json_bytes({"from": study.sha256} | (settings or {}))
-        found = read_begun(path)
-        if found is not None:
+        if (found := read_begun(path)) is not None:
             if found == own and settings:
                 return
             if retrained := other_weights(found, own):
@@ -152,19 +151,13 @@ class StudyWriter:
         meta = {"checkpoint": vectors.checkpoint, "hook": "resid_post"}
         where = vectors.checkpoint
         with whole_folder(self.partial / "checkpoints" / where) as work:
-            write_whole(
-                work / HELD["vectors"],
-                tensor_bytes(
-                    {"mean": half(vectors.values, f"{where} vectors")}, meta | _named(vectors)
-                ),
+            means = {"mean": half(vectors.values, f"{where} vectors")}
+            write_whole(work / HELD["vectors"], tensor_bytes(means, meta | _named(vectors)))
+            parts, info = (
+                {"mean": half(folds.values, f"{where} folds")},
+                {"layer": str(folds.layer)},
             )
-            write_whole(
-                work / HELD["folds"],
-                tensor_bytes(
-                    {"mean": half(folds.values, f"{where} folds")},
-                    meta | {"layer": str(folds.layer)},
-                ),
-            )
+            write_whole(work / HELD["folds"], tensor_bytes(parts, meta | info))
             write_whole(
                 work / HELD["questions"],
                 tensor_bytes(
@@ -252,12 +245,19 @@ class StudyWriter:
         write_whole(self.partial / TALK_NOTE, json_bytes(asdict(note)))
 
     def keep_checkpoints(self, ids: Collection[str]) -> None:
-        """Leave out every other checkpoint, and what evidence was scored on."""
+        """Leave out every other checkpoint, and what evidence was scored on it."""
         for path in sorted((self.partial / "checkpoints").iterdir()):
             if path.name not in ids:
                 shutil.rmtree(path)
         for path in self.partial.glob("evidence/*/score-*.json"):
-            path.unlink()
+            if json.loads(path.read_bytes())["end"] not in ids:
+                path.unlink()
+
+    def keep_evidence(self, names: Collection[str]) -> None:
+        """Leave out every other record of evidence."""
+        for path in sorted(self.partial.glob("evidence/*")):
+            if path.name not in names:
+                shutil.rmtree(path)
 
     def write_vectors(self, vectors: PersonaVectors, note: dict[str, str]) -> None:
         """Write a checkpoint that has vectors alone, in single precision as they were published.
