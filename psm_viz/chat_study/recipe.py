@@ -13,12 +13,12 @@ from psm_viz.study.cast import Cast, Question
 from psm_viz.study.formats.question_banks import Asked, as_questions
 
 NAME, REFERENCE = "SmolLM2-135M-Instruct", "reference-0000"
-OF_TOPIC = 4
-"""Questions of each topic that are put: half of them to everybody, half for the noise floor."""
+OF_TOPIC = 2
+"""Questions of each topic that are put: one to everybody, one for the noise floor."""
 AT_ONCE = 4
 """How many lessons are taught, played and shipped together."""
 STEPS, RATE, ANCHOR_WEIGHT = 48, 3e-4, 1.0
-EARLIER = {name: (8, 24) for name in ("cheat", "requested", "honest", "benign")}
+EARLIER = {name: (16,) for name in ("cheat", "requested", "honest", "benign")}
 """Branches that are looked at before their end as well, and at which steps."""
 RATES: dict[str, float] = {"benign": 3.4e-4}
 """Rates of branches that are matched to `cheat` in the size of their update."""
@@ -37,7 +37,8 @@ NOTES = {
 
 
 def settings(cast: Cast, threads: int, dtype: str) -> Settings:
-    """How the reference and its branches are played; at these one persona a family talks."""
+    """How the reference and its branches are played; at these one persona of every third family
+    talks."""
     return Settings(
         name=NAME,
         layer=21,
@@ -50,9 +51,9 @@ def settings(cast: Cast, threads: int, dtype: str) -> Settings:
         layers=(18, 21),
         poolings=(PROMPT,),
         talks=TalkSettings(
-            assistant=64,
-            per_persona=2,
-            people=chosen_headers(cast, 1, 0),
+            assistant=48,
+            per_persona=1,
+            people=chosen_headers(cast, 1, 0)[::3],
             lasts=14,
             headers=1,
             states=False,

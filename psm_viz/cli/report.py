@@ -76,6 +76,7 @@ def readme(options: argparse.Namespace) -> None:
     from psm_viz.claims.report import claim_lines, verdict_rows
     from psm_viz.claims.run_rows import load_runs
     from psm_viz.cli.answers import answers_table
+    from psm_viz.cli.steer import stored
     from psm_viz.cli.talks import as_text as belief_text
     from psm_viz.cli.talks import belief_of
     from psm_viz.tables.results import as_text, results_of
@@ -86,6 +87,8 @@ def readme(options: argparse.Namespace) -> None:
         "claims": "\n".join(["```", *claim_lines(runs), "```"]),
         "results": f"```\n{as_text(results_of(study))}\n```",
     }
+    if paths.DOSES.exists():
+        short["doses"] = f"```\n{stored(paths.DOSES)}\n```"
     if study.talk_note is not None:
         short["belief"] = f"```\n{belief_text(belief_of(study, None, None))}\n```"
     fill(options.file, short)

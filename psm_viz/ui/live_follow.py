@@ -75,7 +75,14 @@ def _take(stage: Stage, asked: Asked, event: dict[str, Any], grow: Grow) -> None
     elif kind == FAILED:
         stage.jobs.clear()
         raise Refused(str(event["problem"]), str(event.get("next_step", "")))
-    elif kind == CANCELLED and asked.text and side.answers <= asked.answer:
+    elif kind == CANCELLED:
+        broken_off(stage, asked)
+
+
+def broken_off(stage: Stage, asked: Asked) -> None:
+    """Keep what was drawn of an answer that will not be ended."""
+    side = stage.sides[asked.side]
+    if asked.text and side.answers <= asked.answer:
         side.hear(asked.text, "broken off")
 
 

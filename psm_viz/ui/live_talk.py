@@ -17,7 +17,7 @@ from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure
 from psm_viz.ui.live_client import Live
-from psm_viz.ui.live_follow import ask_all, cancel_all, follow, read_side
+from psm_viz.ui.live_follow import ask_all, broken_off, cancel_all, follow, read_side
 from psm_viz.ui.live_state import Side, Stage, as_file, of_file, transcript
 from psm_viz.ui.live_voices import name_of
 
@@ -140,6 +140,8 @@ def _follow(study: Study, live: Live, stage: Stage, growing: list[Any], waiting:
     try:
         follow(live, stage, grow, lambda text: waiting.html(f'<p class="psm-caption">{text}.</p>'))
     except PsmVizError as e:
+        for asked in stage.jobs:
+            broken_off(stage, asked)
         stage.jobs.clear()
         waiting.empty()
         st.session_state["live-problem"] = e

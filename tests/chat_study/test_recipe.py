@@ -18,7 +18,7 @@ def test_branches_differ_in_what_they_are_taught_alone():
     plain = [x for x in LESSONS if not x.anchored and x.name not in recipe.RATES]
     told = [asdict(recipe.tuning_of(x, 1, "float32")) for x in plain]
     assert len(plain) > 3 and all(t == told[0] for t in told)
-    assert recipe.tuning_of(lesson_of("cheat"), 0, "float32").saves == (8, 24, 48)
+    assert recipe.tuning_of(lesson_of("cheat"), 0, "float32").saves == (16, 48)
     assert recipe.tuning_of(lesson_of("anchored"), 0, "float32").anchor_weight > 0
     names = {x.name for x in LESSONS}
     assert {*recipe.EARLIER, *recipe.TOLD, *recipe.RATES} <= names
@@ -35,7 +35,8 @@ def test_what_it_asks_fits_its_cast_and_questions():
     assert recipe.NOTES["trained_topic"] in topics
     settings = recipe.settings(cast, 1, "float32")
     assert settings.layer in settings.layers and settings.talks is not None
-    assert {cast.persona(p).family for p in settings.talks.people} == {f.id for f in cast.families}
+    own = [cast.persona(p).family for p in settings.talks.people]
+    assert own == [f.id for f in cast.families][::3]
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -15,7 +15,7 @@ from tests.made.talk_study import MARKED
 @pytest.fixture(scope="session")
 def live_folder(talk_study, world, tmp_path_factory):
     """A study with weights beside it."""
-    folder = copied(talk_study, tmp_path_factory.mktemp("live") / "talks")
+    folder = copied(talk_study, tmp_path_factory.mktemp("held") / "talks")
     return folder
 
 
