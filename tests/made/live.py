@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from psm_viz.cli import main
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.study.reader import Study
 from psm_viz.ui.live_client import Live, started
 from psm_viz.world.grammar import World
+from tests.made.chat_place import write_place
 from tests.made.models import write_tiny_model
 from tests.made.study import REFERENCE
 
@@ -26,6 +28,21 @@ def write_weights(world: World, study: Study) -> Path:
     write_tiny_model(world, top / REFERENCE)
     write_tiny_model(world, top / CHEAT, seed=1)
     return top
+
+
+def write_played(world: World, top: Path) -> Path:
+    """A study that a tiny model was really played for, with a branch `tuned` and talks, and its
+    weights beside it; returns its folder."""
+    place = write_place(world, top / "place", per_family=6)
+    settings = "--samples 1 --threads 1 --max-new-tokens 4 --talks 12 --persona-talks 3,1"
+    asked = ["--model", place / "model", "--branch", f"tuned={place / 'tuned'}"]
+    asked += ["--cast", place / "cast", "--questions", place / "questions"]
+    study = top / "live" / "played"
+    arguments = ["extract", *map(str, asked), *settings.split(), "--out", str(study)]
+    assert main(arguments) == 0
+    for checkpoint, model in (("reference-0000", "model"), ("tuned-0001", "tuned")):
+        shutil.copytree(place / model, top / "live" / "played-weights" / checkpoint)
+    return study
 
 
 def source_of(study: Study, weights: Path) -> Source:

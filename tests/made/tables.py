@@ -285,7 +285,7 @@ def made_scores(branches: Sequence[str]) -> list[dict[str, Any]]:
     table = made_evidence_scores(branches, ["cheat"])
     kept = ["pooling", "part", "cosine", "low", "high", "shuffled_high", "p"]
     return [
-        {"evidence": "cheat", "branch": b, "written_before": True}
+        {"evidence": "cheat", "branch": b, "end": f"{b}-0064", "written_before": True}
         | {"rows": table[table.branch == b][kept].to_dict("records")}
         for b in branches
     ]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from psm_viz.study.reader import open_study
-from tests.made.live import copied, write_weights
+from tests.made.live import write_played
 from tests.ui.test_browser import fine, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -30,11 +29,10 @@ LONG = 60_000
 
 
 @pytest.fixture(scope="module")
-def served(talk_study, world, tmp_path_factory):
+def served(world, tmp_path_factory):
     """A dashboard on a study whose weights are here, and where it keeps studies."""
-    top = tmp_path_factory.mktemp("live")
-    folder = copied(talk_study, top / "talks")
-    write_weights(world, open_study(folder))
+    top = tmp_path_factory.mktemp("session")
+    folder = write_played(world, top)
     with pytest.MonkeyPatch.context() as m:
         m.setenv("PSM_VIZ_KEPT", str(top / "kept"))
         with started(folder) as (url, _):
@@ -74,10 +72,10 @@ def test_a_whole_session(browser, served):
     expect(finding).to_contain_text("It sounds like", timeout=LONG)
 
     # the same words to another checkpoint, from here on
-    page.goto(f"{served}/live?beside=other&other=cheat-0064")
+    page.goto(f"{served}/live?beside=other&other=tuned-0001")
     ask(page, "What would you do?")
     expect(answers(page)).to_have_count(2, timeout=LONG)
-    expect(finding).to_contain_text("cheat-0064:", timeout=LONG)
+    expect(finding).to_contain_text("tuned-0001:", timeout=LONG)
 
     # pushed, with a random direction beside it
     page.goto(f"{served}/live?beside=pushed&direction=axis&strength=2.0&random=true")
