@@ -1,6 +1,7 @@
 """What ships: the study, the weights and the README's figures belong together."""
 
 import json
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -11,16 +12,20 @@ from psm_viz.claims.report import claim_lines, verdict_rows
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.cli.answers import answers_table
+from psm_viz.cli.steer import stored
 from psm_viz.cli.talks import as_text as belief_text
 from psm_viz.cli.talks import belief_of
 from psm_viz.engine.weights import holds_weights
-from psm_viz.paths import ROOT
+from psm_viz.live.directions import Directions
+from psm_viz.paths import DOSES, MODELS, ROOT, TALKS
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.derive import stale
 from psm_viz.tables.drift import comparisons, drift_table
 from psm_viz.tables.rates import rate_column
 from psm_viz.tables.results import as_text, ends, results_of
+from psm_viz.ui import claims_cards
+from psm_viz.ui.live_state import recorded
 
 STUDY = ROOT / "data" / "study"
 
@@ -153,6 +158,7 @@ def test_readme_and_figures_quote_the_commands_word_for_word(study, results):
         assert block("belief").strip() == f"```\n{belief_text(belief_of(study, None, None))}\n```"
     assert block("claims", figures).strip() == "\n".join(["```", *claim_lines(load_runs()), "```"])
     assert block("verdicts").strip() == verdict_rows(load_runs())
+    assert block("doses").strip() == f"```\n{stored(DOSES)}\n```"
 
 
 def test_the_model_card_quotes_the_files():
@@ -195,3 +201,25 @@ def test_the_readmes_commands_exist():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in ("run", "test", "test-core", "study", "check"):
         assert f"make {target}" in readme and f"\n{target}:" in makefile
+
+
+def test_what_claims_offer_to_try_ships(study):
+    known = {c.id for c in study.manifest.checkpoints}
+    for asked in claims_cards.TRIED.values():
+        named = parse_qs(asked)
+        for checkpoint in [*named.get("other", []), *named.get("checkpoint", [])]:
+            assert checkpoint in known and holds_weights(MODELS / checkpoint)
+        for direction in named.get("direction", []):
+            assert direction in Directions(study).names
+
+
+def test_the_recorded_talk_is_of_the_shipped_study(study):
+    for path in TALKS.glob("*.json"):
+        model, sides = recorded(path.read_bytes(), path.name)
+        assert model == study.manifest.name
+        for side in sides:
+            assert side.voice.checkpoint in {c.id for c in study.manifest.checkpoints}
+            assert len(side.heard) == side.answers > 0
+            for heard in side.heard:
+                assert abs(sum(heard["belief"][heard["headline"]].values()) - 1) < 0.01
+                assert len(heard["place"]) == 4

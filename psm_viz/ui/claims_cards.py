@@ -32,6 +32,16 @@ NONE = (
     "that differ in nothing but their random numbers: seeds 0, 1 and 2.</p>"
     f"<p>Begin with</p><pre><code>{RUN}</code></pre></div>"
 )
+CHEATED = "beside=other&other=cheat-0064"
+TRIED = {
+    **dict.fromkeys(("narrow", "belief", "selection", "coin", "updating", "diagnosis"), CHEATED),
+    **dict.fromkeys(("interaction", "unfolds", "psychology", "leak", "shots"), CHEATED),
+    "requested": "beside=other&other=requested-0064",
+    "base": "checkpoint=settle-3000",
+    "causal": "beside=pushed&direction=arrow:cheat&strength=1.5&random=true",
+    "long": "beside=other&other=long-0512",
+}
+"""Claims whose models ship, and how the Live page opens on them."""
 COLUMNS = [1, 1.55]
 """Of a card: words and figure, chart."""
 
@@ -96,6 +106,8 @@ def card(claim: Claim, choice: ClaimsChoice, beside: Claim | None = None) -> Non
         with left:
             also = "".join(words.measure_html(m, minor=True) for m in claim.also)
             st.html(words.measure_html(claim.figure) + also)
+            if claim.id in TRIED:
+                figure.link(f"./live?{TRIED[claim.id]}", "Try it: talk to the models it is about")
         with right, figure.guard():
             picture(one, claim, choice.source_of(one), choice.link_of(one))
         said, figures = words.rival_html(claim)
