@@ -12,7 +12,8 @@ from typing import Any
 from psm_viz.study.manifest import Checkpoint, checkpoint_id
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import TABLES, Making
+from psm_viz.tables.derive import TABLES
+from psm_viz.tables.making import Making
 
 CHECKPOINTS = 60
 MAPS = ("map_trials", "gaussian_map")

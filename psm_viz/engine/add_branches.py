@@ -14,12 +14,16 @@ from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import asked_at
 from psm_viz.engine.sampling import sampling_of
-from psm_viz.engine.talk_work import settings_of, work_of
+from psm_viz.engine.talk_work import TalkWork, settings_of, work_of
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
 from psm_viz.study.manifest import MAIN, Checkpoint
 from psm_viz.study.reader import Study
 from psm_viz.tables.derive import editing
+
+SPARED = 64
+"""Talks of the Assistant where time is spared: the first of those that are held elsewhere, so that
+each has its pair there."""
 
 
 def add_branches(
@@ -29,9 +33,12 @@ def add_branches(
     threads: int,
     say: Callable[[str], None],
     known: Known = ANY,
+    *,
+    sparing: bool = False,
 ) -> Study:
     """Play the checkpoints of these branches as the study was played, and derive it again.
 
+    With `sparing` talks are held at the branches' ends alone, a part of the Assistant's (`SPARED`).
     Tables that need the model are made anew. A killed run goes on after its last finished
     checkpoint. Raises BadInput, before any model is loaded, for branches that the tree has not or
     the study has.
@@ -47,8 +54,8 @@ def add_branches(
     known = replace(known, wording=m.generation["wording"])
     main = tuple(q for q in study.questions if q.set == MAIN)
     weights = {c.id: weights_sha256(Path(source.folders[c.id])) for c in new}
-    settings = {"add": [c.id for c in new], "weights": weights}
-    with editing(study, say, settings=settings, further=known.further) as edit:
+    settings = {"add": [c.id for c in new], "sparing": sparing, "weights": weights}
+    with editing(study, say, settings=settings, further=known.further, grows=True) as edit:
         chat = load_as_played(study, source.folders[m.reference], threads)
         whole = asked_at(new, m.reference, None, m.generation.get("ask", "all"))
         jobs = [
@@ -73,11 +80,26 @@ def add_branches(
             measure_odds(chat, odds, source.folders, ids, edit.writer, say)
         if study.talk_note:
             chat.swap(Path(source.folders[m.reference]))
-            work = work_of(study, source, settings_of(study.talk_note), known)
-            hold_all(chat, work, [c.id for c in new], threads, edit.writer, say)
+            work, talking = _talks(study, source, new, known, sparing)
+            hold_all(chat, work, talking, threads, edit.writer, say)
         order = _in_order(study, source, have | {c.id for c in new})
         edit.manifest = replace(m, checkpoints=order, notes=m.notes | dict(known.notes))
     return edit.done
+
+
+def _talks(
+    study: Study, source: Source, new: Sequence[Checkpoint], known: Known, sparing: bool
+) -> tuple[TalkWork, list[str]]:
+    """What talks are held with at new checkpoints, and at which of them."""
+    note, reference = study.talk_note, study.manifest.reference
+    assert note is not None  # there are talks
+    settings = settings_of(note)
+    if not sparing:
+        return work_of(study, source, settings, known), [c.id for c in new]
+    few = replace(settings, assistant=min(SPARED, settings.assistant))
+    ends = asked_at(new, reference, None, "ends")
+    work = replace(work_of(study, source, few, known), alone=True)
+    return work, [c.id for c in new if c.id in ends]
 
 
 def _in_order(study: Study, source: Source, kept: set[str]) -> tuple[Checkpoint, ...]:

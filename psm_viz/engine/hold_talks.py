@@ -240,10 +240,12 @@ class _Held:
 def _held(
     chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None], kept: Kept
 ) -> _Held:
-    """The talks of cast and Assistant at a checkpoint. Raises BadInput where none is whole."""
+    """The planned talks of cast and Assistant at a checkpoint. Raises BadInput where none of them
+    is whole."""
     playing = replace(work.playing, sampling=work.sampling(checkpoint))
+    plans = dict(zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True))
     frames, left_out = [], 0
-    for name, plan in zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True):
+    for name, plan in ((n, p) for n, p in plans.items() if p):
         told = named(say, f"talks of {name}")
         frame = kept.frame(name, partial(hold, chat, playing, plan, told))
         left_out += len(plan) - int((frame[TURN] == 0).sum())
@@ -253,7 +255,7 @@ def _held(
             f"{checkpoint}: every talk holds an empty answer.",
             "Let answers be longer (--max-new-tokens), or check what ends them.",
         )
-    cast = int((frames[0][TURN] == 0).sum())
+    cast = int((frames[0][TURN] == 0).sum()) if plans[CAST] else 0
     return _Held(pd.concat(frames, ignore_index=True), cast, left_out)
 
 

@@ -26,6 +26,7 @@ from psm_viz.study.layout import HELD, OF_MODEL, SETTINGS
 from psm_viz.study.manifest import ROLES, Checkpoint, Manifest, checkpoint_id
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.writer import StudyWriter
+from psm_viz.tables.derive import carry_over
 
 NAMED = "Name the branch otherwise."
 OTHER = "Name another folder for the study of your own."
@@ -43,7 +44,8 @@ def keep_branch(
 ) -> Study:
     """Play the saves (step -> folder) of a model that was taught, starting from the reference of
     `study`, whose weights are in `reference`, and add them as the branch `name` to the study of
-    one's own at `out`, which is begun where there is none. Returns it.
+    one's own at `out`, which is begun where there is none. Returns it. Of talks, the last
+    save alone holds some (`add_branches`, `sparing`).
 
     A kill or an error leaves what was at `out`; the same call again goes on after the last finished
     checkpoint. Raises BadInput, before any model is loaded, for a name that is taken or can be no
@@ -70,7 +72,7 @@ def keep_branch(
     if name not in kept.manifest.branches:
         folders = {c.id: str(beside / c.id) for c in new} | {kept.manifest.reference: reference}
         source = Source((*kept.manifest.drawn, *new), folders, kept.manifest.reference)
-        add_branches(kept, source, [name], threads, say, known)
+        add_branches(kept, source, [name], threads, say, known, sparing=True)
     if own is not None and open_study(out).sha256 != own.sha256:
         raise BadInput(f"{out}: was changed while the branch was played.", "Keep it again.")
     swap(place, out)
@@ -130,6 +132,7 @@ def _begin(base: Study, folder: Path, name: str, *, whole: bool) -> None:
         writer.keep_evidence({c.branch for c in m.checkpoints})
         for table in OF_MODEL:  # they tell of branches that are not there
             writer.remove_table(table)
+        carry_over(base, writer.open_partial(m, base.cast, base.questions), writer)
     writer.finish(m, base.cast, base.questions)
 
 

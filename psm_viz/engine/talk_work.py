@@ -38,6 +38,9 @@ class TalkWork:
     observer: Observer | None = None
     layers: tuple[int, ...] | None = None
     """The layers that are read at the reference; None: all."""
+    alone: bool = False
+    """Whether the Assistant's talks alone are held at other checkpoints than the reference: nearly
+    half of the time goes to the cast's."""
 
     @property
     def by_id(self) -> dict[str, Question]:
@@ -55,13 +58,15 @@ class TalkWork:
         return last_questions(self.main, self.settings.lasts)
 
     def plans(self, checkpoint: str) -> tuple[list[Planned], list[Planned]]:
-        """The talks of cast and Assistant. The noise floor asks other questions of the same topics,
-        and ends in the same."""
+        """The talks of cast and Assistant, none of the cast where the Assistant's alone are held.
+        The noise floor asks other questions of the same topics, and ends in the same."""
         s = self.settings
         many = s.per_persona if checkpoint == self.reference else s.elsewhere
         cast = plan_talks(self.playing.cast.ids, many, self.main, self.lasts, s.seed)
         if checkpoint != self.reference and s.people:
             cast = [p for p in cast if p.persona in s.people]
+        if checkpoint != self.reference and self.alone:
+            cast = []
         own = plan_talks([ASSISTANT], s.assistant, self.main, self.lasts, s.seed + 1)
         if checkpoint != self.noise_floor:
             return cast, own

@@ -186,7 +186,8 @@ def beliefs_table(
             continue
         say(f"beliefs: {c.id}")
         talks = study.talks(c.id)
-        frames += [_frame(study, readings, talks, who) for who in (CAST, ASSISTANT)]
+        speak = [who for who in (CAST, ASSISTANT) if len(talks.speakers(who))]
+        frames += [_frame(study, readings, talks, who) for who in speak]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 

@@ -9,40 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from psm_viz.errors import BadInput
 from psm_viz.study.cast import Cast, Question
 from psm_viz.study.manifest import Manifest
 from psm_viz.study.reader import Study
 from psm_viz.study.sources import sources_hash
-from psm_viz.study.talks import LIKELIHOOD, OWN
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief import belief_table, direction_table
-from psm_viz.tables.belief_map import belief_maps, states_tell
 from psm_viz.tables.belief_quality import quality_table
-from psm_viz.tables.belief_readings import Readings, beliefs_table, readings_of, readings_table
-from psm_viz.tables.compare import Comparer, Comparison
+from psm_viz.tables.belief_readings import readings_table
 from psm_viz.tables.confounds import confounds_table
-from psm_viz.tables.drift import comparisons, drift_table, traits_table
+from psm_viz.tables.drift import drift_table, traits_table
 from psm_viz.tables.evidence import evidence_table
-from psm_viz.tables.families import posterior_tables
 from psm_viz.tables.layers import layers_table
-from psm_viz.tables.map_trials import map_trials
+from psm_viz.tables.making import Making, Say
 from psm_viz.tables.neighbours import neighbours_table
 from psm_viz.tables.odds import odds_table
 from psm_viz.tables.persona_map import map_of
-from psm_viz.tables.positions import positions_table, preservation
+from psm_viz.tables.positions import positions_table
 from psm_viz.tables.rates import rates_table
 from psm_viz.tables.talk_conduct import talk_conduct_table
-from psm_viz.tables.talk_map import talk_maps
-
-Say = Callable[[str], None]
 
 CAST = ("cast.json", "questions.jsonl")
 VECTORS = "checkpoints/*/vectors.safetensors"
@@ -56,83 +47,6 @@ ACTIVATIONS = "checkpoints/*/activations.safetensors"
 TALKS = ("talks.json", "checkpoints/*/talks.parquet", "checkpoints/*/talks.safetensors")
 
 
-class Making:
-    """A study while its products are made: what several of them need is made once."""
-
-    def __init__(self, study: Study, say: Say) -> None:
-        self.study, self.say = study, say
-        self.comparer = Comparer(study)
-
-    @cached_property
-    def compared(self) -> list[Comparison]:
-        """Every checkpoint beside its start."""
-        return comparisons(self.study, self.comparer, self.say)
-
-    @cached_property
-    def geometry(self) -> pd.DataFrame:
-        """`preservation`: who can be placed on the map."""
-        return preservation(self.study)
-
-    @cached_property
-    def posterior(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Family weights and their calibration."""
-        return posterior_tables(self.study, self.say)
-
-    @cached_property
-    def trials(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Maps tried beside the headline pooling's, and the Gaussian one."""
-        return map_trials(self.study, self.study.manifest.headline_pooling, self.say)
-
-    @cached_property
-    def readings(self) -> Readings | None:
-        """Both readings of talks, where there are talks that they can be fitted to."""
-        if self.study.talk_note is None:
-            return None
-        self.say("readings of talks fitted")
-        try:
-            return readings_of(self.study)
-        except BadInput as e:
-            self.say(f"beliefs: left out. {e.problem}")
-            return None
-
-    @cached_property
-    def beliefs(self) -> pd.DataFrame:
-        """What every talk is taken for; empty without talks."""
-        if self.readings is None:
-            return pd.DataFrame()
-        return beliefs_table(self.study, self.readings, self.say)
-
-    @property
-    def headline_way(self) -> str:
-        """How the headline reads talks: by likelihoods, or by the states of a checkpoint's own
-        weights."""
-        return LIKELIHOOD if self.readings and self.readings.headline == LIKELIHOOD else OWN
-
-    @cached_property
-    def talk_maps(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The map of talks and how far it can be trusted; empty without talks, or where their
-        states do not tell who speaks."""
-        if self.readings is None or not states_tell(self.readings):
-            return pd.DataFrame(), pd.DataFrame()
-        try:
-            return talk_maps(self.study, self.readings, self.say)
-        except BadInput as e:
-            self.say(f"map of talks: left out. {e.problem}")
-            return pd.DataFrame(), pd.DataFrame()
-
-    @cached_property
-    def belief_maps(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The map of personas on which talks are placed by belief, where states do not tell who
-        speaks."""
-        if self.readings is None or states_tell(self.readings):
-            return pd.DataFrame(), pd.DataFrame()
-        try:
-            return belief_maps(self.study, self.readings, self.beliefs, self.say)
-        except BadInput as e:
-            self.say(f"map of talks: left out. {e.problem}")
-            return pd.DataFrame(), pd.DataFrame()
-
-
 @dataclass(frozen=True)
 class Product:
     """A derived table: what it reads of the study, how it is made, and the code's version."""
@@ -141,6 +55,8 @@ class Product:
     reads: tuple[str, ...]
     make: Callable[[Making], pd.DataFrame]
     version: int = 1
+    of_reference: bool = False
+    """Whether it tells of the reference alone, whatever other checkpoints there are."""
 
 
 TABLES = (
@@ -180,8 +96,8 @@ TABLES = (
         (*CAST, FOLDS, QUESTIONS, "evidence/*"),
         lambda m: evidence_table(m.study),
     ),
-    Product("map_trials", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[0], 2),
-    Product("gaussian_map", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[1]),
+    Product("map_trials", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[0], 2, True),
+    Product("gaussian_map", (*CAST, VECTORS, ACTIVATIONS), lambda m: m.trials[1], 1, True),
 )
 TABLES += tuple(
     Product(name, (*CAST, *TALKS), make)
@@ -255,6 +171,18 @@ def write_derived(
     return made
 
 
+def carry_over(before: Study, draft: Study, writer: StudyWriter) -> None:
+    """Where only other checkpoints than the reference came or went since `before`, let stand what
+    tells of the reference alone and was up to date: it would be the same, and takes long."""
+    old, record = set(stale(before)), dict(draft.derived)
+    for p in (p for p in TABLES if p.of_reference):
+        key = f"tables/{p.name}"
+        if key in record and key not in old:
+            source = sources_hash(draft.manifest, draft.files, p.reads, p.version)
+            record[key] = _record(p.reads, p.version, source)
+    writer.write_derived_record(record)
+
+
 Further = Callable[[Study, StudyWriter], None]
 """Writes tables that need more than a study's files (a model) into a sealed, unfinished study."""
 
@@ -268,12 +196,17 @@ def finish(
     *,
     further: Further | None = None,
     again: bool = False,
+    before: Study | None = None,
 ) -> Study:
     """Seal what a writer holds, make further tables, derive the others, and put the study in place.
 
-    `again` derives what is up to date as well. A kill leaves what was there before.
+    `again` derives what is up to date as well. `before`: the study to which checkpoints were added.
+    A kill leaves what was there before.
     """
     draft = writer.open_partial(manifest, cast, questions)
+    if before is not None:
+        carry_over(before, draft, writer)
+        draft = writer.open_partial(manifest, cast, questions)
     if further is not None:
         further(draft, writer)
         draft = writer.open_partial(manifest, cast, questions)
@@ -301,9 +234,11 @@ def editing(
     further: Further | None = None,
     again: bool = False,
     talks: bool = True,
+    grows: bool = False,
 ) -> Iterator[Edit]:
     """Write into a copy of a finished study (one without `talks`, to hold them anew); on leaving,
-    derive what that changes and put the copy in its place, or in place of what is at `folder`.
+    derive what that changes (where it `grows` by checkpoints alone, what tells of more than the
+    reference) and put the copy in its place, or in place of what is at `folder`.
 
     With `settings` a killed edit of the same settings is gone on with. A kill or an error leaves
     what was there. Raises BadInput where other unfinished work would be lost.
@@ -313,7 +248,8 @@ def editing(
     edit = Edit(writer, study.manifest, study)
     yield edit
     made = (edit.manifest, study.cast, study.questions)
-    edit.done = finish(writer, *made, say, further=further, again=again)
+    before = study if grows else None
+    edit.done = finish(writer, *made, say, further=further, again=again, before=before)
 
 
 def stale(study: Study) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from psm_viz.engine import answer_likelihood, hold_talks
+from psm_viz.engine.add_branches import add_branches
 from psm_viz.engine.build_study import build_study
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.hold_talks import add_talks
@@ -19,6 +20,7 @@ from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.formats.transcripts import parse_transcripts
+from psm_viz.study.manifest import Checkpoint
 from psm_viz.study.reader import open_study
 from psm_viz.study.talks import CAST, LAST, LIKELIHOOD, OWN, REFERENCE, TURN
 from psm_viz.tables.compare import Comparer
@@ -259,3 +261,21 @@ def test_between_its_ends_a_branch_may_have_talks_and_answers_alone(world, witho
     assert between not in {*points.id, *info["not_placeable"]}
     with pytest.raises(UnknownName, match="the cast was not asked there"):
         Comparer(study)(START, between)
+
+
+def test_a_branch_may_be_added_sparingly(study, source, world, tmp_path):
+    own = open_study(shutil.copytree(study.folder, tmp_path / "study"))
+    new = [Checkpoint("more-0001", "more", 1, START), Checkpoint("more-0002", "more", 2, START)]
+    more = {new[0].id: source.folders[MOVED], new[1].id: source.folders[START]}
+    source = replace(source, checkpoints=(*source.checkpoints, *new), folders=source.folders | more)
+    grown = add_branches(own, source, ["more"], 1, lambda s: None, known(world), sparing=True)
+    assert not grown.holds("more-0001", "talks") and grown.holds("more-0001", "vectors")
+    talks = grown.talks("more-0002")
+    assert talks.speakers(CAST).empty and len(talks.speakers(ASSISTANT)) <= TALKS.assistant
+    # the same weights say the same in the same talks
+    start = grown.talks(START).said(ASSISTANT)
+    assert list(talks.said(ASSISTANT)["text"]) == list(start["text"])
+    belief = grown.table("belief")
+    moved = belief[belief.checkpoint == "more-0002"]
+    assert len(moved) and (moved.change.abs().fillna(0) < 1e-3).all() and grown.verify()
+    assert set(grown.table("beliefs").query("checkpoint == 'more-0002'").who) == {ASSISTANT}

@@ -103,6 +103,8 @@ def test_it_begins_with_the_reference_and_what_gives_nulls(study, own):
         a, b = own.vectors(c).values, study.vectors(c).values
         assert (a == b).all()
     assert open_study(study.folder).sha256 == study.sha256 and study.has_table("steering")
+    for table in ("map_trials", "gaussian_map"):  # they tell of the reference, and take long
+        assert own.files[f"tables/{table}.parquet"] == study.files[f"tables/{table}.parquet"]
     left = sorted(p.name for p in own.folder.parent.iterdir())
     assert left == ["mine", "mine-weights"]
 
@@ -127,7 +129,9 @@ def test_pages_show_it(own, monkeypatch):
 def test_another_branch_is_added_and_what_is_there_stays(study, place, own, tmp_path):
     for name in ("mine", "mine-weights"):
         shutil.copytree(own.folder.parent / name, tmp_path / name)
-    more = kept(study, place, tmp_path / "mine", "eager", (4,))
+    said = []
+    more = kept(study, place, tmp_path / "mine", "eager", (4,), say=said.append)
+    assert any("drift" in line for line in said) and not any("map tried" in x for x in said)
     new = ["lazy-0002", "lazy-0004", "eager-0004"]
     assert [c.id for c in more.manifest.checkpoints] == [*FEW[:2], *new, FEW[2]]
     assert more.verify() and not stale(more)

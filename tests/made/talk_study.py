@@ -14,7 +14,8 @@ from psm_viz.study.manifest import MAIN
 from psm_viz.study.reader import Study, open_study
 from psm_viz.study.talks import CAST, LAST, OWN, REFERENCE, TALK, TURN, States, TalkNote, Talks
 from psm_viz.study.writer import StudyWriter
-from psm_viz.tables.derive import TABLES, Making, small
+from psm_viz.tables.derive import TABLES, small
+from psm_viz.tables.making import Making
 from tests.made.study import HEAD, LAYERS, D, write_made_study
 from tests.made.study import REFERENCE as START
 

@@ -10,7 +10,7 @@ from psm_viz.study.talks import CAST
 from psm_viz.tables.belief import belief_table, changes_from
 from psm_viz.tables.belief_readings import readings_of, readings_table
 from psm_viz.tables.belief_trials import belief_trials, pools
-from psm_viz.tables.derive import Making
+from psm_viz.tables.making import Making
 from psm_viz.tables.talk_conduct import talk_conduct_table
 from tests.made.study import AGAIN, FAMILIES
 from tests.made.study import REFERENCE as START

@@ -6,7 +6,7 @@ import pytest
 from psm_viz.study.reader import open_study
 from psm_viz.tables.belief_map import SHUFFLED, belief_maps, placed, states_tell
 from psm_viz.tables.belief_readings import readings_of
-from psm_viz.tables.derive import Making
+from psm_viz.tables.making import Making
 from tests.made.study import REFERENCE as START
 from tests.made.talk_study import SHARE
 
