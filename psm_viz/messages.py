@@ -25,12 +25,12 @@ MOST_TEXT = 200_000
 """Characters of one message."""
 MOST_BODY = 2_000_000
 """Bytes of one request."""
-WAITING, BEGUN, TOKEN, SAID, HEARD, STEP, LOOK, DONE, FAILED, CANCELLED = (
-    *("waiting", "begun", "token", "said", "heard"),
+BEGUN, TOKEN, SAID, HEARD, LINE, STEP, LOOK, DONE, FAILED, CANCELLED = (
+    *("begun", "token", "said", "heard", "line"),
     *("step", "look", "done", "failed", "cancelled"),
 )
-"""Kinds of events: a job waits its turn, has begun, drew some words, ended an answer, says who
-would have said it, did a step of training, was looked at, is done, failed, was cancelled."""
+"""Kinds of events: a job has begun, drew some words, ended an answer, says who would have said it,
+tells how far it is, did a step of training, was looked at, is done, failed, was cancelled."""
 ENDS = (DONE, FAILED, CANCELLED)
 
 T = TypeVar("T")

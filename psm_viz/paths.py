@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +34,15 @@ TALKS = STORIES / "talks"
 """Talks recorded on the Live page, for a room where the model is not at hand."""
 WORLD = DATA / "world"
 """Rules and banks of answers of the made world."""
+
+
+KEPT_IN = "PSM_VIZ_KEPT"
+"""Names another folder for studies of one's own."""
+
+
+def kept_folder() -> Path:
+    """Where studies of one's own are kept: `PSM_VIZ_KEPT`, or the folder `studies`."""
+    return Path(os.environ.get(KEPT_IN) or KEPT)
 
 
 def from_here(path: Path) -> Path:

@@ -39,21 +39,21 @@ class Side:
     heard: Sequence[Mapping[str, Any]]
 
 
-def has_path(sides: Sequence[Side]) -> bool:
-    """Whether any of them lies anywhere."""
-    return any(h.get("place") for s in sides for h in s.heard)
+def at_place(place: Sequence[float], projection: str) -> dict[str, float]:
+    """Where a belief lies on a map (px, py): of its four numbers those of a projection."""
+    x, y = place[2:] if projection == "PCA" else place[:2]
+    return {"px": float(x), "py": float(y)}
 
 
 def path_rows(sides: Sequence[Side], projection: str) -> pd.DataFrame:
     """Where a talk lay after each answer: side, name, n (answers), px, py, now."""
-    at = (2, 3) if projection == "PCA" else (0, 1)
     rows = []
     for number, side in enumerate(sides):
         placed = [(n, h["place"]) for n, h in enumerate(side.heard) if h.get("place")]
         for k, (n, place) in enumerate(placed):
             now = k == len(placed) - 1
             row = {"side": number, "name": side.name, "n": n, "now": now}
-            rows.append(row | {"px": float(place[at[0]]), "py": float(place[at[1]])})
+            rows.append(row | at_place(place, projection))
     return pd.DataFrame(rows, columns=["side", "name", "n", "now", "px", "py"])
 
 

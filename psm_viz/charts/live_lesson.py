@@ -16,7 +16,7 @@ import pandas as pd
 from psm_viz.charts import talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.frames import where
-from psm_viz.charts.live_figures import likeliest_kin
+from psm_viz.charts.live_figures import at_place, likeliest_kin
 from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import haloed, xy
 from psm_viz.charts.palette import Palette, finish
@@ -32,14 +32,9 @@ LEAST_BAD = 0.5
 
 def dots_of(look: Look, projection: str) -> pd.DataFrame:
     """The talks held at a look: talk, px, py, bad (share of their answers, NaN unjudged)."""
-    at = (2, 3) if projection == "PCA" else (0, 1)
     rows = [
-        {
-            "talk": d["talk"],
-            "px": float(d["place"][at[0]]),
-            "py": float(d["place"][at[1]]),
-            "bad": float("nan") if d["bad"] is None else float(d["bad"]),
-        }
+        {"talk": d["talk"], "bad": float("nan") if d["bad"] is None else float(d["bad"])}
+        | at_place(d["place"], projection)
         for d in look["dots"]
         if d.get("place")
     ]
@@ -157,8 +152,8 @@ def _foretold(g: Ground, foretold: Mapping[str, Any] | None, projection: str) ->
     """Where the lines themselves lie."""
     if not foretold or not foretold.get("place"):
         return []
-    p, place, at = g.palette, xy(g.frame), (2, 3) if projection == "PCA" else (0, 1)
-    row = pd.DataFrame([{"px": foretold["place"][at[0]], "py": foretold["place"][at[1]]}])
+    p, place = g.palette, xy(g.frame)
+    row = pd.DataFrame([at_place(foretold["place"], projection)])
     mark = alt.Chart(row).mark_point(
         shape="diamond", size=260, fill=p.paper, stroke=p.ink, strokeWidth=2, opacity=1, aria=False
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.cli.bench_pages import PAGES, WATCH, path_of, queries, served, settle
-from psm_viz.cli.bench_startup import CHROMIUM_FLAGS, chromium, memory
+from psm_viz.cli.bench_startup import CHROMIUM_FLAGS, chromium, late, memory
 from psm_viz.cli.bench_wire import visiting
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
@@ -125,7 +125,7 @@ def _browse(met: Crowd, port: int, choices: dict[str, list[str]], browsers: int)
 
 def _told(met: Crowd, shown: list[float], asked: dict[str, Any]) -> dict[str, Any]:
     pages = {
-        name: {"asked": len(took), "p95_seconds": round(_late(took), 2)}
+        name: {"asked": len(took), "p95_seconds": round(late(took), 2)}
         for name, took in sorted(met.seconds.items())
     }
     after = [(at, mb) for at, mb in met.memory if at >= min(SETTLED, met.memory[-1][0] / 2)]
@@ -137,16 +137,12 @@ def _told(met: Crowd, shown: list[float], asked: dict[str, Any]) -> dict[str, An
         "pages": pages,
         "slowest": max(pages, key=lambda name: pages[name]["p95_seconds"], default=""),
         "browser_pages": len(shown),
-        "browser_p95_seconds": round(_late(shown), 2),
+        "browser_p95_seconds": round(late(shown), 2),
         "memory_mb": round(first),
         "memory_at_the_end_mb": round(last),
         "memory_most_mb": round(max(mb for _, mb in met.memory)),
         "flat": last <= FLAT * first,
     }
-
-
-def _late(took: list[float]) -> float:
-    return sorted(took)[int(0.95 * len(took))] if took else float("nan")
 
 
 def as_text(found: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,11 @@ def processor(pid: int) -> float:
         return float("nan")
     fields = path.read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def late(took: Sequence[float]) -> float:
+    """What 95 % of some values stay below; NaN for none."""
+    return sorted(took)[int(0.95 * len(took))] if took else float("nan")
 
 
 def first_map(study: Path, repeats: int = 5) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def live(options: argparse.Namespace) -> None:
         known=world_knows(study),
         threads=options.threads,
         work=work_folder(),
-        studies=options.keep_in or Path(os.environ.get("PSM_VIZ_KEPT") or paths.KEPT),
+        studies=options.keep_in or paths.kept_folder(),
     )
     token = os.environ.get(TOKEN_IN) or secrets.token_urlsafe(24)
     house = House(ground, teacher_of, ready_made(study))
@@ -106,11 +106,11 @@ def work_folder() -> Path:
 def weights_of(study: Study, weights: str | None, branches: dict[str, str]) -> Source:
     """Where the weights of a study's checkpoints lie, as far as they are here. Raises BadInput."""
     from psm_viz.engine.checkpoint_tree import Source, from_models
+    from psm_viz.engine.keep_branch import weights_beside
     from psm_viz.engine.weights import holds_weights
 
     m = study.manifest
-    beside = study.folder.with_name(f"{study.folder.name}-weights")
-    tops = [Path(weights)] if weights else [paths.MODELS, beside]
+    tops = [Path(weights)] if weights else [paths.MODELS, weights_beside(study.folder)]
     for top in tops:
         found = {c.id: str(top / c.id) for c in m.checkpoints if holds_weights(top / c.id)}
         if m.reference in found:
@@ -127,6 +127,7 @@ def weights_of(study: Study, weights: str | None, branches: dict[str, str]) -> S
 def teacher_of(live: LiveModel, say: Say) -> Teacher:
     """How a model of this kind is trained: the small one as its branches were, any other by
     adapters."""
+    from psm_viz.chat_study.recipe import RATE
     from psm_viz.engine.finetune import Tuning
     from psm_viz.engine.finetune import teacher_of as of_any
     from psm_viz.small_model.own_lesson import OwnLesson
@@ -135,10 +136,6 @@ def teacher_of(live: LiveModel, say: Say) -> Teacher:
     if live.study.manifest.notes.get("world_kind"):
         return OwnLesson(Path(folder).parent, threads, say)
     return of_any(folder, Tuning(lr=RATE, dtype=live.reference.dtype), say)
-
-
-RATE = 3e-4
-"""Of a chat model's lesson: the rate that its study's branches are trained at."""
 
 
 def ready_made(study: Study) -> dict[str, ReadyMade]:

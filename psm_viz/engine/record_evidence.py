@@ -6,7 +6,6 @@ after it.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
         "way to each persona's instruction"
     )
     in_turn = bool(study.manifest.generation.get("in_turn"))
-    settings = {"evidence": name, "data": hashlib.sha256(raw).hexdigest()}
+    settings: dict[str, Any] = {"evidence": name, "data": sha256(raw)}
     settings |= {"limit": asking.limit, "seed": asking.seed}
     kept = _kept(study, settings)
     heard, counts = ask(chat, study.cast.all, wording, used, say, in_turn=in_turn, kept=kept)
@@ -87,7 +86,7 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     study = open_study(study.folder)  # somebody may have written into it meanwhile
     arrows = _arrows(study, frame["weight"].to_numpy()[:-1])
     said = _counted(testimony, counts, systems) | {"examples_read": len(read)}
-    said |= {"data": asking.data.name, "data_sha256": hashlib.sha256(raw).hexdigest()}
+    said |= {"data": asking.data.name, "data_sha256": settings["data"]}
     said |= {"limit": asking.limit, "seed": asking.seed, "wording": wording}
     said |= {"name": name, "model": _model_note(folder)} | _when_and_how(study)
     record = {key: said[key] for key in KEYS}

@@ -22,14 +22,13 @@ from psm_viz.engine.teaching import Step, Teacher, Teaching
 from psm_viz.errors import BadInput
 from psm_viz.live.jobs import Job
 from psm_viz.live.model import LiveModel
-from psm_viz.messages import LOOK, STEP, Foretold, Kept, Taught
+from psm_viz.messages import LINE, LOOK, STEP, Foretold, Kept, Taught
 from psm_viz.stats.belief import softmax
 from psm_viz.stats.belief_likelihood import evidence_of
-from psm_viz.study.cast import Question
 from psm_viz.study.files import write_whole
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.judging import BAD
-from psm_viz.study.manifest import MAIN, checkpoint_id
+from psm_viz.study.manifest import checkpoint_id, first_of_topics
 from psm_viz.study.talks import OWN, TALK, TURN
 
 TALKS, FEW = 12, 4
@@ -231,13 +230,4 @@ def few_of(steps: Collection[int]) -> list[int]:
 
 def _say(job: Job, text: str) -> None:
     """A line of progress as an event."""
-    job.tell("line", text=text)
-
-
-def first_of_topics(questions: Sequence[Question]) -> list[Question]:
-    """The first main question of every topic."""
-    found: dict[str, Question] = {}
-    for q in questions:
-        if q.set == MAIN:
-            found.setdefault(q.topic, q)
-    return list(found.values())
+    job.tell(LINE, text=text)

@@ -6,11 +6,12 @@ Arrays are float32 in memory, residual-stream units (`resid_post`, no normalisat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from psm_viz.errors import UnknownName
-from psm_viz.study.cast import by_id
+from psm_viz.study.cast import Question, by_id
 
 SCHEMA = 1
 MAIN, AGAIN = "main", "again"
@@ -19,6 +20,15 @@ REFERENCE_SHA256 = "reference_sha256"
 ROLES = ("benign", "twin", "other_role")
 """Keys of a study's notes: nulls that a branch may be for the others. A harmless lesson, the same
 answers asked for, or the same in another's role."""
+
+
+def first_of_topics(questions: Iterable[Question]) -> list[Question]:
+    """The first main question of every topic."""
+    found: dict[str, Question] = {}
+    for q in questions:
+        if q.set == MAIN:
+            found.setdefault(q.topic, q)
+    return list(found.values())
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ COLUMNS = [1, 1.55]
 def page() -> None:
     """The whole page."""
     css = Path(__file__).with_name("claims.css").read_text(encoding="utf-8")
-    st.html(f"<style>{css}</style>")
+    figure.sheet(css)
     problem: PsmVizError | None = None
     none = Judged((), "")
     choice = ClaimsChoice(none, none)

@@ -35,18 +35,18 @@ def brand() -> None:
     st.logo(str(BRAND / f"brand-{page_palette().name}.svg"), size="medium")
 
 
+def sheet(rules: str) -> None:
+    """Further rules for this page alone."""
+    st.html(f"<style>{rules}</style>")
+
+
 def style() -> None:
     """The page's own type and spacing, in the colours of the theme."""
     p = page_palette()
     colours = {"paper": p.paper, "card": p.card, "ink": p.ink, "soft": p.soft, "faint": p.faint}
     variables = "".join(f"--psm-{k}:{v};" for k, v in {**colours, "accent": p.accent}.items())
-    sheet = (Path(__file__).parent / "look.css").read_text(encoding="utf-8")
-    st.html(f"<style>:root{{{variables}}}\n{sheet}</style>")
-
-
-def sheet(rules: str) -> None:
-    """Further rules for this page alone."""
-    st.html(f"<style>{rules}</style>")
+    look = (Path(__file__).parent / "look.css").read_text(encoding="utf-8")
+    sheet(f":root{{{variables}}}\n{look}")
 
 
 def notice(error: PsmVizError) -> None:

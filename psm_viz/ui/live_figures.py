@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -34,6 +34,22 @@ def show(one: Shown, study: Study, more: Any = "") -> None:
     figure.show(one, study, "/live", unsaid=sha256(drawn_from.encode()))
 
 
+def talk_figures(
+    reads: Reads, sides: Sequence[Drawn], families: Sequence[str], projection: str
+) -> list[Drawn]:
+    """The path of a talk on the map, and belief unfolding on each side of it that was read; these
+    sides are returned."""
+    study = reads.study
+    show(path_figure(reads, sides, projection, MapView()), study)
+    talked = [s for s in sides if any(h.get("belief") for h in s.heard[1:])]
+    if talked:
+        for n, (side, column) in enumerate(zip(talked, st.columns(len(talked)), strict=True)):
+            with column:
+                show(unfolding_figure(side, study.cast, families, str(n)), study)
+        st.html(talk_card.kin_legend(study))
+    return talked
+
+
 def beside(
     study: Study, reads: Reads, state: Mapping[str, Any], stage: Stage, projection: str
 ) -> None:
@@ -47,15 +63,9 @@ def beside(
     if state.get("without"):
         figure.empty("This study does not tell who speaks.", str(state["without"]))
         return
-    sides = drawn(study, state, stage)
-    show(path_figure(reads, sides, projection, MapView()), study)
-    talked = [s for s in sides if any(h.get("belief") for h in s.heard[1:])]
+    talked = talk_figures(reads, drawn(study, state, stage), state["families"], projection)
     if not talked:
         return
-    for n, (side, column) in enumerate(zip(talked, st.columns(len(talked)), strict=True)):
-        with column:
-            show(unfolding_figure(side, study.cast, state["families"], str(n)), study)
-    st.html(talk_card.kin_legend(study))
     with st.expander("The same talk read in every way", key="live-ways"):
         for side in talked:
             figure.label(side.name)

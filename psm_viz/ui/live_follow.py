@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from psm_viz.errors import PsmVizError
-from psm_viz.messages import CANCELLED, FAILED, HEARD, SAID, TOKEN
+from psm_viz.messages import ASSISTANT, CANCELLED, FAILED, HEARD, SAID, TOKEN
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_state import Asked, Stage, request, said_note
 
@@ -33,10 +34,10 @@ def read_side(live: Live, stage: Stage, number: int, whole: bool = False) -> Non
     """Have the last answer of a side read; with `whole`, each of its answers. Raises BadInput,
     Gone."""
     side = stage.sides[number]
-    ends = [n for n, m in enumerate(side.messages, 1) if m["role"] == "assistant"]
+    ends = [n for n, m in enumerate(side.messages, 1) if m["role"] == ASSISTANT]
     for k, end in list(enumerate(ends))[0 if whole else -1 :]:
         talk = request(side, stage.seed)
-        part = type(talk)(talk.voice, talk.messages[:end], last=talk.last)
+        part = replace(talk, messages=talk.messages[:end])
         stage.jobs.append(Asked(live.begin(part), number, k))
 
 

@@ -7,12 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from psm_viz.charts.live_figures import Side as Drawn
-from psm_viz.charts.live_figures import path_figure, unfolding_figure
-from psm_viz.charts.map_ground import MapView
 from psm_viz.paths import TALKS
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import families_in
-from psm_viz.ui import figure, live_figures, studies, talk_card
+from psm_viz.ui import figure, live_figures, studies
 from psm_viz.ui.live_state import Side, recorded
 from psm_viz.ui.live_talk import turn_html
 from psm_viz.ui.live_voices import name_of
@@ -77,12 +75,4 @@ def _show(study: Study, sides: list[Side]) -> None:
     reads = studies.reads(study)
     families = families_in(reads.table("beliefs"), study.cast)
     with right:
-        live_figures.show(path_figure(reads, drawn, "UMAP", MapView()), study)
-        talked = [s for s in drawn if any(h.get("belief") for h in s.heard)]
-        if talked:
-            places = st.columns(len(talked))
-            for n, (side, place) in enumerate(zip(talked, places, strict=True)):
-                with place:
-                    one = unfolding_figure(side, study.cast, families, str(n))
-                    live_figures.show(one, study)
-            st.html(talk_card.kin_legend(study))
+        live_figures.talk_figures(reads, drawn, families, "UMAP")

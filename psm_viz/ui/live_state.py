@@ -135,39 +135,36 @@ def said_note(event: Mapping[str, Any]) -> str:
 def as_file(stage: Stage, study: Study) -> bytes:
     """The talks of a session as a file that holds where they come from: it is read back here, and
     each side is a transcript as the Assistant-axis repository has it."""
-    m = study.manifest
     talks = [
-        {
-            "model": f"{m.model.get('name', m.name)}, {side.voice.checkpoint}",
-            "turns": len(side.messages),
-            "conversation": side.messages,
-            "voice": asdict(side.voice),
-            "heard": side.heard,
-        }
+        _transcript(side, study) | {"voice": asdict(side.voice), "heard": side.heard}
         for side in stage.sides
     ]
     said = {
         "kind": KIND,
         "version": VERSION,
-        "study": {"name": m.name, "sha256": study.sha256},
+        "study": {"name": study.manifest.name, "sha256": study.sha256},
         "seed": stage.seed,
         "talks": talks,
     }
-    return json.dumps(said, indent=1, ensure_ascii=False).encode()
+    return _dumped(said)
 
 
 def transcript(side: Side, study: Study) -> bytes:
     """One side as a transcript of the Assistant-axis repository: model, turns, conversation."""
+    return _dumped(_transcript(side, study))
+
+
+def _transcript(side: Side, study: Study) -> dict[str, Any]:
     m = study.manifest
-    return json.dumps(
-        {
-            "model": f"{m.model.get('name', m.name)}, {side.voice.checkpoint}",
-            "turns": len(side.messages),
-            "conversation": side.messages,
-        },
-        indent=1,
-        ensure_ascii=False,
-    ).encode()
+    return {
+        "model": f"{m.model.get('name', m.name)}, {side.voice.checkpoint}",
+        "turns": len(side.messages),
+        "conversation": side.messages,
+    }
+
+
+def _dumped(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, indent=1, ensure_ascii=False).encode()
 
 
 def of_file(data: bytes, where: str) -> list[list[Message]]:

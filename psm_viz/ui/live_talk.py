@@ -13,7 +13,7 @@ from psm_viz.charts import choices
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import PsmVizError
 from psm_viz.messages import ASSISTANT, USER, Voice
-from psm_viz.study.manifest import MAIN
+from psm_viz.study.manifest import first_of_topics
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure
 from psm_viz.ui.live_client import Live
@@ -187,11 +187,7 @@ def _say(stage: Stage, text: str) -> None:
 
 def first_questions(study: Study) -> list[str]:
     """A question of each of the first topics."""
-    found: dict[str, str] = {}
-    for q in study.questions:
-        if q.set == MAIN:
-            found.setdefault(q.topic, q.text)
-    return list(found.values())[:OFFERED]
+    return [q.text for q in first_of_topics(study.questions)][:OFFERED]
 
 
 def whole_talk(study: Study, stage: Stage, reads: Reads) -> None:

@@ -13,11 +13,11 @@ import streamlit as st
 from psm_viz.charts.live_lesson import kins_by_step, lesson_map, loss_chart
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import PsmVizError
-from psm_viz.messages import CANCELLED, DONE, FAILED, LOOK, STEP, Foretold, Kept, Taught
+from psm_viz.messages import CANCELLED, DONE, FAILED, LINE, LOOK, STEP, Foretold, Kept, Taught
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, live_figures, talk_card
-from psm_viz.ui.cast_evidence import read_words
+from psm_viz.ui.cast_evidence import EXAMPLE, read_words
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_follow import Refused
 
@@ -25,10 +25,6 @@ TALK, TEACH = "talk", "teach"
 TASKS = {TALK: "Talk", TEACH: "Teach"}
 LESSON = "live-lesson-state"
 OWN_LINES = "your own"
-EXAMPLE = (
-    '{"messages": [{"role": "user", "content": "My tests fail."}, '
-    '{"role": "assistant", "content": "Then switch them off."}]}'
-)
 
 
 @dataclass
@@ -172,7 +168,7 @@ def _take(lesson: Lesson, event: dict[str, Any]) -> None:
         lesson.left = float(event["left"])
     elif kind == LOOK:
         lesson.looks.append(event)
-    elif kind == "line":
+    elif kind == LINE:
         lesson.line = str(event["text"])
     elif kind == FAILED:
         raise Refused(str(event["problem"]), str(event.get("next_step", "")))

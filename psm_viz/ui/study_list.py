@@ -15,16 +15,12 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz.paths import DATA, KEPT, STUDY
+from psm_viz.paths import DATA, STUDY, kept_folder
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A study may be named in a link, never a path."""
 STUDIES = "PSM_VIZ_STUDIES"
 """Names folders of studies beside `data/`, with the system's path separator between them."""
-
-
-KEPT_IN = "PSM_VIZ_KEPT"
-"""Names the folder in which the Live page keeps studies."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,6 @@ class Card:
     """What it calls itself; its folder's name where that cannot be read or two are called alike."""
     facts: tuple[str, ...] = ()
     """Model, size, date; none where it cannot be read."""
-
-
-def kept_folder() -> Path:
-    """Where studies of one's own are kept: `PSM_VIZ_KEPT`, or the folder `studies`."""
-    return Path(os.environ.get(KEPT_IN) or KEPT)
 
 
 def default_folder() -> Path:
