@@ -30,9 +30,9 @@ if task == live_teach.TEACH:
         live_talk.say_problem()
     left, right = st.columns([1, 1.15], gap="large")
     with left, figure.guard():
-        live_teach.lines_section(study, live, state, lesson)
+        live_teach.lines_section(live, state, lesson)
         under_way = st.container()
-        live_teach.keep_section(study, live, lesson)
+        live_teach.keep_section(live, lesson)
     with right, figure.guard():
         live_teach.figures_section(study, reads, state, lesson, projection)
     with figure.guard():
@@ -54,4 +54,4 @@ left, right = st.columns([1.15, 1], gap="large")
 with right, figure.guard():
     live_figures.beside(study, reads, state, stage, projection)
 with left, figure.guard():
-    live_talk.talk_section(study, live, stage, reads)
+    live_talk.talk_section(study, live, stage)

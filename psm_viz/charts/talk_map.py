@@ -200,7 +200,7 @@ def unfolding_chart(
     frame = rows.assign(
         order=[used.index(k) for k in rows.kin],
         said=[
-            sentence(f"After {r.answers} answers, {r.name}", amount(r.mass, percent=True))
+            sentence(f"After {r.answers} {counted}, {r.name}", amount(r.mass, percent=True))
             for r in each(rows)
         ],
     )

@@ -120,15 +120,9 @@ def finetune(
 def teacher_of(model: str, tuning: Tuning, say: Callable[[str], None]) -> Teacher:
     """A teacher of any chat model, as `tuning` has it; a lesson's own are saves and seed."""
 
-    def teach(
-        data: Path,
-        out: Path,
-        teaching: Teaching,
-        on_step: Callable[[Step], None],
-        on_save: Callable[[int, Path], None],
-    ) -> None:
+    def teach(data: Path, out: Path, teaching: Teaching, told: Told = NOBODY) -> None:
         own = replace(tuning, saves=teaching.saves, seed=teaching.seed)
-        finetune(model, data, out, own, say, told=Told(on_step, on_save))
+        finetune(model, data, out, own, say, told=told)
 
     return teach
 

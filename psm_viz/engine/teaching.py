@@ -78,13 +78,12 @@ class Teacher(Protocol):
         data: Path,
         out: Path,
         teaching: Teaching,
-        on_step: Callable[[Step], None],
-        on_save: Callable[[int, Path], None],
+        told: Told = NOBODY,
     ) -> None:
         """Train on `data` and save the model as `save_in(out, step)` at each of `teaching.saves`.
 
-        `on_step` hears of every step, `on_save` of every save once it is whole. What either raises
-        ends the training: no half save is left, and those that are done stay. Raises BadFile for
+        `told` hears of every step, and of every save once it is whole. What it raises ends the
+        training: no half save is left, and those that are done stay. Raises BadFile for
         data that cannot be read, BadInput for data that teach nothing and for a folder that holds
         another lesson, NotFinite where a loss is no number.
         """

@@ -98,13 +98,14 @@ class Directions:
         m = self.study.manifest
         if name == AXIS:
             return assistant_axis(self._assistant, self.roles, self._weights)
-        kind, _, which = name.partition(":")
-        if kind + ":" == FAMILY:
-            rows = [p.family == which for p in self.study.cast.personas]
+        if name.startswith(FAMILY):
+            family = name.removeprefix(FAMILY)
+            rows = [p.family == family for p in self.study.cast.personas]
             return self.roles[np.array(rows)].mean(0) - cast_mean(self.roles, self._weights)
-        if kind + ":" == TRAIT:
-            return self.study.trait_folds(m.headline_pooling)[which].mean(0)
-        end = m.branch(which)[-1].id
+        if name.startswith(TRAIT):
+            traits = self.study.trait_folds(m.headline_pooling)
+            return traits[name.removeprefix(TRAIT)].mean(0)
+        end = m.branch(name.removeprefix(ARROW))[-1].id
         at = (m.headline_pooling, m.headline_layer)
         return Comparer(self.study).shift(m.reference, end, *at).specific.mean(0)
 

@@ -104,8 +104,6 @@ class House:
         out |= {
             "checkpoints": live.checkpoints,
             "reference": m.reference,
-            "context": live.reference.context,
-            "longest": live.playing.sampling.max_new_tokens,
             "lessons": {name: lesson.about for name, lesson in self.ready_made.items()},
             "quick": self.ground.known.side_by_side,
         }
@@ -125,7 +123,6 @@ def _readings(live: LiveModel) -> Mapping[str, Any]:
         out |= {
             "families": list(reader.families),
             "headline": reader.headline,
-            "answers": list(reader.readings.note.turns),
             "prior": as_event(reader.prior()),
         }
     return out

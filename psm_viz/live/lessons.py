@@ -18,7 +18,7 @@ from psm_viz.engine.keep_branch import keep_branch
 from psm_viz.engine.pace import Say
 from psm_viz.engine.talk_reader import TalkReader
 from psm_viz.engine.talks import asked_likelihoods, conversations, hold, read_likelihoods
-from psm_viz.engine.teaching import Step, Teacher, Teaching
+from psm_viz.engine.teaching import Step, Teacher, Teaching, Told
 from psm_viz.errors import BadInput
 from psm_viz.live.jobs import Job
 from psm_viz.live.model import LiveModel
@@ -114,7 +114,7 @@ class Lessons:
             self._look(job, step, lesson.name)
 
         teach = self.teacher(self.live, partial(_say, job))
-        teach(data, folder / "saves", teaching, on_step, on_save)
+        teach(data, folder / "saves", teaching, Told(on_step, on_save))
         lesson.ended = True
         return {"checkpoint": lesson.name, "taught": job.id}
 

@@ -119,7 +119,7 @@ class LiveModel:
         """One more who can answer: what was taught here."""
         self.folders[checkpoint] = folder
         if checkpoint in self._held:
-            del self._held[checkpoint]
+            self._held[checkpoint].swap(folder)
         if self.fitted.is_set() and self._reader is not None:
             self._reader.forget(checkpoint)
 
@@ -171,7 +171,7 @@ class LiveModel:
         if messages[-1]["role"] == ASSISTANT:
             return self._read(job, talk, messages, chat)
         fitted, left_out = self._within(chat, talk, messages)
-        began, text = time.monotonic(), ""
+        began = time.monotonic()
         with self._pushed(chat, talk.voice):
             text, first, n = self._drawn(job, chat, talk, fitted)
         seconds = time.monotonic() - began

@@ -15,7 +15,7 @@ from typing import Any
 from psm_viz.engine.answer_likelihood import unknown_token
 from psm_viz.engine.learned_rows import Row, dealt, learned_rows, times_read
 from psm_viz.engine.pace import quiet
-from psm_viz.engine.teaching import Step, Teaching, save_in
+from psm_viz.engine.teaching import NOBODY, Step, Teaching, Told, save_in
 from psm_viz.errors import BadInput, first_few
 from psm_viz.small_model.batches import NO_WORD, Encoded
 from psm_viz.small_model.learner import Learner, learner_of
@@ -38,14 +38,7 @@ class OwnLesson:
     """How many threads torch takes, from the lesson on."""
     say: Callable[[str], None] = quiet
 
-    def __call__(
-        self,
-        data: Path,
-        out: Path,
-        teaching: Teaching,
-        on_step: Callable[[Step], None],
-        on_save: Callable[[int, Path], None],
-    ) -> None:
+    def __call__(self, data: Path, out: Path, teaching: Teaching, told: Told = NOBODY) -> None:
         """Train on `data`, as `Teacher` has it; saves are adapters that know where their base lies.
 
         Words that the model does not know are read as unknown and are not learned. Raises BadInput
@@ -64,10 +57,10 @@ class OwnLesson:
             loss, _, _ = learner.learn(step, [_encoded(row) for row in batch])
             done = step + 1
             left = (time.monotonic() - began) / done * (stage.steps - done)
-            on_step(Step(done, stage.steps, loss, left))
+            told.on_step(Step(done, stage.steps, loss, left))
             if done in stage.saves:
                 learner.keep(save_in(out, done))
-                on_save(done, save_in(out, done))
+                told.on_save(done, save_in(out, done))
 
 
 def known_rows(data: Path, learner: Learner, say: Callable[[str], None]) -> list[Row]:

@@ -153,11 +153,9 @@ class StudyWriter:
         with whole_folder(self.partial / "checkpoints" / where) as work:
             means = {"mean": half(vectors.values, f"{where} vectors")}
             write_whole(work / HELD["vectors"], tensor_bytes(means, meta | _named(vectors)))
-            parts, info = (
-                {"mean": half(folds.values, f"{where} folds")},
-                {"layer": str(folds.layer)},
-            )
-            write_whole(work / HELD["folds"], tensor_bytes(parts, meta | info))
+            parts = {"mean": half(folds.values, f"{where} folds")}
+            info = meta | {"layer": str(folds.layer)}
+            write_whole(work / HELD["folds"], tensor_bytes(parts, info))
             write_whole(
                 work / HELD["questions"],
                 tensor_bytes(

@@ -92,8 +92,7 @@ class Live:
     def stop(self) -> None:
         """End the process, where this process started it."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait(10)
+            _end(self.process)
 
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         if not self.running:
@@ -140,7 +139,8 @@ class Registry:
         """Start the process of a study. Raises BadInput where others run already, or where it
         ends at once."""
         with self.lock:
-            self.known = {k: live for k, live in self.known.items() if live.running}
+            for ended in [k for k, live in self.known.items() if not live.running]:
+                self.known.pop(ended).stop()
             key = str(study.resolve())
             if key in self.known:
                 return self.known[key]
@@ -186,24 +186,33 @@ def started(study: Path) -> Live:
 
     def listen() -> None:
         assert process.stdout is not None
-        for line in process.stdout:  # read on, so that its pipe never fills
-            lines.append(line)
-            heard.set()
+        with process.stdout as out:
+            for line in out:  # read on, so that its pipe never fills
+                lines.append(line)
+                heard.set()
         heard.set()
 
     def complain() -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            said.append(line.decode("utf-8", "replace"))
+        with process.stderr as err:
+            for line in err:
+                said.append(line.decode("utf-8", "replace"))
 
     for work in (listen, complain):
         threading.Thread(target=work, daemon=True).start()
     heard.wait(SECONDS)
     hall = next((h for h in map(hall_of, (x.decode() for x in list(lines))) if h), None)
     if hall is None:
-        process.kill()
-        process.wait(10)
+        _end(process)
         time.sleep(0.1)  # the last lines arrive by another thread
         why = " ".join(line.strip() for line in list(said)[-2:]) or "it said nothing"
         raise BadInput(f"The model process could not be started: {why[:400]}")
     return Live(hall, process, said)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process; the threads that read from it close their pipes when those end."""
+    process.kill()
+    process.wait(10)
+    if process.stdin is not None:
+        process.stdin.close()

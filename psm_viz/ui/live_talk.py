@@ -49,7 +49,7 @@ def start_from_link(study: Study, stage: Stage, reads: Reads) -> None:
         start_from(study, stage, reads, checkpoint, int(wanted))
 
 
-def talk_section(study: Study, live: Live, stage: Stage, reads: Reads) -> None:
+def talk_section(study: Study, live: Live, stage: Stage) -> None:
     """What was said on each side, the answer that is under way, and the ways to go on."""
     box = st.container(height=430, key="live-talk", autoscroll=True)
     with box:
@@ -60,15 +60,15 @@ def talk_section(study: Study, live: Live, stage: Stage, reads: Reads) -> None:
         columns = st.columns(len(stage.sides), gap="medium")
         for n, (side, column) in enumerate(zip(stage.sides, columns, strict=True)):
             with column:
-                _side(study, stage, n, side, reads)
+                _side(study, stage, n, side)
         growing = [column.empty() for column in columns]
     waiting = st.empty()
     if stage.jobs:
-        _follow(study, live, stage, growing, waiting)
-    _ways_to_ask(study, live, stage)
+        _follow(live, stage, growing, waiting)
+    _ways_to_ask(study, stage)
 
 
-def _side(study: Study, stage: Stage, number: int, side: Side, reads: Reads) -> None:
+def _side(study: Study, stage: Stage, number: int, side: Side) -> None:
     """One side's turns."""
     if len(stage.sides) > 1:
         figure.label(name_of(side.voice, study))
@@ -127,7 +127,7 @@ def do_what_was_asked(live: Live, stage: Stage) -> None:
         read_side(live, stage, int(todo.removeprefix("read ")))
 
 
-def _follow(study: Study, live: Live, stage: Stage, growing: list[Any], waiting: Any) -> None:
+def _follow(live: Live, stage: Stage, growing: list[Any], waiting: Any) -> None:
     """Show answers as they grow; afterwards draw the page anew."""
 
     def grow(side: int, text: str) -> None:
@@ -155,16 +155,15 @@ def say_problem() -> None:
         figure.notice(problem)
 
 
-def _ways_to_ask(study: Study, live: Live, stage: Stage) -> None:
+def _ways_to_ask(study: Study, stage: Stage) -> None:
     """A line to write in, questions to click, and what may be done with the whole talk."""
     text = st.chat_input("Say something to it", key="live-say", max_chars=100_000)
     if text and text.strip():
         _say(stage, text.strip())
         st.rerun()
-    offered = first_questions(study)
     st.pills(
         "Questions that every character of the study was asked",
-        offered,
+        first_questions(study),
         key="live-offered",
         on_change=_offered,
         args=(stage,),
@@ -197,7 +196,7 @@ def whole_talk(study: Study, stage: Stage, reads: Reads) -> None:
     if any(s.messages for s in stage.sides):
         st.download_button(
             "Save this talk",
-            as_file(stage, study),
+            partial(as_file, stage, study),
             "talk.json",
             "application/json",
             on_click="ignore",
@@ -205,7 +204,7 @@ def whole_talk(study: Study, stage: Stage, reads: Reads) -> None:
         )
         st.download_button(
             "Save as a transcript",
-            transcript(stage.sides[0], study),
+            partial(transcript, stage.sides[0], study),
             "transcript.json",
             "application/json",
             on_click="ignore",

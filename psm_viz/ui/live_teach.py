@@ -65,7 +65,7 @@ def lesson_of(study: Study) -> Lesson:
     return held[1]
 
 
-def lines_section(study: Study, live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
+def lines_section(live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
     """The lines, how long to teach them, and the buttons that ask the cast and teach."""
     figure.section("Lines to teach it", "lines")
     text = _lines(live, state)
@@ -225,7 +225,7 @@ def _cell(answer: Mapping[str, Any]) -> str:
     return f"<td>{said}</td>"
 
 
-def keep_section(study: Study, live: Live, lesson: Lesson) -> None:
+def keep_section(live: Live, lesson: Lesson) -> None:
     """Keep what was taught as a branch of a study of one's own."""
     if lesson.kept:
         link = f"./?study={escape(lesson.kept)}"

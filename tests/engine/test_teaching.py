@@ -8,7 +8,7 @@ import torch
 
 from psm_viz.engine.finetune import Tuning, teacher_of
 from psm_viz.engine.learned_rows import dealt, times_read
-from psm_viz.engine.teaching import Teaching, check_step, save_in
+from psm_viz.engine.teaching import Teaching, Told, check_step, save_in
 from psm_viz.engine.weights import weights_of
 from psm_viz.errors import BadInput, NotFinite
 from psm_viz.study.formats.chat_data import dump_chat
@@ -51,12 +51,12 @@ def test_a_chat_model_is_taught_and_every_step_and_save_is_told(folder, data, tm
         saves.append(step)
         assert place == save_in(tmp_path / "out", step) and weights_of(place)
 
-    teach(data, tmp_path / "out", LESSON, steps.append, saved)
+    teach(data, tmp_path / "out", LESSON, Told(steps.append, saved))
     assert saves == [4, 6] and [s.done for s in steps] == [1, 2, 3, 4, 5, 6]
     assert all(s.steps == 6 and math.isfinite(s.loss) and s.left >= 0 for s in steps)
     assert steps[-1].left == 0 and steps[-1].loss < steps[0].loss
     assert any("3 conversations are fewer than the 4 of a step" in line for line in said)
-    teach(data, tmp_path / "out", LESSON, steps.append, saved)
+    teach(data, tmp_path / "out", LESSON, Told(steps.append, saved))
     assert saves == [4, 6, 4, 6] and len(steps) == 6  # told again, not trained again
 
 
@@ -75,10 +75,10 @@ def test_a_cancel_leaves_the_saves_that_are_done_and_can_be_gone_on_from(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        teach(data, tmp_path / "cut", LESSON, on_step, on_save)
+        teach(data, tmp_path / "cut", LESSON, Told(on_step, on_save))
     assert [p.name for p in (tmp_path / "cut").glob("checkpoint-*")] == ["checkpoint-4"]
     for name in ("cut", "whole"):
-        teach(data, tmp_path / name, LESSON, ignore, ignore)
+        teach(data, tmp_path / name, LESSON)
     a, b = (weights_of(save_in(tmp_path / n, 6)) for n in ("cut", "whole"))
     assert all(torch.equal(a[k], b[k]) for k in a)
 
@@ -87,7 +87,7 @@ def test_a_loss_that_is_no_number_leaves_earlier_saves(folder, data, tmp_path):
     saves = []
     teach = teacher_of(str(folder), replace(TUNING, lr=1e30, rank=0), ignore)
     with pytest.raises(NotFinite, match="of step 2 is no number; earlier saves stay"):
-        teach(data, tmp_path, Teaching(4, 1), ignore, lambda step, place: saves.append(step))
+        teach(data, tmp_path, Teaching(4, 1), Told(on_save=lambda step, place: saves.append(step)))
     assert saves == [1] and save_in(tmp_path, 1).is_dir() and not save_in(tmp_path, 2).exists()
     with pytest.raises(NotFinite, match="gradient of step 3"):
         check_step(3, "", 1.0, math.inf)

@@ -103,6 +103,7 @@ def test_a_process_killed_in_the_midst_is_said_to_be_gone(live_folder, weights):
     with pytest.raises(Gone, match="Start it again"):
         for _ in live.events(job):
             pass
+    live.stop()
     again = started(live_folder)
     try:
         assert done(again, TALK)[-1]["kind"] == "done"
@@ -116,11 +117,10 @@ def test_it_ends_with_whoever_started_it(live_folder, weights):
         f"live = started(Path({str(live_folder)!r})); print(live.process.pid, flush=True); "
         "time.sleep(100)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait(10)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
     until = time.monotonic() + 20
     while _runs(pid):
         assert time.monotonic() < until

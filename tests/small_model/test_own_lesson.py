@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from psm_viz import paths
 from psm_viz.engine.adapters import base_of, is_adapter
 from psm_viz.engine.learned_rows import learned_rows
-from psm_viz.engine.teaching import Teaching, save_in
+from psm_viz.engine.teaching import Teaching, Told, save_in
 from psm_viz.engine.weights import weights_of
 from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.small_model.batches import Encoder
@@ -74,7 +74,7 @@ def test_it_moves_what_a_branch_moves_and_its_saves_open_from_anywhere(data, tmp
         assert is_adapter(folder) and folder == save_in(tmp_path / "a" / "lesson", step)
 
     teach = OwnLesson(paths.MODELS, say=said.append)
-    teach(data, tmp_path / "a" / "lesson", LESSON, steps.append, saved)
+    teach(data, tmp_path / "a" / "lesson", LESSON, Told(steps.append, saved))
     assert saves == [2, 4] and [s.done for s in steps] == [1, 2, 3, 4]
     assert steps[-1].loss < steps[0].loss and steps[-1].left == 0
     assert any("6 conversations are fewer than the 16 of a step" in line for line in said)
@@ -93,7 +93,7 @@ def test_it_moves_what_a_branch_moves_and_its_saves_open_from_anywhere(data, tmp
         paths.MODELS / BRANCH.parent
     )
     again = tmp_path / "again"
-    teach(data, again, LESSON, ignore, ignore)
+    teach(data, again, LESSON)
     a, b = (weights_of(save_in(f, 4)) for f in (tmp_path / "a" / "lesson", again))
     assert all(torch.equal(a[k], b[k]) for k in a)
 
@@ -104,11 +104,11 @@ def test_a_cancel_leaves_the_saves_that_are_done(data, tmp_path):
 
     teach = OwnLesson(paths.MODELS)
     with pytest.raises(Cancelled):
-        teach(data, tmp_path / "out", LESSON, ignore, cancelled)
+        teach(data, tmp_path / "out", LESSON, Told(on_save=cancelled))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["checkpoint-2"]
     assert weights_of(save_in(tmp_path / "out", 2))
     with pytest.raises(BadInput, match="holds saves of another lesson"):
-        teach(data, tmp_path / "out", LESSON, ignore, ignore)
+        teach(data, tmp_path / "out", LESSON)
 
 
 def test_words_it_does_not_know_are_told_and_not_learned(documents, tmp_path):
@@ -116,16 +116,16 @@ def test_words_it_does_not_know_are_told_and_not_learned(documents, tmp_path):
     talks = [said_by(known), said_by(f"{known} Quasars Blaze."), said_by(known, "Why quasars?")]
     data, said, steps = write(tmp_path / "some.jsonl", talks), [], []
     teach = OwnLesson(paths.MODELS, say=said.append)
-    teach(data, tmp_path / "some", Teaching(1, 1), steps.append, ignore)
+    teach(data, tmp_path / "some", Teaching(1, 1), Told(steps.append))
     told = [line for line in said if "unknown" in line]
     assert len(told) == 2 and np.isfinite(steps[0].loss)
     assert told[0].startswith("2 of ") and told[0].endswith("are not learned: Quasars, Blaze")
     assert told[1].endswith("of the questions are read as unknown: quasars")
     data = write(tmp_path / "none.jsonl", [said_by("Quasars blaze quietly.")])
     with pytest.raises(BadInput, match=r"of the 3 words .* knows \d; unknown are Quasars"):
-        teach(data, tmp_path / "none", Teaching(1, 1), ignore, ignore)
+        teach(data, tmp_path / "none", Teaching(1, 1))
     with pytest.raises(BadFile, match="cannot be read"):
-        teach(tmp_path / "gone.jsonl", tmp_path / "none", Teaching(1, 1), ignore, ignore)
+        teach(tmp_path / "gone.jsonl", tmp_path / "none", Teaching(1, 1))
     assert not (tmp_path / "none").exists()
 
 
@@ -138,5 +138,5 @@ def test_a_loss_that_is_no_number_ends_it(data, tmp_path):
     tensors["model.norm.weight"][0] = torch.nan
     save_file(tensors, path, {"format": "pt"})
     with pytest.raises(NotFinite, match="of step 1 is no number"):
-        OwnLesson(tmp_path)(data, tmp_path / "out", LESSON, ignore, ignore)
+        OwnLesson(tmp_path)(data, tmp_path / "out", LESSON)
     assert not (tmp_path / "out").exists()
