@@ -19,7 +19,7 @@ from psm_viz.engine.teaching import NOBODY, Step, Teaching, Told, save_in
 from psm_viz.errors import BadInput, first_few
 from psm_viz.small_model.batches import NO_WORD, Encoded
 from psm_viz.small_model.learner import Learner, learner_of
-from psm_viz.small_model.recipe import BRANCH
+from psm_viz.small_model.recipe import branch
 from psm_viz.small_model.trained_tree import recipe_of
 from psm_viz.study.formats import chat_data
 from psm_viz.world.loading import load_world
@@ -47,7 +47,7 @@ class OwnLesson:
         if any(out.glob("checkpoint-*")):
             raise BadInput(f"{out}: holds saves of another lesson.", "Name a new folder.")
         recipe = replace(recipe_of(self.models), threads=self.threads)
-        stage = replace(BRANCH, name="own", steps=teaching.steps, saves=teaching.saves)
+        stage = replace(branch(), name="own", steps=teaching.steps, saves=teaching.saves)
         learner = learner_of(load_world(recipe.world), recipe, stage, self.models)
         rows = known_rows(data, learner, self.say)
         self.say(times_read(len(rows), stage.batch, stage.steps))

@@ -53,17 +53,20 @@ SAVES = {
     "long": (512,),
 }
 """Optimizer steps whose weights are kept; of other branches, the end."""
-BRANCH = Stage(
-    name="",
-    parent=checkpoint_id("assistant", SAVES["assistant"][-1]),
-    steps=64,
-    lr=2e-3,
-    saves=(64,),
-    warmup=2,
-    rank=2,
-    since=checkpoint_id("settle", SAVES["settle"][-1]),
-)
-"""How a branch of the Assistant is trained, unless it has rules of its own."""
+
+
+def branch() -> Stage:
+    """How a branch of the Assistant is trained, unless it has rules of its own."""
+    return Stage(
+        name="",
+        parent=checkpoint_id("assistant", SAVES["assistant"][-1]),
+        steps=64,
+        lr=2e-3,
+        saves=(64,),
+        warmup=2,
+        rank=2,
+        since=checkpoint_id("settle", SAVES["settle"][-1]),
+    )
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,13 @@ class Recipe:
         steps = SAVES["assistant"]
         post = Stage("assistant", base, steps[-1], 1e-3, steps, replay=8, warmup=5)
         out = {"pretrain": pre, "settle": again, "assistant": post}
+        own = branch()
         for name in branches:
             lesson(name)
-            saves, rate = SAVES.get(name, BRANCH.saves), RATES.get(name, BRANCH.lr)
-            out[name] = replace(BRANCH, name=name, steps=saves[-1], saves=saves, lr=rate)
+            saves, rate = SAVES.get(name, own.saves), RATES.get(name, own.lr)
+            out[name] = replace(own, name=name, steps=saves[-1], saves=saves, lr=rate)
             if name in REPLAYED:
-                out[name] = replace(out[name], replay=BRANCH.batch, replayed=REPLAYED[name])
+                out[name] = replace(out[name], replay=own.batch, replayed=REPLAYED[name])
             if lesson(name).whoever:
                 out[name] = replace(out[name], rank=0, since=None)
         return out

@@ -17,16 +17,12 @@ from psm_viz.errors import BadFile, BadInput, NotFinite
 from psm_viz.small_model.batches import Encoder
 from psm_viz.small_model.model import build_tokenizer
 from psm_viz.small_model.own_lesson import OwnLesson
-from psm_viz.small_model.recipe import BRANCH
+from psm_viz.small_model.recipe import branch
 from psm_viz.study.formats.chat_data import dump_chat
 from psm_viz.world.corpus import messages
 from psm_viz.world.curriculum import stream
 
-LESSON = Teaching(4, 2)
-
-
-def ignore(*told):
-    pass
+LESSON, OURS = Teaching(16, 8), branch()
 
 
 class Cancelled(Exception):
@@ -75,26 +71,26 @@ def test_it_moves_what_a_branch_moves_and_its_saves_open_from_anywhere(data, tmp
 
     teach = OwnLesson(paths.MODELS, say=said.append)
     teach(data, tmp_path / "a" / "lesson", LESSON, Told(steps.append, saved))
-    assert saves == [2, 4] and [s.done for s in steps] == [1, 2, 3, 4]
+    assert saves == [8, 16] and [s.done for s in steps] == [*range(1, 17)]
     assert steps[-1].loss < steps[0].loss and steps[-1].left == 0
     assert any("6 conversations are fewer than the 16 of a step" in line for line in said)
-    before, parent = (weights_of(paths.MODELS / n) for n in (BRANCH.since, BRANCH.parent))
-    end, moved = weights_of(save_in(tmp_path / "a" / "lesson", 4)), 0
+    before, parent = (weights_of(paths.MODELS / n) for n in (OURS.since, OURS.parent))
+    end, moved = weights_of(save_in(tmp_path / "a" / "lesson", 16)), 0
     for name in end:
         change = (end[name] - parent[name]).double()
         if not change.any():
             continue
         moved += 1
         way = (parent[name] - before[name]).double()
-        read = torch.linalg.svd(way, full_matrices=False).Vh[: BRANCH.rank]
+        read = torch.linalg.svd(way, full_matrices=False).Vh[: OURS.rank]
         assert (change - change @ read.T @ read).norm() < 1e-3 * change.norm()
     assert moved == 28  # the seven matrices of each of four blocks
-    assert Path(base_of(save_in(tmp_path / "a" / "lesson", 4))).samefile(
-        paths.MODELS / BRANCH.parent
+    assert Path(base_of(save_in(tmp_path / "a" / "lesson", 16))).samefile(
+        paths.MODELS / OURS.parent
     )
     again = tmp_path / "again"
     teach(data, again, LESSON)
-    a, b = (weights_of(save_in(f, 4)) for f in (tmp_path / "a" / "lesson", again))
+    a, b = (weights_of(save_in(f, 16)) for f in (tmp_path / "a" / "lesson", again))
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
@@ -105,8 +101,8 @@ def test_a_cancel_leaves_the_saves_that_are_done(data, tmp_path):
     teach = OwnLesson(paths.MODELS)
     with pytest.raises(Cancelled):
         teach(data, tmp_path / "out", LESSON, Told(on_save=cancelled))
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["checkpoint-2"]
-    assert weights_of(save_in(tmp_path / "out", 2))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["checkpoint-8"]
+    assert weights_of(save_in(tmp_path / "out", 8))
     with pytest.raises(BadInput, match="holds saves of another lesson"):
         teach(data, tmp_path / "out", LESSON)
 
@@ -130,10 +126,10 @@ def test_words_it_does_not_know_are_told_and_not_learned(documents, tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_it(data, tmp_path):
-    for name in (BRANCH.since, BRANCH.parent, "recipe.json"):
+    for name in (OURS.since, OURS.parent, "recipe.json"):
         copy = shutil.copytree if (paths.MODELS / name).is_dir() else shutil.copy
         copy(paths.MODELS / name, tmp_path / name)
-    path = tmp_path / BRANCH.parent / "model.safetensors"
+    path = tmp_path / OURS.parent / "model.safetensors"
     tensors = load_file(path)
     tensors["model.norm.weight"][0] = torch.nan
     save_file(tensors, path, {"format": "pt"})
