@@ -27,7 +27,7 @@ DRAG_SLIDER = f"""async frames => {{
   const slider = document.querySelector('.vega-bind input'), took = [];
   let before = await repaint();
   for (let n = 0; n < frames; n++) {{
-    slider.value = Number(slider.max) * (n + 1) / frames;
+    slider.value = Number(slider.max) * (1 - (n + 1) / frames);  // it opens at its end
     slider.dispatchEvent(new Event('input', {{bubbles: true}}));
     const now = await repaint();
     took.push(now - before);

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from psm_viz.charts.choices import checkpoints
 from psm_viz.cli.bench_startup import (
     BARE,
     CHROMIUM_FLAGS,
@@ -142,7 +143,7 @@ def settle(page: Any, name: str) -> tuple[float, float]:
     last word. `WATCH` must have been put into it."""
     page.wait_for_function(SETTLE, arg=[QUIET, name not in FIGURELESS], timeout=120_000)
     first, last = page.evaluate("[window.psm.first ?? window.psm.last, window.psm.last]")
-    return first / 1000, last / 1000
+    return first / 1000, max(first, last) / 1000  # a canvas is painted without a change of the page
 
 
 def _warm(browser: Any, found: dict[str, Measured], beside: int, own: int, repeats: int) -> None:
@@ -189,16 +190,16 @@ def _asked(found: dict[str, Measured], port: int, pid: int, study: Study, repeat
 def queries(study: Study, name: str) -> list[str]:
     """Choices on a page that it does not open with; none for pages without any."""
     m = study.manifest
-    whole = [c.id for c in m.checkpoints if study.holds(c.id, "vectors")][1:]
+    drawn = [c for c in checkpoints(study) if c != m.reference]
     said = study.responses(m.reference)["text"].astype(str).iloc[:: max(1, len(study.questions))]
     words = [max(text.split(), key=len).strip(".,;:!?'\"").lower() for text in said[:40]]
     chosen = {
         "map": [f"persona={p.id}" for p in study.cast.personas],
         "drift": [f"branches={b}" for b in m.fine_tuned],
-        "compare": [f"second={c}" for c in whole],
+        "compare": [f"second={c}" for c in drawn],
         "search": [f"words={w}" for w in dict.fromkeys(words) if w.isalpha()],
-        "cast": [f"checkpoint={c}" for c in whole],
-        "method": [f"checkpoint={c}" for c in whole],
+        "cast": [f"checkpoint={c}" for c in drawn],
+        "method": [f"checkpoint={c}" for c in drawn],
     }
     return chosen.get(name, [])
 
