@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.kept import NOTHING, Kept
-from psm_viz.engine.log_probs import log_probs
+from psm_viz.engine.log_probs import Wanted, log_probs
 from psm_viz.engine.pace import Pace, Say, Tick, part, quiet, silent
 from psm_viz.engine.prompts import Prompts
 from psm_viz.errors import BadInput
@@ -34,6 +34,17 @@ ROWS = 64
 
 OFTEN = 5.0
 """Seconds between two lines on how far it is."""
+
+
+@runtime_checkable  # for what checks types in tests
+class Reader(Protocol):
+    """Reads texts as `log_probs` does."""
+
+    def __call__(
+        self, rows: Sequence[list[int]], wanted: Wanted, *, batch: int, tick: Tick
+    ) -> list[np.ndarray]:
+        """log p of every row's wanted tokens, in nats."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -96,9 +107,12 @@ def ask_of_one(
     conversation: Conversation,
     *,
     in_turn: bool = False,
+    reader: Reader | None = None,
+    tick: Tick = silent,
 ) -> Float[np.ndarray, "persona answer"]:
     """log p per token of one conversation's answers, as `ask` has them, every persona's reading in
-    the same batches: what a talk that is under way waits for.
+    the same batches: what a talk that is under way waits for. A `reader` may know of earlier
+    conversations (`growing_texts`).
 
     NaN beyond the model's context. Raises what `ask` raises.
     """
@@ -115,7 +129,7 @@ def ask_of_one(
     # each text's answers get numbers of their own, to be told apart in one batch
     ids, places = encoded(chat.tokenizer, texts)
     apart = [np.where(p >= 0, p + n * k, -1) for k, p in enumerate(places)]
-    found = _score(chat, ids, apart, n * len(texts), silent).reshape(len(texts), n)
+    found = _score(chat, ids, apart, n * len(texts), tick, reader).reshape(len(texts), n)
     for r, values in zip(owner, found, strict=True):
         out[r.persona] += values / (1 if in_turn else r.variants)
     return out / np.maximum(tokens, 1)
@@ -237,7 +251,12 @@ def unknown_token(t: Any) -> int:
 
 
 def _score(
-    chat: ChatModel, ids: Sequence[list[int]], places: Sequence[np.ndarray], n: int, tick: Tick
+    chat: ChatModel,
+    ids: Sequence[list[int]],
+    places: Sequence[np.ndarray],
+    n: int,
+    tick: Tick,
+    reader: Reader | None = None,
 ) -> np.ndarray:
     """log p of every answer, NaN for one that does not end within the model's context: [answer]."""
     longest = getattr(chat.hf.config, "max_position_embeddings", None) or max(map(len, ids))
@@ -245,7 +264,8 @@ def _score(
     wanted = [place[:longest] >= 0 for place in places]
     most = max(1, max(int(w.sum()) for w in wanted))
     batch = max(1, min(ROWS, LOGITS // (most * len(chat.tokenizer))))
-    found = log_probs(chat, cut, wanted, batch=batch, tick=tick)
+    read = reader or partial(log_probs, chat)
+    found = read(cut, wanted, batch=batch, tick=tick)
     out = np.zeros(n)
     for place, w, values in zip(places, wanted, found, strict=True):
         if not np.isfinite(values).all():

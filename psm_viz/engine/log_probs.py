@@ -42,7 +42,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class _Read:
+class Read:
     """What stands before some rows' last parts: its keys and values, its length in each row, and
     which of its places are padding (None: none)."""
 
@@ -85,7 +85,7 @@ def log_probs(
         for own, before, skip in parts:
             own_rows = [rows[i][k:] for i, k in zip(own, skip, strict=True)]
             own_wanted = [wanted[i][k:] for i, k in zip(own, skip, strict=True)]
-            for i, found in zip(own, _score(chat, own_rows, own_wanted, before), strict=True):
+            for i, found in zip(own, score_after(chat, own_rows, own_wanted, before), strict=True):
                 if np.isnan(found).any():
                     raise chat.no_numbers("log-probabilities", i)
                 out[i] = found
@@ -93,7 +93,7 @@ def log_probs(
     return out
 
 
-Part = tuple[list[int], _Read, list[int]]
+Part = tuple[list[int], Read, list[int]]
 """Some rows, what was read of them already, and how many tokens of each that is."""
 
 
@@ -104,7 +104,7 @@ def _by_row(
     n = len(opening.tokens)
     for own in by_length(rows, batch):
         lengths = torch.full((len(own),), n, device=chat.device)
-        yield own, _Read(opening.repeated(len(own)), lengths), [n] * len(own)
+        yield own, Read(opening.repeated(len(own)), lengths), [n] * len(own)
 
 
 def _by_stem(
@@ -129,13 +129,14 @@ def _by_stem(
         cache.batch_select_indices(index)
         own = [i for k in some for i in served[k]]
         lengths = mask.sum(1)[index]
-        yield own, _Read(cache, lengths, mask[index]), lengths.tolist()
+        yield own, Read(cache, lengths, mask[index]), lengths.tolist()
 
 
-def _score(
-    chat: ChatModel, rows: Sequence[list[int]], wanted: Wanted, before: _Read
+def score_after(
+    chat: ChatModel, rows: Sequence[list[int]], wanted: Wanted, before: Read
 ) -> list[np.ndarray]:
-    """log p of the wanted tokens of a batch, after what was read of it."""
+    """log p of the wanted tokens of a batch, after what was read of it, whose cache grows by the
+    batch: [wanted] of each row, in nats. A row's first token cannot be wanted."""
     # Padded on the right, so that positions count from the first token in every architecture;
     # what comes later changes no causal model's earlier tokens.
     width = max(map(len, rows))
@@ -166,7 +167,7 @@ def _of_tokens(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     return torch.cat(said)
 
 
-def _repeatable(cache: Any) -> bool:
+def repeatable(cache: Any) -> bool:
     """Whether a cache is of keys and values alone, each layer's as long as what was read: a state
     that is carried on, or a window, would be changed by padding."""
     from transformers import DynamicCache
@@ -190,7 +191,7 @@ def _opening(chat: ChatModel, rows: Sequence[list[int]], firsts: Sequence[int]) 
     tokens = rows[0][:n]
     ids = torch.tensor([tokens], device=chat.device)
     cache = getattr(chat.hf(input_ids=ids, use_cache=True), "past_key_values", None)
-    if not _repeatable(cache):
+    if not repeatable(cache):
         return Opening([], None)
     return Opening(tokens, cache)
 

@@ -17,7 +17,9 @@ from jaxtyping import Float
 from psm_viz.engine.answer_likelihood import ask_of_one
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.growing_texts import GrowingTexts
 from psm_viz.engine.known import ANY, Known
+from psm_viz.engine.pace import Tick, silent
 from psm_viz.engine.talk_states import moved_by, of_reference
 from psm_viz.engine.talk_work import settings_of, work_of
 from psm_viz.engine.talks import Message, asked_likelihoods, read_states, seat
@@ -72,6 +74,7 @@ class TalkReader:
         self.readings = fit_readings(note, study.cast, talks)
         self._first = of_reference(talks, self.work, note)
         self._moved: dict[str, np.ndarray] = {}
+        self._growing = GrowingTexts(reference)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -107,9 +110,7 @@ class TalkReader:
         `last`: id of the question that the talk ends in; None: each of them in turn. Raises what
         `ask_of_one` and `ChatModel.pooled` raise.
         """
-        readings = self.readings
-        spoken = sum(m["role"] == ASSISTANT for m in messages)
-        k = max((n for n in readings.note.turns if n <= spoken), default=0)
+        k = self._answers_read(spoken(messages))
         if not k:
             return self.prior()
         talk = last_answers(messages, k)
@@ -129,6 +130,17 @@ class TalkReader:
         # beyond the context nobody's likelihood is known: states are
         way = self.headline if self.headline in belief else OWN
         return Heard(k, belief, way, far, self.place(belief[way]))
+
+    def _answers_read(self, said: int) -> int:
+        """How many answers of a talk with so many are read."""
+        return max((n for n in self.readings.note.turns if n <= said), default=0)
+
+    def ahead(self, messages: Sequence[Message], tick: Tick = silent) -> None:
+        """Read already what the next answer of a talk will come after, as every persona, so that
+        only that answer is left to be read. What `tick` raises ends it; nothing read is lost."""
+        k = self._answers_read(spoken(messages) + 1) - 1
+        if k > 0:
+            self._likelihoods(last_answers(messages, k), tick)
 
     def _named(self, mass: np.ndarray) -> Belief:
         return dict(zip(self.families, map(float, mass), strict=True))
@@ -184,20 +196,27 @@ class TalkReader:
     def _by_likelihood(self, talk: Sequence[Message], k: int) -> Belief | None:
         """By how likely the reference finds these answers as each persona; None beyond its
         context."""
-        note, playing = self.readings.note, self.work.playing
-        asked = asked_likelihoods(playing, note.headers)
-        found = ask_of_one(
-            self.reference,
-            asked,
-            playing.wording,
-            Conversation(1, tuple(talk)),
-            in_turn=playing.in_turn,
-        )
+        found = self._likelihoods(talk)
         heard = found[:-1].T[None]  # [talk, answer, header], without the Assistant's seat
         if not np.isfinite(heard).all():
             return None
         reading = self.readings.likelihood[k][0]
         return self._named(softmax(reading.scores(evidence_of(heard)))[0])
+
+    def _likelihoods(
+        self, talk: Sequence[Message], tick: Tick = silent
+    ) -> Float[np.ndarray, "persona answer"]:
+        """log p per token of the answers, as every persona that is asked."""
+        playing = self.work.playing
+        return ask_of_one(
+            self.reference,
+            asked_likelihoods(playing, self.readings.note.headers),
+            playing.wording,
+            Conversation(1, tuple(talk)),
+            in_turn=playing.in_turn,
+            reader=self._growing,
+            tick=tick,
+        )
 
     def _exactly(self, talk: Sequence[Message]) -> Belief | None:
         """By the exact observer, where it knows every question of the talk."""
@@ -236,6 +255,11 @@ class TalkReader:
         of = marks["persona"].astype(str).map(home)
         own = marks[["x", "y", "pca_x", "pca_y"]].astype(np.float64)
         return np.stack([own[of == f].to_numpy().mean(0) for f in self.families])
+
+
+def spoken(messages: Sequence[Message]) -> int:
+    """How many answers a talk has."""
+    return sum(m["role"] == ASSISTANT for m in messages)
 
 
 def last_answers(messages: Sequence[Message], n: int) -> list[Message]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from psm_viz.engine.pace import Tick
 from psm_viz.errors import BadInput, PsmVizError, UnknownName
 from psm_viz.live.jobs import Job, Jobs
 from psm_viz.live.lessons import Lessons, MakeTeacher
@@ -43,7 +44,7 @@ class House:
         ready_made: Mapping[str, ReadyMade],
     ) -> None:
         self.ground, self._teacher, self.ready_made = ground, teacher, ready_made
-        self.jobs = Jobs()
+        self.jobs = Jobs(self._meanwhile)
         self._live: LiveModel | None = None
         self._lessons: Lessons | None = None
         self._line, self._failed = "starting", ""
@@ -61,6 +62,10 @@ class House:
             self._failed = f"The model cannot be loaded ({type(e).__name__}: {e})."
             raise
         self._say("ready")
+
+    def _meanwhile(self, tick: Tick) -> None:
+        if self._live is not None:
+            self._live.ahead(tick)
 
     def _say(self, text: str) -> None:
         self._line = text

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from psm_viz.engine.pace import Tick
 from psm_viz.errors import BadInput, PsmVizError, UnknownName
 from psm_viz.messages import BEGUN, CANCELLED, DONE, ENDS, FAILED
 
@@ -24,6 +25,10 @@ WAITING = 32
 
 class Cancelled(Exception):
     """Whoever asked for a job wants it no longer."""
+
+
+class Waited(Exception):
+    """Somebody waits, so that what is done meanwhile ends."""
 
 
 @dataclass
@@ -79,9 +84,11 @@ class Job:
 
 
 class Jobs:
-    """A queue with one worker, a thread of its own."""
+    """A queue with one worker, a thread of its own. `meanwhile`: what it does after a job while
+    none waits; it is given what raises `Waited` as soon as one does."""
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: Callable[[Tick], None] | None = None) -> None:
+        self._meanwhile = meanwhile
         self._grown = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._known: OrderedDict[str, Job] = OrderedDict()
@@ -117,6 +124,21 @@ class Jobs:
             with self._grown:
                 self._running = None
                 self._grown.notify_all()
+            self._pass_time()
+
+    def _pass_time(self) -> None:
+        def tick(done: float, tokens: int) -> None:
+            if self._waiting:
+                raise Waited
+
+        if self._meanwhile is None or self._waiting:
+            return
+        try:
+            self._meanwhile(tick)
+        except Waited:
+            return
+        except Exception:  # nobody asked for it: the next job finds what it can
+            traceback.print_exc()
 
     def job(self, job_id: str) -> Job:
         """A job that is known. Raises UnknownName."""

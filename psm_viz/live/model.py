@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.needs import PROGRAM, bulk_of
 from psm_viz.engine.open_model import config_of, empty_model
+from psm_viz.engine.pace import Tick
 from psm_viz.engine.playing import Playing
 from psm_viz.engine.preflight import memory_here
 from psm_viz.engine.sampling import Sampling
@@ -30,8 +31,10 @@ from psm_viz.messages import HEARD, SAID, TOKEN, Message, Talk, Voice
 from psm_viz.study.cast import ASSISTANT, Persona, nearest
 from psm_viz.study.reader import Study
 
-HELD = 3
-"""Models in memory at once: the reference, and two that answer side by side."""
+BESIDE = 2
+"""Talks side by side."""
+HELD = 1 + BESIDE
+"""Models in memory at once: the reference, and those that answer side by side."""
 LONGEST = 512
 """Tokens of an answer at most."""
 OFTEN = 0.05
@@ -75,6 +78,7 @@ class LiveModel:
         self.playing = played(self.study, ground.known)
         self._held: OrderedDict[str, ChatModel] = OrderedDict({m.reference: self.reference})
         self._reader: TalkReader | None = None
+        self._heard: deque[tuple[Message, ...]] = deque(maxlen=BESIDE)
         self.without = ""
         """Why talks are not read; '' while they are, or may be soon."""
         self.directions: Directions | None = None
@@ -249,7 +253,15 @@ class LiveModel:
         began = time.monotonic()
         heard = reader.read(messages, chat, talk.voice.checkpoint, talk.last or None)
         job.tell(HEARD, **as_event(heard), seconds=time.monotonic() - began)
+        self._heard.append(tuple(messages))
         return {}
+
+    def ahead(self, tick: Tick) -> None:
+        """While nobody waits, read what the next answers of the last talks will come after. What
+        `tick` raises ends it."""
+        while self._heard and self._reader is not None:
+            self._reader.ahead(self._heard[-1], tick)
+            self._heard.pop()
 
 
 def as_event(heard: Heard) -> dict[str, Any]:

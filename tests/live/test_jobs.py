@@ -118,3 +118,31 @@ def test_too_many_are_refused_and_the_oldest_are_forgotten():
         ended(jobs, last)
     with pytest.raises(UnknownName):
         jobs.job(first.id)
+
+
+def test_what_is_done_meanwhile_ends_as_soon_as_somebody_waits():
+    began, told = threading.Event(), []
+
+    def meanwhile(tick):
+        told.append("begun")
+        began.set()
+        while True:
+            tick(1, 0)
+            time.sleep(0.01)
+
+    jobs = Jobs(meanwhile)
+    ended(jobs, jobs.add("a", lambda j: {}))
+    assert began.wait(10)
+    began.clear()
+    assert kinds(ended(jobs, jobs.add("b", lambda j: {}))) == ["begun", "done"]
+    assert began.wait(10) and told == ["begun", "begun"]
+    jobs.add("c", lambda j: {})
+
+
+def test_a_fault_meanwhile_ends_nothing(capsys):
+    def meanwhile(tick):
+        raise ValueError("odd")
+
+    jobs = Jobs(meanwhile)
+    for name in "ab":
+        assert kinds(ended(jobs, jobs.add(name, lambda j: {}))) == ["begun", "done"]
