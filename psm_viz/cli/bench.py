@@ -30,6 +30,9 @@ def add_verbs(verbs: Any) -> None:
         "ways (default: the one of `make chat-model`); some minutes",
     )
     b.add_argument("--threads", type=int, default=2, help="of --model (2)")
+    b.add_argument(
+        "--live", action="store_true", help="instead: a live model process answers, reads, learns"
+    )
     b.add_argument("--search", action="store_true", help="instead: a search in 300,000 answers")
     b.add_argument("--pages", action="store_true", help="instead: every page, cold, warm, settled")
     b.add_argument("--only", nargs="+", default=[], metavar="PAGE", help="of --pages: some pages")
@@ -78,6 +81,11 @@ def _measured(options: argparse.Namespace) -> Measured:
 
         told = quiet if options.json else say
         return bench_model.model(options.model, options.threads, told), bench_model.as_text
+    if options.live:
+        from psm_viz.cli import bench_live
+        from psm_viz.cli.progress import quiet, say
+
+        return bench_live.live(study, quiet if options.json else say), bench_live.as_text
     if options.tables:
         from psm_viz.cli import bench_tables
 
