@@ -3,7 +3,7 @@ reference, at its headline layer and pooling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,7 @@ from psm_viz.study.formats.chat_data import Conversation
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 
-AXIS, FAMILY, TRAIT, ARROW = "axis", "family:", "trait:", "arrow:"
+AXIS, FAMILY, TRAIT, ARROW, TAUGHT = "axis", "family:", "trait:", "arrow:", "taught:"
 """What names of directions begin with."""
 TALKS = 48
 """Talks of the reference whose answers say where its band is."""
@@ -61,10 +61,23 @@ class Directions:
         self._made: dict[str, Direction] = {}
         self._bands: dict[str, tuple[float, float]] = {}
         self._tokens: np.ndarray | None = None
+        self._taught: dict[str, tuple[str, Callable[[], ChatModel], ChatModel]] = {}
 
-    @cached_property
+    @property
     def names(self) -> dict[str, str]:
         """Name -> what lies up along it."""
+        return self._stored | {name: words for name, (words, _, _) in self._taught.items()}
+
+    def offer(
+        self, name: str, words: str, taught: Callable[[], ChatModel], reference: ChatModel
+    ) -> None:
+        """Offer as `taught:name` the way that teaching moved the mean of the Assistant's tokens in
+        the same stored answers; `taught` gives the model once somebody asks for it."""
+        self._taught[TAUGHT + name] = (words, taught, reference)
+
+    @cached_property
+    def _stored(self) -> dict[str, str]:
+        """The directions that the study itself has."""
         m, cast = self.study.manifest, self.study.cast
         found = {AXIS: "towards the Assistant, away from the mean of the cast"}
         for b in m.fine_tuned:
@@ -105,6 +118,10 @@ class Directions:
         if name.startswith(TRAIT):
             traits = self.study.trait_folds(m.headline_pooling)
             return traits[name.removeprefix(TRAIT)].mean(0)
+        if name.startswith(TAUGHT):
+            _, taught, reference = self._taught[name]
+            after = tokens_of_answers(taught(), self.study, self.layer)
+            return after.mean(0) - self._reference_tokens(reference).mean(0)
         end = m.branch(name.removeprefix(ARROW))[-1].id
         at = (m.headline_pooling, m.headline_layer)
         return Comparer(self.study).shift(m.reference, end, *at).specific.mean(0)
@@ -140,11 +157,14 @@ class Directions:
         key = f"{push.direction}/{push.random}"
         if key not in self._bands:
             along = self(push.direction).unit if push.random < 0 else self.random(push.random)
-            if self._tokens is None:
-                self._tokens = tokens_of_answers(reference, self.study, self.layer)
-            low, high = np.percentile(self._tokens @ along, BAND)
+            low, high = np.percentile(self._reference_tokens(reference) @ along, BAND)
             self._bands[key] = (float(low), float(high))
         return self._bands[key]
+
+    def _reference_tokens(self, reference: ChatModel) -> Float[np.ndarray, "token d_model"]:
+        if self._tokens is None:
+            self._tokens = tokens_of_answers(reference, self.study, self.layer)
+        return self._tokens
 
 
 def tokens_of_answers(

@@ -116,6 +116,13 @@ class Lessons:
         teach = self.teacher(self.live, partial(_say, job))
         teach(data, folder / "saves", teaching, Told(on_step, on_save))
         lesson.ended = True
+        if self.live.directions is not None:
+            self.live.directions.offer(
+                lesson.name,
+                f"the way that the lesson {lesson.name} moved the Assistant",
+                partial(self.live.chat, lesson.name),
+                self.live.reference,
+            )
         return {"checkpoint": lesson.name, "taught": job.id}
 
     def _reader(self) -> TalkReader:
