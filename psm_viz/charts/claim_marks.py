@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -26,6 +27,12 @@ HUES = (5, 0, 2, 3, 4)
 
 def picture_rows(picture: Picture) -> pd.DataFrame:
     """The chart's data: group, series, seed, who, x, value; an observer's seed is missing."""
+    return _rows(picture).copy(deep=False)
+
+
+# A claim's title, caption, chart and files all go by its rows, at every run of the page.
+@lru_cache(maxsize=256)
+def _rows(picture: Picture) -> pd.DataFrame:
     rows = [
         {
             "group": d.group,
@@ -43,6 +50,11 @@ def picture_rows(picture: Picture) -> pd.DataFrame:
 
 def drawable(picture: Picture) -> pd.DataFrame:
     """The rows that have a place on the chart."""
+    return _drawable(picture).copy(deep=False)
+
+
+@lru_cache(maxsize=256)
+def _drawable(picture: Picture) -> pd.DataFrame:
     rows = picture_rows(picture)
     if picture.kind == "lines":
         rows["series"] = rows.series.where(rows.series != "", rows.group)
