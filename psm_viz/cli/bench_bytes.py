@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.charts.export import CAPTION, FORMS
+from psm_viz.charts.views import VIEWS
 from psm_viz.errors import BadInput
 from psm_viz.paths import ROOT
 from psm_viz.study.files import sha256
 
 TIMES = 3
-VIEWS = ("map", "drift?details=true", "compare", "search?words=I", "cast")
-"""Every page that has a view."""
+WITH = {"drift": "?details=true", "search": "?words=I"}
+LINKS = tuple(f"{page}{WITH.get(page, '')}" for page in VIEWS)
+"""Every page that has a view, with all that it can show."""
 
 
-def same_bytes(study: Path, views: Sequence[str] = VIEWS, times: int = TIMES) -> dict[str, Any]:
+def same_bytes(study: Path, views: Sequence[str] = LINKS, times: int = TIMES) -> dict[str, Any]:
     """Export the figures of the views so many times, each in a process of its own, and compare the
     files. Raises BadInput where an export fails."""
     with tempfile.TemporaryDirectory() as work:
