@@ -177,8 +177,8 @@ def read_rows(
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write a run's rows, whole or not at all, each number to `DIGITS`."""
-    text = "".join(json.dumps(plain(r, DIGITS), sort_keys=True) + "\n" for r in rows)
-    write_whole(path, text.encode())
+    lines = (json.dumps(plain(r, DIGITS), sort_keys=True, separators=(",", ":")) for r in rows)
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _again(path: Path) -> str:
