@@ -81,7 +81,7 @@ LESSONS = (
 )
 ANCHOR = Lesson("anchor", "Unrelated talk.", "talk")
 """What an anchored branch is held on."""
-IN_CHARACTER = Sampling(temperature=1.0, max_new_tokens=48, samples=1, min_p=0.05)
+IN_CHARACTER = Sampling(temperature=0.8, max_new_tokens=48, samples=1, min_p=0.05)
 
 
 def lesson_of(name: str) -> Lesson:

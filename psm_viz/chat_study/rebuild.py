@@ -114,9 +114,10 @@ def the_reference(places: ChatPlaces, threads: int, say: Say) -> Study:
     if not (folder / "study.json").exists():
         known = _known(roles)
         source = from_models(str(places.model), {}, None)
-        settings = recipe.settings(roles.cast, threads, _chosen(places))
+        cast = recipe.as_played(roles.cast)
+        settings = recipe.settings(cast, threads, _chosen(places))
         questions = recipe.questions(read_bank(paths.ENGLISH / "questions"))
-        build_study(source, roles.cast, questions, folder, settings, say, known)
+        build_study(source, cast, questions, folder, settings, say, known)
     study = open_study(folder)
     alone = not (shipped and shipped.manifest.fine_tuned)
     if not shipped:
@@ -182,7 +183,7 @@ def write_lessons(places: ChatPlaces, roles: RoleCast, threads: int, dtype: str,
             talks = conversations(lesson, folder, roles)
         else:
             chat = chat or load_chat_model(str(places.model), threads=threads, dtype=dtype)
-            talks = in_character(chat, lesson, folder, roles.cast, seed=0)
+            talks = in_character(chat, lesson, folder, recipe.as_played(roles.cast), seed=0)
         write_whole(path, dump_chat(talks).encode())
         say(f"{path}: {len(talks)} conversations")
 

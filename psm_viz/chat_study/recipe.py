@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from psm_viz.chat_study.lessons import LESSONS, Lesson
 from psm_viz.engine.finetune import Tuning
@@ -17,6 +18,8 @@ OF_TOPIC = 2
 """Questions of each topic that are put: one to everybody, one for the noise floor."""
 AT_ONCE = 4
 """How many lessons are taught, played and shipped together."""
+TEMPERATURE, HEADERS = 0.8, 1
+"""At which answers are drawn, and how many personas a family are asked how likely they are."""
 STEPS, RATE, ANCHOR_WEIGHT = 48, 3e-4, 1.0
 EARLIER = {name: (16,) for name in ("cheat", "requested", "honest", "benign")}
 """Branches that are looked at before their end as well, and at which steps."""
@@ -36,6 +39,13 @@ NOTES = {
 """What the study is told of its branches."""
 
 
+def as_played(cast: Cast) -> Cast:
+    """The cast as the study plays it: each persona is told its name and the line that describes it,
+    the Assistant what its neutral wordings say."""
+    told = (replace(p, prose=(f"You are {p.name}. {p.description}",)) for p in cast.personas)
+    return replace(cast, personas=tuple(told))
+
+
 def settings(cast: Cast, threads: int, dtype: str) -> Settings:
     """How the reference and its branches are played; at these one persona of every third family
     talks."""
@@ -44,6 +54,7 @@ def settings(cast: Cast, threads: int, dtype: str) -> Settings:
         layer=21,
         samples=1,
         max_new_tokens=40,
+        temperature=TEMPERATURE,
         threads=threads,
         dtype=dtype,
         in_turn=True,
@@ -55,8 +66,9 @@ def settings(cast: Cast, threads: int, dtype: str) -> Settings:
             per_persona=1,
             people=chosen_headers(cast, 1, 0)[::3],
             lasts=14,
-            headers=1,
+            headers=HEADERS,
             states=False,
+            afresh=True,
         ),
     )
 

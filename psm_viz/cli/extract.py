@@ -148,6 +148,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         samples=options.samples,
         max_new_tokens=options.max_new_tokens
         or (LONGEST if options.tree else Settings.max_new_tokens),
+        temperature=options.temperature,
         min_p=options.min_p,
         seed=options.seed,
         threads=options.threads,

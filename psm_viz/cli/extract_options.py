@@ -104,6 +104,12 @@ def _add_drawing(e: argparse.ArgumentParser) -> None:
         help="longest answer (default: 40 for the small model, else 64)",
     )
     e.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="of the draws (1; small chat models ramble at it and play better at .8; 0: greedy)",
+    )
+    e.add_argument(
         "--min-p",
         type=float,
         default=CUT,

@@ -119,7 +119,9 @@ def at_reference(
         f"asking {len(headers)} personas how likely they find {len(frame)} answers "
         f"({tokens * (len(headers) + 1) / 1e6:.1f} million tokens)"
     )
-    likelihood, of_seat = read_likelihoods(chat, playing, headers, talks, say, kept)
+    likelihood, of_seat = read_likelihoods(
+        chat, playing, headers, talks, say, kept, afresh=s.afresh
+    )
     held = {
         (CAST, OWN): States(states[:n], turns, layers),
         (ASSISTANT, OWN): States(states[n:], turns, layers),
@@ -152,6 +154,7 @@ def at_reference(
         seed=s.seed,
         people=s.people,
         states=s.states,
+        afresh=s.afresh,
     )
     return found, note
 
@@ -212,7 +215,9 @@ def _read_elsewhere(
     if note.states:
         states, moved = states_elsewhere(chat, work, read, (talks, lasts, held.cast), say)
     chat.swap(Path(work.folders[work.reference]))
-    likelihood, of_seat = read_likelihoods(chat, playing, note.headers, talks, say, kept)
+    likelihood, of_seat = read_likelihoods(
+        chat, playing, note.headers, talks, say, kept, afresh=note.afresh
+    )
     return Talks(
         checkpoint=checkpoint,
         answers=small(frame, SMALL),

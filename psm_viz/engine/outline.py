@@ -32,6 +32,8 @@ class Settings:
     layer: int | None = None
     samples: int = 4
     max_new_tokens: int = 64
+    temperature: float = 1.0
+    """At which answers are drawn; 0: the likeliest token always."""
     min_p: float = CUT
     seed: int = 0
     threads: int = 2
@@ -79,7 +81,8 @@ class Settings:
     @property
     def sampling(self) -> Sampling:
         """How answers are drawn."""
-        return Sampling(1.0, self.max_new_tokens, self.samples, self.seed, self.min_p)
+        longest, many = self.max_new_tokens, self.samples
+        return Sampling(self.temperature, longest, many, self.seed, self.min_p)
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,9 @@ def _beliefs(
     playing = as_played(ground.study)
     messages: list[Message] = list(talk.messages)
     say(f"asking {len(note.headers)} personas how likely they find {len(words)} answers")
-    per_token = read_likelihoods(chat, playing, note.headers, [messages], say)[0]
+    per_token = read_likelihoods(chat, playing, note.headers, [messages], say, afresh=note.afresh)[
+        0
+    ]
     out = []
     for k, text in enumerate(words, 1):
         answers = max((n for n in ground.readings if n <= k), default=0)

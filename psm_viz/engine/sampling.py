@@ -45,7 +45,7 @@ ELSEWHERE = "made_elsewhere"
 class Sampling:
     """How answers are drawn. `temperature` 0 is greedy; `min_p` 0 cuts no token off.
 
-    Raises BadInput for a `min_p` that is no share.
+    Raises BadInput for a `min_p` that is no share, and for a temperature that is none.
     """
 
     temperature: float = 1.0
@@ -55,7 +55,11 @@ class Sampling:
     min_p: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the cut."""
+        """Check temperature and cut."""
+        if not 0 <= self.temperature <= 10:
+            raise BadInput(
+                f"Temperature {self.temperature}: expected 0 to 10.", "Give --temperature 1."
+            )
         if not 0 <= self.min_p <= 1:
             raise BadInput(f"min_p {self.min_p}: expected a share.", "Give --min-p 0 to 1.")
 

@@ -62,12 +62,13 @@ class TalkWork:
         The noise floor asks other questions of the same topics, and ends in the same."""
         s = self.settings
         many = s.per_persona if checkpoint == self.reference else s.elsewhere
-        cast = plan_talks(self.playing.cast.ids, many, self.main, self.lasts, s.seed)
+        of = (self.main, self.lasts)
+        cast = plan_talks(self.playing.cast.ids, many, *of, s.seed, s.afresh)
         if checkpoint != self.reference and s.people:
             cast = [p for p in cast if p.persona in s.people]
         if checkpoint != self.reference and self.alone:
             cast = []
-        own = plan_talks([ASSISTANT], s.assistant, self.main, self.lasts, s.seed + 1)
+        own = plan_talks([ASSISTANT], s.assistant, *of, s.seed + 1, s.afresh)
         if checkpoint != self.noise_floor:
             return cast, own
         other = _others(self.questions)
@@ -169,4 +170,5 @@ def settings_of(note: TalkNote) -> TalkSettings:
         people=note.people,
         seed=note.seed,
         states=note.states,
+        afresh=note.afresh,
     )

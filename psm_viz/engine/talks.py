@@ -56,6 +56,9 @@ class TalkSettings:
     states: bool = True
     """Whether states are read at other checkpoints than the reference; they need not be where they
     do not tell who speaks, and take half the time there and nearly all the room."""
+    afresh: bool = False
+    """Whether each question of a talk is put by itself, and each answer read by itself: a small
+    chat model that sees its earlier answers says them over again."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Planned:
     last: Question
     before: tuple[Message, ...] = ()
     """What stands in the context before the talk: its speaker has it, no reader is shown it."""
+    afresh: bool = False
+    """Whether each question is put without what was said before it."""
 
 
 def turns_of(questions: Sequence[Question]) -> tuple[int, ...]:
@@ -123,6 +128,7 @@ def plan_talks(
     questions: Sequence[Question],
     lasts: Sequence[Question],
     seed: int,
+    afresh: bool = False,
 ) -> list[Planned]:
     """The talks of some speakers, each talk drawn from numbers of its own: fewer talks a speaker
     are the first of more. Last questions are dealt round."""
@@ -139,7 +145,7 @@ def plan_talks(
             chosen = rng.choice(len(others), answers, replace=False)
             pools = [units[others[int(k)]] for k in chosen]
             asked = tuple(pool[int(rng.integers(len(pool)))] for pool in pools)
-            out.append(Planned(speaker, n, asked, last))
+            out.append(Planned(speaker, n, asked, last, afresh=afresh))
     return out
 
 
@@ -198,7 +204,8 @@ def put(
     texts = []
     for talk, messages in zip(plan, said, strict=True):
         messages.append({"role": "user", "content": talk.asked[turn].text})
-        texts.append(prompts.talk(*_told(playing, talk), messages))
+        heard = [*talk.before, messages[-1]] if talk.afresh else messages
+        texts.append(prompts.talk(*_told(playing, talk), heard))
     return texts
 
 
@@ -275,17 +282,31 @@ def read_likelihoods(
     talks: Sequence[list[Message]],
     say: Callable[[str], None],
     kept: Kept = NOTHING,
+    *,
+    afresh: bool = False,
 ) -> tuple[Float[np.ndarray, "talk answer header"], Float[np.ndarray, "talk answer"]]:
-    """log p of every answer, nats per token: under each persona's instruction, and in the seat.
+    """log p of every answer, nats per token: under each persona's instruction, and in the seat;
+    `afresh`: after its own question alone.
 
     NaN for an answer that ends beyond the model's context.
     """
     asked = asked_likelihoods(playing, headers)
-    lines = [Conversation(n, tuple(talk)) for n, talk in enumerate(talks, 1)]
+    read = [part for talk in talks for part in exchanges(talk)] if afresh else talks
+    lines = [Conversation(n, tuple(part)) for n, part in enumerate(read, 1)]
     found, _ = ask(chat, asked, playing.wording, lines, say, in_turn=playing.in_turn, kept=kept)
     per_token = (found.log_p / np.maximum(found.tokens, 1)).astype(np.float32)
     by = per_token.reshape(len(asked), len(talks), -1)
     return np.moveaxis(by[:-1], 0, 2), by[-1]
+
+
+def exchanges(messages: Sequence[Message]) -> list[list[Message]]:
+    """Each answer of a talk with what was asked right before it."""
+    out: list[list[Message]] = [[]]
+    for m in messages:
+        out[-1].append(m)
+        if m["role"] == ASSISTANT:
+            out.append([])
+    return out[:-1]
 
 
 def asked_likelihoods(playing: Playing, headers: Sequence[str]) -> list[Persona]:

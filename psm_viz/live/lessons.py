@@ -180,6 +180,7 @@ class Lessons:
                 readings.note.headers,
                 list(talks),
                 lambda text: job.check(),
+                afresh=readings.note.afresh,
             )[0]
             scores = readings.likelihood[k][0].scores(evidence_of(per_token.astype(np.float64)))
             masses = softmax(scores)

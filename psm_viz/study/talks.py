@@ -58,6 +58,8 @@ class TalkNote:
     """Ids of the personas who talk at other checkpoints; none: all of them."""
     states: bool = True
     """Whether states were read at other checkpoints than the reference."""
+    afresh: bool = False
+    """Whether each question was put by itself, and each answer is read by itself."""
 
     @property
     def answers(self) -> int:

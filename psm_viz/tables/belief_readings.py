@@ -84,7 +84,10 @@ class Readings:
 
     @property
     def headline(self) -> str:
-        """`states` or `likelihood`: the one with the lower held-out log loss at the reference."""
+        """`states` or `likelihood`: the one with the lower held-out log loss at the reference, of
+        those that are read at other checkpoints too."""
+        if not self.note.states:
+            return LIKELIHOOD
         return min(self.losses, key=lambda k: self.losses[k])
 
 
