@@ -264,4 +264,4 @@ def _talks(options: argparse.Namespace) -> TalkSettings | None:
             "For example: --talks 192 --persona-talks 8,1",
         )
     first, elsewhere = each
-    return TalkSettings(options.talks, first, elsewhere, seed=options.seed)
+    return TalkSettings(options.talks, first, elsewhere, seed=options.seed, afresh=options.afresh)

@@ -12,6 +12,10 @@ from psm_viz.study.manifest import ROLES
 
 TALKS = 192
 """Talks of the Assistant at every checkpoint, where their number is not said."""
+AFRESH = (
+    "put each question of a talk by itself, and read each answer by itself: small chat models say "
+    "their earlier answers over again"
+)
 DTYPES = "float32, bfloat16, float16, or auto: bfloat16 where this machine is faster in it"
 
 
@@ -163,6 +167,7 @@ def _add_talks(e: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="with --talks: each persona's talks at the reference and elsewhere (default: 8,1)",
     )
+    e.add_argument("--afresh", action="store_true", help=f"with --talks: {AFRESH}")
 
 
 def _add_work(e: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.extract_options import AFRESH
 from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
@@ -45,6 +46,7 @@ def add_verbs(verbs: Any) -> None:
     t.add_argument("--per-persona", type=int, help="talks of each persona at the reference")
     t.add_argument("--elsewhere", type=int, help="talks of each persona at other checkpoints")
     t.add_argument("--headers", type=int, help="personas a family asked how likely an answer is")
+    t.add_argument("--afresh", action="store_true", help=AFRESH)
     t.add_argument("--seed", type=int, default=0)
     t.add_argument("--threads", type=int, default=2)
     t.set_defaults(run=talks)
@@ -78,7 +80,7 @@ def talks(options: argparse.Namespace) -> None:
         name = wrong[0].replace("_", "-")
         raise BadInput(f"--{name} {given[wrong[0]]}: expected at least 1.")
     source = _source(study, options.weights, options.at)
-    settings = TalkSettings(seed=options.seed, **given)
+    settings = TalkSettings(seed=options.seed, afresh=options.afresh, **given)
     made = add_talks(study, source, settings, options.threads, say, world_knows(study))
     held = [c.id for c in made.manifest.checkpoints if made.holds(c.id, "talks")]
     without = [c.id for c in made.manifest.checkpoints if c.id not in held]

@@ -23,6 +23,7 @@ from psm_viz.engine.talks import (
     Planned,
     asked_likelihoods,
     chosen_headers,
+    exchanges,
     put,
     seat,
     state_texts,
@@ -182,7 +183,8 @@ class TalkCounting:
         turns, prompt = len(plan[0].asked), 0
         for turn in range(turns):
             texts = put(self.counting.words.prompts, self.work.playing, plan, said, turn)
-            prompt += self.counting.tokens(texts) + turn * len(plan) * self._longest
+            before = 0 if plan[0].afresh else turn  # earlier answers in the context
+            prompt += self.counting.tokens(texts) + before * len(plan) * self._longest
             for messages in said:
                 messages.append({"role": "assistant", "content": SAID})
         answers = turns * len(plan)
@@ -207,7 +209,9 @@ class TalkCounting:
         """Tokens that are read to ask how likely the answers of these talks are."""
         playing, s = self.work.playing, self.work.settings
         asked = asked_likelihoods(playing, chosen_headers(playing.cast, s.headers, s.seed))
-        lines = [Conversation(n, tuple(_messages(p))) for n, p in enumerate(plan, 1)]
+        talks = [_messages(p) for p in plan]
+        read = [part for talk in talks for part in exchanges(talk)] if s.afresh else talks
+        lines = [Conversation(n, tuple(part)) for n, part in enumerate(read, 1)]
         answers = sum(
             len(lines[n].answers)
             for r in readings(asked, playing.wording, len(lines), playing.in_turn)

@@ -7,6 +7,7 @@ study's last questions it ends in, it is read after each of them and beliefs are
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +23,7 @@ from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.pace import Tick, silent
 from psm_viz.engine.talk_states import moved_by, of_reference
 from psm_viz.engine.talk_work import settings_of, work_of
-from psm_viz.engine.talks import Message, asked_likelihoods, read_states, seat
+from psm_viz.engine.talks import Message, asked_likelihoods, exchanges, read_states, seat
 from psm_viz.errors import BadInput
 from psm_viz.stats.belief import StateReading, softmax
 from psm_viz.stats.belief_likelihood import evidence_of
@@ -34,6 +35,8 @@ from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE
 from psm_viz.tables.belief_map import placed
 from psm_viz.tables.belief_readings import fit_readings
 
+ALONE = 256
+"""Answers whose likelihoods are remembered where each is read by itself."""
 Belief = dict[str, float]
 """Family -> mass; masses sum to one."""
 
@@ -75,6 +78,7 @@ class TalkReader:
         self._first = of_reference(talks, self.work, note)
         self._moved: dict[str, np.ndarray] = {}
         self._growing = GrowingTexts(reference)
+        self._alone: OrderedDict[tuple[tuple[str, str], ...], np.ndarray] = OrderedDict()
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -139,7 +143,7 @@ class TalkReader:
         """Read already what the next answer of a talk will come after, as every persona, so that
         only that answer is left to be read. What `tick` raises ends it; nothing read is lost."""
         k = self._answers_read(spoken(messages) + 1) - 1
-        if k > 0:
+        if k > 0 and not self.readings.note.afresh:
             self._likelihoods(last_answers(messages, k), tick)
 
     def _named(self, mass: np.ndarray) -> Belief:
@@ -206,7 +210,24 @@ class TalkReader:
     def _likelihoods(
         self, talk: Sequence[Message], tick: Tick = silent
     ) -> Float[np.ndarray, "persona answer"]:
-        """log p per token of the answers, as every persona that is asked."""
+        """log p per token of the answers, as every persona that is asked: each after the talk so
+        far, or after its own question alone, as the study's talks were read."""
+        if not self.readings.note.afresh:
+            return self._asked(talk, self._growing, tick)
+        found = []
+        for part in exchanges(talk):
+            key = tuple((m["role"], m["content"]) for m in part)
+            if key not in self._alone:
+                self._alone[key] = self._asked(part, None, tick)
+            self._alone.move_to_end(key)
+            found.append(self._alone[key])
+        while len(self._alone) > ALONE:
+            self._alone.popitem(last=False)
+        return np.concatenate(found, axis=1)
+
+    def _asked(
+        self, talk: Sequence[Message], reader: GrowingTexts | None, tick: Tick
+    ) -> Float[np.ndarray, "persona answer"]:
         playing = self.work.playing
         return ask_of_one(
             self.reference,
@@ -214,7 +235,7 @@ class TalkReader:
             playing.wording,
             Conversation(1, tuple(talk)),
             in_turn=playing.in_turn,
-            reader=self._growing,
+            reader=reader,
             tick=tick,
         )
 

@@ -5,6 +5,7 @@ with all earlier turns in context; then one last question, of a small balanced s
 model's state is read: `resid_post` at the last prompt token, before any answer to it. The cast's
 answers are drawn under each persona's own instruction and then put into the Assistant's seat: same
 answers, the Assistant's label, no instruction, so that what can be told is told by what was said.
+Of a model too small to hold a talk, each question can be put by itself (`TalkNote.afresh`).
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Talks:
     """(`cast` or `assistant`, whose weights) -> states, in the order of `speakers`."""
     start: Float[np.ndarray, "last layer d_model"]
     """Before any answer, read by the checkpoint's own weights."""
-    moved: Float[np.ndarray, "last turn d_model"] | None
+    moved: Float[np.ndarray, "last read d_model"] | None
     """What the checkpoint's weights make of the reference's own talks of the cast, less what the
     reference does: mean after each last question, of no turn where states were not read. None at
     the reference."""

@@ -18,7 +18,7 @@ from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure
 
 EXPLAINED = (
-    "Each pale dot is a talk, {k} questions answered in turn by one of {n} personas, the "
+    "Each pale dot is a talk, {k} questions answered {how} by one of {n} personas, the "
     "characters that this model can play; talks that read alike lie close together. {colour} dots: "
     "talks of the Assistant, told nothing about whom to play, at one checkpoint (a saved state of "
     "training)."
@@ -26,7 +26,7 @@ EXPLAINED = (
 EXPLAINED_BY_BELIEF = (
     "Each pale dot is one of {n} personas, the characters that this model can play, told whom to "
     "play; those whose inner states are alike lie close together. {colour} dots: talks of the "
-    "Assistant, {k} questions answered in turn, told nothing about whom to play, at one checkpoint "
+    "Assistant, {k} questions answered {how}, told nothing about whom to play, at one checkpoint "
     "(a saved state of training); each lies among the characters who would say the same."
 )
 
@@ -41,8 +41,10 @@ def explain(study: Study) -> None:
     """What the dots of the map of talks are."""
     colour = "Red" if figure.page_palette().name == "light" else "Orange"
     explained = EXPLAINED if map_of_talks(study) == BY_STATES else EXPLAINED_BY_BELIEF
-    n, k = len(study.cast.personas), note_of(study).answers
-    figure.caption(explained.format(n=n, k=k, colour=colour))
+    note = note_of(study)
+    how = "each by itself" if note.afresh else "in turn"
+    n, k = len(study.cast.personas), note.answers
+    figure.caption(explained.format(n=n, k=k, how=how, colour=colour))
 
 
 def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:

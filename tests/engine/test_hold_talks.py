@@ -11,11 +11,13 @@ import pytest
 from psm_viz.engine import answer_likelihood, hold_talks
 from psm_viz.engine.add_branches import add_branches
 from psm_viz.engine.build_study import build_study
+from psm_viz.engine.chat_model import load_as_played
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.hold_talks import add_talks
 from psm_viz.engine.known import Known
 from psm_viz.engine.outline import Settings
 from psm_viz.engine.read_transcript import read_transcripts
+from psm_viz.engine.talk_reader import TalkReader
 from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
@@ -279,3 +281,34 @@ def test_a_branch_may_be_added_sparingly(study, source, world, tmp_path):
     moved = belief[belief.checkpoint == "more-0002"]
     assert len(moved) and (moved.change.abs().fillna(0) < 1e-3).all() and grown.verify()
     assert set(grown.table("beliefs").query("checkpoint == 'more-0002'").who) == {ASSISTANT}
+
+
+def test_questions_put_by_themselves_are_read_by_themselves(study, source, world, tmp_path):
+    bare = _without_talks(open_study(shutil.copytree(study.folder, tmp_path / "bare")))
+    settings = replace(TALKS, afresh=True, states=False)
+    made = add_talks(bare, source, settings, 1, lambda s: None, known(world))
+    assert made.talk_note.afresh and made.talk_note.headers == study.talk_note.headers
+    whole, alone = study.talks(START), made.talks(START)
+    first = [t.said(ASSISTANT).query("turn == 0")["text"].tolist() for t in (whole, alone)]
+    assert first[0] == first[1]
+    assert np.allclose(whole.likelihood[:, 0], alone.likelihood[:, 0], atol=1e-3)
+    # branches have likelihoods alone, so that sentences go by these whatever states would tell
+    assert made.table("belief_readings").query("headline").reading.unique() == [LIKELIHOOD]
+    # a talk read while it goes on, and as a transcript, is read by the same rule
+    texts = {q.id: q.text for q in made.questions}
+    own = made.talk_answers(START).query("persona == 'assistant' and talk == 2")
+    turns = [
+        {"role": role, "content": said}
+        for q, t in zip(own.question, own.text, strict=True)
+        for role, said in (("user", texts[str(q)]), ("assistant", str(t)))
+    ]
+    chat = load_as_played(made, source.folders[START], 1)
+    reader = TalkReader(made, chat, source, known(world))
+    for _ in range(2):  # remembered the second time
+        heard = reader.read(turns, chat, START)
+        stored = made.table("beliefs").query("who == 'assistant' and talk == 2 and answers == 4")
+        stored = stored[(stored.checkpoint == START) & (stored.way == LIKELIHOOD)].iloc[0]
+        assert heard.belief[LIKELIHOOD] == pytest.approx({f: stored[f] for f in FAMILIES}, abs=2e-3)
+    talks = parse_transcripts(json.dumps({"messages": turns}).encode(), "x")
+    _, (read,) = read_transcripts(made, talks, source.folders[START], threads=1)
+    assert read[3].belief == pytest.approx(heard.belief[LIKELIHOOD], abs=1e-4)
