@@ -16,6 +16,7 @@ from psm_viz.charts.course_findings import marked_words, points
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.story_study import StoryStudy
 from psm_viz.errors import BadInput, UnknownName
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.stories import Place, place_of
 
 VOCABULARY = {
@@ -26,6 +27,8 @@ VOCABULARY = {
     "beyond PLACE": "the same less that of the benign branch, in points",
     "cast PLACE": "change of bad answers in talks of characters who act well, in points",
     "interval FIGURE": "the 95 % interval of any of these",
+    "odds PLACE trained|other": "change since before the branches of how much likelier the "
+    "Assistant finds bad written answers than good ones, in nats a token",
     "told": "share of the cast's talks of which the kin is told right, read as the headline is",
     "chance": "the same by guessing",
     "personas": "how many characters the cast has",
@@ -122,6 +125,9 @@ class StoryNumbers:
         if name == "rate" and rest and rest[-1] in SETS and (p := place_of(" ".join(rest[:-1]))):
             r = self._rate(p, rest[-1])
             return Figure(float(r["mean"]), float(r.low), float(r.high))
+        if name == "odds" and rest and rest[-1] in SETS and (p := place_of(" ".join(rest[:-1]))):
+            row = self._row("odds", p, speaker=ASSISTANT, set=SETS[rest[-1]])
+            return _shares(row, "change", nats)
         if name in PLACED and (p := place_of(" ".join(rest))):
             return getattr(self, PLACED[name])(p)
         raise BadInput(f"{{{asked}}} is no figure that a story may quote.", ASK)
@@ -173,6 +179,11 @@ class StoryNumbers:
         if own.empty:
             raise UnknownName("the study does not say how well its talks are read.")
         return next(each(own))
+
+
+def nats(value: float) -> str:
+    """A change in nats a token, in words."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 PLACED = {"belief": "belief_at", "rise": "rise_at", "beyond": "beyond_at", "cast": "cast_at"}
