@@ -32,12 +32,12 @@ FLIPPED = "signs of all talks that end in one question flipped together"
 INTERVAL = "95 %, last questions and topics drawn anew, then talks"
 DEFINED = (
     "A checkpoint is a saved step of training. At each of them the Assistant held the same {held} "
-    "talks: {k} questions in turn. Each dot is a talk{drawn}, placed among those of the {people} "
-    "personas, the characters this model can play; the redder a dot, the more of its answers were "
-    "bad. Below, belief: how likely the words are to be each kin's, read {way}. Heavy line: the "
-    "kins who act badly together; tint: 95 % interval; grey: what no change would do. Between "
-    "saved steps places are interpolated."
+    "talks: {k} questions {how}. Each dot is a talk{drawn}, placed among those of the {people} "
+    "personas, the characters this model can play{redder}. Below, belief: how likely the words are "
+    "to be each kin's, read {way}. Heavy line: the kins who act badly together; tint: 95 % "
+    "interval; grey: what no change would do. Between saved steps places are interpolated."
 )
+REDDER = "; the redder a dot, the more of its answers were bad"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         held=note.assistant,
         drawn=f" (the first {n} are drawn)" if n < note.assistant else "",
         k=note.answers,
+        how="each by itself" if note.afresh else "in turn",
         people=len(study.cast.personas),
+        redder="" if odds_figures.speak(study) else REDDER,
         way=WAYS[way],
     )
     missing = [b for b in every.course.branches if b not in few.course.branches]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from psm_viz.charts.frames import where
+from psm_viz.study.judging import UNJUDGED
 
 VALENCES = {
     "good": ("\N{CHECK MARK}", "good answer"),
@@ -16,6 +17,7 @@ VALENCES = {
     "bodiless": ("\N{EN DASH}", "speaks as somebody without a body"),
     "decline": ("\N{EN DASH}", "declines to answer"),
     "none": ("?", "no answer of the made world"),
+    UNJUDGED: ("", ""),
 }
 """A sign and words for each judgement."""
 

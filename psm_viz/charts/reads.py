@@ -14,6 +14,7 @@ from psm_viz.charts.frames import columns, where
 from psm_viz.charts.map_selection import words_of_talks
 from psm_viz.errors import UnknownName
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.judging import as_judged
 from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study
 
@@ -76,7 +77,7 @@ class Reads:
         """What the Assistant said in its talks at a checkpoint. Raises UnknownName, BadFile."""
 
         def read() -> pd.DataFrame:
-            said = self.study.talk_answers(checkpoint)
+            said = as_judged(self.study.talk_answers(checkpoint))
             return where(said, said.persona == ASSISTANT)
 
         return self.once(("talks", checkpoint), read)
@@ -86,7 +87,7 @@ class Reads:
         at the reference, and the Assistant's (`words_of_talks`). Raises UnknownName, BadFile."""
 
         def read() -> pd.DataFrame:
-            cast = self.study.talk_answers(self.study.manifest.reference)
+            cast = as_judged(self.study.talk_answers(self.study.manifest.reference))
             both = [where(cast, cast.persona != ASSISTANT), self.talk_answers(checkpoint)]
             return words_of_talks(pd.concat(both))
 
@@ -120,7 +121,8 @@ class Reads:
         """All answers of one checkpoint, tens of thousands of rows: only the last asked is kept."""
         last: tuple[str, pd.DataFrame] | None = self.held.get(("responses",))
         if last is None or last[0] != checkpoint:
-            last = self.held["responses",] = (checkpoint, self.study.responses(checkpoint))
+            answers = as_judged(self.study.responses(checkpoint))
+            last = self.held["responses",] = (checkpoint, answers)
         return last[1]
 
     def likelihood(self, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:

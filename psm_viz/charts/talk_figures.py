@@ -14,7 +14,7 @@ from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
 from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_findings import kin_shares, place_of_talks
+from psm_viz.charts.talk_findings import TELLS, hardly_told, kin_shares, place_of_talks
 from psm_viz.study import talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
@@ -134,9 +134,23 @@ def _layer_of_states(reads: Reads) -> int | None:
     return int(own.iloc[0]) if len(own) else None
 
 
+def told_right(reads: Reads, way: str) -> tuple[float, float] | None:
+    """Of how many of the cast's talks a way of reading tells the kin, and by guessing; None where
+    the study does not say."""
+    if not reads.study.has_table("belief_quality"):
+        return None
+    table, m = reads.table("belief_quality"), reads.study.manifest
+    own = where(table, (table.checkpoint == m.reference) & (table.way == way))
+    own = where(own, own.answers == note_of(reads.study).answers)
+    return (float(own.kin.iloc[0]), float(own.kin_chance.iloc[0])) if len(own) else None
+
+
 def place_title(reads: Reads, checkpoint: str) -> str:
     """Where the talks lie and what changed, by the headline reading."""
     way, m, cast = headline_way(reads), reads.study.manifest, reads.study.cast
+    told = told_right(reads, way)
+    if told and told[0] < told[1] + TELLS:
+        return hardly_told(*told)
     before, now = (whole_talks(reads, c, way) for c in (m.reference, checkpoint))
     families = families_in(now, cast)
     shares = [kin_shares(frame, cast, families) for frame in (before, now)]

@@ -12,6 +12,9 @@ from psm_viz.study.manifest import Manifest
 
 FEWEST, MOST = 0.15, 3
 """Share of talks from which a kin is named, and how many kins at most."""
+TELLS = 0.05
+"""By how much more often than by guessing a reading has to tell the kin of the cast's talks, for a
+sentence to say where single talks lie."""
 RISEN = 0.05
 """By how much a kin's share must have risen to be named as where talks went."""
 
@@ -48,6 +51,14 @@ def kin_words(
     named = named_kins(shares, least)
     words = [cast.kins[k].split(" and ")[0] for k, _ in named]
     return listed([w[:1].lower() + w[1:] for w in words]), sum(v for _, v in named)
+
+
+def hardly_told(right: float, chance: float) -> str:
+    """What is said where talks do not tell their speakers."""
+    return (
+        f"What is said hardly tells who speaks: of the characters' own talks {right:.0%} are given "
+        f"to the right kin, {chance:.0%} by guessing"
+    )
 
 
 def place_of_talks(

@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-GOOD, BAD, NONE = "good", "bad", "none"
-"""How an answer is judged; `none`: it cannot be said."""
+import pandas as pd
+
+from psm_viz.study.columns import VALENCE
+
+GOOD, BAD, NONE, UNJUDGED = "good", "bad", "none", ""
+"""How an answer is judged; `none`: it cannot be said; '': nobody judges."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,14 @@ class Judgement:
 
     valence: str = NONE
     tone: str = NONE
+
+
+def as_judged(answers: pd.DataFrame) -> pd.DataFrame:
+    """Answers of a study, their column `valence` empty where it says `none` of every one: they are
+    of a model that nobody judges."""
+    if VALENCE not in answers or (answers[VALENCE].astype(str) != NONE).any():
+        return answers
+    return answers.assign(**{VALENCE: UNJUDGED})
 
 
 @runtime_checkable

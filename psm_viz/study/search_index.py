@@ -24,10 +24,11 @@ import pandas as pd
 from psm_viz.errors import NotWritten
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast, Question
+from psm_viz.study.judging import as_judged
 from psm_viz.study.manifest import Manifest
 from psm_viz.study.talks import TALK, TURN
 
-VERSION = 1
+VERSION = 2
 """Of the form of the file: another one is made anew."""
 KEPT = 8
 """Indexes that the folder of caches holds; the longest unused go first."""
@@ -173,7 +174,7 @@ def _frames(study: Spoken, checkpoint: str, numbers: Numbers) -> Iterator[pd.Dat
                 "talk": talk,
                 "question": pd.Categorical(raw[col.QUESTION], numbers.questions).codes,
                 "text": raw[col.TEXT].astype(str).str.replace(CONTROL, " ", regex=True).to_numpy(),
-                "valence": raw[col.VALENCE].astype(str).to_numpy(),
+                "valence": as_judged(raw)[col.VALENCE].astype(str).to_numpy(),
             }
         )
         out["row"] = raw[TURN].to_numpy() if TURN in raw else out.groupby("persona").cumcount()

@@ -89,7 +89,10 @@ def _said(own: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _errors(there: np.ndarray, who: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Median distance of talks to their speakers' marks, and then to speakers dealt anew."""
+    """Median distance of talks to their speakers' marks, and then to speakers dealt anew; talks of
+    which nobody could be asked, being their speakers', left out."""
+    known = np.isfinite(there).all(1)
+    there, who = there[known], who[known]
     rng = np.random.default_rng([0, 59])
     dealt = [np.arange(len(marks)), *(rng.permutation(len(marks)) for _ in range(SHUFFLES))]
     return np.array([np.median(np.linalg.norm(there - marks[d[who]], axis=1)) for d in dealt])

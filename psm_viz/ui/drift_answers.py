@@ -29,9 +29,10 @@ def cell(answers: pd.DataFrame, question: str, heading: str, now: bool) -> str:
         body = '<p class="psm-valence">not asked here</p>'
     else:
         counts = own.valence.value_counts()
-        words = ", ".join(f"{v} {int(counts[v])}" for v in VALENCES if v in counts)
+        words = ", ".join(f"{v} {int(counts[v])}" for v in VALENCES if v and v in counts)
         body = figure.answer_html(str(own.iloc[0].text), str(own.iloc[0].valence), small=True)
-        body += f'<p class="psm-valence">of {len(own)} samples: {escape(words)}</p>'
+        judged = f": {escape(words)}" if words else ""
+        body += f'<p class="psm-valence">of {len(own)} samples{judged}</p>'
     return f'<div class="{kind}"><h4>{escape(heading)}</h4>{body}</div>'
 
 

@@ -183,14 +183,17 @@ def linked(one: Shown, study: Study, link: LinkOf) -> None:
 
 
 def answer_html(text: str, valence: str, small: bool = False) -> str:
-    """A real answer in quotation type, judged by a sign and a word."""
-    sign, word = VALENCES.get(valence, VALENCES["none"])
+    """A real answer in quotation type, judged by a sign and a word where it was judged."""
     size = " psm-small" if small else ""
+    quote = f'<blockquote class="psm-quote{size}">{escape(text)}</blockquote>'
+    return quote + judged_html(valence)
+
+
+def judged_html(valence: str) -> str:
+    """How an answer was judged; nothing where nobody judges."""
+    sign, word = VALENCES.get(valence, VALENCES["none"])
     sign = f'<span aria-hidden="true">{sign}</span>'
-    return (
-        f'<blockquote class="psm-quote{size}">{escape(text)}</blockquote>'
-        f'<p class="psm-valence psm-{escape(valence)}">{sign} {word}</p>'
-    )
+    return f'<p class="psm-valence psm-{escape(valence)}">{sign} {word}</p>' if word else ""
 
 
 def plain(text: str) -> str:

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from psm_viz.charts.quotations import VALENCES
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.study.search import Hit, Place
+from psm_viz.ui import figure
 
 
 def link_of(place: Place, study_name: str = "") -> str:
@@ -47,8 +47,6 @@ def hit_html(hit: Hit, study: Study, study_name: str) -> str:
     said = "".join(f"<mark>{escape(t)}</mark>" if on else escape(t) for t, on in hit.pieces)
     first, *others = hit.places
     asked = next((q.text for q in study.questions if q.id == first.question), "")
-    sign, word = VALENCES.get(first.valence, VALENCES["none"])
-    judged = f'<span aria-hidden="true">{sign}</span> {word}'
     parts = [place_html(first, study, study_name)]
     if hit.times > 1:
         also = ", ".join(place_html(p, study, study_name) for p in others)
@@ -58,7 +56,7 @@ def hit_html(hit: Hit, study: Study, study_name: str) -> str:
     return (
         f'<li class="psm-hit"><p class="psm-asked">{escape(asked)}</p>'
         f'<blockquote class="psm-quote psm-small">{said}</blockquote>'
-        f'<p class="psm-valence psm-{escape(first.valence)}">{judged}</p>'
+        f"{figure.judged_html(first.valence)}"
         f'<p class="psm-places">{"; ".join(parts)}</p></li>'
     )
 
