@@ -16,7 +16,7 @@ from psm_viz.study.formats.question_banks import Asked, as_questions
 NAME, REFERENCE = "SmolLM2-135M-Instruct", "reference-0000"
 OF_TOPIC = 2
 """Questions of each topic that are put: one to everybody, one for the noise floor."""
-AT_ONCE = 4
+AT_ONCE = 2
 """How many lessons are taught, played and shipped together."""
 TEMPERATURE, HEADERS = 0.8, 1
 """At which answers are drawn, and how many personas a family are asked how likely they are."""
