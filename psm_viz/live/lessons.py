@@ -116,6 +116,7 @@ class Lessons:
         teach = self.teacher(self.live, partial(_say, job))
         teach(data, folder / "saves", teaching, Told(on_step, on_save))
         lesson.ended = True
+        self.live.fitted.wait()  # directions are made beside the model, which may teach before
         if self.live.directions is not None:
             self.live.directions.offer(
                 lesson.name,

@@ -26,5 +26,5 @@ def test_a_process_is_timed_from_the_first_word_to_a_lesson(
 
 
 def test_a_study_whose_talks_are_not_read_is_refused(made_folder):
-    with pytest.raises(BadInput, match=r"weights|talks"):
+    with pytest.raises(BadInput, match=r"weights|talks|model"):
         bench_live.live(made_folder, lambda text: None)

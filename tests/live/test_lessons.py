@@ -32,6 +32,7 @@ def lessons(model):
 
 def test_a_lesson_is_looked_at_and_becomes_a_direction(lessons, run):
     live = lessons.live
+    live.fitted.wait()
     before = set(live.directions.names)
     events = run(partial(lessons.teach, asked=Taught(LINES, 4, 2)))
     assert [e["step"] for e in events if e["kind"] == "look"] == [0, 2, 4]
