@@ -16,7 +16,7 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_course import TalkCourse
-from psm_viz.charts.talk_figures import WAYS, headline_way, note_of, talk_points
+from psm_viz.charts.talk_figures import WAYS, headline_way, how_asked, note_of, talk_points
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS, made_by
 from psm_viz.study.manifest import Checkpoint
@@ -112,7 +112,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         held=note.assistant,
         drawn=f" (the first {n} are drawn)" if n < note.assistant else "",
         k=note.answers,
-        how="each by itself" if note.afresh else "in turn",
+        how=how_asked(study),
         people=len(study.cast.personas),
         redder="" if odds_figures.speak(study) else REDDER,
         way=WAYS[way],

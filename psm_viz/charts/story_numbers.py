@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from psm_viz.charts.course_findings import marked_words, points
-from psm_viz.charts.frames import each, where
+from psm_viz.charts.frames import where
 from psm_viz.charts.story_study import StoryStudy
+from psm_viz.charts.talk_figures import told_right
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.stories import Place, place_of
@@ -115,8 +116,7 @@ class StoryNumbers:
         if name in counts and not rest:
             return Figure(counts[name](), form="{:.0f}".format)
         if name in ("told", "chance") and not rest:
-            r = self._quality()
-            return Figure(float(r.kin if name == "told" else r.kin_chance))
+            return Figure(self._told_right()[name == "chance"])
         if name == "steps" and len(rest) == 1:
             saved = self.study.study.manifest.branch(self.study.branch(rest[0]))
             return Figure(saved[-1].step, form="{:.0f}".format)
@@ -172,13 +172,12 @@ class StoryNumbers:
         """Change of bad answers of characters who act well."""
         return _shares(self._row("talk_conduct", place, who="well", of="bad"), "change", points)
 
-    def _quality(self) -> Any:
-        table, m = self.study.table("belief_quality"), self.study.study.manifest
-        own = where(table, (table.checkpoint == m.reference) & (table.way == self.study.way))
-        own = where(own, own.answers == self.study.note.answers)
-        if own.empty:
+    def _told_right(self) -> tuple[float, float]:
+        found = told_right(self.study.reads, self.study.way)
+        if found is None:
+            self.study.table("belief_quality")  # where there is none, it says what makes one
             raise UnknownName("the study does not say how well its talks are read.")
-        return next(each(own))
+        return found
 
 
 def nats(value: float) -> str:

@@ -134,6 +134,11 @@ def _layer_of_states(reads: Reads) -> int | None:
     return int(own.iloc[0]) if len(own) else None
 
 
+def how_asked(study: Study) -> str:
+    """How the questions of a talk were put, in words."""
+    return "each by itself" if note_of(study).afresh else "in turn"
+
+
 def told_right(reads: Reads, way: str) -> tuple[float, float] | None:
     """Of how many of the cast's talks a way of reading tells the kin, and by guessing; None where
     the study does not say."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.progress import quiet, say
 from psm_viz.cli.report import fill
 
 
@@ -74,18 +75,15 @@ Measured = tuple[dict[str, Any], Callable[[dict[str, Any]], str]]
 
 
 def _measured(options: argparse.Namespace) -> Measured:
-    study = options.study
+    study, told = options.study, quiet if options.json else say
     if options.model:
         from psm_viz.cli import bench_model
-        from psm_viz.cli.progress import quiet, say
 
-        told = quiet if options.json else say
         return bench_model.model(options.model, options.threads, told), bench_model.as_text
     if options.live:
         from psm_viz.cli import bench_live
-        from psm_viz.cli.progress import quiet, say
 
-        return bench_live.live(study, quiet if options.json else say), bench_live.as_text
+        return bench_live.live(study, told), bench_live.as_text
     if options.tables:
         from psm_viz.cli import bench_tables
 

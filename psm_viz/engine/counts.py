@@ -23,7 +23,7 @@ from psm_viz.engine.talks import (
     Planned,
     asked_likelihoods,
     chosen_headers,
-    exchanges,
+    lines_read,
     put,
     seat,
     state_texts,
@@ -209,9 +209,7 @@ class TalkCounting:
         """Tokens that are read to ask how likely the answers of these talks are."""
         playing, s = self.work.playing, self.work.settings
         asked = asked_likelihoods(playing, chosen_headers(playing.cast, s.headers, s.seed))
-        talks = [_messages(p) for p in plan]
-        read = [part for talk in talks for part in exchanges(talk)] if s.afresh else talks
-        lines = [Conversation(n, tuple(part)) for n, part in enumerate(read, 1)]
+        lines = lines_read([_messages(p) for p in plan], s.afresh)
         answers = sum(
             len(lines[n].answers)
             for r in readings(asked, playing.wording, len(lines), playing.in_turn)

@@ -77,7 +77,6 @@ class TalkReader:
         self.readings = fit_readings(note, study.cast, talks)
         self._first = of_reference(talks, self.work, note)
         self._moved: dict[str, np.ndarray] = {}
-        self._growing = GrowingTexts(reference)
         self._alone: OrderedDict[tuple[tuple[str, str], ...], np.ndarray] = OrderedDict()
 
     @property
@@ -224,6 +223,10 @@ class TalkReader:
         while len(self._alone) > ALONE:
             self._alone.popitem(last=False)
         return np.concatenate(found, axis=1)
+
+    @cached_property
+    def _growing(self) -> GrowingTexts:
+        return GrowingTexts(self.reference)
 
     def _asked(
         self, talk: Sequence[Message], reader: GrowingTexts | None, tick: Tick

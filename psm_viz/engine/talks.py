@@ -291,12 +291,17 @@ def read_likelihoods(
     NaN for an answer that ends beyond the model's context.
     """
     asked = asked_likelihoods(playing, headers)
-    read = [part for talk in talks for part in exchanges(talk)] if afresh else talks
-    lines = [Conversation(n, tuple(part)) for n, part in enumerate(read, 1)]
+    lines = lines_read(talks, afresh)
     found, _ = ask(chat, asked, playing.wording, lines, say, in_turn=playing.in_turn, kept=kept)
     per_token = (found.log_p / np.maximum(found.tokens, 1)).astype(np.float32)
     by = per_token.reshape(len(asked), len(talks), -1)
     return np.moveaxis(by[:-1], 0, 2), by[-1]
+
+
+def lines_read(talks: Sequence[list[Message]], afresh: bool) -> list[Conversation]:
+    """What is read to ask how likely the answers of talks are: these; `afresh`, each exchange."""
+    read = [part for talk in talks for part in exchanges(talk)] if afresh else talks
+    return [Conversation(n, tuple(part)) for n, part in enumerate(read, 1)]
 
 
 def exchanges(messages: Sequence[Message]) -> list[list[Message]]:

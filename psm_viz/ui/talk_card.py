@@ -12,7 +12,7 @@ from psm_viz.charts import choices
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import BY_STATES, has_talks, map_of_talks, note_of
+from psm_viz.charts.talk_figures import BY_STATES, has_talks, how_asked, map_of_talks, note_of
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure
@@ -41,10 +41,8 @@ def explain(study: Study) -> None:
     """What the dots of the map of talks are."""
     colour = "Red" if figure.page_palette().name == "light" else "Orange"
     explained = EXPLAINED if map_of_talks(study) == BY_STATES else EXPLAINED_BY_BELIEF
-    note = note_of(study)
-    how = "each by itself" if note.afresh else "in turn"
-    n, k = len(study.cast.personas), note.answers
-    figure.caption(explained.format(n=n, k=k, how=how, colour=colour))
+    n, k = len(study.cast.personas), note_of(study).answers
+    figure.caption(explained.format(n=n, k=k, how=how_asked(study), colour=colour))
 
 
 def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:

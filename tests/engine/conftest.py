@@ -28,3 +28,16 @@ def chat(tiny_folder) -> ChatModel:
 def folder(tiny_folder) -> Path:
     """Its folder."""
     return tiny_folder
+
+
+@pytest.fixture
+def read(chat, monkeypatch):
+    """How many tokens each call of the model reads."""
+    read = []
+    forward = type(chat.hf).forward
+    monkeypatch.setattr(
+        type(chat.hf),
+        "forward",
+        lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
+    )
+    return read

@@ -34,19 +34,6 @@ def test_texts_that_grow_change_no_figure(architecture):
         check(architecture, growing(rows, wanted, batch=2), rows, wanted)
 
 
-@pytest.fixture
-def read(chat, monkeypatch):
-    """How many tokens of texts the model reads, call by call."""
-    read = []
-    forward = type(chat.hf).forward
-    monkeypatch.setattr(
-        type(chat.hf),
-        "forward",
-        lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
-    )
-    return read
-
-
 def test_only_what_has_grown_is_read(chat, read):
     growing, (first, second) = GrowingTexts(chat), texts(2)
     growing(*first)

@@ -91,19 +91,6 @@ def test_what_several_rows_ask_changes_no_figure(architecture):
         assert np.allclose(found, log_probs(architecture, [row], [w])[0], atol=1e-4)
 
 
-@pytest.fixture
-def read(chat, monkeypatch):
-    """How many tokens each call of the model reads."""
-    read = []
-    forward = type(chat.hf).forward
-    monkeypatch.setattr(
-        type(chat.hf),
-        "forward",
-        lambda self, *a, **k: read.append(k["input_ids"].numel()) or forward(self, *a, **k),
-    )
-    return read
-
-
 def test_a_question_is_read_once_for_all_its_answers(chat, read):
     rows, wanted = asked_and_answered(answers=8)
     log_probs(chat, rows, wanted, batch=64)
