@@ -68,7 +68,9 @@ def rebuild_chat(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study
     study, every seed as rows. Raises what its parts raise.
     """
     study = _begun(places, seed, threads, say)
-    known = _known(read_roles(paths.ENGLISH))
+    roles = read_roles(paths.ENGLISH)
+    known = _known(roles)
+    write_lessons(places, roles, threads, precision_of(study), say)
     for n in range(0, len(LESSONS), recipe.AT_ONCE):
         some = LESSONS[n : n + recipe.AT_ONCE]
         for lesson in some:
