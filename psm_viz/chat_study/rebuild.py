@@ -65,24 +65,27 @@ def rebuild_chat(places: ChatPlaces, seed: int, threads: int, say: Say) -> Study
     """The reference, and upon it the branches of a seed; returns the seed's study.
 
     Evidence is written when the reference was played and no branch is trained. Seed 0 ships as a
-    study, every seed as rows. Raises what its parts raise.
+    study, every seed as rows; of other seeds a branch whose row is there is done, whatever became
+    of its study. Raises what its parts raise.
     """
     study = _begun(places, seed, threads, say)
     roles = read_roles(paths.ENGLISH)
     known = _known(roles)
     write_lessons(places, roles, threads, precision_of(study), say)
-    for n in range(0, len(LESSONS), recipe.AT_ONCE):
-        some = LESSONS[n : n + recipe.AT_ONCE]
+    there = set(study.manifest.branches)
+    if seed:
+        there |= {r["branch"] for r in read_rows(chat_file(seed, places.rows), KEYS)}
+    left = [x for x in LESSONS if x.name not in there]
+    _write_rows(study, places, seed, threads, say)
+    for n in range(0, len(left), recipe.AT_ONCE):
+        some = left[n : n + recipe.AT_ONCE]
         for lesson in some:
-            if lesson.name not in study.manifest.branches:
-                teach(places, lesson, seed, precision_of(study), say)
-        folders = {x.name: str(places.branch(x, seed)) for x in LESSONS}
-        new = [x.name for x in some if x.name not in study.manifest.branches]
-        if new:
-            source = from_models(str(places.model), {b: folders[b] for b in new}, None)
-            study = add_branches(study, source, new, threads, say, known)
-            if seed == 0:
-                _ship(study, places.study)
+            teach(places, lesson, seed, precision_of(study), say)
+        folders = {x.name: str(places.branch(x, seed)) for x in some}
+        source = from_models(str(places.model), folders, None)
+        study = add_branches(study, source, list(folders), threads, say, known)
+        if seed == 0:
+            _ship(study, places.study)
         _write_rows(study, places, seed, threads, say)
     return study
 
@@ -225,7 +228,8 @@ def _write_rows(study: Study, places: ChatPlaces, seed: int, threads: int, say: 
         if checkpoint != m.reference:
             c = m.checkpoint(checkpoint)
             lesson = next(x for x in LESSONS if x.name == c.branch)
-            folder = places.branch(lesson, seed) / f"checkpoint-{c.step}"
+            taught = teach(places, lesson, seed, precision_of(study), say)  # if it is not there
+            folder = taught / f"checkpoint-{c.step}"
             chat.swap(folder)
             update = adapter_size(folder)
         wording = m.generation["wording"]

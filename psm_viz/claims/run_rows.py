@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +23,9 @@ from psm_viz.world.grammar import CORRELATED, WORLDS
 from psm_viz.world.loading import world_of
 from psm_viz.world.observer import Observer, Spill, likeness_of, spill
 
-NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner|\.belief)?\.jsonl?")
+NAME = re.compile(r"([a-z-]+)-(\d+)(\.inner|\.belief)?\.jsonl?\.gz")
+PACKED = ".gz"
+"""Ending of files that are compressed: rows repeat themselves, to a fourth of their size."""
 DIGITS = 5
 """Decimals that a row keeps of a number: finer than anything read from it."""
 KEYS = ("checkpoint", "branch", "world_sha256")
@@ -130,17 +134,17 @@ def held_out(trained: str = CODING) -> np.ndarray:
 
 def row_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     """Where a run's rows stand."""
-    return folder / f"{kind}-{seed}.jsonl"
+    return folder / f"{kind}-{seed}.jsonl{PACKED}"
 
 
 def inner_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     """Where the figures from a run's activations stand."""
-    return folder / f"{kind}-{seed}.inner.json"
+    return folder / f"{kind}-{seed}.inner.json{PACKED}"
 
 
 def belief_file(kind: str, seed: int, folder: Path = RUNS) -> Path:
     """Where the beliefs of a run's talks stand."""
-    return folder / f"{kind}-{seed}.belief.jsonl"
+    return folder / f"{kind}-{seed}.belief.jsonl{PACKED}"
 
 
 def read_rows(
@@ -161,7 +165,14 @@ def read_rows(
             f"Delete the file and make it again: {again or _again(path)}",
         )
 
-    for n, line in enumerate(path.read_bytes().splitlines(), 1):
+    try:
+        text = unpacked(path)
+    except UNREADABLE as e:
+        raise BadFile(
+            f"{path}: cannot be unpacked ({e}).",
+            f"Delete the file and make it again: {again or _again(path)}",
+        ) from e
+    for n, line in enumerate(text.splitlines(), 1):
         try:
             row = json.loads(line.decode("utf-8"))
         except ValueError as e:
@@ -177,8 +188,31 @@ def read_rows(
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write a run's rows, whole or not at all, each number to `DIGITS`."""
-    lines = (json.dumps(plain(r, DIGITS), sort_keys=True, separators=(",", ":")) for r in rows)
-    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+    write_whole(path, packed(path, "".join(f"{_line(r)}\n" for r in rows)))
+
+
+def write_figures(path: Path, figures: dict[str, Any]) -> None:
+    """Write what a run's activations showed, as rows are written."""
+    write_whole(path, packed(path, f"{_line(figures)}\n"))
+
+
+def _line(x: dict[str, Any]) -> str:
+    return json.dumps(plain(x, DIGITS), sort_keys=True, separators=(",", ":"))
+
+
+UNREADABLE = (EOFError, OSError, zlib.error)
+"""What a file that is not whole raises when it is unpacked."""
+
+
+def unpacked(path: Path) -> bytes:
+    """What a file holds, as its name says: compressed or as it stands. Raises `UNREADABLE`."""
+    return gzip.decompress(path.read_bytes()) if path.suffix == PACKED else path.read_bytes()
+
+
+def packed(path: Path, text: str) -> bytes:
+    """What a file of this name has to hold so that it says `text`: the same bytes every time."""
+    data = text.encode()
+    return gzip.compress(data, 9, mtime=0) if path.suffix == PACKED else data
 
 
 def _again(path: Path) -> str:
@@ -204,8 +238,8 @@ def load_runs(folder: Path = RUNS) -> Runs:
         name = NAME.fullmatch(path.name)
         if not name or name[1] not in WORLDS:
             raise BadFile(
-                f"{path}: expected WORLD-SEED.jsonl, .belief.jsonl or .inner.json, WORLD one of "
-                f"{', '.join(WORLDS)}.",
+                f"{path}: expected WORLD-SEED.jsonl.gz, .belief.jsonl.gz or .inner.json.gz, "
+                f"WORLD one of {', '.join(WORLDS)}.",
                 "Move the file elsewhere, or name another folder of runs.",
             )
         key = (name[1], int(name[2]))
@@ -218,8 +252,8 @@ def load_runs(folder: Path = RUNS) -> Runs:
                 rows[key] = found
             continue
         try:
-            inner[key] = json.loads(path.read_text("utf-8"))
-        except ValueError as e:
+            inner[key] = json.loads(unpacked(path))
+        except (*UNREADABLE, ValueError) as e:
             raise BadFile(
                 f"{path}: expected JSON of what activations showed ({e}).",
                 f"Make it again: python -m psm_viz inner --tree build/runs/{key[0]}-{key[1]}",

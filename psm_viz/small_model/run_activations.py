@@ -7,7 +7,6 @@ asked alike; one file a run stands beside its rows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.claims.personas import EVERYONE
-from psm_viz.claims.run_rows import ASSISTANT, BASE, DIGITS, UNTRAINED, inner_file
+from psm_viz.claims.run_rows import ASSISTANT, BASE, UNTRAINED, inner_file, write_figures
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.prompt_pass import Prompted, read_prompts
 from psm_viz.engine.weights import holds_weights
@@ -29,7 +28,6 @@ from psm_viz.small_model.trained_tree import from_tree
 from psm_viz.stats.vectors import cast_mean, trait_r2
 from psm_viz.study.activations import PROMPT
 from psm_viz.study.cast import family_weights
-from psm_viz.study.files import plain, write_whole
 from psm_viz.study.manifest import MAIN, checkpoint_id
 from psm_viz.tables.compare import Comparer, trait_values
 from psm_viz.world.curriculum import CODING
@@ -96,7 +94,7 @@ def write_inner(
         out["masks"][branch] = read_masks(chat, world)
         say(f"behind every mask {n}/{len(masked)}: {branch}")
     path = inner_file(world.kind, seed, rows)
-    write_whole(path, (json.dumps(plain(out, DIGITS), sort_keys=True) + "\n").encode())
+    write_figures(path, out)
     return path
 
 

@@ -12,7 +12,8 @@ from psm_viz.chat_study import rebuild, recipe
 from psm_viz.chat_study.lessons import lesson_of
 from psm_viz.chat_study.rebuild import ChatPlaces, rebuild_chat
 from psm_viz.chat_study.rows import likeness
-from psm_viz.claims.chat_rows import REFERENCE, chat_file, load_chat_runs
+from psm_viz.claims.chat_rows import KEYS, REFERENCE, chat_file, load_chat_runs
+from psm_viz.claims.run_rows import read_rows, write_rows
 from psm_viz.cli import main
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.outline import Settings
@@ -113,6 +114,25 @@ def gone_after_the_first():
     return record
 
 
+def only_what_has_no_row_is_done_again(places, study):
+    """Machines that have what ships and no work of their own."""
+    # its branches are known by their rows: a machine that has these alone teaches what is left
+    shutil.rmtree(places.work)
+    rows = read_rows(chat_file(1, places.rows), KEYS)
+    write_rows(chat_file(1, places.rows), [r for r in rows if r["branch"] != "honest"])
+    rest = rebuild_chat(places, 1, 1, lambda text: None)
+    assert list(rest.manifest.fine_tuned) == ["honest"]
+    assert read_rows(chat_file(1, places.rows), KEYS) == rows
+
+    # what shipped before its row was written gets the row on another machine, its lessons anew
+    shutil.rmtree(places.work)
+    rows = read_rows(chat_file(0, places.rows), KEYS)
+    write_rows(chat_file(0, places.rows), rows[:-1])
+    rebuild_chat(places, 0, 1, lambda text: None)
+    assert read_rows(chat_file(0, places.rows), KEYS) == rows
+    assert open_study(places.study).sha256 == study.sha256
+
+
 def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys, monkeypatch):
     # a machine that goes away after the first evidence leaves the reference with it
     with monkeypatch.context() as m, pytest.raises(Gone):
@@ -155,6 +175,8 @@ def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys,
     assert main([*map(str, asked), "--study", str(places.work / "reference")]) == 0
     assert "no arrow can be scored" in capsys.readouterr().out
     assert "mine" in open_study(places.work / "reference").manifest.branches
+
+    only_what_has_no_row_is_done_again(places, study)
 
 
 def test_likeness_is_the_mean_cosine_between_personas(places):

@@ -1,5 +1,6 @@
 """Claims: the rule of verdicts, and what made worlds lead it to say."""
 
+import gzip
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from psm_viz.claims import report
 from psm_viz.claims import run_rows as rows_of
 from psm_viz.claims.registry import ORDER, claims_from, claims_of
 from psm_viz.claims.report import Aim, aims_of, as_lines, told
-from psm_viz.claims.run_rows import inner_file, load_runs, read_rows, row_file
+from psm_viz.claims.run_rows import inner_file, load_runs, read_rows, row_file, write_rows
 from psm_viz.claims.talk_uses import gain
 from psm_viz.claims.verdict import (
     AGAINST,
@@ -22,7 +23,7 @@ from psm_viz.claims.verdict import (
     verdict,
 )
 from psm_viz.errors import BadFile
-from tests.made.runs import SEEDS, write_runs
+from tests.made.runs import SEEDS, write_runs, write_text
 
 
 def measure(*values, bar=0.5, above=True, low=None, high=None):
@@ -147,12 +148,12 @@ def test_missing_worlds_leave_their_claims_undecided(tmp_path):
 @pytest.mark.parametrize(("branch", "key"), [("cheat", "coin"), ("settle", "sampled_plain")])
 def test_rows_that_lack_a_figure_are_one_error(tmp_path, branch, key):
     folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
-    path = folder / "correlated-0.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path = row_file("correlated", 0, folder)
+    rows = read_rows(path)
     for r in rows:
         if r["branch"] == branch:
             del r[key]
-    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    write_rows(path, rows)
     with pytest.raises(BadFile, match=rf"{key}.*") as found:
         as_lines(folder)
     assert str(folder) in str(found.value) and "psm_viz run" in found.value.next_step
@@ -174,13 +175,13 @@ def test_aims_are_met_by_every_seed_or_missed(folder):
 
 def test_a_file_that_is_just_written_is_passed_over(tmp_path):
     folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
-    (folder / "correlated-0.jsonl.partial").write_text("{")
+    (folder / "correlated-0.jsonl.gz.partial").write_text("{")
     assert load_runs(folder).seeds("correlated") == [0]
 
 
 def test_a_run_without_rows_is_none(tmp_path):
     folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
-    (folder / "correlated-1.jsonl").write_text("")
+    write_rows(row_file("correlated", 1, folder), [])
     assert [r["seed"] for r in told(folder)["runs"]] == [0]
 
 
@@ -200,10 +201,10 @@ def test_what_is_told_is_plain_and_complete(folder):
 
 def test_a_broken_row_is_named(tmp_path):
     folder = write_runs(tmp_path / "runs", worlds=("correlated",), seeds=(0,))
-    (folder / "correlated-0.jsonl").write_text("{}\n")
+    write_text(row_file("correlated", 0, folder), "{}\n")
     with pytest.raises(BadFile, match=r"correlated-0\.jsonl"):
         load_runs(folder)
-    (folder / "correlated-0.jsonl").unlink()
+    row_file("correlated", 0, folder).unlink()
     (folder / "notes.json").write_text("{}")
     with pytest.raises(BadFile, match=r"notes\.json"):
         load_runs(folder)
@@ -224,18 +225,21 @@ def test_a_broken_row_is_named(tmp_path):
 def test_a_line_that_is_no_row_is_named_with_the_command_that_makes_it_again(tmp_path, line):
     path = row_file("correlated", 7, tmp_path)
     good = '{"checkpoint": "a-1", "branch": "a", "world_sha256": "f"}'
-    path.write_bytes(f"{good}\n{line}\n".encode(errors="surrogateescape"))
-    with pytest.raises(BadFile, match=r"correlated-7\.jsonl, line 2: ") as e:
+    path.write_bytes(gzip.compress(f"{good}\n{line}\n".encode(errors="surrogateescape")))
+    with pytest.raises(BadFile, match=r"correlated-7\.jsonl\.gz, line 2: ") as e:
         read_rows(path)
     assert e.value.next_step.endswith("python -m psm_viz run --world correlated --seed 7")
-    path.write_text(f"{good}\n")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(BadFile, match=r"correlated-7\.jsonl\.gz: cannot be unpacked"):
+        read_rows(path)
+    write_text(path, f"{good}\n")
     assert read_rows(path) == [json.loads(good)]
     assert read_rows(row_file("correlated", 8, tmp_path)) == []
 
 
 def test_an_inner_file_that_cannot_be_read_is_named(folder, tmp_path):
     assert inner_file("correlated", 0, folder).exists()
-    inner_file("correlated", 0, tmp_path).write_text("{")
+    write_text(inner_file("correlated", 0, tmp_path), "{")
     with pytest.raises(BadFile, match=r"correlated-0\.inner\.json"):
         load_runs(tmp_path)
 

@@ -4,7 +4,14 @@ import json
 
 import numpy as np
 
-from psm_viz.claims.run_rows import observer_of, world_of
+from psm_viz.claims.run_rows import (
+    belief_file,
+    inner_file,
+    observer_of,
+    packed,
+    row_file,
+    world_of,
+)
 from psm_viz.claims.talk_uses import predicted
 from psm_viz.stats.metrics import logit
 from psm_viz.world.curriculum import LESSONS, ROW_OF, row_of
@@ -232,10 +239,15 @@ def write_runs(folder, *, seeds=SEEDS, worlds=(CORRELATED, DECORRELATED, ROLE_MO
         for seed in seeds:
             rows = rows_of(kind, seed, spoilt=spoilt)
             text = "".join(json.dumps(r) + "\n" for r in rows)
-            (folder / f"{kind}-{seed}.jsonl").write_text(text)
+            write_text(row_file(kind, seed, folder), text)
             if kind == CORRELATED:
                 text = json.dumps(inner_of(kind, seed))
-                (folder / f"{kind}-{seed}.inner.json").write_text(text)
+                write_text(inner_file(kind, seed, folder), text)
                 text = "".join(json.dumps(r) + "\n" for r in beliefs_of(kind, seed))
-                (folder / f"{kind}-{seed}.belief.jsonl").write_text(text)
+                write_text(belief_file(kind, seed, folder), text)
     return folder
+
+
+def write_text(path, text):
+    """A file of a run that says `text`, whatever its form."""
+    path.write_bytes(packed(path, text))

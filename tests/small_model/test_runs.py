@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from psm_viz.claims.run_rows import belief_file, read_rows, row_file
+from psm_viz.claims.run_rows import belief_file, read_rows, row_file, unpacked
 from psm_viz.engine.talks import TalkSettings
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.small_model import recipe as recipes
@@ -84,13 +84,13 @@ def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatc
         m.setattr(runs, "rates", killed_at_four)
         runs.run(TINY, tmp_path / "tree", lambda text: None, tmp_path)
     path = row_file(DECORRELATED, 3, tmp_path)
-    first = path.read_text()
+    first = unpacked(path)
     assert [r["checkpoint"] for r in read_rows(path)] == ENDS[:4]
     said: list[str] = []
     runs.run(TINY, tmp_path / "tree", said.append, tmp_path)
     stages = TINY.stages(runs.branches_of(load_world(DECORRELATED)))
     held = (TINY, load_world(DECORRELATED), tmp_path / "tree", stages, said.append, tmp_path)
-    assert path.read_text().startswith(first)
+    assert unpacked(path).startswith(first)
     rows = {r["checkpoint"]: r for r in read_rows(path)}
     assert list(rows) == ENDS and next(s for s in said if ": row " in s).endswith("requested-0002")
     for name, row in rows.items():

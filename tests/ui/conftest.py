@@ -21,7 +21,7 @@ def wide_folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def runs(tmp_path) -> Path:
     """A folder with rows: what they say is the made claims' business."""
-    (tmp_path / "correlated-0.jsonl").write_text("{}\n")
+    (tmp_path / "correlated-0.jsonl.gz").write_text("{}\n")
     return tmp_path
 
 

@@ -101,7 +101,7 @@ def test_broken_rows_are_one_notice(monkeypatch, runs):
 def test_changed_rows_are_read_again(runs):
     before = claims_view.stamp_of(runs)
     assert before == claims_view.stamp_of(runs)
-    (runs / "correlated-0.jsonl").write_text('{"a": 1}\n')
+    (runs / "correlated-0.jsonl.gz").write_text('{"a": 1}\n')
     assert claims_view.stamp_of(runs) != before
 
 
