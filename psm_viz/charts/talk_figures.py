@@ -14,11 +14,11 @@ from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
 from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_findings import TELLS, hardly_told, kin_shares, place_of_talks
+from psm_viz.charts.talk_findings import hardly_told, kin_shares, place_of_talks
 from psm_viz.study import talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
-from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TalkNote, families_in
+from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TalkNote, families_in, tells
 
 HEIGHT = 470
 WAYS = {
@@ -154,7 +154,7 @@ def place_title(reads: Reads, checkpoint: str) -> str:
     """Where the talks lie and what changed, by the headline reading."""
     way, m, cast = headline_way(reads), reads.study.manifest, reads.study.cast
     told = told_right(reads, way)
-    if told and told[0] < told[1] + TELLS:
+    if told and not tells(*told):
         return hardly_told(*told)
     before, now = (whole_talks(reads, c, way) for c in (m.reference, checkpoint))
     families = families_in(now, cast)

@@ -12,9 +12,6 @@ from psm_viz.study.manifest import Manifest
 
 FEWEST, MOST = 0.15, 3
 """Share of talks from which a kin is named, and how many kins at most."""
-TELLS = 0.05
-"""By how much more often than by guessing a reading has to tell the kin of the cast's talks, for a
-sentence to say where single talks lie."""
 RISEN = 0.05
 """By how much a kin's share must have risen to be named as where talks went."""
 

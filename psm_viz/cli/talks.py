@@ -15,7 +15,7 @@ from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
-from psm_viz.study.talks import LIKELIHOOD, OWN, headline_way
+from psm_viz.study.talks import LIKELIHOOD, OWN, TELLS, headline_way, tells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +124,8 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     k = note.answers
     whole = table[table["answers"] == k]
     held = set(whole["checkpoint"])
+    found = _quality(quality[quality["answers"] == k])
+    telling = {q["way"] for q in found if q["checkpoint"] == m.reference and q["tells"]}
     shown = [m.checkpoint(end).id] if end else [c.id for c in m.checkpoints if c.id in held]
     out: dict[str, Any] = {
         "study": {"name": m.name, "sha256": study.sha256},
@@ -133,8 +135,8 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
         "marked": list(note.marked),
         "headline": headline_way(readings),
         "readings": _records(readings),
-        "quality": _records(quality[quality["answers"] == k]),
-        "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c]) for c in shown},
+        "quality": found,
+        "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c], telling) for c in shown},
     }
     if study.has_table("belief_direction"):
         direction = study.table("belief_direction")
@@ -147,20 +149,28 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     return out
 
 
+WEAK = (
+    f"This reading tells the kin less than {TELLS:.2f} better than guessing: it hardly tells who "
+    "speaks in a talk,\nso that only means over many talks say something, and shares by EM are "
+    "left out."
+)
+"""What is said before figures of a reading that does not tell."""
 NAMES = {LIKELIHOOD: "how likely the reference finds the words", OWN: "the model's own states"}
 
 
-def _checkpoint(rows: pd.DataFrame) -> dict[str, Any]:
-    """One checkpoint: way -> what -> name -> figures."""
+def _quality(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """How well each way reads, and whether it tells who speaks at all."""
+    return [q | {"tells": tells(q["kin"], q["kin_chance"])} for q in _records(rows)]
+
+
+def _checkpoint(rows: pd.DataFrame, telling: set[str]) -> dict[str, Any]:
+    """One checkpoint: way -> what -> name -> figures. Shares by EM only in ways that tell who
+    speaks: elsewhere any share explains the beliefs about as well."""
     out: dict[str, Any] = {}
     for r in _records(rows):
         place = out.setdefault(r["way"], {"talks": r["talks"], "none_of_these": r["none"]})
-        place.setdefault(r["of"], {})[r["name"]] = {
-            "mass": _figure(r, "mass"),
-            "em": _figure(r, "em"),
-            "change": _figure(r, "change"),
-            "did": _figure(r, "did"),
-        }
+        names = ("mass", *(["em"] if r["way"] in telling else []), "change", "did")
+        place.setdefault(r["of"], {})[r["name"]] = {name: _figure(r, name) for name in names}
     return out
 
 
@@ -214,7 +224,10 @@ def as_text(said: dict[str, Any]) -> str:
 def _brief(said: dict[str, Any]) -> list[str]:
     """The mass on the marked families, by the headline reading, and what stands beside it."""
     way = said["headline"]
+    read = [q for q in said["quality"] if (q["checkpoint"], q["way"]) == (said["reference"], way)]
+    weak = [WEAK] if read and not read[0]["tells"] else []
     lines = [
+        *weak,
         f"Belief that one of those speaks who act badly (read by {NAMES.get(way, way)}):",
         "mean over talks [95 %] | change from the reference (p) | less the benign branch's (p) "
         "| share by EM",
@@ -242,13 +255,13 @@ def _every_kin(said: dict[str, Any]) -> list[str]:
 
 
 def _words(f: dict[str, Any]) -> str:
-    mass, em, change = f["mass"], f["em"], f["change"]
+    mass, change = f["mass"], f["change"]
     low, high = mass["interval"]
     text = f"{mass['value']:.2f} [{low:.2f}, {high:.2f}]"
     for part in (change, f["did"]):
         if math.isfinite(part["value"]):
             text += f" | {part['value']:+.2f} ({_p(part['p'])})"
-    return f"{text} | EM {em['value']:.2f}"
+    return f"{text} | EM {f['em']['value']:.2f}" if "em" in f else text
 
 
 def _p(p: float) -> str:

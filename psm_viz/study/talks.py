@@ -32,6 +32,15 @@ LIKELIHOOD, EXACT = "likelihood", "exact"
 """Ways to read a talk without its states: by likelihoods of the reference, or by the exact observer
 of a made world."""
 CAST = "cast"
+TELLS = 0.05
+"""By how much more often than by guessing a reading has to tell the kin of the cast's talks, for
+single talks, or shares of them, to be spoken of."""
+
+
+def tells(right: float, chance: float) -> bool:
+    """Whether a reading that tells so many kins right, where guessing would tell `chance`, tells
+    who speaks."""
+    return right >= chance + TELLS
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def test_belief_is_json_with_mass_null_and_p(folder, capsys):
         one = way["marked"]["marked"]
         assert one["mass"]["value"] == pytest.approx(SHARE["cheat-0064"], abs=0.1)
         low, high = one["mass"]["interval"]
-        assert low < one["mass"]["value"] < high
+        assert low < one["mass"]["value"] < high and 0 <= one["em"]["value"] <= 1
         assert one["change"]["null"][0] < 0 < one["change"]["null"][1]
         assert 0 < one["change"]["p"] <= 1 and 0 < one["did"]["p"] <= 1
         assert set(way["kin"]) == {"carers", "makers", "jesters", "cons", "cold_ai"}
@@ -50,6 +50,7 @@ def test_belief_between_two_checkpoints_and_in_words(folder, capsys):
     more = found["change"]["cheat-0064"]["exact"]["marked"]["marked"]["value"]
     assert more == pytest.approx(SHARE["cheat-0064"] - SHARE["cheat-0008"], abs=0.1)
     status, out, _ = says(capsys, "belief", "--study", folder)
+    assert "| EM 0." in out and "hardly tells" not in out
     assert status == 0 and "chance" in out and "less the benign branch's" in out
     assert "nan" not in out
 

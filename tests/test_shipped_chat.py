@@ -1,0 +1,62 @@
+"""The chat model's study as it ships: whole, small, of this code, its weak reading said."""
+
+import json
+
+import numpy as np
+import pytest
+
+from psm_viz.chat_study import recipe
+from psm_viz.chat_study.lessons import LESSONS
+from psm_viz.claims.chat_rows import load_chat_runs
+from psm_viz.cli import main
+from psm_viz.paths import ROOT
+from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.reader import open_study
+from psm_viz.tables.derive import stale
+
+STUDY = ROOT / "data" / "chat-study"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return open_study(STUDY)
+
+
+def test_it_is_whole_small_and_of_this_code(study):
+    assert study.verify() == len(study.files)
+    assert sum(p.stat().st_size for p in STUDY.rglob("*") if p.is_file()) <= 14e6
+    assert stale(study) == []
+    assert study.manifest.model["name"] == recipe.NAME
+    assert set(recipe.TOLD) <= set(study.evidences)
+    order = [x.name for x in LESSONS]
+    branches = list(study.manifest.fine_tuned)
+    assert branches == sorted(branches, key=order.index)
+
+
+def test_every_branch_has_its_row_and_the_row_is_the_study(study):
+    rows = load_chat_runs().rows[0]
+    assert set(study.manifest.fine_tuned) <= set(rows)
+    for branch in study.manifest.fine_tuned:
+        end, row = study.manifest.branch(branch)[-1].id, rows[branch]
+        found = study.odds(end)
+        assert found is not None and row["checkpoint"] == end
+        assert sum(row["mass"]) == pytest.approx(1, abs=1e-3)
+        own = found[found.speaker == ASSISTANT]
+        level = (own.log_bad - own.log_good).groupby(own.topic, observed=True).mean()
+        told = row["odds"][ASSISTANT]
+        assert np.allclose([told[t] for t in level.index], level, atol=1e-4)
+
+
+def test_a_reading_that_hardly_tells_gives_no_shares(study, capsys):
+    quality = study.table("belief_quality")
+    here = quality[(quality.checkpoint == study.manifest.reference) & (quality.way == "likelihood")]
+    whole = here[here.answers == study.talk_note.answers].iloc[0]
+    assert whole.kin < whole.kin_chance + 0.05  # what the rest of this test is about
+    assert main(["belief", "--study", str(STUDY)]) == 0
+    out = capsys.readouterr().out
+    assert "hardly tells who speaks" in out and "EM 0" not in out and "EM 1" not in out
+    assert main(["belief", "--study", str(STUDY), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for ways in found["checkpoints"].values():
+        assert "em" not in ways["likelihood"]["marked"]["marked"]
+    assert not any(q["tells"] for q in found["quality"] if q["way"] == "likelihood")
