@@ -15,7 +15,7 @@ from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
-from psm_viz.study.talks import LIKELIHOOD, OWN, TELLS, headline_way, tells
+from psm_viz.study.talks import LIKELIHOOD, OWN, REFERENCE, TELLS, headline_way, tells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,8 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     whole = table[table["answers"] == k]
     held = set(whole["checkpoint"])
     found = _quality(quality[quality["answers"] == k])
-    telling = {q["way"] for q in found if q["checkpoint"] == m.reference and q["tells"]}
+    weak = {q["way"] for q in found if q["checkpoint"] == m.reference and not q["tells"]}
+    weak |= {REFERENCE} if OWN in weak else set()  # the reference's states are its own there
     shown = [m.checkpoint(end).id] if end else [c.id for c in m.checkpoints if c.id in held]
     out: dict[str, Any] = {
         "study": {"name": m.name, "sha256": study.sha256},
@@ -136,7 +137,7 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
         "headline": headline_way(readings),
         "readings": _records(readings),
         "quality": found,
-        "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c], telling) for c in shown},
+        "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c], weak) for c in shown},
     }
     if study.has_table("belief_direction"):
         direction = study.table("belief_direction")
@@ -163,13 +164,13 @@ def _quality(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [q | {"tells": tells(q["kin"], q["kin_chance"])} for q in _records(rows)]
 
 
-def _checkpoint(rows: pd.DataFrame, telling: set[str]) -> dict[str, Any]:
-    """One checkpoint: way -> what -> name -> figures. Shares by EM only in ways that tell who
-    speaks: elsewhere any share explains the beliefs about as well."""
+def _checkpoint(rows: pd.DataFrame, weak: set[str]) -> dict[str, Any]:
+    """One checkpoint: way -> what -> name -> figures. No shares by EM in a weak way, where
+    any share explains the beliefs about as well."""
     out: dict[str, Any] = {}
     for r in _records(rows):
         place = out.setdefault(r["way"], {"talks": r["talks"], "none_of_these": r["none"]})
-        names = ("mass", *(["em"] if r["way"] in telling else []), "change", "did")
+        names = ("mass", *([] if r["way"] in weak else ["em"]), "change", "did")
         place.setdefault(r["of"], {})[r["name"]] = {name: _figure(r, name) for name in names}
     return out
 
