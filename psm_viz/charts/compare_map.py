@@ -33,8 +33,6 @@ WIDTH, HEIGHT, GAP = 582, 366, 26
 """Of one of the two maps in pixels, and between them."""
 NARROW = 720
 """Pixels for both below which they stand under each other."""
-PHONE = 290
-"""Pixels that a page has for both on a phone of 360 pixels, less what stands about them."""
 POINTED = "pointed"
 """Name of the parameter that the pointer sets, on both maps."""
 TARGETS = "targets"

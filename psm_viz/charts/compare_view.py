@@ -7,7 +7,7 @@ from functools import cached_property
 
 from psm_viz.charts import choices, compare_map, mover_findings
 from psm_viz.charts.address import COMPARE, Address, address_of, unless
-from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
+from psm_viz.charts.figures import PHONE, Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.map_ground import MapView, as_drawn
 from psm_viz.charts.mover_figures import RELATIVE, mover_figure, moves
 from psm_viz.charts.mover_findings import KINDS
@@ -116,7 +116,7 @@ class CompareChoice(StudyView):
             ),
             compare_map.compare_table(points, pair),
             told,
-            Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True, narrow=compare_map.PHONE),
+            Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True, narrow=PHONE),
         )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from psm_viz.charts import course_findings, odds_figures, talk_course, talk_course_chart
 from psm_viz.charts.dot_chart import DotLook
-from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, dots
+from psm_viz.charts.figures import PHONE, Facts, Figure, Layout, Missing, Shown, Told, dots
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
@@ -142,7 +142,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         build,
         rows.mass.assign(k=[rows.steps[k] for k in rows.mass.k]).rename(columns={"k": "step"}),
         told,
-        Layout(talk_course_chart.WIDTH, fixed=True),
+        Layout(talk_course_chart.WIDTH, fixed=True, narrow=PHONE),
     )
 
 

@@ -47,6 +47,10 @@ class Told:
     facts: Facts = Facts()
 
 
+PHONE = 290
+"""Pixels that a page has for a figure on a phone of 360 pixels, less what stands about it."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a page sets a figure."""

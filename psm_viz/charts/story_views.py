@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts import course_findings, step_chart, talk_course_chart, talk_map
+from psm_viz.charts import course_findings, odds_findings, step_chart, talk_course_chart, talk_map
 from psm_viz.charts.choices import branch_order
 from psm_viz.charts.course_figures import TalkChoice, course_rows
 from psm_viz.charts.findings import Band, said
@@ -25,6 +25,7 @@ from psm_viz.charts.step_chart import StepLook
 from psm_viz.charts.story_study import StoryStudy
 from psm_viz.charts.talk_course import TalkCourse
 from psm_viz.errors import BadInput, UnknownName
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.stories import (
     ANSWERS,
     BAD,
@@ -32,6 +33,7 @@ from psm_viz.study.stories import (
     TALK_COURSE,
     TALK_MAP,
     WORDS,
+    WRITTEN,
     Place,
     View,
 )
@@ -208,16 +210,21 @@ def _talk_course(view: View, s: StoryStudy) -> Shown:
     )
 
 
-def _by_step(
-    view: View, s: StoryStudy, rows: pd.DataFrame, look: Callable[[pd.DataFrame], StepLook]
-) -> Build:
-    """A chart by step of a table's rows (checkpoint, branch, step, value, low, high)."""
-    m = s.study.manifest
+def _starts(view: View, s: StoryStudy) -> dict[str, str]:
+    """Branch -> the checkpoint that it begins at. Raises BadInput for more than can be read."""
     if len(view.branches) > LINES:
         raise BadInput(
             f"{len(view.branches)} lines are too many for a room.", f"Show at most {LINES}."
         )
-    starts = {b: m.branch(s.branch(b))[0].id for b in view.branches}
+    m = s.study.manifest
+    return {b: m.branch(s.branch(b))[0].id for b in view.branches}
+
+
+def _by_step(
+    view: View, s: StoryStudy, rows: pd.DataFrame, look: Callable[[pd.DataFrame], StepLook]
+) -> Build:
+    """A chart by step of a table's rows (checkpoint, branch, step, value, low, high)."""
+    starts = _starts(view, s)
     own = step_chart.from_start(rows, starts)
     own = where(own, own.branch.isin(list(starts)))
     bare = [b for b in starts if not len(where(own, own.branch == b))]
@@ -269,6 +276,28 @@ def _bad(view: View, s: StoryStudy) -> Shown:
     )
 
 
+def _written(view: View, s: StoryStudy) -> Shown:
+    rows = odds_findings.of_figure(plain_keys(s.table("odds")), "change")
+    rows = where(rows, rows.speaker == ASSISTANT).dropna(subset=["value"])
+    other, trained = (
+        step_chart.from_zero(where(rows, rows.set == name), view.branches)
+        for name in ("heldout", "trained")
+    )
+
+    def look(own: pd.DataFrame) -> StepLook:
+        band = step_chart.null_envelope(own, view.branches)
+        return StepLook(branch_order(s.study), paler=trained, band=band, band_name="chance")
+
+    return Shown(
+        WRITTEN,
+        _by_step(view, s, other, look),
+        caption="Up: bad written answers became likelier beside good ones, nats a token. Heavy: "
+        "topics never trained, with 95 % interval; thin: the trained topic; grey: chance.",
+        alt="How much likelier bad written answers became beside good ones, by training step, on "
+        f"{', '.join(view.branches)}.",
+    )
+
+
 def plain_keys(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with branch and checkpoint as plain words, so that rows can be joined."""
     return frame.assign(branch=frame.branch.astype(str), checkpoint=frame.checkpoint.astype(str))
@@ -281,5 +310,6 @@ VIEWS_OF: Mapping[str, Callable[[View, StoryStudy], Shown]] = {
     ANSWERS: _answers,
     BELIEF: _belief,
     BAD: _bad,
+    WRITTEN: _written,
 }
 """What draws each view."""

@@ -15,7 +15,7 @@ from psm_viz.study.layout import STUDIES
 BEFORE = "before"
 """The place of the reference, before any of the branches."""
 TALK_MAP, TALK_COURSE, ANSWERS = "talk map", "talk course", "answers"
-BELIEF, BAD, WORDS = "belief", "bad answers", "words"
+BELIEF, BAD, WRITTEN, WORDS = "belief", "bad answers", "written answers", "words"
 VIEWS: dict[str, tuple[str, ...]] = {
     WORDS: (),
     TALK_MAP: ("at", "talk"),
@@ -23,6 +23,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
     ANSWERS: ("at", "question"),
     BELIEF: ("branches",),
     BAD: ("branches",),
+    WRITTEN: ("branches",),
 }
 """What a step may show, and the keys that say of what."""
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -31,6 +32,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     ANSWERS: ("at", "question"),
     BELIEF: ("branches",),
     BAD: ("branches",),
+    WRITTEN: ("branches",),
 }
 """The keys without which a view shows nothing."""
 SECONDS = 20.0

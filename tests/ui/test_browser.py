@@ -15,7 +15,7 @@ from tests.made.server import wait_for_server
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "screenshots"
-CHART = '[data-testid="stVegaLiteChart"] svg, [data-testid="stVegaLiteChart"] canvas'
+CHART = '[data-testid="stVegaLiteChart"] :is(svg, canvas):visible'
 FIVE = ("cheat", "requested", "honest", "playful", "other-role")
 WORDS = """start => [
   ...document.querySelectorAll(`[aria-label^="${start}"] svg.marks text`)

@@ -1,5 +1,7 @@
 """The Drift page's talks in a real Chromium: the slider moves them without the server."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -55,8 +57,20 @@ def test_the_story_fits_a_laptop_and_nothing_is_cut_on_a_phone(talk_study, brows
         fine(page, troubles)
         page.close()
         page, troubles = opened(browser, url + "/drift", size=(390, 844))
-        page.wait_for_selector(".vega-bind input")
+        box = page.locator("[class*=st-key-narrow]")
+        slider = box.locator(".vega-bind input")
+        expect(slider).to_be_visible()
+        expect(page.locator("[class*=st-key-wide-talks]")).to_be_hidden()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert box.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+        # columns stand under each other, and the slider stays in sight down to the last
+        steps = box.locator("svg.marks text", has_text=re.compile("^step 64"))
+        expect(steps).to_have_count(3)
+        steps.last.scroll_into_view_if_needed()
+        top = slider.bounding_box()["y"]
+        assert 0 < top < steps.last.bounding_box()["y"] < 844
+        slider.evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')); }")
+        expect(box.locator("svg.marks text", has_text=re.compile("^step 0$"))).to_have_count(3)
         fine(page, troubles)
         page.close()
 
