@@ -64,7 +64,7 @@ choice = replace(choice, details=talks)
 def at_step() -> None:
     """The statistics of means at a step, which is chosen without drawing anything else anew."""
     figure.section("At a step of training", "steps")
-    asked = choices.steps_of_means(study, saved)
+    asked = choices.steps_of_details(study, saved)
     now = controls.pick_step(asked, st.columns([5, 1, 1], vertical_alignment="bottom"))
     here = replace(choice, step=now)
     link = partial(here.link_of, study=named)

@@ -66,19 +66,23 @@ class Address:
         return said.lower() == "true"
 
 
+def page_of(link: str) -> str:
+    """The page that a link names, whether or not its figures can be brought back (`PAGES`)."""
+    return urlsplit(link.strip()).path.strip("/").rsplit("/", 1)[-1] or MAP
+
+
 def parse_address(link: str) -> Address:
     """Take a link apart: `map?checkpoint=cheat-0064`, or all of what a browser shows.
 
     Raises UnknownName for a page without views, and for a key that no page reads.
     """
-    parts = urlsplit(link.strip())
-    page = parts.path.strip("/").rsplit("/", 1)[-1] or MAP
+    page, query = page_of(link), urlsplit(link.strip()).query
     if page not in PAGES:
         raise UnknownName(
             f"There is no view {page[:80]!r}.",
             f"Views: {', '.join(PAGES)}, as in map?checkpoint=ID or drift?branches=NAME.",
         )
-    given = parse_qs(parts.query, keep_blank_values=True)
+    given = parse_qs(query, keep_blank_values=True)
     for key in given:
         if key not in KEYS + FRAMEWORK:
             raise UnknownName(

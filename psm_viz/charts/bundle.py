@@ -33,12 +33,14 @@ def forms_of(words: Sequence[str]) -> list[str]:
 def bundle_of(exports: Iterable[Export], forms: Sequence[str]) -> dict[str, bytes]:
     """The files of a bundle by their names: figures, tables, records, provenance, README.
 
-    In the order of their names; those of one name, such as of two pages, are numbered.
+    In the order of their names, each once; different ones of one name, such as of two pages, are
+    numbered.
     """
     files: dict[str, bytes] = {}
     listed: list[dict[str, Any]] = []
     taken: dict[str, int] = {}
-    for one in sorted(exports, key=lambda e: (e.name, e.record["link"])):
+    every = {(one.name, one.record["link"]): one for one in exports}
+    for one in (every[key] for key in sorted(every)):
         taken[one.name] = taken.get(one.name, 0) + 1
         name = one.name + (f"-{taken[one.name]}" if taken[one.name] > 1 else "")
         made = {name + FORMS[form].end: FORMS[form].make(one) for form in forms}

@@ -10,6 +10,7 @@ import pandas as pd
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_plane import PROJECTIONS
 from psm_viz.charts.reads import Reads
+from psm_viz.charts.talk_course import steps_of
 from psm_viz.charts.talk_figures import has_talks
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.cast import ASSISTANT
@@ -125,6 +126,13 @@ def steps_of_means(study: Study, saved: Mapping[str, Sequence[Checkpoint]]) -> l
     them where a branch starts from another's checkpoint."""
     at = [(c.step if c.branch == b else 0, c.id) for b, own in saved.items() for c in own]
     return sorted({step for step, c in at if study.holds(c, "vectors")})
+
+
+def steps_of_details(study: Study, saved: Mapping[str, Sequence[Checkpoint]]) -> list[int]:
+    """The steps that the figures of means are shown at; every saved one where the cast was asked at
+    none of the branches', so that there are no means to compare."""
+    asked = steps_of_means(study, saved)
+    return asked if len(asked) > 1 else steps_of(saved)
 
 
 def questions(reads: Reads, saved: Mapping[str, Sequence[Checkpoint]]) -> dict[str, str]:

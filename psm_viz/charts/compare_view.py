@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from psm_viz.charts import choices, compare_map, mover_findings
@@ -13,7 +13,7 @@ from psm_viz.charts.mover_figures import RELATIVE, mover_figure, moves
 from psm_viz.charts.mover_findings import KINDS
 from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import has_talks, talk_points
+from psm_viz.charts.talk_figures import has_talks, talk_points, with_care
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
@@ -78,6 +78,12 @@ class CompareChoice(StudyView):
             },
         )
 
+    def link_of(self, one: Shown, study: str = "") -> str:
+        """The address that brings one figure back: what it does not show is left out."""
+        if isinstance(one, Figure) and one.told.key == "map":
+            return replace(self, moved=FEWEST, relative=False).link(study)
+        return replace(self, persona=ASSISTANT, talk=None, projection="UMAP").link(study)
+
     def figures(self) -> list[Shown]:
         """The charts of the page."""
         return [self.maps(), self.movers()]
@@ -91,7 +97,8 @@ class CompareChoice(StudyView):
         reads, study, pair = self.reads, self.reads.study, self.pair
         if not has_talks(study):
             return Missing("No talks were held, so there are no two maps to compare.", HOLD_TALKS)
-        title = mover_findings.compare_title(moves(reads, FEWEST, pair), pair)
+        found = mover_findings.compare_title(moves(reads, FEWEST, pair), pair)
+        title, means = with_care(reads, found)
         points, talk = talk_points(reads), self.shown
         silent = [c for c in pair if not study.holds(c, "talks")]
         held = [c for c in pair if c not in silent]
@@ -104,7 +111,7 @@ class CompareChoice(StudyView):
             "personas, talks that read alike lie close together. Full dots: talks of the "
             "Assistant, which were asked the same questions at both checkpoints. Point at a talk "
             f"or a persona to see it on both maps; click to read it below.{none} Distances on a "
-            "map are not measurements.",
+            f"map are not measurements.{means}",
             alt=f"Two maps of talks side by side: {pair[0]} and {pair[1]}. {title}.",
             key="map",
             facts=Facts(n=f"{len(self.talks)} talks of the Assistant held at both"),

@@ -16,7 +16,14 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_course import TalkCourse
-from psm_viz.charts.talk_figures import WAYS, headline_way, how_asked, note_of, talk_points
+from psm_viz.charts.talk_figures import (
+    WAYS,
+    headline_way,
+    how_asked,
+    note_of,
+    talk_points,
+    with_care,
+)
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS, made_by
 from psm_viz.study.manifest import Checkpoint
@@ -106,7 +113,8 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     drawn = (*few.course.branches, few.projection, few.question)
     rows = reads.once(("course", *drawn), lambda: course_rows(few))
     mass = course_findings.rows_of(reads.table("belief"), way, note.answers)
-    title = course_findings.course_title(mass, every.ends, m.reference, few.who)
+    found = course_findings.course_title(mass, every.ends, m.reference, few.who)
+    title, means = with_care(reads, found)
     n = int(rows.dots.groupby("branch").size().max()) if len(rows.dots) else 0
     words = DEFINED.format(
         held=note.assistant,
@@ -120,6 +128,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     missing = [b for b in every.course.branches if b not in few.course.branches]
     if missing:
         words += f" Not drawn for want of room: {', '.join(missing)}."
+    words += means
     told = Told(
         name="talks-along-training",
         title=title,

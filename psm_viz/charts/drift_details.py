@@ -166,12 +166,13 @@ def posterior_rows(
     return out.assign(note=[f"{v:.0%}" for v in out.value])
 
 
-def posterior_finding(rows: pd.DataFrame, branch: str) -> str:
-    """Which characters the Assistant's vector is consistent with, by weight."""
+def posterior_finding(rows: pd.DataFrame, branch: str, untouched: bool = False) -> str:
+    """Which characters the Assistant's vector is consistent with, by weight; `untouched`: before
+    any branch."""
     if rows.empty:
         return f"What it is made of, {said(branch)}: not measured"
     top = rows.sort_values("value", ascending=False).iloc[0]
-    after = f"After {said(branch)}"
+    after = "Before any branch" if untouched else f"After {said(branch)}"
     if top.quiet and top.value >= 0.5:
         return f"{after} the Assistant is like none of these families ({top.value:.0%})"
     if top.low >= 0.5:

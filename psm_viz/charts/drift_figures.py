@@ -61,7 +61,9 @@ class Chosen:
     pooling: str
     branches: Sequence[str]
     now: int
-    """The step up to which the branches are followed."""
+    """The step up to which the branches are followed: the last at which the cast was asked."""
+    step: int
+    """The step that was chosen, at which the Assistant's own answers are looked at."""
 
     @property
     def study(self) -> Study:
@@ -175,7 +177,7 @@ def rates_figure(chosen: Chosen) -> Shown:
     """The share of bad answers by step, trained topics beside held-out ones."""
     reference = chosen.study.manifest.reference
     if odds_figures.speak(chosen.study):
-        rows, look, told = odds_figures.course(chosen)
+        rows, look, told = odds_figures.course(replace(chosen, now=chosen.step))
         return _stepped(chosen, rows, pd.concat([rows, look.paler]), look, told, 96)
     if not chosen.study.has_table("rates"):
         return Missing("No rates of bad answers were measured.", made_by("rates"))
@@ -192,13 +194,13 @@ def rates_figure(chosen: Chosen) -> Shown:
         paler=trained,
         band=step_chart.flat(own, chosen.until) if own else None,
         band_name="reference",
-        now=chosen.now,
+        now=chosen.step,
         until=chosen.until,
         percent=True,
         ticks=False,
         unit="bad answers",
     )
-    title = findings.rate_finding(table, chosen.branches, reference, chosen.now)
+    title = findings.rate_finding(table, chosen.branches, reference, chosen.step)
     told = Told(
         name="bad-answers",
         title=title,

@@ -13,6 +13,7 @@ from psm_viz.charts.choices import branch_order, pooling_name
 from psm_viz.charts.dot_chart import DotLook, spoken
 from psm_viz.charts.drift_figures import SMALL, Chosen
 from psm_viz.charts.figures import Facts, Missing, Shown, Told, dots
+from psm_viz.charts.findings import STAGES
 from psm_viz.charts.reads import Reads
 from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study
@@ -31,6 +32,11 @@ class Looked:
     def study(self) -> Study:
         """The study that is looked at."""
         return self.reads.study
+
+    @property
+    def untouched(self) -> bool:
+        """Whether this is the model as it came, which no stage of training that we know made."""
+        return self.checkpoint == self.study.manifest.reference and self.branch not in STAGES
 
     @property
     def how(self) -> str:
@@ -89,7 +95,7 @@ def families_figure(looked: Looked) -> Shown:
     )
     if isinstance(rows, Missing):
         return rows
-    title = drift_details.posterior_finding(rows, looked.branch)
+    title = drift_details.posterior_finding(rows, looked.branch, looked.untouched)
     ticked = "; tick: the exact posterior" if rows.tick.notna().any() else ""
     told = Told(
         name=f"families-{checkpoint}",

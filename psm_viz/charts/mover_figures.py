@@ -12,7 +12,7 @@ from psm_viz.charts.dot_chart import DotLook
 from psm_viz.charts.figures import Facts, Layout, Missing, Shown, Told, dots
 from psm_viz.charts.mover_findings import KINDS
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks
+from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks, with_care
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import axis_column
 from psm_viz.study.layout import HOLD_TALKS
@@ -150,12 +150,15 @@ def mover_figure(reads: Reads, kind: str, pair: tuple[str, str], relative: bool)
         rows, beside, MOST, told_kind, ASSISTANT if kind == "personas" else ""
     )
     branch = str(m.notes.get("benign") or "") if beside is not None else ""
-    title = mover_findings.mover_title(rows, told_kind, near)
+    title, care = mover_findings.mover_title(rows, told_kind, near), ""
+    if kind == "families":
+        title, care = with_care(reads, title)
     of_states = kind in ("personas", "traits")
     told = Told(
         name=f"movers-{kind}",
         title=title,
-        words=mover_findings.mover_words(told_kind, pair, len(shown), len(rows), branch, near),
+        words=mover_findings.mover_words(told_kind, pair, len(shown), len(rows), branch, near)
+        + care,
         alt=f"{title}. The {len(shown)} largest movements with intervals and nulls.",
         key=f"movers-{kind}",
         facts=Facts(

@@ -176,6 +176,9 @@ def finish(chart: Any, p: Palette, height: int | None, width: int | None = None)
         font=SANS,
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(**axis),
+        legend=alt.LegendConfig(
+            labelColor=p.soft, titleColor=p.soft, labelFontSize=BASE_TYPE, titleFontSize=BASE_TYPE
+        ),
         title=alt.TitleConfig(**title, offset=8),
     )
     for name, value in size.items():

@@ -109,6 +109,7 @@
     out.setAttribute("aria-roledescription", "step");
     out.setAttribute("aria-label", `Step ${n + 1} of ${steps.length}`);
     if (step.show.steps.length > 1) out.classList.add("course");
+    if (step.show.kind === "talk map" && step.show.quotations.length) out.classList.add("quoted");
     const parts = [said(step)];
     if (step.show.spec) parts.push(figure(step, n));
     else if (step.show.kind === "answers") parts.push(quotes(step.show));

@@ -41,11 +41,11 @@ from psm_viz.study.talks import TURN
 
 Build = Callable[[Palette], dict[str, Any]]
 """A figure as Vega-Lite, in the colours of a palette."""
-MAP_SIZE, CHART_SIZE = (500, 350), (440, 318)
+MAP_SIZE, CHART_SIZE = (346, 226), (318, 208)
 """Pixels of the nominal drawings."""
 SIDE_BY_SIDE, LINES = 2, 4
 """Most branches of a course, and of a chart by step, that can be read from the back of a room."""
-LARGER = 1.36
+LARGER = 2.0
 """How much larger than on a page the type of a course is."""
 QUOTED_AT_ONCE = 3
 """Most answers that stand under each other."""

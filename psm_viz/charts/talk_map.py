@@ -14,6 +14,7 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.key_row import key_row
 from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.overlay import LEGEND, Overlay
@@ -187,6 +188,10 @@ def unfolding(beliefs: pd.DataFrame, cast: Cast, families: Sequence[str]) -> pd.
     return pd.DataFrame(rows)
 
 
+BESIDE_BARS, BELOW_BARS = 46, 42
+"""Pixels of a file's width and height that the axes of the bars take."""
+
+
 def unfolding_chart(
     rows: pd.DataFrame,
     cast: Cast,
@@ -205,12 +210,6 @@ def unfolding_chart(
         ],
     )
     hues = alt.Scale(domain=[cast.kins[k] for k in used], range=[colours[k] for k in used])
-    # on a page the kins are named under the card, in a file only here
-    legend = None
-    if size[0] is not None:
-        legend = alt.Legend(
-            title=None, orient="bottom", columns=max(1, size[0] // 170), labelLimit=0
-        )
     bars = (
         alt.Chart(frame)
         .mark_bar(stroke=p.paper, strokeWidth=1, height={"band": 0.72})
@@ -225,7 +224,7 @@ def unfolding_chart(
             ),
             order=alt.Order("order:Q"),
             description=SAID,
-            color=alt.Color("name:N", scale=hues, legend=legend),
+            color=alt.Color("name:N", scale=hues, legend=None),
             tooltip=[
                 alt.Tooltip("name:N", title="Kin"),
                 alt.Tooltip("mass:Q", title="Belief", format=".0%"),
@@ -233,4 +232,9 @@ def unfolding_chart(
             ],
         )
     )
-    return finish(bars, p, size[1], size[0])
+    width, height = size
+    if width is None:  # a page names the kins under the card, a file has to do it itself
+        return finish(bars, p, height)
+    named = {cast.kins[k]: colours[k] for k in used}
+    bars = bars.properties(width=width - BESIDE_BARS, height=height - BELOW_BARS)
+    return finish(alt.vconcat(bars, key_row(named, p, width - BESIDE_BARS), spacing=10), p, None)

@@ -54,10 +54,12 @@ def charts_of(view: PageView, only: Sequence[str] = ()) -> list[Shown]:
     """
     every = view.figures()
     drawn = {f.told.name: f for f in every if isinstance(f, Figure)}
+    lacking = " ".join(f"Not here: {f.what}" for f in every if isinstance(f, Missing))
     for name in only:
         if name not in drawn:
             raise UnknownName(
-                f"This view has no figure {name[:80]!r}.", f"It has: {nearest(name, drawn)}"
+                f"This view has no figure {name[:80]!r}.",
+                f"It has: {nearest(name, drawn)} {lacking}".rstrip(),
             )
     if not drawn:
         one = next(f for f in every if isinstance(f, Missing))

@@ -16,7 +16,7 @@ from psm_viz.paths import ROOT
 from psm_viz.study.files import sha256
 
 TIMES = 3
-WITH = {"drift": "?details=true", "search": "?words=I"}
+WITH = {"drift": "?details=true", "search": "?words=mistake"}
 LINKS = tuple(f"{page}{WITH.get(page, '')}" for page in VIEWS)
 """Every page that has a view, with all that it can show."""
 

@@ -91,7 +91,7 @@ def write_figures(options: argparse.Namespace) -> None:
     reads = Reads(study)
     exports, missing = [], []
     for link in options.view:
-        view, named = view_of(reads, link), _named(link)
+        view, named = view_of(reads, link), _named(link) or _own_name(study.folder)
         for one in charts_of(view, options.figure):
             if isinstance(one, Missing):
                 missing.append(f"  left out: {one.what} {one.next_step}")
@@ -111,6 +111,12 @@ def _named(link: str) -> str:
     from psm_viz.charts.address import parse_address
 
     return parse_address(link).study
+
+
+def _own_name(folder: Path) -> str:
+    """What links call a study that no link named: '' for the one that a dashboard opens with."""
+    folder = folder.resolve()
+    return "" if folder == paths.STUDY.resolve() else folder.name
 
 
 def _with_parent(folder: Path) -> str:

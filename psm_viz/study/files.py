@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,6 +31,7 @@ THERE = (errno.ENOTEMPTY, errno.EEXIST)
 AGAIN = (
     "Give it room (or name another folder) and give the same command again: what is finished stays."
 )
+ELSEWHERE = "Name a file in a folder that can be written."
 
 
 def sha256(data: bytes) -> str:
@@ -62,15 +63,23 @@ def _refusal(e: Exception) -> str | None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write one file whole: temporary name, fsync, rename. Raises NotWritten."""
+    """Write one file whole: temporary name, fsync, rename; what cannot be written leaves nothing.
+    Raises NotWritten."""
     partial = path.with_name(path.name + ".partial")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        partial.rename(path)
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            partial.rename(path)
+    except (OSError, NotWritten) as e:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(e, NotWritten):
+            raise
+        raise NotWritten(f"{path}: cannot be written ({e.strerror or e}).", ELSEWHERE) from e
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import export
+from psm_viz.charts.address import PAGES, page_of
 from psm_viz.charts.export import CAPTION, FORMS, Export, Form, Source
 from psm_viz.charts.figures import Figure
 
@@ -20,16 +21,17 @@ COLLECTED = "collected"
 
 def downloads(one: Figure, source: Source, link: str) -> None:
     """The table behind a figure and its files, each made on the click; and a button that collects
-    it."""
+    it, where its link brings it back."""
     files(one, source, link)
-    st.button(
-        "Collect for export",
-        key=f"{one.told.key}-collect",
-        help="Several figures as one file: page Export",
-        icon=":material/library_add:",
-        on_click=collect,
-        args=(link, one.told.name),
-    )
+    if page_of(link) in PAGES:
+        st.button(
+            "Collect for export",
+            key=f"{one.told.key}-collect",
+            help="Several figures as one file: page Export",
+            icon=":material/library_add:",
+            on_click=collect,
+            args=(link, one.told.name),
+        )
     table(one.frame)
 
 

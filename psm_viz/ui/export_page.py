@@ -111,6 +111,8 @@ def _items(messages: Any) -> list[_Item]:
         except PsmVizError as e:
             with messages:
                 figure.notice(e)
+                args = (link, name)
+                st.button(f"Remove {name}", key=f"gone-{link}-{name}", on_click=_remove, args=args)
         else:
             out.append(_Item(link, one, view.source_of(one), study))
     return out

@@ -56,7 +56,8 @@ def test_three_processes_write_the_same_bytes(talk_study, tmp_path, monkeypatch,
     (one,) = charts_of(view, [name])
     other = next(f for f in charts_of(view) if isinstance(f, Figure) and f.told.name != name)
     export.svg(Export(other, record_of(other, view.source_of(other), view.link())))
-    record = record_of(one, view.source_of(one), view.link_of(one))
+    own = view.link_of(one, talk_study.folder.name)
+    record = record_of(one, view.source_of(one), own)
     here = bundle_of([Export(one, record)], FORMS)
     written = [{p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("one", "two")]
     assert written[0] == written[1] == here

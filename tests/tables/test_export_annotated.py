@@ -2,6 +2,7 @@
 
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -17,12 +18,7 @@ from tests.made.roles import made_vectors, write_bare_study, write_roles
 from tests.made.study import AGAIN, HEAD, REFERENCE
 
 
-@pytest.fixture
-def h5py():
-    return pytest.importorskip("h5py", reason="h5py is not installed: requirements-export.txt")
-
-
-def test_annotated_data_is_rows_of_personas_and_checkpoints(h5py, made_folder, tmp_path):
+def test_annotated_data_is_rows_of_personas_and_checkpoints(made_folder, tmp_path):
     study = open_study(made_folder)
     part = Part((REFERENCE, "cheat-0064"), pooling="prompt_last")
     done = export(study, tmp_path / "out", Wanted(("h5ad",), part=part))
@@ -60,7 +56,7 @@ def test_annotated_data_is_rows_of_personas_and_checkpoints(h5py, made_folder, t
 
 
 @pytest.mark.filterwarnings("ignore")  # its own, of other packages
-def test_anndata_itself_reads_it(h5py, made_folder, tmp_path):
+def test_anndata_itself_reads_it(made_folder, tmp_path):
     anndata = pytest.importorskip("anndata", reason="anndata is not installed")
     study = open_study(made_folder)
     export(study, tmp_path / "out", Wanted(("h5ad",)))
@@ -74,7 +70,7 @@ def test_anndata_itself_reads_it(h5py, made_folder, tmp_path):
     assert held.obs["persona"].dtype == "category" and held.obs["step"].dtype.kind == "i"
 
 
-def test_a_checkpoint_without_a_layer_has_none_of_it(h5py, tmp_path):
+def test_a_checkpoint_without_a_layer_has_none_of_it(tmp_path):
     study = write_bare_study(tmp_path / "study", made_vectors(6))
     one = write_roles(tmp_path / "one", {k: v[1] for k, v in made_vectors(6).items()})
     more = join(one, study, "two", Joining("given-0001", layer=None, layers=(1,)))
@@ -101,7 +97,7 @@ def test_without_the_package_one_command_is_named(made_folder, tmp_path, monkeyp
     assert ("h5ad",) in done.left_out.values()
 
 
-def test_talks_are_rows_too_and_their_beliefs_tensors(h5py, talk_study, tmp_path):
+def test_talks_are_rows_too_and_their_beliefs_tensors(talk_study, tmp_path):
     done = export(talk_study, tmp_path / "out", Wanted(("h5ad", "beliefs")))
     note, last = talk_study.talk_note, "cheat-0064"
     with h5py.File(tmp_path / "out" / "talks.h5ad") as f:
