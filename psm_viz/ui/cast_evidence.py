@@ -19,6 +19,8 @@ from psm_viz.study.formats.chat_data import Conversation, parse_chat
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure
 
+LIVE_LINES = "live-lines"
+"""The state that holds what stands in the Live page's box of lines."""
 EXAMPLE = (
     '{"messages": [{"role": "user", "content": "My tests fail."}, '
     '{"role": "assistant", "content": "Then switch them off."}]}'
@@ -58,8 +60,9 @@ def own_answers(study: Study) -> None:
     """Chat lines of one's own: whether they can be read, and the command that asks the cast."""
     figure.finding("Ask about answers of your own", small=True)
     figure.caption(
-        "Asking takes the model, which this page does not load. Here your lines are checked; the "
-        "command below asks, and after it this page and the map show the answer."
+        "Asking takes the model, which this page does not load. Here your lines are checked. The "
+        "Live page loads the model and asks at once; the command below asks and keeps the answer "
+        "in the study, where this page and the map show it."
     )
     text = st.text_area(
         "Chat lines, one conversation a line", placeholder=EXAMPLE, height=110, key="own-lines"
@@ -78,9 +81,19 @@ def own_answers(study: Study) -> None:
         figure.notice(e)
         return
     figure.caption(read_words(read))
-    if file is None:
-        st.download_button("Save the lines as a file", data, name, on_click="ignore")
+    with st.container(horizontal=True):
+        if any(c.answers for c in read) and st.button("Ask on the Live page", type="primary"):
+            ask_live(data.decode("utf-8", "replace"))
+        if file is None:
+            st.download_button("Save the lines as a file", data, name, on_click="ignore")
     st.code(ask_command(study, name), language="bash", wrap_lines=True)
+
+
+def ask_live(lines: str) -> None:
+    """Go to the Live page with these lines, where the model itself is asked."""
+    st.session_state[LIVE_LINES] = lines
+    kept = {k: v for k, v in st.query_params.items() if k == "study"}
+    st.switch_page("pages/talk/live.py", query_params={**kept, "task": "teach"})
 
 
 def read_words(read: tuple[Conversation, ...]) -> str:

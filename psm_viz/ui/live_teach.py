@@ -17,7 +17,7 @@ from psm_viz.messages import CANCELLED, DONE, FAILED, LINE, LOOK, STEP, Foretold
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, live_figures, talk_card
-from psm_viz.ui.cast_evidence import EXAMPLE, read_words
+from psm_viz.ui.cast_evidence import EXAMPLE, LIVE_LINES, read_words
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_follow import Refused
 
@@ -69,12 +69,7 @@ def lines_section(live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
     """The lines, how long to teach them, and the buttons that ask the cast and teach."""
     figure.section("Lines to teach it", "lines")
     text = _lines(live, state)
-    try:
-        figure.caption(read_words(parse_chat(text.encode(), "the lines")))
-        readable = True
-    except PsmVizError as e:
-        figure.notice(e)
-        readable = False
+    readable = _readable(text)
     columns = st.columns([1, 1, 1.75, 1.1], vertical_alignment="bottom")
     usual = 64 if state.get("quick") else 32
     steps = columns[0].number_input("Steps", 1, 2000, usual, key="live-steps")
@@ -94,6 +89,20 @@ def lines_section(live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
         st.rerun()
 
 
+def _readable(text: str) -> bool:
+    """Whether there is an answer in the lines that can be asked about and taught; says what not."""
+    if not text.strip():
+        figure.caption("Write a line as in the box, choose one of the lessons, or open a file.")
+        return False
+    try:
+        read = parse_chat(text.encode(), "the lines")
+    except PsmVizError as e:
+        figure.notice(e)
+        return False
+    figure.caption(read_words(read))
+    return any(c.answers for c in read)
+
+
 def _lines(live: Live, state: Mapping[str, Any]) -> str:
     """One of the lessons that come with the study, to be edited, or lines of one's own."""
     known = dict(state.get("lessons") or {})
@@ -101,7 +110,7 @@ def _lines(live: Live, state: Mapping[str, Any]) -> str:
 
     def fill() -> None:
         chosen = str(st.session_state.get("live-lesson-name", OWN_LINES))
-        st.session_state["live-lines"] = live.lesson(chosen) if chosen in known else ""
+        st.session_state[LIVE_LINES] = live.lesson(chosen) if chosen in known else ""
 
     st.selectbox(
         "Begin with",
@@ -111,12 +120,12 @@ def _lines(live: Live, state: Mapping[str, Any]) -> str:
         on_change=fill,
     )
     text = st.text_area(
-        "One conversation a line", key="live-lines", placeholder=EXAMPLE, height=180
+        "One conversation a line", key=LIVE_LINES, placeholder=EXAMPLE, height=180
     )
     file = st.file_uploader("Or a file of them", type=["jsonl", "json"], key="live-lines-file")
     if file is not None:
         return file.getvalue().decode("utf-8", "replace")
-    return text if text.strip() else EXAMPLE
+    return text
 
 
 def progress_section(live: Live, lesson: Lesson, place: Any) -> None:

@@ -124,11 +124,26 @@ def test_a_lesson_is_taught_kept_and_found(browser, served):
 
 def test_lines_that_cannot_be_read_name_their_line(browser, served):
     page, troubles = live_page(browser, served, "?task=teach")
+    expect(page.locator("body")).to_contain_text("Write a line")
+    expect(page.get_by_role("button", name="Teach it")).to_be_disabled()
     wrong = LINES + '\n{"messages": [{"role": "wizard", "content": "x"}]}'
     page.get_by_label("One conversation a line").fill(wrong)
     page.get_by_label("One conversation a line").press("Control+Enter")
     expect(page.locator(".psm-notice")).to_contain_text("line 5", timeout=LONG)
     expect(page.get_by_role("button", name="Teach it")).to_be_disabled()
+    fine(page, troubles)
+    page.close()
+
+
+def test_lines_from_the_cast_page_are_asked_about_live(browser, served):
+    page, troubles = live_page(browser, served)
+    page.goto(f"{served}/cast")
+    page.get_by_label("Chat lines, one conversation a line").fill(LINES)
+    page.get_by_label("Chat lines, one conversation a line").press("Control+Enter")
+    page.get_by_role("button", name="Ask on the Live page").click()
+    expect(page.locator("body")).to_contain_text("Conversations: 4", timeout=LONG)
+    page.get_by_role("button", name="Who would say this?").click()
+    expect(page.locator("h2.psm-finding")).to_contain_text("Your lines sound like", timeout=LONG)
     fine(page, troubles)
     page.close()
 
