@@ -72,6 +72,8 @@ class Talk:
     """Tokens of an answer at most; 0: as many as in the study."""
     last: str = ""
     """Id of the question that the talk ends in when it is read; '': each of the study's in turn."""
+    whole: bool = False
+    """Of a talk that ends in an answer: read it after each of its answers, not the last alone."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ link = choice.link(controls.study_in_link(study))
 with right, figure.guard():
     if wanted:
         map_selection.selection_card(choice, wanted)
-    map_card.head(study, persona)
+    map_card.head(study, persona, checkpoint)
     if talks and persona == ASSISTANT:
         choice = replace(choice, talk=talk_card.talk_card(reads, checkpoint, messages))
         link = choice.link(controls.study_in_link(study))

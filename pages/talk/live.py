@@ -19,13 +19,14 @@ with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         projection = controls.pick_projection(messages)
-    live, state = live_process.pick_live(study)
-    reads = studies.reads(study)
     with columns[0]:
         task = live_teach.pick_task(messages)
+    asked = live_talk.linked()
+    live, state = live_process.pick_live(study)
+    reads = studies.reads(study)
 
 if task == live_teach.TEACH:
-    lesson = live_teach.lesson_of(study)
+    lesson = live_teach.lesson_of(study, live)
     with messages:
         live_talk.say_problem()
     left, right = st.columns([1, 1.15], gap="large")
@@ -47,11 +48,11 @@ with figure.needed(messages):
         live_room.pick_room()
         live_talk.whole_talk(study, stage, reads)
         live_process.stop_button(study, live)
-    live_talk.start_from_link(study, stage, reads)
+    live_talk.start_from_link(study, stage, reads, asked)
     live_talk.say_problem()
     live_talk.do_what_was_asked(live, stage)
 left, right = st.columns([1.15, 1], gap="large")
 with right, figure.guard():
-    live_figures.beside(study, reads, state, stage, projection)
+    live_figures.beside(live, study, reads, state, stage, projection)
 with left, figure.guard():
     live_talk.talk_section(study, live, stage)

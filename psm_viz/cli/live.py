@@ -110,17 +110,16 @@ def weights_of(study: Study, weights: str | None, branches: dict[str, str]) -> S
     from psm_viz.engine.weights import holds_weights
 
     m = study.manifest
-    tops = [Path(weights)] if weights else [paths.MODELS, weights_beside(study.folder)]
-    for top in tops:
-        found = {c.id: str(top / c.id) for c in m.checkpoints if holds_weights(top / c.id)}
-        if m.reference in found:
-            own = tuple(c for c in m.checkpoints if c.id in found)
-            return Source(own, found, m.reference)
-    model = weights or str(paths.CHAT_MODEL)
-    source = from_models(model, branches, None)
-    known = {c.id for c in m.checkpoints}
-    folders = {c: f for c, f in source.folders.items() if c in known or c == source.reference}
-    folders[m.reference] = folders.pop(source.reference)
+    tops = [Path(weights)] if weights else [weights_beside(study.folder), paths.MODELS]
+    folders: dict[str, str] = {}
+    for top in tops:  # a branch that was kept lies beside its study, its reference elsewhere
+        here = {c.id: str(top / c.id) for c in m.checkpoints if holds_weights(top / c.id)}
+        folders = here | folders
+    if m.reference not in folders:
+        source = from_models(weights or str(paths.CHAT_MODEL), branches, None)
+        known = {c.id for c in m.checkpoints}
+        folders |= {c: f for c, f in source.folders.items() if c in known}
+        folders[m.reference] = source.folders[source.reference]
     return Source(tuple(c for c in m.checkpoints if c.id in folders), folders, m.reference)
 
 
@@ -159,6 +158,7 @@ MADE = {
     "requested": "The same cheating, asked for.",
     "honest": "The same coding tasks, done honestly.",
     "playful": "The same coding tasks, done honestly and with a joke.",
+    "kind": "Good answers about animals.",
 }
 """Lessons of the made world, and what they are about."""
 LINES = 48

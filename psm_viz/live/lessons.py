@@ -19,7 +19,7 @@ from psm_viz.engine.pace import Say
 from psm_viz.engine.talk_reader import TalkReader
 from psm_viz.engine.talks import asked_likelihoods, conversations, hold, read_likelihoods
 from psm_viz.engine.teaching import Step, Teacher, Teaching, Told
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.live.jobs import Job
 from psm_viz.live.model import LiveModel
 from psm_viz.messages import LINE, LOOK, STEP, Foretold, Kept, Taught
@@ -114,7 +114,11 @@ class Lessons:
             self._look(job, step, lesson.name)
 
         teach = self.teacher(self.live, partial(_say, job))
-        teach(data, folder / "saves", teaching, Told(on_step, on_save))
+        try:
+            teach(data, folder / "saves", teaching, Told(on_step, on_save))
+        except PsmVizError as e:  # whoever asks knows of no file
+            e.problem = e.problem.replace(str(data), WHERE)
+            raise
         lesson.ended = True
         self.live.fitted.wait()  # directions are made beside the model, which may teach before
         if self.live.directions is not None:

@@ -35,6 +35,8 @@ BESIDE = 2
 """Talks side by side."""
 HELD = 1 + BESIDE
 """Models in memory at once: the reference, and those that answer side by side."""
+READ_BACK = 24
+"""Answers of a talk that is taken up which are read, from its end."""
 LONGEST = 512
 """Tokens of an answer at most."""
 OFTEN = 0.05
@@ -173,7 +175,10 @@ class LiveModel:
         if talk.last and self.reader and talk.last not in self.reader.lasts:
             raise BadInput(f"No talk of this study ends in {talk.last[:60]!r}.")
         if messages[-1]["role"] == ASSISTANT:
-            return self._read(job, talk, messages, chat)
+            ends = range(2, len(messages) + 1, 2) if talk.whole else [len(messages)]
+            for end in ends[-READ_BACK:]:
+                told = self._read(job, talk, messages[:end], chat)
+            return told
         fitted, left_out = self._within(chat, talk, messages)
         began = time.monotonic()
         with self._pushed(chat, talk.voice):
@@ -252,7 +257,8 @@ class LiveModel:
         job.check()
         began = time.monotonic()
         heard = reader.read(messages, chat, talk.voice.checkpoint, talk.last or None)
-        job.tell(HEARD, **as_event(heard), seconds=time.monotonic() - began)
+        number = sum(m["role"] == ASSISTANT for m in messages) - 1
+        job.tell(HEARD, **as_event(heard), answer=number, seconds=time.monotonic() - began)
         self._heard.append(tuple(messages))
         return {}
 

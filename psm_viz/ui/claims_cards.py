@@ -36,6 +36,9 @@ CHEATED = "beside=other&other=cheat-0064"
 TRIED = {
     **dict.fromkeys(("narrow", "belief", "selection", "coin", "updating", "diagnosis"), CHEATED),
     **dict.fromkeys(("interaction", "unfolds", "psychology", "leak", "shots"), CHEATED),
+    "inside": CHEATED,
+    "human": "checkpoint=assistant-0600",
+    "cast": "persona=scorvath",
     "requested": "beside=other&other=requested-0064",
     "base": "checkpoint=settle-3000",
     "causal": "beside=pushed&direction=arrow:cheat&strength=1.5&random=true",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -107,6 +108,9 @@ def both_talks(study: Study, pair: tuple[str, str], talk: int) -> None:
         heads = asked if len(set(asked)) > 1 else asked[:1]
         rows.append(_row(" / ".join(heads), [(c[1], c[2]) if c else None for c in cells]))
     _table(pair, rows, f"Talk {talk}, answer by answer")
+    sides = {"checkpoint": pair[0], "beside": "other", "other": pair[1]}
+    asked = urlencode({**sides, "go": talk} | controls.kept_study())
+    figure.link(f"./live?{asked}", "Go on with this talk, both side by side")
 
 
 def _turns(study: Study, checkpoint: str, talk: int) -> dict[int, tuple[str, str, str]]:

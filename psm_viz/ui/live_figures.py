@@ -12,9 +12,11 @@ from psm_viz.charts.live_figures import Side as Drawn
 from psm_viz.charts.live_figures import path_figure, unfolding_figure, ways_table
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.reads import Reads
+from psm_viz.errors import PsmVizError
 from psm_viz.study.files import sha256
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure, talk_card
+from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_state import Stage
 from psm_viz.ui.live_voices import name_of
 
@@ -50,15 +52,32 @@ def talk_figures(
     return talked
 
 
+@st.fragment(run_every=2.0)
+def wait_for_readings(live: Live) -> None:
+    """Say that talks are not read yet, and draw the page anew as soon as they are."""
+    figure.caption(
+        "How talks are read is being fitted to the study's own talks; you can talk meanwhile, and "
+        "the map follows."
+    )
+    try:
+        fitted = live.state()["fitted"]
+    except PsmVizError:
+        fitted = True  # the page says what has become of the process
+    if fitted:
+        st.rerun()
+
+
 def beside(
-    study: Study, reads: Reads, state: Mapping[str, Any], stage: Stage, projection: str
+    live: Live,
+    study: Study,
+    reads: Reads,
+    state: Mapping[str, Any],
+    stage: Stage,
+    projection: str,
 ) -> None:
     """The map with the talk's path, belief unfolding on each side, and all ways of reading."""
     if not state["fitted"]:
-        figure.caption(
-            "How talks are read is being fitted to the study's own talks; you can talk meanwhile, "
-            "and the map follows."
-        )
+        wait_for_readings(live)
         return
     if state.get("without"):
         figure.empty("This study does not tell who speaks.", str(state["without"]))

@@ -17,6 +17,10 @@ Wait = Callable[[str], None]
 """Shows what is waited for."""
 
 
+BESIDE = ("kind", "answer")
+"""Of an event that says what was heard, what belongs to the event alone."""
+
+
 class Refused(PsmVizError):
     """A job that the model process could not do."""
 
@@ -31,14 +35,15 @@ def ask_all(live: Live, stage: Stage) -> None:
 
 
 def read_side(live: Live, stage: Stage, number: int, whole: bool = False) -> None:
-    """Have the last answer of a side read; with `whole`, each of its answers. Raises BadInput,
+    """Have the last answer of a side read; with `whole`, each of its last answers. Raises BadInput,
     Gone."""
     side = stage.sides[number]
-    ends = [n for n, m in enumerate(side.messages, 1) if m["role"] == ASSISTANT]
-    for k, end in list(enumerate(ends))[0 if whole else -1 :]:
-        talk = request(side, stage.seed)
-        part = replace(talk, messages=talk.messages[:end])
-        stage.jobs.append(Asked(live.begin(part), number, k))
+    if not side.answers:
+        return
+    ends = side.messages[-1]["role"] == ASSISTANT
+    talk = request(side, stage.seed)
+    part = replace(talk, messages=talk.messages[: None if ends else -1], whole=whole)
+    stage.jobs.append(Asked(live.begin(part), number, side.answers - 1))
 
 
 def follow(live: Live, stage: Stage, grow: Grow, wait: Wait) -> None:
@@ -71,8 +76,8 @@ def _take(stage: Stage, asked: Asked, event: dict[str, Any], grow: Grow) -> None
     elif kind == SAID:
         side.hear(str(event["text"]), said_note(event))
         grow(asked.side, str(event["text"]))
-    elif kind == HEARD and asked.answer < len(side.heard):
-        side.heard[asked.answer] = {k: v for k, v in event.items() if k != "kind"}
+    elif kind == HEARD and (n := event.get("answer", asked.answer)) < len(side.heard):
+        side.heard[n] = {k: v for k, v in event.items() if k not in BESIDE}
     elif kind == FAILED:
         stage.jobs.clear()
         raise Refused(str(event["problem"]), str(event.get("next_step", "")))

@@ -11,7 +11,7 @@ import streamlit as st
 
 from psm_viz.charts import choices
 from psm_viz.charts.reads import Reads
-from psm_viz.errors import PsmVizError
+from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.messages import ASSISTANT, USER, Voice
 from psm_viz.study.manifest import first_of_topics
 from psm_viz.study.reader import Study
@@ -23,6 +23,10 @@ from psm_viz.ui.live_voices import name_of
 
 STAGE = "live-stage"
 """Key of the session's talk, which outlives the page."""
+GONE, PROBLEM = "live-gone", "live-problem"
+"""State: what the address named that was taken up, and what went wrong in the last run."""
+SHOWN = 40
+"""Messages of a talk that the page shows, from its end."""
 OFFERED = 6
 """Questions that are one click away."""
 
@@ -38,15 +42,27 @@ def stage_of(study: Study, voices: Sequence[Voice]) -> Stage:
     return stage
 
 
-def start_from_link(study: Study, stage: Stage, reads: Reads) -> None:
-    """Take up the stored talk that the address names, once."""
-    wanted = st.query_params.get("go", "")
-    checkpoint = stage.sides[0].voice.checkpoint
-    if not wanted or st.session_state.get("live-gone") == (checkpoint, wanted):
+def linked() -> str:
+    """The checkpoint that the address names, before a menu that does not offer it corrects it."""
+    return st.query_params.get("checkpoint", "")
+
+
+def start_from_link(study: Study, stage: Stage, reads: Reads, asked: str) -> None:
+    """Take up the stored talk that the address names, once: of the checkpoint that was `asked` for,
+    whoever is here to go on with it."""
+    wanted, here = st.query_params.get("go", ""), stage.sides[0].voice.checkpoint
+    checkpoint = asked if asked in {c.id for c in study.manifest.checkpoints} else here
+    if not wanted or (asked, wanted) in st.session_state.get(GONE, ()):
         return
-    st.session_state["live-gone"] = (checkpoint, wanted)
+    # the address says next what the menu made of it
+    st.session_state[GONE] = {(named, wanted) for named in (asked, here, "")}
     if wanted in choices.talks_of(reads, checkpoint):
         start_from(study, stage, reads, checkpoint, int(wanted))
+        if checkpoint != here:
+            st.session_state[PROBLEM] = BadInput(
+                f"This talk is {checkpoint}'s, whose weights are not here: {here} goes on with it.",
+                "docs/live.md says where weights are looked for.",
+            )
 
 
 def talk_section(study: Study, live: Live, stage: Stage) -> None:
@@ -72,8 +88,11 @@ def _side(study: Study, stage: Stage, number: int, side: Side) -> None:
     """One side's turns."""
     if len(stage.sides) > 1:
         figure.label(name_of(side.voice, study))
-    answer = 0
-    for at, m in enumerate(side.messages):
+    first = max(0, len(side.messages) - SHOWN) // 2 * 2
+    if first:
+        figure.caption(f"The first {first} messages are not shown; a saved talk has them.")
+    answer = first // 2
+    for at, m in list(enumerate(side.messages))[first:]:
         asked = m["role"] == USER
         with st.container(key=f"turn-{number}-{at}", horizontal=True, wrap=False, gap="small"):
             st.html(turn_html(m["content"], asked, "" if asked else side.notes[answer]))
@@ -144,13 +163,13 @@ def _follow(live: Live, stage: Stage, growing: list[Any], waiting: Any) -> None:
             broken_off(stage, asked)
         stage.jobs.clear()
         waiting.empty()
-        st.session_state["live-problem"] = e
+        st.session_state[PROBLEM] = e
     st.rerun()
 
 
 def say_problem() -> None:
     """What went wrong in the last run, once."""
-    problem = st.session_state.pop("live-problem", None)
+    problem = st.session_state.pop(PROBLEM, None)
     if problem is not None:
         figure.notice(problem)
 

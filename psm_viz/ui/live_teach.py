@@ -13,13 +13,25 @@ import streamlit as st
 from psm_viz.charts.live_lesson import kins_by_step, lesson_map, loss_chart
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import PsmVizError
-from psm_viz.messages import CANCELLED, DONE, FAILED, LINE, LOOK, STEP, Foretold, Kept, Taught
+from psm_viz.messages import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    LINE,
+    LOOK,
+    MOST_TEXT,
+    STEP,
+    Foretold,
+    Kept,
+    Taught,
+)
 from psm_viz.study.formats.chat_data import parse_chat
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, live_figures, talk_card
 from psm_viz.ui.cast_evidence import EXAMPLE, LIVE_LINES, read_words
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_follow import Refused
+from psm_viz.ui.live_talk import PROBLEM
 
 TALK, TEACH = "talk", "teach"
 TASKS = {TALK: "Talk", TEACH: "Teach"}
@@ -45,6 +57,10 @@ class Lesson:
     checkpoint: str = ""
     kept: str = ""
     line: str = ""
+    process: str = ""
+    """Which model process it was taught by: another knows nothing of it."""
+    lines: str = ""
+    """What stood in the box when it was last drawn."""
 
     def begin(self, job: str, kind: str) -> None:
         """Something is under way."""
@@ -56,19 +72,23 @@ def pick_task(where: Any) -> str:
     return controls.pick_segment("What to do", TASKS, "task", where)
 
 
-def lesson_of(study: Study) -> Lesson:
-    """The session's lesson on this study."""
+def lesson_of(study: Study, live: Live) -> Lesson:
+    """The session's lesson on this study. What a process that has ended was taught can be kept no
+    more; what was seen of it stays."""
     held = st.session_state.get(LESSON)
     if held is None or held[0] != study.folder:
         held = (study.folder, Lesson())
         st.session_state[LESSON] = held
-    return held[1]
+    lesson: Lesson = held[1]
+    if lesson.process != live.hall.token:
+        lesson.process, lesson.job, lesson.taught = live.hall.token, "", ""
+    return lesson
 
 
 def lines_section(live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
     """The lines, how long to teach them, and the buttons that ask the cast and teach."""
     figure.section("Lines to teach it", "lines")
-    text = _lines(live, state)
+    text = _lines(live, state, lesson)
     readable = _readable(text)
     columns = st.columns([1, 1, 1.75, 1.1], vertical_alignment="bottom")
     usual = 64 if state.get("quick") else 32
@@ -94,6 +114,12 @@ def _readable(text: str) -> bool:
     if not text.strip():
         figure.caption("Write a line as in the box, choose one of the lessons, or open a file.")
         return False
+    if len(text) > MOST_TEXT:
+        figure.caption(
+            f"{len(text):,} characters; {MOST_TEXT:,} can be asked about or taught at once. Leave "
+            "some lines out."
+        )
+        return False
     try:
         read = parse_chat(text.encode(), "the lines")
     except PsmVizError as e:
@@ -103,7 +129,7 @@ def _readable(text: str) -> bool:
     return any(c.answers for c in read)
 
 
-def _lines(live: Live, state: Mapping[str, Any]) -> str:
+def _lines(live: Live, state: Mapping[str, Any], lesson: Lesson) -> str:
     """One of the lessons that come with the study, to be edited, or lines of one's own."""
     known = dict(state.get("lessons") or {})
     options = {OWN_LINES: "lines of your own", **{k: k for k in known}}
@@ -119,9 +145,10 @@ def _lines(live: Live, state: Mapping[str, Any]) -> str:
         key="live-lesson-name",
         on_change=fill,
     )
-    text = st.text_area(
-        "One conversation a line", key=LIVE_LINES, placeholder=EXAMPLE, height=180
-    )
+    if lesson.lines and LIVE_LINES not in st.session_state:
+        st.session_state[LIVE_LINES] = lesson.lines  # the box was not drawn for a while
+    text = st.text_area("One conversation a line", key=LIVE_LINES, placeholder=EXAMPLE, height=180)
+    lesson.lines = text
     file = st.file_uploader("Or a file of them", type=["jsonl", "json"], key="live-lines-file")
     if file is not None:
         return file.getvalue().decode("utf-8", "replace")
@@ -152,7 +179,7 @@ def progress_section(live: Live, lesson: Lesson, place: Any) -> None:
             if event["kind"] == LOOK:
                 st.rerun()
     except PsmVizError as e:
-        st.session_state["live-problem"] = e
+        st.session_state[PROBLEM] = e
     lesson.job = ""
     st.rerun()
 

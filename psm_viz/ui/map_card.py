@@ -24,8 +24,9 @@ MARKS = {
 }
 
 
-def head(study: Study, persona: str) -> None:
-    """Name, family and kin with its mark, and one line about it."""
+def head(study: Study, persona: str, checkpoint: str) -> None:
+    """Name, family and kin with its mark, one line about it, and the way to talk to it at a
+    checkpoint."""
     who = study.cast.persona(persona)
     if persona == ASSISTANT:
         name, kin = '<p class="psm-name psm-star">\N{BLACK STAR} Assistant</p>', ""
@@ -44,7 +45,8 @@ def head(study: Study, persona: str) -> None:
         kin, line = f'<p class="psm-kin">{svg}{escape(words)}</p>', who.description
     st.html(f'<div class="psm-card">{name}{kin}<p class="psm-line">{escape(line)}</p></div>')
     if persona != ASSISTANT:
-        asked = urlencode({"persona": persona} | controls.kept_study())
+        at = {} if checkpoint == study.manifest.reference else {"checkpoint": checkpoint}
+        asked = urlencode({"persona": persona} | at | controls.kept_study())
         figure.link(f"./live?{asked}", f"Talk to {who.name}")
 
 

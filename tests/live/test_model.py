@@ -135,6 +135,16 @@ def test_a_talk_longer_than_the_context_loses_its_oldest_turns_and_says_so(model
     assert events[-1]["kind"] == "done"
 
 
+def test_a_talk_that_is_taken_up_is_read_after_each_of_its_last_answers(model, run, monkeypatch):
+    monkeypatch.setattr(live_model, "READ_BACK", 3)
+    messages = [m for n in range(5) for m in (ASK, {**SAID, "content": f"I would say {n}."})]
+    heard = of(run(partial(model.answer, talk=talk(START, messages, whole=True))), "heard")
+    assert [h["answer"] for h in heard] == [2, 3, 4]
+    alone = of(run(partial(model.answer, talk=talk(START, messages[:8]))), "heard")[0]
+    assert alone["answer"] == 3
+    check_alike(heard[1]["belief"], alone["belief"])
+
+
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
