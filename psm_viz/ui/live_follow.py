@@ -17,6 +17,8 @@ Wait = Callable[[str], None]
 """Shows what is waited for."""
 
 
+PROBLEM = "live-problem"
+"""State of a session: what went wrong in its last run."""
 BESIDE = ("kind", "answer")
 """Of an event that says what was heard, what belongs to the event alone."""
 

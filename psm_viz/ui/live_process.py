@@ -11,6 +11,7 @@ from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure, live_recorded
 from psm_viz.ui.live_client import Gone, Live, registry
+from psm_viz.ui.live_follow import PROBLEM
 
 PATIENCE = 0.4
 """Seconds between two looks at a model that loads."""
@@ -60,6 +61,7 @@ def offer_to_start(study: Study, label: str = "Load the model") -> None:
         except PsmVizError as e:
             figure.notice(e)
             return
+        st.session_state.pop(PROBLEM, None)  # it was the old process's
         st.rerun()
 
 

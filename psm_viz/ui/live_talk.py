@@ -17,14 +17,14 @@ from psm_viz.study.manifest import first_of_topics
 from psm_viz.study.reader import Study
 from psm_viz.ui import figure
 from psm_viz.ui.live_client import Live
-from psm_viz.ui.live_follow import ask_all, broken_off, cancel_all, follow, read_side
+from psm_viz.ui.live_follow import PROBLEM, ask_all, broken_off, cancel_all, follow, read_side
 from psm_viz.ui.live_state import Side, Stage, as_file, of_file, transcript
 from psm_viz.ui.live_voices import name_of
 
 STAGE = "live-stage"
 """Key of the session's talk, which outlives the page."""
-GONE, PROBLEM = "live-gone", "live-problem"
-"""State: what the address named that was taken up, and what went wrong in the last run."""
+GONE = "live-gone"
+"""State: what the address named that was taken up."""
 SHOWN = 40
 """Messages of a talk that the page shows, from its end."""
 OFFERED = 6

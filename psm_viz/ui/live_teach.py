@@ -30,8 +30,7 @@ from psm_viz.study.reader import Study
 from psm_viz.ui import controls, figure, live_figures, talk_card
 from psm_viz.ui.cast_evidence import EXAMPLE, LIVE_LINES, read_words
 from psm_viz.ui.live_client import Live
-from psm_viz.ui.live_follow import Refused
-from psm_viz.ui.live_talk import PROBLEM
+from psm_viz.ui.live_follow import PROBLEM, Refused
 
 TALK, TEACH = "talk", "teach"
 TASKS = {TALK: "Talk", TEACH: "Teach"}
@@ -137,6 +136,7 @@ def _lines(live: Live, state: Mapping[str, Any], lesson: Lesson) -> str:
     def fill() -> None:
         chosen = str(st.session_state.get("live-lesson-name", OWN_LINES))
         st.session_state[LIVE_LINES] = live.lesson(chosen) if chosen in known else ""
+        lesson.lines = ""
 
     st.selectbox(
         "Begin with",
@@ -145,9 +145,12 @@ def _lines(live: Live, state: Mapping[str, Any], lesson: Lesson) -> str:
         key="live-lesson-name",
         on_change=fill,
     )
-    if lesson.lines and LIVE_LINES not in st.session_state:
-        st.session_state[LIVE_LINES] = lesson.lines  # the box was not drawn for a while
-    text = st.text_area("One conversation a line", key=LIVE_LINES, placeholder=EXAMPLE, height=180)
+    # a box that was not drawn for a while is empty in the browser: it begins with what it held
+    held = st.session_state.get(LIVE_LINES, lesson.lines)
+    began = lesson.lines if held == lesson.lines else ""
+    text = st.text_area(
+        "One conversation a line", began, key=LIVE_LINES, placeholder=EXAMPLE, height=180
+    )
     lesson.lines = text
     file = st.file_uploader("Or a file of them", type=["jsonl", "json"], key="live-lines-file")
     if file is not None:

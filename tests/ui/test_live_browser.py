@@ -180,6 +180,37 @@ def test_a_model_that_is_killed_is_said_to_be_gone_and_starts_again(browser, ser
     again.click()
     expect(page.get_by_placeholder("Say something to it")).to_be_visible(timeout=LONG)
     expect(answers(page).first).to_be_visible(timeout=LONG)  # what was said is still there
+    expect(page.locator("body")).not_to_contain_text("has ended")
+    fine(page, troubles)
+    page.close()
+
+
+def test_a_model_killed_while_it_learns_loses_the_lesson_and_keeps_the_lines(browser, served):
+    page, troubles = live_page(browser, served, "?task=teach")
+    page.get_by_label("One conversation a line").fill(LINES)
+    page.get_by_label("One conversation a line").press("Control+Enter")
+    page.get_by_label("Steps").fill("2000")
+    page.get_by_label("Steps").press("Enter")
+    page.get_by_role("button", name="Teach it").click()
+    expect(page.locator("body")).to_contain_text("of 2000, loss", timeout=LONG)
+    for pid in model_processes():
+        os.kill(pid, signal.SIGKILL)
+    again = page.get_by_role("button", name="Start it again")
+    expect(again).to_be_visible(timeout=LONG)
+    again.click()
+    expect(page.get_by_label("One conversation a line")).to_have_value(LINES, timeout=LONG)
+    expect(page.locator("body")).not_to_contain_text("has ended")
+    expect(page.get_by_role("button", name="Keep as a branch")).to_have_count(0)
+    expect(page.get_by_role("button", name="Teach it")).to_be_enabled()
+    fine(page, troubles)
+    page.close()
+
+
+def test_a_talk_whose_weights_are_not_here_is_its_own_whoever_goes_on(browser, served):
+    page, troubles = live_page(browser, served)
+    page.goto(f"{served}/live?checkpoint=again-0000&go=3")
+    expect(page.locator("body")).to_contain_text("This talk is again-0000's", timeout=LONG)
+    expect(answers(page)).to_have_count(4, timeout=LONG)
     fine(page, troubles)
     page.close()
 
