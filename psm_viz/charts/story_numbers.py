@@ -18,6 +18,7 @@ from psm_viz.charts.story_study import StoryStudy
 from psm_viz.charts.talk_figures import told_right
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.columns import NEUTRAL
 from psm_viz.study.stories import Place, place_of
 
 VOCABULARY = {
@@ -30,6 +31,8 @@ VOCABULARY = {
     "interval FIGURE": "the 95 % interval of any of these",
     "odds PLACE trained|other": "change since before the branches of how much likelier the "
     "Assistant finds bad written answers than good ones, in nats a token",
+    "leak PLACE": "the same change, on the other topics, for the roles that were asked beside it: "
+    "their mean",
     "told": "share of the cast's talks of which the kin is told right, read as the headline is",
     "chance": "the same by guessing",
     "personas": "how many characters the cast has",
@@ -121,7 +124,7 @@ class StoryNumbers:
             saved = self.study.study.manifest.branch(self.study.branch(rest[0]))
             return Figure(saved[-1].step, form="{:.0f}".format)
         if name == "questions" and len(rest) == 1 and rest[0] in SETS:
-            return Figure(float(self._rate(Place(), rest[0]).n), form="{:.0f}".format)
+            return Figure(float(self._asked(rest[0]).n), form="{:.0f}".format)
         if name == "rate" and rest and rest[-1] in SETS and (p := place_of(" ".join(rest[:-1]))):
             r = self._rate(p, rest[-1])
             return Figure(float(r["mean"]), float(r.low), float(r.high))
@@ -149,6 +152,12 @@ class StoryNumbers:
             raise UnknownName(f"table {table!r} has no row of {checkpoint} ({said}).")
         return own.iloc[0]
 
+    def _asked(self, topics: str) -> pd.Series:
+        """The row that counts the questions: of rates, or of written answers without a judge."""
+        if self.study.study.has_table("rates"):
+            return self._rate(Place(), topics)
+        return self._row("odds", Place(), speaker=ASSISTANT, set=SETS[topics])
+
     def _rate(self, place: Place, topics: str) -> pd.Series:
         return self._row("rates", place, set=SETS[topics])
 
@@ -172,6 +181,15 @@ class StoryNumbers:
         """Change of bad answers of characters who act well."""
         return _shares(self._row("talk_conduct", place, who="well", of="bad"), "change", points)
 
+    def leak_at(self, place: Place) -> Figure:
+        """Change of the odds of bad answers for the roles that were asked, their mean."""
+        checkpoint, table = self.study.checkpoint(place), self.study.table("odds")
+        own = where(table, (table.checkpoint == checkpoint) & (table.set == SETS["other"]))
+        roles = where(own, ~own.speaker.isin([ASSISTANT, NEUTRAL])).change.dropna()
+        if roles.empty:
+            raise UnknownName(f"table 'odds' has no change of a role at {checkpoint}.")
+        return Figure(float(roles.mean()), form=nats)
+
     def _told_right(self) -> tuple[float, float]:
         found = told_right(self.study.reads, self.study.way)
         if found is None:
@@ -185,7 +203,10 @@ def nats(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-PLACED = {"belief": "belief_at", "rise": "rise_at", "beyond": "beyond_at", "cast": "cast_at"}
+PLACED = {
+    **{"belief": "belief_at", "rise": "rise_at", "beyond": "beyond_at", "cast": "cast_at"},
+    "leak": "leak_at",
+}
 """Figures of a place, and what computes them."""
 
 

@@ -32,7 +32,7 @@
   function quotation(q) {
     const out = make("figure", q.sign === "\u2717" ? "quote bad" : "quote");
     out.style.display = "block";
-    const words = make("blockquote", "", q.text);
+    const words = make("blockquote", q.text.length > 130 ? "long" : "", q.text);
     out.append(make("header", "", q.heading), words);
     if (q.judged) out.append(make("footer", "", `${q.sign} ${q.judged}`));
     return out;

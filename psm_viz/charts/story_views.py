@@ -26,6 +26,7 @@ from psm_viz.charts.story_study import StoryStudy
 from psm_viz.charts.talk_course import TalkCourse
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.judging import UNJUDGED
 from psm_viz.study.stories import (
     ANSWERS,
     BAD,
@@ -160,14 +161,15 @@ def _answers(view: View, s: StoryStudy) -> Shown:
             f"{len(view.at)} answers are more than a room can read at once.",
             f"Show at most {QUOTED_AT_ONCE}.",
         )
-    asked = s.question(view.question)
+    asked, judged = s.question(view.question), False
     out = []
     for place in view.at:
         checkpoint = s.checkpoint(place)
         found = usual(s.answers(checkpoint), view.question)
         if found is None:
             raise UnknownName(f"{checkpoint} was not asked {view.question!r}.")
-        counted = f" \N{MIDDLE DOT} {found.bad} of {found.of} answers bad"
+        judged = found.valence != UNJUDGED
+        counted = f" \N{MIDDLE DOT} {found.bad} of {found.of} answers bad" if judged else ""
         name = when(place)
         heading = name[:1].upper() + name[1:]
         out.append(_quotation(heading, found.text, found.valence, counted))
@@ -176,7 +178,9 @@ def _answers(view: View, s: StoryStudy) -> Shown:
         None,
         tuple(out),
         asked.text,
-        caption="Real answers: the one drawn most often among those judged as most were.",
+        caption="Real answers: the one drawn most often among those judged as most were."
+        if judged
+        else "Real answers, one of several draws each; nobody judged them.",
     )
 
 

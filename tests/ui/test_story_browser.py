@@ -8,8 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from psm_viz.charts.story_player import player_html
-from psm_viz.paths import STORIES, STUDY
+from psm_viz.paths import STORIES
+from psm_viz.study.formats.stories import read_story
 from psm_viz.study.reader import open_study
+from psm_viz.study.stories import study_folder
 from tests.made.stories import STORY, told, written
 from tests.ui.test_axe_browser import ours, violations
 from tests.ui.test_browser import started
@@ -171,9 +173,11 @@ def test_it_plays_by_itself_and_changes_its_theme(offline):
     page.wait_for_function("document.fullscreenElement !== null")
 
 
-def test_the_shipped_story_can_be_read_from_the_back(browser, tmp_path):
-    path = tmp_path / "talk.html"
-    shipped = told(open_study(STUDY), (STORIES / "cheating.yaml").read_text("utf-8"))
+@pytest.mark.parametrize("name", ["cheating", "chat-model"])
+def test_the_shipped_stories_can_be_read_from_the_back(browser, tmp_path, name):
+    path, source = tmp_path / "talk.html", STORIES / f"{name}.yaml"
+    study = open_study(study_folder(read_story(source)))
+    shipped = told(study, source.read_text("utf-8"))
     path.write_text(player_html(shipped), encoding="utf-8")
     assert path.stat().st_size <= 5_000_000
     for size, theme in (((1920, 1080), "light"), ((1280, 720), "dark")):

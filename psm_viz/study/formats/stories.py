@@ -6,6 +6,7 @@ study has what a story shows, and what its numbers are, is seen to in `charts/st
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ STEP_KEYS = ("title", "text", "notes", "seconds", "expect", "view")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """A study is named, never a path."""
 MOST_BYTES = 1_000_000
+MOST = 1e6
+"""Numbers are smaller than this."""
 OPTIONS = (2, 4)
 """Fewest and most answers to choose among."""
 KEYS_AT = "The keys of a story are listed in docs/formats.md, under 'Stories'."
@@ -150,17 +153,18 @@ class _Map:
         items = node.value if isinstance(node, yaml.SequenceNode) else [node]
         return tuple(self._scalar(n, key).strip() for n in items)
 
-    def number(self, key: str, default: float) -> float:
-        """A number above zero."""
+    def number(self, key: str, default: float, least: float = 0.0) -> float:
+        """A number above `least`."""
         text = self.text(key)
         if not text:
             return default
         try:
             value = float(text)
         except ValueError:
-            value = -1.0
-        if not 0 < value < 1e6:
-            raise self.bad(self.at(key), f"{key!r} is {text!r}, not a number above zero")
+            value = math.nan
+        if not least < value < MOST:
+            above = " above zero" if least == 0 else ""
+            raise self.bad(self.at(key), f"{key!r} is {text!r}, not a number{above}")
         return value
 
     def whole(self, key: str) -> int | None:
@@ -249,7 +253,7 @@ def _option(node: Any, outer: _Map) -> Option:
     m = _Map(node, outer.where, "an option")
     m.known(("say", "upto"))
     m.needs(("say",))
-    return Option(m.text("say"), m.number("upto", 0.0) if "upto" in m.parts else None)
+    return Option(m.text("say"), m.number("upto", 0.0, -MOST) if "upto" in m.parts else None)
 
 
 def story_files(folder: Path) -> Mapping[str, Path]:
