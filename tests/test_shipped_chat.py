@@ -13,6 +13,8 @@ from psm_viz.paths import ROOT
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
 from psm_viz.tables.derive import stale
+from psm_viz.tables.odds_results import odds_lines
+from psm_viz.tables.results import results_of
 
 STUDY = ROOT / "data" / "chat-study"
 
@@ -45,6 +47,21 @@ def test_every_branch_has_its_row_and_the_row_is_the_study(study):
         level = (own.log_bad - own.log_good).groupby(own.topic, observed=True).mean()
         told = row["odds"][ASSISTANT]
         assert np.allclose([told[t] for t in level.index], level, atol=1e-4)
+
+
+def test_results_are_the_table_of_written_answers(study):
+    table = study.table("odds").set_index(["checkpoint", "speaker", "set"])
+    found = {r["checkpoint"]: r for r in results_of(study)["written_answers"]}
+    ends = [study.manifest.branch(b)[-1].id for b in study.manifest.fine_tuned]
+    assert set(ends) <= set(found) and study.manifest.reference not in found
+    for end in ends:
+        own, said = table.loc[(end, ASSISTANT, "heldout")], found[end]["other"]
+        assert said["value"] == pytest.approx(own.change, abs=1e-5)
+        assert said["low"] < said["value"] < said["high"] and 0 < said["p"] <= 1
+        roles = table.change.loc[end].xs("heldout", level="set").drop([ASSISTANT, "neutral"])
+        assert found[end]["roles"] == pytest.approx(roles.mean(), abs=1e-5)
+    lines = odds_lines(list(found.values()))
+    assert len(lines) == 3 + len(found) and "nan" not in "".join(lines)
 
 
 def test_a_reading_that_hardly_tells_gives_no_shares(study, capsys):

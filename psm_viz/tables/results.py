@@ -13,6 +13,7 @@ from psm_viz.study.files import plain
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 from psm_viz.tables.nulls import NULLS, random_directions_best_layer
+from psm_viz.tables.odds_results import odds_lines, odds_results
 from psm_viz.tables.rates import DRAWS, SEED, in_context, ratios, split_rates
 
 
@@ -27,8 +28,9 @@ def ends(study: Study) -> dict[str, str]:
 def results_of(study: Study) -> dict[str, Any]:
     """Every headline figure with its interval, n and null beside it.
 
-    `branches`: rates of bad answers; `in_context`: the base beside the exact observer;
-    `geometry`: drift from the reference in every pooling kept, with the noise floor as its null.
+    `branches`: rates of bad answers; `written_answers`: where nobody judges, how likely those are;
+    `in_context`: the base beside the exact observer; `geometry`: drift from the reference in every
+    pooling kept, with the noise floor as its null.
     """
     out: dict[str, Any] = {
         "study": {"name": study.manifest.name, "sha256": study.sha256},
@@ -36,6 +38,7 @@ def results_of(study: Study) -> dict[str, Any]:
         "training_seed": study.manifest.notes.get("training_seed"),
         "bootstrap": {"draws": DRAWS, "seed": SEED, "resampled": "topics, then questions"},
         "branches": _branches(study),
+        "written_answers": odds_results(study),
         "geometry": _geometry(study),
         "axis_beside_pc1": _axis_beside_pc1(study),
         **{name: _rows(study, name) for name in TABLES},
@@ -43,7 +46,7 @@ def results_of(study: Study) -> dict[str, Any]:
     }
     compared = {k: v for k, v in ends(study).items() if k in ("cheat", "requested", "honest")}
     trained = study.manifest.notes.get("trained_topic")
-    if trained and len(compared) == 3:
+    if trained and len(compared) == 3 and set(compared) <= set(out["branches"]):
         out["comparison"] = ratios(study, trained, compared)
         share = out["comparison"]["requested_share"]
         share["margin"] = [-MARGIN, MARGIN]
@@ -167,6 +170,7 @@ def as_text(found: dict[str, Any]) -> str:
             f"  R2 {r['mean']:.2f} [{r['low']:.2f}, {r['high']:.2f}], "
             f"flat prediction {part['r2_flat']:.2f}"
         )
+    lines += odds_lines(found["written_answers"])
     lines += _geometry_lines(found["geometry"])
     lines += _table_lines(found)
     return "\n".join(lines)
