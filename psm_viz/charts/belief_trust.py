@@ -39,7 +39,7 @@ def told_rows(quality: pd.DataFrame, reference: str, answers: int) -> pd.DataFra
         own = where(at, at.way == way)
         if len(own):
             row = {"label": label, "value": float(own.kin.mean()), "filled": way in READ}
-            rows.append(row | {"note": f"{own.brier.mean():.3f}"})
+            rows.append(row | {"note": f"Brier {own.brier.mean():.3f}"})
     return pd.DataFrame(rows)
 
 

@@ -182,7 +182,14 @@ def _power(name: str, rows: pd.DataFrame, planted: str) -> Figure:
         key=f"power-{name}",
         facts=Facts(n=f"{int(rows.n.sum())} trials", interval=MONTE_CARLO),
     )
-    look = LineLook(rule=Rule(ALPHA), percent=True, domain=(0.0, 1.0), ratios=True, nominal=250)
+    look = LineLook(
+        rule=Rule(ALPHA),
+        percent=True,
+        x_title="planted size",
+        domain=(0.0, 1.0),
+        ratios=True,
+        nominal=250,
+    )
     return Figure(
         lambda p, width: line_chart(rows, p, look, (width, 128)),
         rows,

@@ -38,8 +38,8 @@ def told_figure(reads: Reads) -> Figure:
         title=title,
         words="Talks of the cast put into the Assistant's seat, each read without its persona and "
         "its last question. Hollow, what should tell less: words without a model, weights that "
-        "learned nothing, families dealt out anew. At the right the Brier score, the squared miss "
-        "of the belief in those who act badly.",
+        "learned nothing, families dealt out anew. Brier: the mean squared miss of the belief in "
+        "those who act badly.",
         alt=f"Share of talks whose kin is named right: {spoken(rows, percent=True)}.",
         key="belief-told",
         facts=Facts(
