@@ -46,7 +46,7 @@ with figure.needed(messages):
     stage = live_talk.stage_of(study, voices)
     with more:
         live_room.pick_room()
-        live_talk.whole_talk(study, stage, reads)
+        live_talk.whole_talk(study, stage, reads, state)
         live_process.stop_button(study, live)
     live_talk.start_from_link(study, stage, reads, asked)
     live_talk.say_problem()

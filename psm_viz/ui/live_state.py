@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from psm_viz.errors import BadFile
-from psm_viz.messages import ASSISTANT, USER, Message, Talk, Voice
-from psm_viz.study.formats.transcripts import parse_transcripts
+from psm_viz.messages import ASSISTANT, USER, Message, Push, Talk, Voice
+from psm_viz.study.formats.transcripts import LIVE, parse_transcripts
+from psm_viz.study.provenance import provenance
 from psm_viz.study.reader import Study
 
-KIND, VERSION = "psm_viz talk", 1
-"""What a file of a talk says that it is."""
+VERSION = 2
+"""Of a file of a talk."""
 
 
 @dataclass
@@ -133,25 +134,36 @@ def said_note(event: Mapping[str, Any]) -> str:
 
 
 def as_file(stage: Stage, study: Study) -> bytes:
-    """The talks of a session as a file that holds where they come from: it is read back here, and
-    each side is a transcript as the Assistant-axis repository has it."""
+    """The talks of a session as a file that holds where they come from, and what was heard of them
+    and to be said of each answer (`notes`): it is read back here, and each side is a transcript as
+    the Assistant-axis repository has it."""
     talks = [
-        _transcript(side, study) | {"voice": asdict(side.voice), "heard": side.heard}
+        _transcript(side, study)
+        | {"voice": asdict(side.voice), "heard": side.heard}
+        | {"notes": side.notes, "last": side.last}
         for side in stage.sides
     ]
+    m, note = study.manifest, study.talk_note
     said = {
-        "kind": KIND,
+        "kind": LIVE,
         "version": VERSION,
-        "study": {"name": study.manifest.name, "sha256": study.sha256},
+        "study": {"name": m.name, "sha256": study.sha256},
         "seed": stage.seed,
+        "sampling": m.generation,
+        "read_at_layer": None if note is None else note.layer,
+        "provenance": provenance(study),
         "talks": talks,
     }
     return _dumped(said)
 
 
-def transcript(side: Side, study: Study) -> bytes:
-    """One side as a transcript of the Assistant-axis repository: model, turns, conversation."""
-    return _dumped(_transcript(side, study))
+def transcripts(sides: Sequence[Side], study: Study) -> bytes:
+    """Each side as a transcript of the Assistant-axis repository (model, turns, conversation): one
+    object, or a line a side."""
+    if len(sides) == 1:
+        return _dumped(_transcript(sides[0], study))
+    lines = (json.dumps(_transcript(s, study), ensure_ascii=False) for s in sides)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _transcript(side: Side, study: Study) -> dict[str, Any]:
@@ -168,21 +180,19 @@ def _dumped(said: dict[str, Any]) -> bytes:
 
 
 def of_file(data: bytes, where: str) -> list[list[Message]]:
-    """The messages of the talks of a file: one of `as_file`, or a transcript in any form that
-    `transcripts` reads. Raises BadFile."""
+    """The messages of the talks of a file, in any form that `transcripts` reads. Raises BadFile."""
+    return [in_turns(t.conversation.messages, where) for t in parse_transcripts(data, where)]
+
+
+def saved_here(data: bytes, where: str, study: Study) -> list[Side]:
+    """The sides of a talk that was saved on the Live page of this very study, with their voices and
+    what was heard; [] for any other file. Raises BadFile."""
     try:
-        found = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict) and found.get("kind") == KIND:
-        try:
-            talks = [json.dumps({"conversation": t["conversation"]}) for t in found["talks"]]
-        except (KeyError, TypeError) as e:
-            raise BadFile(f"{where}: a talk of it has no {e}.", "Save it again.") from e
-        read = [t for raw in talks for t in parse_transcripts(raw.encode(), where)]
-    else:
-        read = list(parse_transcripts(data, where))
-    return [in_turns(t.conversation.messages, where) for t in read]
+        said = json.loads(data.decode("utf-8-sig"))
+        own = said["kind"] == LIVE and said["study"]["sha256"] == study.sha256
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return recorded(data, where)[1] if own else []
 
 
 def recorded(data: bytes, where: str) -> tuple[str, list[Side]]:
@@ -192,16 +202,26 @@ def recorded(data: bytes, where: str) -> tuple[str, list[Side]]:
         found = json.loads(data.decode("utf-8-sig"))
         sides = []
         for messages, talk in zip(talks, found["talks"], strict=True):
-            side = Side(Voice(str(talk["voice"]["checkpoint"]), str(talk["voice"]["persona"])))
-            side.messages = messages
+            side = Side(_voice(talk["voice"]), messages, last=str(talk.get("last", "")))
             side.heard = [_heard(h) for h in talk["heard"]]
-            side.notes = [""] * side.answers
+            notes = talk.get("notes", [])
+            side.notes = [str(n) for n in notes] if len(notes) == side.answers else []
+            side.notes = side.notes or [""] * side.answers
             if len(side.heard) != side.answers:
                 raise ValueError(f"{side.answers} answers, {len(side.heard)} readings")
             sides.append(side)
         return str(found["study"]["name"]), sides
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise BadFile(f"{where}: what was heard cannot be read ({e}).", "Save it again.") from e
+
+
+def _voice(said: Any) -> Voice:
+    push = said.get("push")
+    if push is not None:
+        push = Push(
+            str(push["direction"]), float(push["strength"]), bool(push["cap"]), int(push["random"])
+        )
+    return Voice(str(said["checkpoint"]), str(said["persona"]), push)
 
 
 def _heard(said: Any) -> dict[str, Any] | None:

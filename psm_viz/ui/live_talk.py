@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
 from typing import Any
@@ -18,13 +18,13 @@ from psm_viz.study.reader import Study
 from psm_viz.ui import figure
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_follow import PROBLEM, ask_all, broken_off, cancel_all, follow, read_side
-from psm_viz.ui.live_state import Side, Stage, as_file, of_file, transcript
-from psm_viz.ui.live_voices import name_of
+from psm_viz.ui.live_state import Side, Stage, as_file, of_file, saved_here, transcripts
+from psm_viz.ui.live_voices import chosen_for, name_of
 
 STAGE = "live-stage"
 """Key of the session's talk, which outlives the page."""
-GONE = "live-gone"
-"""State: what the address named that was taken up."""
+GONE, OPENED = "live-gone", "live-file"
+"""State: what the address named that was taken up, and the file that was opened."""
 SHOWN = 40
 """Messages of a talk that the page shows, from its end."""
 OFFERED = 6
@@ -208,7 +208,7 @@ def first_questions(study: Study) -> list[str]:
     return [q.text for q in first_of_topics(study.questions)][:OFFERED]
 
 
-def whole_talk(study: Study, stage: Stage, reads: Reads) -> None:
+def whole_talk(study: Study, stage: Stage, reads: Reads, state: Mapping[str, Any]) -> None:
     """Begin anew, start from a stored talk, save the talk, open a saved one."""
     st.button("Begin anew", key="live-anew", on_click=stage.anew)
     _stored(study, stage, reads)
@@ -223,21 +223,36 @@ def whole_talk(study: Study, stage: Stage, reads: Reads) -> None:
         )
         st.download_button(
             "Save as a transcript",
-            partial(transcript, stage.sides[0], study),
-            "transcript.json",
+            partial(transcripts, stage.sides, study),
+            "transcript.json" if len(stage.sides) == 1 else "transcripts.jsonl",
             "application/json",
             on_click="ignore",
             help="In the form of the Assistant-axis repository: model, turns, conversation.",
         )
-    file = st.file_uploader("Open a talk", type=["json", "jsonl"], key="live-file")
-    if file is not None and st.session_state.get("live-opened") != file.file_id:
-        st.session_state["live-opened"] = file.file_id
-        try:
+    st.file_uploader(
+        "Open a talk",
+        type=["json", "jsonl"],
+        key=OPENED,
+        on_change=partial(_opened, study, stage, state),
+    )
+
+
+def _opened(study: Study, stage: Stage, state: Mapping[str, Any]) -> None:
+    """Take up the talk of a file that was chosen: with its voices, where it was saved here and they
+    are offered; otherwise with those that were chosen, who read it anew."""
+    file = st.session_state.get(OPENED)
+    if file is None:
+        return
+    try:
+        sides = saved_here(file.getvalue(), file.name, study)
+        menus = chosen_for([s.voice for s in sides], state) if sides else {}
+        if menus:
+            st.session_state.update(menus)
+            stage.sides, stage.jobs = sides, []
+        else:
             _open(stage, of_file(file.getvalue(), file.name))
-        except PsmVizError as e:
-            figure.notice(e)
-            return
-        st.rerun()
+    except PsmVizError as e:
+        st.session_state[PROBLEM] = e
 
 
 def _open(stage: Stage, talks: list[list[dict[str, str]]]) -> None:

@@ -106,6 +106,25 @@ def _pushes(first: Voice, state: Mapping[str, Any], cap: bool, where: Any) -> li
     return voices
 
 
+def chosen_for(voices: Sequence[Voice], state: Mapping[str, Any]) -> dict[str, Any]:
+    """What the menus have to hold for these to be the voices; {} where one is not offered here."""
+    first, others = voices[0], voices[1:]
+    known, directions = set(state["checkpoints"]), state.get("directions") or {}
+    if any(v.checkpoint not in known or v.persona != first.persona for v in voices):
+        return {}
+    out: dict[str, Any] = {"checkpoint": first.checkpoint, "persona": first.persona}
+    if not others:
+        return out | {"beside": NOBODY}
+    push = others[0].push
+    if push is None:
+        return out | {"beside": OTHER, "other": others[0].checkpoint}
+    if push.direction not in directions or any(v.checkpoint != first.checkpoint for v in others):
+        return {}
+    out |= {"beside": CAPPED if push.cap else PUSHED, "direction": push.direction}
+    out |= {} if push.cap else {"strength": push.strength}
+    return out | {"random": len(others) > 1}
+
+
 def name_of(voice: Voice, study: Study) -> str:
     """What a voice is called above its answers and on the map."""
     who = "" if voice.persona == ASSISTANT else f", as {study.cast.persona(voice.persona).name}"

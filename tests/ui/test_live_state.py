@@ -6,7 +6,16 @@ import pytest
 
 from psm_viz.errors import BadFile
 from psm_viz.messages import Voice
-from psm_viz.ui.live_state import Side, Stage, as_file, of_file, request, said_note, transcript
+from psm_viz.ui.live_state import (
+    Side,
+    Stage,
+    as_file,
+    of_file,
+    request,
+    said_note,
+    saved_here,
+    transcripts,
+)
 from tests.made.study import write_made_study
 
 ASSISTANT, OTHER = Voice("assistant-0008"), Voice("cheat-0064")
@@ -17,7 +26,8 @@ def talked(voice=ASSISTANT) -> Side:
     for n in range(2):
         side.say(f"question {n}")
         side.hear(f"answer {n}")
-        side.heard[-1] = {"answers": n + 1}
+        side.heard[-1] = {"answers": n + 1, "headline": "own", "belief": {"own": {"a": 1.0}}}
+        side.heard[-1] |= {"far": {"own": 0.5}, "place": [0.0, 1.0, 2.0, 3.0]}
     return side
 
 
@@ -65,7 +75,17 @@ def test_a_saved_talk_opens_again_and_says_where_it_comes_from(tmp_path):
     assert said["study"]["sha256"] == study.sha256 and len(said["talks"]) == 2
     assert said["talks"][1]["voice"]["checkpoint"] == "cheat-0064"
     assert of_file(data, "talk.json") == [s.messages for s in stage.sides]
-    assert of_file(transcript(stage.sides[0], study), "t.json") == [stage.sides[0].messages]
+    one, two = (transcripts(stage.sides[:n], study) for n in (1, 2))
+    assert of_file(one, "t.json") == [stage.sides[0].messages]
+    assert [json.loads(line)["turns"] for line in two.splitlines()] == [4, 4]
+    assert said["provenance"]["reference"] == study.manifest.reference and "sampling" in said
+    again = saved_here(data, "talk.json", study)
+    assert [s.voice for s in again] == [s.voice for s in stage.sides]
+    assert [(s.messages, s.heard, s.notes, s.last) for s in again] == [
+        (s.messages, s.heard, s.notes, s.last) for s in stage.sides
+    ]
+    other = data.replace(study.sha256.encode(), b"0" * 64)
+    assert saved_here(other, "talk.json", study) == saved_here(one, "t.json", study) == []
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """Talks held elsewhere, to be read turn by turn.
 
-Three forms: chat data of one conversation (`{"messages": [...]}`); a transcript of the
+Four forms: chat data of one conversation (`{"messages": [...]}`); a transcript of the
 Assistant-axis repository (`{"model", "turns", "conversation": [...]}`, with `system_prompt` where
 it had one); a conversation downloaded from Neuronpedia's Assistant Axis page, which holds two: the
-default model's and the steered one's, each with the projections that the page showed.
+default model's and the steered one's, each with the projections that the page showed; a talk saved
+on the Live page (`{"kind": "psm_viz talk", "talks": [...]}`), with all its sides.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ EXPECTED = (
     'Expected one talk: {"messages": [{"role", "content"}, ...]}, {"conversation": [...]}, or a '
     "conversation downloaded from Neuronpedia's Assistant Axis page."
 )
+LIVE = "psm_viz talk"
+"""Kind of the files that the Live page saves."""
 LARGEST_VALUE = 1e30
 """A projection beyond it is no measurement."""
 PAIR = {"default": "defaultConversation", "steered": "steeredConversation"}
@@ -62,7 +65,7 @@ def read_transcripts(path: Path) -> tuple[Transcript, ...]:
 
 
 def parse_transcripts(data: bytes, where: str) -> tuple[Transcript, ...]:
-    """The talks of a file's bytes: one, or Neuronpedia's two.
+    """The talks of a file's bytes: one, Neuronpedia's two, or the sides of one saved here.
 
     Raises BadFile naming what does not fit, BadInput for chat data of several conversations.
     """
@@ -79,6 +82,8 @@ def _parsed(data: bytes, where: str) -> tuple[Transcript, ...]:
         found = None
     if isinstance(found, dict) and any(key in found for key in PAIR.values()):
         return _pair(found, where)
+    if isinstance(found, dict) and found.get("kind") == LIVE:
+        return tuple(_live(found, where))
     if isinstance(found, dict) and isinstance(found.get("conversation"), list):
         return (_axis_transcript(found, where),)
     lines = data if found is None else json.dumps(found).encode()
@@ -89,6 +94,20 @@ def _parsed(data: bytes, where: str) -> tuple[Transcript, ...]:
             f"Keep one line of it: sed -n 1p {where} > talk.jsonl",
         )
     return (Transcript("", _sound(talk, where)),)
+
+
+def _live(found: dict[str, Any], where: str) -> Iterator[Transcript]:
+    """The sides of a talk of the Live page, named after their checkpoints."""
+    talks = found.get("talks")
+    if not isinstance(talks, list) or not talks:
+        raise BadFile(f"{where}: has no list of talks under the key 'talks'.", "Save it again.")
+    for n, side in enumerate(talks):
+        if not isinstance(side, dict) or "conversation" not in side:
+            raise BadFile(f"{where}: talks[{n}] has no 'conversation'.", "Save it again.")
+        voice = side.get("voice")
+        name = _text(voice.get("checkpoint")) if isinstance(voice, dict) else ""
+        talk = _conversation(side["conversation"], f"{where}, talks[{n}]")
+        yield Transcript(printable(name), talk, printable(_text(side.get("model"))))
 
 
 def _axis_transcript(found: dict[str, Any], where: str) -> Transcript:
