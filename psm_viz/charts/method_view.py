@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from psm_viz.charts import choices, map_trust, method_details, method_figures, method_talks
 from psm_viz.charts.address import METHOD, Address, address_of, unless
+from psm_viz.charts.dose_figures import doses_figure, has_doses
 from psm_viz.charts.figures import Figure, Shown, several_or_missing, told_or_missing
 from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
@@ -75,7 +77,7 @@ class MethodChoice(StudyView):
         """The charts of the page."""
         talks = [partial(make, self.reads) for make in method_talks.makers(self.study)]
         first = (*talks, self.map_and_noise, self.map_trials, self.alarms)
-        last = (self.layers, self.confounds, self.steering)
+        last = (self.layers, self.confounds, self.steering, *self.more)
         return [
             *(told_or_missing(make) for make in first),
             *several_or_missing(self.powers),
@@ -109,6 +111,11 @@ class MethodChoice(StudyView):
     def steering(self) -> Shown:
         """Steered answers. Raises BadFile."""
         return method_figures.steering_figure(self.reads)
+
+    @property
+    def more(self) -> tuple[Callable[[], Shown], ...]:
+        """What only a study has that a push was tried on dose by dose."""
+        return (partial(doses_figure, self.reads),) if has_doses(self.study) else ()
 
 
 def usual_checkpoint(study: Study) -> str:

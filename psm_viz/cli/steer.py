@@ -11,7 +11,7 @@ import numpy as np
 
 from psm_viz import paths
 from psm_viz.cli.progress import quiet, say
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.errors import BadInput
 from psm_viz.study import columns as col
 from psm_viz.study.files import json_bytes, plain, write_whole
 
@@ -119,13 +119,9 @@ def as_text(found: dict[str, Any]) -> str:
 
 def stored(path: Path) -> str:
     """The text of a table that was written. Raises BadFile."""
-    try:
-        return as_text(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise BadFile(
-            f"{path}: cannot be read as a table of doses ({e}).",
-            f"Make it again: python -m psm_viz steer --out {path}",
-        ) from e
+    from psm_viz.charts.dose_figures import read_doses
+
+    return as_text(read_doses(path) or {})
 
 
 def measure_of(study: Study, reference: ChatModel) -> tuple[Asked, str]:

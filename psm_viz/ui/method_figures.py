@@ -105,3 +105,6 @@ def detail_section(choice: MethodChoice, link: figure.LinkOf) -> None:
         with column:
             figure.section(name, key)
             shown(choice, make, link)
+    with columns[-1]:
+        for make in choice.more:
+            shown(choice, make, link)

@@ -1,0 +1,136 @@
+"""What a push along a direction does to conduct, dose by dose, beside random directions: the table
+that `steer --out` writes, as a figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from psm_viz import paths
+from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
+from psm_viz.charts.line_chart import LineLook, line_chart
+from psm_viz.charts.reads import Reads
+from psm_viz.errors import BadFile
+from psm_viz.study.reader import Study
+
+COLUMNS = ("what", "strength", "value", "low", "high", "random", "random_low", "random_high")
+MAKE = "python -m psm_viz steer --out data/doses.json"
+PUSHED, FREE, HELD, OTHER = "pushed", "free", "held", "free, the other"
+THIS, RANDOM = "this direction", "random directions"
+HEIGHT = 190
+
+
+def doses_figure(reads: Reads, path: Path = paths.DOSES) -> Shown:
+    """The rate of bad answers by how far the untouched Assistant is pushed. Raises BadFile."""
+    found = read_doses(path)
+    if found is None or found["study"]["name"] != reads.study.manifest.name:
+        return Missing("No direction was tried dose by dose on this study.", MAKE)
+    table = pd.DataFrame(found["rows"], columns=list(COLUMNS))
+    rows, band = dose_rows(table)
+    title = dose_title(table, found)
+    held = held_words(table, found)
+    told = Told(
+        name="doses",
+        title=title,
+        words=f"{_capital(found['unit'])}, while the residual stream is pushed along "
+        f"{along(found)} at layer {found['layer']}; strength in standard deviations of the cast "
+        f"along it. Grey: where 95 % of {found['draws']} random directions of the same length "
+        f"fall.{held}",
+        alt=f"Bad answers by dose of a push. {title}.",
+        key="doses",
+        facts=Facts(
+            n=f"{found['questions']} questions on {found['topics']} topics",
+            layer=int(found["layer"]),
+            interval="95 % over topics",
+            null=f"{found['draws']} random directions of the same length",
+        ),
+    )
+    look = LineLook(
+        bands=[(RANDOM, band)], percent=True, x_title="strength, standard deviations of the cast"
+    )
+    return Figure(
+        lambda p, width: line_chart(rows, p, look, (width, HEIGHT)),
+        table,
+        told,
+        Layout(520, small=True, captioned=True),
+    )
+
+
+def has_doses(study: Study, path: Path = paths.DOSES) -> bool:
+    """Whether doses were tried on this study; a file that cannot be read is told where it is
+    drawn."""
+    try:
+        found = read_doses(path)
+    except BadFile:
+        return True
+    return found is not None and found["study"]["name"] == study.manifest.name
+
+
+def read_doses(path: Path) -> dict[str, Any] | None:
+    """The table that `steer --out` wrote; None where there is none. Raises BadFile."""
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+        missing = {"study", "direction", "unit", "rows", "layer", "draws", "held"} - set(found)
+        missing |= {c for row in found["rows"] for c in COLUMNS if c not in row}
+        if missing:
+            raise ValueError(f"no {sorted(missing)[0]!r}")
+        return found
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise BadFile(
+            f"{path}: cannot be read as a table of doses ({e}).", f"Make it again: {MAKE}"
+        ) from e
+
+
+def along(found: dict[str, Any]) -> str:
+    """The direction in words."""
+    name = str(found["direction"])
+    branch = name.removeprefix("arrow:")
+    return f"the way that {branch} moved the Assistant" if branch != name else name
+
+
+def dose_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of a line (series, x, value, low, high), the untouched model at 0 among them, and the
+    band of random directions (x, low, high)."""
+    pushed = table[table.what == PUSHED]
+    free = table[table.what == FREE].assign(strength=0.0)
+    # nothing is pushed at 0, so that no direction is a random one
+    at_rest = free.assign(random_low=free.value, random_high=free.value)
+    every = pd.concat([pushed, at_rest]).astype({"strength": float}).sort_values("strength")
+    rows = every.rename(columns={"strength": "x"})[["x", "value", "low", "high"]]
+    band = pd.DataFrame(
+        {"x": every.strength, "low": every.random_low, "high": every.random_high}
+    ).astype(float)
+    return rows.assign(series=THIS), band.reset_index(drop=True)
+
+
+def dose_title(table: pd.DataFrame, found: dict[str, Any]) -> str:
+    """What the largest push does, beside what random ones as long do."""
+    free = table[table.what == FREE].iloc[0]
+    top = table[table.what == PUSHED].sort_values("strength").iloc[-1]
+    return (
+        f"Pushed {top.strength:g} standard deviations along {along(found)}, it answers badly in "
+        f"{top.value:.0%} (before: {free.value:.0%}; random pushes: {top.random_low:.0%} to "
+        f"{top.random_high:.0%})"
+    )
+
+
+def held_words(table: pd.DataFrame, found: dict[str, Any]) -> str:
+    """What holding the other checkpoint in the reference's band does; '' where it was not tried."""
+    held, other = table[table.what == HELD], table[table.what == OTHER]
+    if held.empty or other.empty:
+        return ""
+    h, o = held.iloc[0], other.iloc[0]
+    return (
+        f" {found['held']} answers badly in {o.value:.0%}; held where the reference's own answers "
+        f"lie along this direction, in {h.value:.0%} [{h.low:.0%}, {h.high:.0%}], along random "
+        f"ones in {h.random_low:.0%} to {h.random_high:.0%}."
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
