@@ -16,7 +16,7 @@ import pandas as pd
 from psm_viz.charts import talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.frames import each, where
-from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, Reserved, ground
+from psm_viz.charts.map_ground import Ground, MapView, Reserved, ground
 from psm_viz.charts.map_plane import haloed, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
@@ -78,9 +78,11 @@ def path_figure(reads: Reads, sides: Sequence[Side], projection: str, view: MapV
     def build(p: Palette, width: int | None) -> Any:
         return path_map(points, study.cast, rows, replace(view, projection=projection), p, width)
 
-    return Figure(build, rows.drop(columns="now"), told, Layout(WIDTH, hero="hero"))
+    return Figure(build, rows.drop(columns="now"), told, Layout(WIDTH, hero="hero-live"))
 
 
+WIDTH, HEIGHT = 560, 350
+"""Of the map beside a talk, in pixels: half of a page."""
 PATH_WORDS = (
     "Pale dots and names: the characters that this model can play. Numbers: where the talk lies "
     "after so many answers, among the characters who would say the same; before any answer (0) in "

@@ -16,8 +16,8 @@ import pandas as pd
 from psm_viz.charts import talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.frames import where
-from psm_viz.charts.live_figures import at_place, likeliest_kin
-from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
+from psm_viz.charts.live_figures import HEIGHT, WIDTH, at_place, likeliest_kin
+from psm_viz.charts.map_ground import Ground, MapView, ground
 from psm_viz.charts.map_plane import haloed, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
@@ -89,7 +89,7 @@ def lesson_map(
         layers.append(targets(g).add_params(zoom()))
         return finish(alt.layer(*layers), p, HEIGHT, width)
 
-    return Figure(build, at, told, Layout(WIDTH, hero="hero"))
+    return Figure(build, at, told, Layout(WIDTH, hero="hero-live"))
 
 
 def _words(look: Look | None, at: pd.DataFrame, foretold: Mapping[str, Any] | None) -> str:
