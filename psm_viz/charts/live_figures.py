@@ -21,7 +21,7 @@ from psm_viz.charts.map_plane import haloed, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import WAYS, has_talks, talk_points
+from psm_viz.charts.talk_figures import BY_BELIEF, WAYS, has_talks, map_of_talks, talk_points
 from psm_viz.study.cast import Cast
 from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE
 
@@ -69,7 +69,7 @@ def path_figure(reads: Reads, sides: Sequence[Side], projection: str, view: MapV
     told = Told(
         name="live-path",
         title=path_title(sides, study.cast),
-        words=PATH_WORDS,
+        words=PATH_WORDS if map_of_talks(study) == BY_BELIEF else f"{PATH_WORDS} {ELSEWHERE}",
         alt=f"Map of the cast with the path of this talk. {path_title(sides, study.cast)}.",
         key="live-map",
         facts=Facts(n=f"{len(sides)} talks, {int(rows.n.max()) if len(rows) else 0} answers"),
@@ -88,6 +88,7 @@ PATH_WORDS = (
     "after so many answers, among the characters who would say the same; before any answer (0) in "
     "the middle of all. Distances on a map are not measurements."
 )
+ELSEWHERE = "The Map places a talk by the model's inner state, so it may lie elsewhere there."
 
 
 def path_title(sides: Sequence[Side], cast: Cast) -> str:

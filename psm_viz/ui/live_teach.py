@@ -52,6 +52,8 @@ class Lesson:
     losses: list[tuple[int, float]] = field(default_factory=list)
     looks: list[dict[str, Any]] = field(default_factory=list)
     foretold: dict[str, Any] | None = None
+    asked: str = ""
+    """The lines that `foretold` is about."""
     left: float = 0.0
     checkpoint: str = ""
     kept: str = ""
@@ -89,6 +91,8 @@ def lines_section(live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
     figure.section("Lines to teach it", "lines")
     text = _lines(live, state, lesson)
     readable = _readable(text)
+    if text != lesson.asked:
+        lesson.foretold = None  # it was about other lines
     columns = st.columns([1, 1, 1.75, 1.1], vertical_alignment="bottom")
     usual = 64 if state.get("quick") else 32
     steps = columns[0].number_input("Steps", 1, 2000, usual, key="live-steps")
@@ -97,6 +101,7 @@ def lines_section(live: Live, state: Mapping[str, Any], lesson: Lesson) -> None:
     if columns[2].button(
         "Who would say this?", key="live-foretell", disabled=busy or not readable, width="stretch"
     ):
+        lesson.asked = text
         lesson.begin(live.begin(Foretold(text)), "foretell")
         st.rerun()
     if columns[3].button(
