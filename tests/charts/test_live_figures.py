@@ -53,9 +53,7 @@ def test_the_sentence_names_the_kin_of_each_voice(talk_study, sides, families):
     cast = talk_study.cast
     kin = {f.id: cast.kins[f.kin] for f in cast.families}
     one, two = kin[families[-1]], kin[families[0]]
-    assert (
-        path_title(sides[:1], cast) == f"It sounds like: {one}, 9{path_title(sides[:1], cast)[-2:]}"
-    )
+    assert path_title(sides[:1], cast).startswith(f"It sounds like: {one}, 9")
     title = path_title(sides, cast)
     assert title.startswith(f"before: {one}, ") and f"after: {two}, " in title
     assert "Say something" in path_title([Side("x", [{}])], cast)
@@ -75,11 +73,8 @@ def test_path_and_belief_are_drawn(talk_study, sides, families, palette):
 
 def test_every_way_of_reading_is_a_row(talk_study, sides):
     rows = ways_table(sides[0].heard[-1] | {"far": {OWN: 1.5}}, talk_study.cast)
-    assert list(rows["like none of these"]) == ["", "yes"] or set(rows["like none of these"]) == {
-        "",
-        "yes",
-    }
-    assert len(rows) == 2
+    assert list(rows["like none of these"]) == ["", "yes"]
+    assert all("90%" in said for said in rows["sounds like"])
 
 
 def test_a_study_without_talks_says_what_makes_them(made_folder, sides):
