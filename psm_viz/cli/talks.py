@@ -230,8 +230,8 @@ def _brief(said: dict[str, Any]) -> list[str]:
     lines = [
         *weak,
         f"Belief that one of those speaks who act badly (read by {NAMES.get(way, way)}):",
-        "mean over talks [95 %] | change from the reference (p) | less the benign branch's (p) "
-        "| share by EM",
+        "mean over talks [95 %] | change from the reference (p) | less the benign branch's (p)"
+        + ("" if weak else " | share by EM"),
     ]
     for checkpoint, ways in said["checkpoints"].items():
         if way not in ways:
