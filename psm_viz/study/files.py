@@ -31,6 +31,8 @@ THERE = (errno.ENOTEMPTY, errno.EEXIST)
 AGAIN = (
     "Give it room (or name another folder) and give the same command again: what is finished stays."
 )
+NO_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
+"""Errors of a path at which no file can stand."""
 ELSEWHERE = "Name a file in a folder that can be written."
 
 
@@ -77,7 +79,7 @@ def write_whole(path: Path, data: bytes) -> None:
     except (OSError, NotWritten) as e:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        if isinstance(e, NotWritten):
+        if isinstance(e, NotWritten) or e.errno not in NO_PLACE:
             raise
         raise NotWritten(f"{path}: cannot be written ({e.strerror or e}).", ELSEWHERE) from e
 

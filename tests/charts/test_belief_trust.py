@@ -16,7 +16,7 @@ def test_readings_stand_above_their_nulls(talk_study):
     assert list(rows.index)[:3] == [belief_trust.WAYS[w] for w in ("exact", "likelihood", "own")]
     assert rows.loc["the model's inner state"].value > 0.6 and rows.iloc[0].filled
     assert rows.loc["families dealt out anew"].value < 0.5
-    assert not rows.loc["families dealt out anew"].filled and rows.iloc[0].note == "0.002"
+    assert not rows.loc["families dealt out anew"].filled and rows.iloc[0].note == "Brier 0.002"
     title = belief_trust.told_finding(quality, REFERENCE, 2, "own")
     assert title.startswith("After 2 answers belief names the right kin of ") and "chance" in title
 

@@ -120,3 +120,13 @@ def test_of_several_who_fill_a_folder_at_once_the_first_is_kept(tmp_path):
             (early / "a").write_text("early")
     assert (final / "a").read_text() == "early"
     assert [p.name for p in tmp_path.iterdir()] == ["block"]
+
+
+def test_where_no_file_can_stand_is_one_message_and_nothing_is_left(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "x.html", tmp_path / "folder", tmp_path / ("x" * 400)):
+        with pytest.raises(NotWritten, match="cannot be written") as e:
+            write_whole(path, b"new")
+        assert path.name[:20] in e.value.problem and "Name a file" in e.value.next_step
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]

@@ -27,7 +27,7 @@ def served(runs) -> Iterator[str]:
     server = subprocess.Popen(
         [*command, "--server.port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "PSM_VIZ_RUNS": str(runs)},
+        env={**os.environ, "PSM_VIZ_RUNS": str(runs), "PSM_VIZ_CHAT_RUNS": str(runs / "none")},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,5 +1,6 @@
 """The Claims page on claims made by hand: every card, no runs, broken runs."""
 
+import os
 import re
 import sys
 import types
@@ -24,6 +25,8 @@ def page(monkeypatch, folder: Path, made=made_claims) -> AppTest:
     module.claims_of = made
     monkeypatch.setitem(sys.modules, "psm_viz.claims.registry", module)
     monkeypatch.setenv("PSM_VIZ_RUNS", str(folder))
+    if "PSM_VIZ_CHAT_RUNS" not in os.environ:
+        monkeypatch.setenv("PSM_VIZ_CHAT_RUNS", str(folder / "no-chat-runs"))
     claims_view.made_claims.cache_clear()
     at = opened(monkeypatch, folder / "no-study", CLAIMS)
     claims_view.made_claims.cache_clear()
