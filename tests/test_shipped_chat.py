@@ -62,6 +62,9 @@ def test_results_are_the_table_of_written_answers(study):
         assert found[end]["roles"] == pytest.approx(roles.mean(), abs=1e-5)
     lines = odds_lines(list(found.values()))
     assert len(lines) == 3 + len(found) and "nan" not in "".join(lines)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    block = readme.split("<!-- chat: begin -->\n")[1].split("<!-- chat: end -->")[0]
+    assert block.strip() == "\n".join(["```", *lines, "```"])
 
 
 def test_a_reading_that_hardly_tells_gives_no_shares(study, capsys):
