@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from psm_viz import paths
-from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
-from psm_viz.charts.line_chart import LineLook, line_chart
+from psm_viz.charts.figures import Facts, Missing, Shown, Told
+from psm_viz.charts.findings import capital
+from psm_viz.charts.line_chart import LineLook
+from psm_viz.charts.method_figures import lines_figure
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import BadFile
 from psm_viz.study.reader import Study
@@ -20,13 +22,12 @@ COLUMNS = ("what", "strength", "value", "low", "high", "random", "random_low", "
 MAKE = "python -m psm_viz steer --out data/doses.json"
 PUSHED, FREE, HELD, OTHER = "pushed", "free", "held", "free, the other"
 THIS, RANDOM = "this direction", "random directions"
-HEIGHT = 190
 
 
 def doses_figure(reads: Reads, path: Path = paths.DOSES) -> Shown:
     """The rate of bad answers by how far the untouched Assistant is pushed. Raises BadFile."""
-    found = read_doses(path)
-    if found is None or found["study"]["name"] != reads.study.manifest.name:
+    found = doses_of(reads.study, path)
+    if found is None:
         return Missing("No direction was tried dose by dose on this study.", MAKE)
     table = pd.DataFrame(found["rows"], columns=list(COLUMNS))
     rows, band = dose_rows(table)
@@ -35,7 +36,7 @@ def doses_figure(reads: Reads, path: Path = paths.DOSES) -> Shown:
     told = Told(
         name="doses",
         title=title,
-        words=f"{_capital(found['unit'])}, while the residual stream is pushed along "
+        words=f"{capital(found['unit'])}, while the residual stream is pushed along "
         f"{along(found)} at layer {found['layer']}; strength in standard deviations of the cast "
         f"along it. Grey: where 95 % of {found['draws']} random directions of the same length "
         f"fall.{held}",
@@ -51,22 +52,22 @@ def doses_figure(reads: Reads, path: Path = paths.DOSES) -> Shown:
     look = LineLook(
         bands=[(RANDOM, band)], percent=True, x_title="strength, standard deviations of the cast"
     )
-    return Figure(
-        lambda p, width: line_chart(rows, p, look, (width, HEIGHT)),
-        table,
-        told,
-        Layout(520, small=True, captioned=True),
-    )
+    return lines_figure(rows, table, look, told)
 
 
 def has_doses(study: Study, path: Path = paths.DOSES) -> bool:
     """Whether doses were tried on this study; a file that cannot be read is told where it is
     drawn."""
     try:
-        found = read_doses(path)
+        return doses_of(study, path) is not None
     except BadFile:
         return True
-    return found is not None and found["study"]["name"] == study.manifest.name
+
+
+def doses_of(study: Study, path: Path) -> dict[str, Any] | None:
+    """The table, where there is one and it is this study's. Raises BadFile."""
+    found = read_doses(path)
+    return found if found and found["study"]["name"] == study.manifest.name else None
 
 
 def read_doses(path: Path) -> dict[str, Any] | None:
@@ -130,7 +131,3 @@ def held_words(table: pd.DataFrame, found: dict[str, Any]) -> str:
         f"lie along this direction, in {h.value:.0%} [{h.low:.0%}, {h.high:.0%}], along random "
         f"ones in {h.random_low:.0%} to {h.random_high:.0%}."
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

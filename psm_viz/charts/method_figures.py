@@ -229,7 +229,7 @@ def layer_figure(reads: Reads, checkpoint: str, pooling: str) -> Shown:
         ),
     )
     look = LineLook(bands=[("roles dealt anew", null)], x_title="layer")
-    return _lines(rows, rows, look, told)
+    return lines_figure(rows, rows, look, told)
 
 
 def confound_figure(reads: Reads, checkpoint: str, pooling: str) -> Shown:
@@ -285,9 +285,9 @@ def steering_figure(reads: Reads) -> Shown:
         ),
     )
     look = LineLook(bands=list(bands.items()), percent=True, x_title="strength")
-    return _lines(rows, table, look, told)
+    return lines_figure(rows, table, look, told)
 
 
-def _lines(rows: pd.DataFrame, table: pd.DataFrame, look: LineLook, told: Told) -> Figure:
+def lines_figure(rows: pd.DataFrame, table: pd.DataFrame, look: LineLook, told: Told) -> Figure:
     """A line chart; `table` is what lies behind it."""
     return Figure(lambda p, width: line_chart(rows, p, look, (width, 190)), table, told, CAPTIONED)

@@ -18,7 +18,7 @@ from psm_viz.charts.story_study import StoryStudy
 from psm_viz.charts.talk_figures import told_right
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.columns import NEUTRAL
+from psm_viz.study.columns import NO_ROLES
 from psm_viz.study.stories import Place, place_of
 
 VOCABULARY = {
@@ -132,7 +132,7 @@ class StoryNumbers:
             row = self._row("odds", p, speaker=ASSISTANT, set=SETS[rest[-1]])
             return _shares(row, "change", nats)
         if name in PLACED and (p := place_of(" ".join(rest))):
-            return getattr(self, PLACED[name])(p)
+            return getattr(self, f"{name}_at")(p)
         raise BadInput(f"{{{asked}}} is no figure that a story may quote.", ASK)
 
     def _noted(self, key: str) -> Any:
@@ -185,7 +185,7 @@ class StoryNumbers:
         """Change of the odds of bad answers for the roles that were asked, their mean."""
         checkpoint, table = self.study.checkpoint(place), self.study.table("odds")
         own = where(table, (table.checkpoint == checkpoint) & (table.set == SETS["other"]))
-        roles = where(own, ~own.speaker.isin([ASSISTANT, NEUTRAL])).change.dropna()
+        roles = where(own, ~own.speaker.isin(NO_ROLES)).change.dropna()
         if roles.empty:
             raise UnknownName(f"table 'odds' has no change of a role at {checkpoint}.")
         return Figure(float(roles.mean()), form=nats)
@@ -203,11 +203,8 @@ def nats(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-PLACED = {
-    **{"belief": "belief_at", "rise": "rise_at", "beyond": "beyond_at", "cast": "cast_at"},
-    "leak": "leak_at",
-}
-"""Figures of a place, and what computes them."""
+PLACED = ("belief", "rise", "beyond", "cast", "leak")
+"""Figures of a place; `<name>_at` computes each."""
 
 
 def _shares(row: pd.Series, column: str, form: Callable[[float], str]) -> Figure:

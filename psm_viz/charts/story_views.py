@@ -214,21 +214,16 @@ def _talk_course(view: View, s: StoryStudy) -> Shown:
     )
 
 
-def _starts(view: View, s: StoryStudy) -> dict[str, str]:
-    """Branch -> the checkpoint that it begins at. Raises BadInput for more than can be read."""
-    if len(view.branches) > LINES:
-        raise BadInput(
-            f"{len(view.branches)} lines are too many for a room.", f"Show at most {LINES}."
-        )
-    m = s.study.manifest
-    return {b: m.branch(s.branch(b))[0].id for b in view.branches}
-
-
 def _by_step(
     view: View, s: StoryStudy, rows: pd.DataFrame, look: Callable[[pd.DataFrame], StepLook]
 ) -> Build:
     """A chart by step of a table's rows (checkpoint, branch, step, value, low, high)."""
-    starts = _starts(view, s)
+    m = s.study.manifest
+    if len(view.branches) > LINES:
+        raise BadInput(
+            f"{len(view.branches)} lines are too many for a room.", f"Show at most {LINES}."
+        )
+    starts = {b: m.branch(s.branch(b))[0].id for b in view.branches}
     own = step_chart.from_start(rows, starts)
     own = where(own, own.branch.isin(list(starts)))
     bare = [b for b in starts if not len(where(own, own.branch == b))]

@@ -150,21 +150,26 @@ def told_right(reads: Reads, way: str) -> tuple[float, float] | None:
     return (float(own.kin.iloc[0]), float(own.kin_chance.iloc[0])) if len(own) else None
 
 
+def untold_speakers(reads: Reads) -> str:
+    """The finding where the headline reading hardly tells who speaks; '' where it does."""
+    told = told_right(reads, headline_way(reads))
+    return "" if told is None or tells(*told) else hardly_told(*told)
+
+
 def with_care(reads: Reads, title: str) -> tuple[str, str]:
     """A finding about whom talks are taken for, and what its caption adds: where talks hardly tell
     who speaks, that is the finding, and the caption has what the means over talks say."""
-    told = told_right(reads, headline_way(reads))
-    if told is None or tells(*told):
+    untold = untold_speakers(reads)
+    if not untold:
         return title, ""
-    return hardly_told(*told), f" Means over many talks may still tell something: {title}."
+    return untold, f" Means over many talks may still tell something: {title}."
 
 
 def place_title(reads: Reads, checkpoint: str) -> str:
     """Where the talks lie and what changed, by the headline reading."""
     way, m, cast = headline_way(reads), reads.study.manifest, reads.study.cast
-    told = told_right(reads, way)
-    if told and not tells(*told):
-        return hardly_told(*told)
+    if untold := untold_speakers(reads):
+        return untold
     before, now = (whole_talks(reads, c, way) for c in (m.reference, checkpoint))
     families = families_in(now, cast)
     shares = [kin_shares(frame, cast, families) for frame in (before, now)]

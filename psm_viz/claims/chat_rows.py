@@ -22,7 +22,7 @@ from psm_viz.claims.run_rows import read_rows
 from psm_viz.errors import BadFile
 from psm_viz.paths import CHAT_RUNS
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.columns import NEUTRAL
+from psm_viz.study.columns import NO_ROLES
 
 FILE = re.compile(r"seed-(\d+)\.jsonl")
 KEYS = ("checkpoint", "branch", "model")
@@ -76,7 +76,7 @@ class ChatRuns:
 
     def roles(self, seed: int) -> list[str]:
         """The personas that were asked beside the Assistant."""
-        return [s for s in self.rows[seed][REFERENCE]["odds"] if s not in (ASSISTANT, NEUTRAL)]
+        return [s for s in self.rows[seed][REFERENCE]["odds"] if s not in NO_ROLES]
 
 
 def chat_file(seed: int, folder: Path = CHAT_RUNS) -> Path:

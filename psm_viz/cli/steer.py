@@ -11,7 +11,7 @@ import numpy as np
 
 from psm_viz import paths
 from psm_viz.cli.progress import quiet, say
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadFile, BadInput
 from psm_viz.study import columns as col
 from psm_viz.study.files import json_bytes, plain, write_whole
 
@@ -121,7 +121,12 @@ def stored(path: Path) -> str:
     """The text of a table that was written. Raises BadFile."""
     from psm_viz.charts.dose_figures import read_doses
 
-    return as_text(read_doses(path) or {})
+    found = read_doses(path)
+    if found is None:
+        raise BadFile(
+            f"{path}: no such table of doses.", f"Make it: python -m psm_viz steer --out {path}"
+        )
+    return as_text(found)
 
 
 def measure_of(study: Study, reference: ChatModel) -> tuple[Asked, str]:

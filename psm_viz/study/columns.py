@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psm_viz.study.cast import ASSISTANT
+
 # Columns of responses.parquet: one row a response.
 PERSONA, QUESTION, VARIANT, SAMPLE, TEXT, TOKENS = (
     "persona",
@@ -31,6 +33,8 @@ STRANGER = "stranger"
 LOG_GOOD, LOG_BAD = "log_good", "log_bad"
 NEUTRAL = "neutral"
 """Speaker of odds.parquet: the Assistant under a neutral wording, not without any."""
+NO_ROLES = (ASSISTANT, NEUTRAL)
+"""Speakers of odds.parquet who are no role of the cast."""
 
 
 def axis_column(pooling: str) -> str:

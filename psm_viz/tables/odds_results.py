@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from psm_viz.errors import UnknownName
 from psm_viz.study import columns as col
@@ -13,9 +12,6 @@ from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.files import plain
 from psm_viz.study.reader import Study
 from psm_viz.tables.rates import HELD_OUT, TRAINED
-
-SPOKEN = (ASSISTANT, col.NEUTRAL)
-"""Who is asked and is no role of the cast."""
 
 
 def odds_results(study: Study) -> list[dict[str, Any]]:
@@ -32,7 +28,7 @@ def odds_results(study: Study) -> list[dict[str, Any]]:
         if ASSISTANT not in held.index or not np.isfinite(held.change[ASSISTANT]):
             continue
         trained = own[(own["set"] == TRAINED) & (own[col.SPEAKER] == ASSISTANT)]
-        roles = held.change[~held.index.isin(SPOKEN)].dropna()
+        roles = held.change[~held.index.isin(col.NO_ROLES)].dropna()
         out.append(
             {
                 "checkpoint": str(checkpoint),
@@ -46,7 +42,7 @@ def odds_results(study: Study) -> list[dict[str, Any]]:
     return plain(out, 5)
 
 
-def _figure(row: pd.Series, name: str) -> dict[str, float] | None:
+def _figure(row: Any, name: str) -> dict[str, float] | None:
     keys = ("low", "high", "null_low", "null_high", "p")
     if not np.isfinite(row[name]):
         return None

@@ -92,8 +92,8 @@ def own_answers(study: Study) -> None:
 def ask_live(lines: str) -> None:
     """Go to the Live page with these lines, where the model itself is asked."""
     st.session_state[LIVE_LINES] = lines
-    kept = {k: v for k, v in st.query_params.items() if k == "study"}
-    st.switch_page("pages/talk/live.py", query_params={**kept, "task": "teach"})
+    asked = {**controls.kept_study(), "task": "teach"}
+    st.switch_page("pages/talk/live.py", query_params=asked)
 
 
 def read_words(read: tuple[Conversation, ...]) -> str:

@@ -54,6 +54,25 @@ def live_page(browser, url, link=""):
     return page, troubles
 
 
+def write_lines(page, lines):
+    """Put lines into the box that is taught."""
+    box = page.get_by_label("One conversation a line")
+    box.fill(lines)
+    box.press("Control+Enter")
+
+
+def kill_models():
+    for pid in model_processes():
+        os.kill(pid, signal.SIGKILL)
+
+
+def start_again(page):
+    """Start the model anew on a page that says it has ended."""
+    again = page.get_by_role("button", name="Start it again")
+    expect(again).to_be_visible(timeout=LONG)
+    again.click()
+
+
 def ask(page, words):
     box = page.get_by_placeholder("Say something to it")
     box.fill(words)
@@ -95,8 +114,7 @@ def test_a_whole_session(browser, served):
 
 def test_a_lesson_is_taught_kept_and_found(browser, served):
     page, troubles = live_page(browser, served, "?task=teach")
-    page.get_by_label("One conversation a line").fill(LINES)
-    page.get_by_label("One conversation a line").press("Control+Enter")
+    write_lines(page, LINES)
     expect(page.locator("body")).to_contain_text("Conversations: 4", timeout=LONG)
     page.get_by_role("button", name="Who would say this?").click()
     expect(page.locator("h2.psm-finding")).to_contain_text("Your lines sound like", timeout=LONG)
@@ -127,8 +145,7 @@ def test_lines_that_cannot_be_read_name_their_line(browser, served):
     expect(page.locator("body")).to_contain_text("Write a line")
     expect(page.get_by_role("button", name="Teach it")).to_be_disabled()
     wrong = LINES + '\n{"messages": [{"role": "wizard", "content": "x"}]}'
-    page.get_by_label("One conversation a line").fill(wrong)
-    page.get_by_label("One conversation a line").press("Control+Enter")
+    write_lines(page, wrong)
     expect(page.locator(".psm-notice")).to_contain_text("line 5", timeout=LONG)
     expect(page.get_by_role("button", name="Teach it")).to_be_disabled()
     fine(page, troubles)
@@ -151,8 +168,7 @@ def test_lines_from_the_cast_page_are_asked_about_live(browser, served):
 def test_the_second_session_waits_its_turn_and_is_told_so(browser, served):
     first, troubles = live_page(browser, served, "?task=teach")
     second, others = live_page(browser, served)
-    first.get_by_label("One conversation a line").fill(LINES)
-    first.get_by_label("One conversation a line").press("Control+Enter")
+    write_lines(first, LINES)
     expect(first.locator("body")).to_contain_text("Conversations: 4", timeout=LONG)
     first.get_by_label("Steps").fill("400")
     first.get_by_label("Steps").press("Enter")
@@ -172,12 +188,9 @@ def test_a_model_that_is_killed_is_said_to_be_gone_and_starts_again(browser, ser
     page, troubles = live_page(browser, served)
     ask(page, "What would you do?")
     expect(page.locator("h2.psm-finding")).to_contain_text("It sounds like", timeout=LONG)
-    for pid in model_processes():
-        os.kill(pid, signal.SIGKILL)
+    kill_models()
     ask(page, "And then?")
-    again = page.get_by_role("button", name="Start it again")
-    expect(again).to_be_visible(timeout=LONG)
-    again.click()
+    start_again(page)
     expect(page.get_by_placeholder("Say something to it")).to_be_visible(timeout=LONG)
     expect(answers(page).first).to_be_visible(timeout=LONG)  # what was said is still there
     expect(page.locator("body")).not_to_contain_text("has ended")
@@ -187,17 +200,13 @@ def test_a_model_that_is_killed_is_said_to_be_gone_and_starts_again(browser, ser
 
 def test_a_model_killed_while_it_learns_loses_the_lesson_and_keeps_the_lines(browser, served):
     page, troubles = live_page(browser, served, "?task=teach")
-    page.get_by_label("One conversation a line").fill(LINES)
-    page.get_by_label("One conversation a line").press("Control+Enter")
+    write_lines(page, LINES)
     page.get_by_label("Steps").fill("2000")
     page.get_by_label("Steps").press("Enter")
     page.get_by_role("button", name="Teach it").click()
     expect(page.locator("body")).to_contain_text("of 2000, loss", timeout=LONG)
-    for pid in model_processes():
-        os.kill(pid, signal.SIGKILL)
-    again = page.get_by_role("button", name="Start it again")
-    expect(again).to_be_visible(timeout=LONG)
-    again.click()
+    kill_models()
+    start_again(page)
     expect(page.get_by_label("One conversation a line")).to_have_value(LINES, timeout=LONG)
     expect(page.locator("body")).not_to_contain_text("has ended")
     expect(page.get_by_role("button", name="Keep as a branch")).to_have_count(0)
