@@ -11,7 +11,7 @@ import streamlit as st
 
 from psm_viz.charts import choices
 from psm_viz.charts.reads import Reads
-from psm_viz.errors import BadInput, PsmVizError
+from psm_viz.errors import PsmVizError
 from psm_viz.messages import ASSISTANT, USER, Voice
 from psm_viz.study.manifest import first_of_topics
 from psm_viz.study.reader import Study
@@ -59,9 +59,9 @@ def start_from_link(study: Study, stage: Stage, reads: Reads, asked: str) -> Non
     if wanted in choices.talks_of(reads, checkpoint):
         start_from(study, stage, reads, checkpoint, int(wanted))
         if checkpoint != here:
-            st.session_state[PROBLEM] = BadInput(
-                f"This talk is {checkpoint}'s, whose weights are not here: {here} goes on with it.",
-                "docs/live.md says where weights are looked for.",
+            stage.note = (
+                f"This talk is {checkpoint}'s, whose weights are not here: {here} goes on with it. "
+                "docs/live.md says where weights are looked for."
             )
 
 
@@ -69,6 +69,8 @@ def talk_section(study: Study, live: Live, stage: Stage) -> None:
     """What was said on each side, the answer that is under way, and the ways to go on."""
     box = st.container(height=430, key="live-talk", autoscroll=True)
     with box:
+        if stage.note:
+            figure.caption(stage.note)
         if not any(s.messages for s in stage.sides) and not stage.jobs:
             figure.caption(
                 "Nothing was said yet. Ask one of the questions below, or write your own."
@@ -248,7 +250,8 @@ def _opened(study: Study, stage: Stage, state: Mapping[str, Any]) -> None:
         menus = chosen_for([s.voice for s in sides], state) if sides else {}
         if menus:
             st.session_state.update(menus)
-            stage.sides, stage.jobs = sides, []
+            stage.anew()
+            stage.sides = sides
         else:
             _open(stage, of_file(file.getvalue(), file.name))
     except PsmVizError as e:
@@ -257,9 +260,9 @@ def _opened(study: Study, stage: Stage, state: Mapping[str, Any]) -> None:
 
 def _open(stage: Stage, talks: list[list[dict[str, str]]]) -> None:
     """Take up talks of a file: one a side, as far as there are sides; the first for the others."""
+    stage.anew()
     for n, side in enumerate(stage.sides):
         _take_up(side, talks[min(n, len(talks) - 1)])
-    stage.jobs = []
     st.session_state["live-todo"] = "read all"
 
 
@@ -305,7 +308,7 @@ def start_from(study: Study, stage: Stage, reads: Reads, checkpoint: str, talk: 
         messages.append({"role": USER, "content": text[str(question)]})
         messages.append({"role": ASSISTANT, "content": str(answer)})
     last = str(own["last"].iloc[0]) if "last" in own and len(own) else ""
+    stage.anew()
     for side in stage.sides:
         _take_up(side, messages, last)
-    stage.jobs = []
     st.session_state["live-todo"] = "read all"
