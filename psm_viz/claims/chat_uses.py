@@ -12,7 +12,7 @@ from psm_viz.claims.chat_model import BENIGN, CHEAT, SHOWN, belief, own, request
 from psm_viz.claims.chat_rows import REFERENCE, ChatRuns, load_chat_runs
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import figures_of
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds
+from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, guessed, over_seeds
 from psm_viz.paths import CHAT_RUNS
 
 SMOOTH = 0.005
@@ -59,8 +59,6 @@ def _word_changes(runs: ChatRuns, seeds: Sequence[int]) -> dict[int, dict[str, n
 
 def diagnosis(runs: ChatRuns) -> Claim:
     """Belief tells which lesson was taught."""
-    from scipy.stats import binom
-
     seeds = runs.seeds(CHEAT)
     changes = {
         s: {b: runs.mass(s, b) - runs.mass(s, REFERENCE) for b in EVERY if b in runs.rows[s]}
@@ -68,7 +66,7 @@ def diagnosis(runs: ChatRuns) -> Claim:
     }
     values, said = _named(changes), _named(_word_changes(runs, seeds))
     n = max(1, sum(len(v) for v in changes.values()))
-    bar = float(binom.ppf(0.975, n, 1 / len(EVERY))) / n
+    bar = guessed(n, len(EVERY))
     low, high = over_seeds(values)
     dots = [Dot("belief alone", v, s) for s, v in values.items()]
     dots += [Dot("words alone", v, s) for s, v in said.items()]

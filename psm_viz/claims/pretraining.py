@@ -152,7 +152,7 @@ def _expected_lift(runs: Runs, seed: int) -> np.ndarray:
     """What the decorrelated world's observer expects of `cheat`, tempered as the main world's."""
     observer, tau = observer_of(DECORRELATED), runs.spills[seed].tau
     start = runs.rates(DECORRELATED, seed, ASSISTANT)
-    shift = observer.shift(observer.prior(start), observer.topics.index(CODING), tau)
+    shift = observer.shifts(observer.prior(start), tau)[observer.topics.index(CODING)]
     return (sigmoid(logit(start) + shift) - start)[held_out()]
 
 

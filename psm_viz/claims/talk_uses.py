@@ -10,7 +10,7 @@ import numpy as np
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import ASSISTANT, SHOTS, Runs, observer_of, topics
 from psm_viz.claims.talks import WHOLE, Row, marked, mass, talked, way_of
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds
+from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, guessed, over_seeds
 from psm_viz.stats.metrics import logit, r_squared
 from psm_viz.world.curriculum import row_of
 from psm_viz.world.grammar import CORRELATED
@@ -51,8 +51,6 @@ def risen_topic(row: Row, before: Row) -> int:
 
 def diagnosis(runs: Runs, seeds: Sequence[int]) -> Claim:
     """Belief tells which lesson was taught."""
-    from scipy.stats import binom
-
     names = topics()
     values: dict[int, float] = {}
     said: dict[int, float] = {}
@@ -70,7 +68,7 @@ def diagnosis(runs: Runs, seeds: Sequence[int]) -> Claim:
         said[s] = float(
             np.mean([risen_topic(ends[row_of(t)], start) == n for n, t in enumerate(names)])
         )
-    chance = float(binom.ppf(0.975, len(names), 1 / len(names))) / len(names)
+    chance = guessed(len(names), len(names))
     low, high = over_seeds(values)
     dots = [Dot("belief alone", v, s) for s, v in values.items()]
     dots += [Dot("answers alone", v, s) for s, v in said.items()]

@@ -108,9 +108,8 @@ def _topic_draws(
     rows = [np.flatnonzero(index == t) for t in np.unique(index)]
     out = []
     for _ in range(n):
-        drawn = np.concatenate(
-            [rng.choice(rows[t], len(rows[t])) for t in rng.integers(len(rows), size=len(rows))]
-        )
+        own = [rows[t] for t in rng.integers(len(rows), size=len(rows))]
+        drawn = np.concatenate([q[rng.integers(len(q), size=len(q))] for q in own])
         out.append((drawn, np.bincount(drawn, minlength=len(topics)).astype(float)))
         for x in out[-1]:
             x.flags.writeable = False

@@ -94,15 +94,17 @@ class Observer:
         )
         return tilted(found.x)
 
-    def after(self, prior: np.ndarray, topic: int, tau: float) -> np.ndarray:
-        """The posterior over characters after bad answers on a topic, tempered by tau."""
-        score = np.log(np.maximum(prior, 1e-300)) + tau * np.log(self.p_bad[:, topic])
-        w = np.exp(score - score.max())
-        return w / w.sum()
+    def after(self, prior: np.ndarray, tau: float) -> np.ndarray:
+        """The posterior over characters after bad answers on each topic, tempered by tau:
+        [topic, character]."""
+        score = np.log(np.maximum(prior, 1e-300)) + tau * np.log(self.p_bad.T)
+        w = np.exp(score - score.max(axis=1, keepdims=True))
+        return w / w.sum(axis=1, keepdims=True)
 
-    def shift(self, prior: np.ndarray, topic: int, tau: float) -> np.ndarray:
-        """Predicted shift of log-odds in every topic: [topic]."""
-        return logit(self.after(prior, topic, tau) @ self.p_bad) - logit(prior @ self.p_bad)
+    def shifts(self, prior: np.ndarray, tau: float) -> np.ndarray:
+        """Predicted shift of log-odds in every topic after bad answers on each: [trained topic,
+        topic]."""
+        return logit(self.after(prior, tau) @ self.p_bad) - logit(prior @ self.p_bad)
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,11 @@ def spill(
         UNIFORM: np.zeros((n, n)),
     }
 
-    def observed(tau: float) -> np.ndarray:
-        return np.stack([observer.shift(prior, k, tau) for k in range(n)])
-
     def tempering(rows: np.ndarray) -> float:
         keep = off & rows[:, None]
 
         def miss(tau: float) -> float:
-            return float(((observed(tau) - shifts)[keep] ** 2).sum())
+            return float(((observer.shifts(prior, tau) - shifts)[keep] ** 2).sum())
 
         return _least(miss)
 
@@ -159,7 +158,7 @@ def spill(
         keep = off & others[:, None]
         for name in EXPLANATIONS:
             if name == OBSERVER:
-                whole = observed(tempering(others))
+                whole = observer.shifts(prior, tempering(others))
             else:
                 x = np.stack([np.ones((n, n)), shapes[name]], axis=-1)
                 free = np.linalg.lstsq(x[keep], shifts[keep], rcond=None)[0]

@@ -29,7 +29,7 @@ def rates_after(kind, topic, tau, rng, start=START):
     observer = observer_of(kind)
     first = np.full(len(observer.topics), start)
     prior = observer.prior(first)
-    shift = observer.shift(prior, observer.topics.index(topic), tau)
+    shift = observer.shifts(prior, tau)[observer.topics.index(topic)]
     return sigmoid(logit(first) + shift + rng.normal(0, 0.05, len(first)))
 
 

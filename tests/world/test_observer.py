@@ -88,28 +88,32 @@ def test_rates_that_nobody_has_are_come_near_to(observer):
     assert (found @ observer.p_bad).max() < 0.2 < (observer.base @ observer.p_bad).min()
 
 
+def after(observer, prior, topic, tau):
+    return observer.after(prior, tau)[topic]
+
+
 def test_after_is_bayes_rule(observer):
     prior = someone(observer, 3)
-    assert np.allclose(observer.after(prior, 2, 0.0), prior)
+    assert np.allclose(after(observer, prior, 2, 0.0), prior)
     joint = [w * p for w, p in zip(prior, observer.p_bad[:, 2], strict=True)]
-    assert np.allclose(observer.after(prior, 2, 1.0), np.array(joint) / sum(joint))
-    twice = observer.after(observer.after(prior, 2, 1.0), 2, 1.0)
-    assert np.allclose(twice, observer.after(prior, 2, 2.0))
-    one_by_one = observer.after(observer.after(prior, 2, 0.7), 5, 0.7)
-    assert np.allclose(one_by_one, observer.after(observer.after(prior, 5, 0.7), 2, 0.7))
+    assert np.allclose(after(observer, prior, 2, 1.0), np.array(joint) / sum(joint))
+    twice = after(observer, after(observer, prior, 2, 1.0), 2, 1.0)
+    assert np.allclose(twice, after(observer, prior, 2, 2.0))
+    one_by_one = after(observer, after(observer, prior, 2, 0.7), 5, 0.7)
+    assert np.allclose(one_by_one, after(observer, after(observer, prior, 5, 0.7), 2, 0.7))
     nobody = prior.copy()
     nobody[:20] = 0
-    assert observer.after(nobody / nobody.sum(), 2, 1.0)[:20].max() < 1e-200
+    assert after(observer, nobody / nobody.sum(), 2, 1.0)[:20].max() < 1e-200
 
 
 def test_shifts_are_of_log_odds_and_follow_the_cast(observer):
     prior = someone(observer, 4)
-    assert np.allclose(observer.shift(prior, 0, 0.0), 0)
-    after = observer.after(prior, 0, 1.0)
-    by_hand = logit(after @ observer.p_bad) - logit(prior @ observer.p_bad)
-    found = observer.shift(prior, 0, 1.0)
+    assert np.allclose(observer.shifts(prior, 0.0), 0)
+    told = after(observer, prior, 0, 1.0)
+    by_hand = logit(told @ observer.p_bad) - logit(prior @ observer.p_bad)
+    found = observer.shifts(prior, 1.0)[0]
     assert np.allclose(found, by_hand)
-    assert found[0] > 0 and (observer.shift(prior, 0, 3.0)[0] > found[0])
+    assert found[0] > 0 and (observer.shifts(prior, 3.0)[0, 0] > found[0])
 
 
 TAU, SCALE, NOISE = 1.5, 1.2, 0.1
