@@ -127,7 +127,7 @@ def planted(observer, alike, explanation, seed=0):
     assistant = 1 / (1 + np.exp(-rng.uniform(-3.2, -1.5, n)))
     prior = observer.prior(assistant)
     shifts = {
-        OBSERVER: lambda: np.stack([observer.shift(prior, k, TAU) for k in range(n)]),
+        OBSERVER: lambda: observer.shifts(prior, TAU),
         BACK: lambda: SCALE / 2 * np.tile(logit(base) - logit(assistant), (n, 1)),
         LOADINGS: lambda: SCALE * alike[LOADINGS],
         TEXT: lambda: 4 * SCALE * alike[TEXT],
