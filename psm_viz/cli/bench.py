@@ -57,6 +57,7 @@ def add_verbs(verbs: Any) -> None:
     b.add_argument(
         "--into", type=Path, help="write what is printed into its block of a file (docs/speed.md)"
     )
+    b.add_argument("--block", help="of --into: the block's name (default: that of the measure)")
     b.add_argument("--json", action="store_true")
     b.set_defaults(run=bench)
 
@@ -66,7 +67,7 @@ def bench(options: argparse.Namespace) -> None:
     found, as_text = _measured(options)
     print(json.dumps(found, indent=2) if options.json else as_text(found))
     if options.into:
-        name = as_text.__module__.rpartition("bench_")[2]  # of the module that measured it
+        name = options.block or as_text.__module__.rpartition("bench_")[2]
         fill(options.into, {name: f"```\n{as_text(found)}\n```"})
 
 

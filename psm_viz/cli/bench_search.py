@@ -26,6 +26,8 @@ ANSWERS, PERSONAS, CHECKPOINTS = 300_000, 500, 60
 WORDS = 12
 """Words of a made answer."""
 REPEATS = 5
+BAR = 300.0
+"""Milliseconds that a search may take of the server."""
 RARE, COMMON = 400, 3
 """Ranks, by how often it is said, of a word that some answers have, and of one that many have."""
 
@@ -168,4 +170,7 @@ def as_text(found: dict[str, Any]) -> str:
             f"  {name}: {r['ms']} ms, a plain scan {r['scan_ms']} ms, ratio {ratio:.2f}; "
             f"{r['found']:,} found"
         )
+    slowest = max(r["ms"] for r in found["searches"].values())
+    met = "met" if slowest <= BAR else "missed"
+    lines.append(f"  the slowest {slowest} ms of the server; at most {BAR:g}: {met}")
     return "\n".join(lines)
