@@ -23,6 +23,8 @@ MOST_TURNS = 2_000
 """Messages of a talk that are taken at once."""
 MOST_TEXT = 200_000
 """Characters of one message."""
+MOST_NUMBERS = 65_536
+"""Numbers of one list."""
 MOST_BODY = 2_000_000
 """Bytes of one request."""
 BEGUN, TOKEN, SAID, HEARD, LINE, STEP, LOOK, DONE, FAILED, CANCELLED = (
@@ -106,7 +108,19 @@ class Kept:
     """Name of the study's folder."""
 
 
-ASKS: dict[str, type] = {"talk": Talk, "teach": Taught, "foretell": Foretold, "keep": Kept}
+@dataclass(frozen=True)
+class Own:
+    """Offer a direction of one's own to push along."""
+
+    name: str
+    values: tuple[float, ...]
+    """In residual-stream units, at the study's headline layer."""
+
+
+ASKS: dict[str, type] = {
+    **{"talk": Talk, "teach": Taught, "foretell": Foretold, "keep": Kept},
+    "direction": Own,
+}
 """Kinds of jobs."""
 
 
@@ -140,6 +154,8 @@ def _value(kind: str, value: Any, where: str) -> Any:
         return _made(Voice, value, where)
     if kind == "Push | None":
         return None if value is None else _made(Push, value, where)
+    if kind == "tuple[float, ...]":
+        return _numbers(value, where)
     if kind.startswith("tuple"):
         return _messages(value, where)
     if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
@@ -154,6 +170,15 @@ def _value(kind: str, value: Any, where: str) -> Any:
     if isinstance(value, str) and len(value) > MOST_TEXT:
         raise BadInput(f"{where}: {len(value):,} characters, expected {MOST_TEXT:,} at most.")
     return value
+
+
+def _numbers(value: Any, where: str) -> tuple[float, ...]:
+    """A list of numbers."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise BadInput(f"{where}: expected a list of numbers.")
+    if not 1 <= len(value) <= MOST_NUMBERS:
+        raise BadInput(f"{where}: {len(value)} numbers, expected 1 to {MOST_NUMBERS:,}.")
+    return tuple(_value("float", v, f"{where}[{n}]") for n, v in enumerate(value))
 
 
 def _messages(value: Any, where: str) -> tuple[Message, ...]:

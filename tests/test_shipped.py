@@ -12,6 +12,7 @@ from psm_viz.claims.report import claim_lines, verdict_rows
 from psm_viz.claims.run_rows import load_runs
 from psm_viz.cli import main
 from psm_viz.cli.answers import answers_table
+from psm_viz.cli.speed_bars import bar_lines
 from psm_viz.cli.steer import stored
 from psm_viz.cli.talks import as_text as belief_text
 from psm_viz.cli.talks import belief_of
@@ -159,6 +160,8 @@ def test_readme_and_figures_quote_the_commands_word_for_word(study, results):
     assert block("claims", figures).strip() == "\n".join(["```", *claim_lines(load_runs()), "```"])
     assert block("verdicts").strip() == verdict_rows(load_runs())
     assert block("doses").strip() == f"```\n{stored(DOSES)}\n```"
+    bars = "\n".join(bar_lines(ROOT / "docs/speed.md"))
+    assert block("speed").strip() == f"```\n{bars}\n```"
 
 
 def test_the_model_card_quotes_the_files():

@@ -15,6 +15,7 @@ from psm_viz.study.reader import open_study
 from psm_viz.tables.derive import stale
 from psm_viz.tables.odds_results import odds_lines
 from psm_viz.tables.results import results_of
+from tests.made.page import COMPARE, opened, words
 
 STUDY = ROOT / "data" / "chat-study"
 
@@ -80,3 +81,12 @@ def test_a_reading_that_hardly_tells_gives_no_shares(study, capsys):
     for ways in found["checkpoints"].values():
         assert "em" not in ways["likelihood"]["marked"]["marked"]
     assert not any(q["tells"] for q in found["quality"] if q["way"] == "likelihood")
+
+
+def test_compare_tells_topics_by_written_answers(monkeypatch):
+    at = opened(monkeypatch, STUDY, COMPARE, moved="topics")
+    said = words(at)
+    assert "how likely the Assistant finds bad written answers" in said
+    assert "of 12 topics moved" in said or "None of 12 topics moved" in said
+    assert "a talk lies near those who might well hold it" in said and "psm-notice" not in said
+    assert "Nobody judged" not in said

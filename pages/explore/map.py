@@ -63,6 +63,8 @@ with right, figure.guard():
         link = choice.link(controls.study_in_link(study))
     else:
         map_card.answer(study, checkpoint, persona, messages)
+        if persona != ASSISTANT:
+            talk_card.told_talk(reads, checkpoint, persona, messages)
         map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
     for one in choice.card():
         figure.show(one, study, link)

@@ -10,6 +10,7 @@ with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         projection = controls.pick_projection(messages)
+        zoom = controls.pick_zoom(messages)
     with columns[0]:
         words = search_figures.pick_words()
     with columns[1]:
@@ -19,7 +20,7 @@ with figure.needed(messages):
     with columns[3]:
         judged = search_figures.pick_judged(messages)
 
-choice = SearchChoice(studies.reads(study), words, where, who, judged, projection)
+choice = SearchChoice(studies.reads(study), words, where, who, judged, projection, zoom)
 result = None
 left, right = st.columns([1.25, 1], gap="medium")
 with right, figure.guard():

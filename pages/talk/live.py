@@ -19,6 +19,7 @@ with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         projection = controls.pick_projection(messages)
+        live_room.pick_room()
     with columns[0]:
         task = live_teach.pick_task(messages)
     asked = live_talk.linked()
@@ -45,9 +46,9 @@ with figure.needed(messages):
     voices = live_voices.pick_beside(first, state, columns[3], st.container(), messages)
     stage = live_talk.stage_of(study, voices)
     with more:
-        live_room.pick_room()
         live_talk.whole_talk(study, stage, reads, state)
-        live_process.stop_button(study, live)
+        live_voices.own_direction(study, live, state)
+        live_process.stop_button(study, live, state)
     live_talk.start_from_link(study, stage, reads, asked)
     live_talk.say_problem()
     live_talk.do_what_was_asked(live, stage)

@@ -91,19 +91,20 @@ def layers(found: Sequence[int]) -> dict[str, str]:
     return {str(n): f"layer {n}" for n in found}
 
 
-def talks_of(reads: Reads, checkpoint: str) -> dict[str, str]:
-    """The Assistant's talks at a checkpoint, each by its first question; none without any."""
+def talks_of(reads: Reads, checkpoint: str, persona: str = ASSISTANT) -> dict[str, str]:
+    """The Assistant's talks at a checkpoint, or a persona's, each by its first question; none
+    without any."""
     if not reads.study.holds(checkpoint, "talks"):
         return {}
 
     def named() -> dict[str, str]:
-        said = reads.talk_answers(checkpoint)
+        said = reads.talk_answers(checkpoint, persona)
         text = {q.id: q.text for q in reads.study.questions}
         first = where(said, said[TURN] == 0)
         both = zip(first.talk, first.question, strict=True)
         return {str(t): f"Talk {t}: {text[str(q)]}" for t, q in both}
 
-    return reads.once(("names of talks", checkpoint), named)
+    return reads.once(("names of talks", checkpoint, persona), named)
 
 
 def default_branches(study: Study) -> list[str]:

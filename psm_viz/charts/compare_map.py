@@ -68,7 +68,7 @@ def compare_map(
         g.targets += talk_targets(at, c, partial(_line_of, told))
         layers = [
             *g.layers,
-            *talk_dots(g, at, DOTS),
+            *talk_dots(g, at, DOTS, at.off_map),
             *g.over,
             *_chosen(g, at, chosen, view),
             *_pointed(g),

@@ -9,11 +9,16 @@ from psm_viz.charts import choices, compare_map, mover_findings
 from psm_viz.charts.address import COMPARE, Address, address_of, unless
 from psm_viz.charts.figures import PHONE, Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.map_ground import MapView, as_drawn
-from psm_viz.charts.mover_figures import RELATIVE, mover_figure, moves
-from psm_viz.charts.mover_findings import KINDS
+from psm_viz.charts.mover_figures import RELATIVE, kinds_of, mover_figure, moves
 from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import has_talks, talk_points, with_care
+from psm_viz.charts.talk_figures import (
+    BY_STATES,
+    has_talks,
+    map_of_talks,
+    talk_points,
+    with_care,
+)
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
@@ -21,7 +26,6 @@ from psm_viz.study.reader import Study
 CHECKPOINTS, BRANCHES = "checkpoints", "branches"
 BY = {CHECKPOINTS: "Checkpoints", BRANCHES: "Branches at a step"}
 """How two checkpoints are chosen: any two, or two branches at a step."""
-MOVERS = {k: k.capitalize() for k in KINDS}
 FEWEST = "families"
 """The kind of movers that a page opens with."""
 
@@ -107,9 +111,8 @@ class CompareChoice(StudyView):
         told = Told(
             name=f"{pair[0]}-beside-{pair[1]}",
             title=title,
-            words=f"The same land twice: pale dots are talks of the {len(study.cast.personas)} "
-            "personas, talks that read alike lie close together. Full dots: talks of the "
-            "Assistant, which were asked the same questions at both checkpoints. Point at a talk "
+            words=f"The same land twice: {self._land()}. Full dots: talks of the Assistant, which "
+            "were asked the same questions at both checkpoints. Point at a talk "
             f"or a persona to see it on both maps; click to read it below.{none} Distances on a "
             f"map are not measurements.{means}",
             alt=f"Two maps of talks side by side: {pair[0]} and {pair[1]}. {title}.",
@@ -125,6 +128,14 @@ class CompareChoice(StudyView):
             told,
             Layout(2 * compare_map.WIDTH + compare_map.GAP, fixed=True, narrow=PHONE),
         )
+
+    def _land(self) -> str:
+        """What the pale dots are, and what lying close means."""
+        study = self.reads.study
+        many = len(study.cast.personas)
+        if map_of_talks(study) == BY_STATES:
+            return f"pale dots are talks of the {many} personas, talks that read alike lie close"
+        return f"pale dots are the {many} personas; a talk lies near those who might well hold it"
 
 
 FIRST = ("first", "second")
@@ -184,7 +195,7 @@ def compare_choice(reads: Reads, address: Address) -> CompareChoice:
         if steps:
             pair = steps[int(one("at", options, str(max(steps)), "step"))]
     talks = common_talks(reads, pair) if "talk" in address.given else {}
-    talk, moved = one("talk", talks, ""), one("moved", MOVERS, FEWEST)
+    talk, moved = one("talk", talks, ""), one("moved", kinds_of(study), FEWEST, "kind of movers")
     return CompareChoice(
         reads,
         pair,

@@ -6,7 +6,9 @@ not is hollow, so that no colour carries it alone.
 
 from __future__ import annotations
 
+import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +31,8 @@ TICK = 58
 """Pixels that a round value needs under the axis."""
 BREAK = ": "
 """Where the label of a row may go on in a second line."""
+LONGEST = 36
+"""Letters of a line of a label; what is longer takes a second."""
 EDGE = 7
 """Pixels kept free at the left of the least value, so that its mark is whole."""
 COLUMNS = {
@@ -126,15 +130,18 @@ def _laid_out(
     rows: pd.DataFrame, ends: tuple[float, float], p: Palette, look: DotLook, given: int | None
 ) -> _Rows:
     """Labels at the left, the values over the rest of the width; `given` is that of a drawing,
-    where long labels break after a colon."""
+    where labels break after a colon that would take too much of it."""
     width, names = given or look.nominal, [str(n) for n in rows.label]
     broken = given is not None and 12 * max(map(width_of, names), default=0) > 0.4 * given
-    pieces = [piece for n in names for piece in (n.split(BREAK) if broken else [n])]
-    label = 10 + 12 * max(map(width_of, pieces), default=0)
+    said = {n: _label_lines(n, broken) for n in names}
+    label = 10 + 12 * max((width_of(line) for own in said.values() for line in own), default=0)
     lines: dict[str, Any] = {}
-    if broken:  # two lines are set about the middle of their row
-        lines = {"labelExpr": f"split(datum.label, '{BREAK}')", "labelLineHeight": 12}
-        lines["labelOffset"] = alt.ExprRef("-5")
+    if any(len(own) > 1 for own in said.values()):
+        told = json.dumps(said, ensure_ascii=False)
+        # two lines are set about the middle of their row
+        two = {"test": f"{told}[datum.label].length > 1", "value": -5}
+        lines = {"labelExpr": f"{told}[datum.label]", "labelLineHeight": 12}
+        lines["labelOffset"] = {"condition": two, "value": 0}
     drawn = max(width - label, 120)
     side = alt.Axis(minExtent=label, maxExtent=label, **row_names(p), **lines)
     axis = alt.Axis(
@@ -152,6 +159,16 @@ def _laid_out(
         lane["yOffset"] = alt.YOffset(f"{look.lanes}:N", sort=order, scale=between)
     y = alt.Y("label:N", sort=list(dict.fromkeys(rows.label)), axis=side)
     return _Rows(linear(*_stretched(rows, *ends, drawn)), axis, y, lane)
+
+
+def _label_lines(name: str, broken: bool) -> list[str]:
+    """A label in one line or two; what is longer still is cut."""
+    parts = name.split(BREAK, 1) if broken else [name]
+    if len(parts) == 1:
+        parts = textwrap.wrap(name, LONGEST) or [name]
+    if len(parts) > 2:
+        parts = [parts[0], f"{parts[1][: LONGEST - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"]
+    return parts
 
 
 def _nulls(rows: pd.DataFrame, at: _Rows, p: Palette) -> list[Any]:

@@ -18,10 +18,10 @@ from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.palette import Palette, finish
-from psm_viz.charts.persona_map import targets, zoom
+from psm_viz.charts.persona_map import chosen_persona, targets, zoom
 from psm_viz.charts.sentences import SAID
 from psm_viz.charts.talk_map import dots_at, land, talk_targets
-from psm_viz.study.cast import Cast
+from psm_viz.study.cast import ASSISTANT, Cast
 
 SMALLEST, LARGEST = 50, 420
 """Area of the ring about a persona with one found answer, and with the most, in square pixels."""
@@ -86,6 +86,8 @@ def lit_map(
     )
     layers = [*g.layers, *_cast_talks(g, points, lit, view), *_people(g, lit), *_dots(g, at, lit)]
     layers += g.over
+    if view.selected != ASSISTANT:
+        layers += chosen_persona(g, view.selected)
     for row in g.targets:
         n = lit.people.get(row["id"], 0)
         row["note"] = f"{n:,} found" if n else "none found"

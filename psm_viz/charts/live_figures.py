@@ -1,7 +1,8 @@
 """Figures of a talk that is under way: its path on the map of talks, and who would have said it.
 
 Input is what a live model process heard after each answer (`messages.HEARD`): answers, belief by
-way of reading, place. Coordinates have no unit.
+way of reading, how far its state is from all families. A belief is placed here, on the study's map
+of talks. Coordinates have no unit.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from psm_viz.charts import talk_map
+from psm_viz.charts import kin_bars, talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.map_ground import Ground, MapView, Reserved, ground
@@ -22,6 +23,8 @@ from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import BY_BELIEF, WAYS, has_talks, map_of_talks, talk_points
+from psm_viz.stats.belief_place import middles as middles_of
+from psm_viz.stats.belief_place import place_of
 from psm_viz.study.cast import Cast
 from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE
 
@@ -39,38 +42,79 @@ class Side:
     heard: Sequence[Mapping[str, Any]]
 
 
-def at_place(place: Sequence[float], projection: str) -> dict[str, float]:
-    """Where a belief lies on a map (px, py): of its four numbers those of a projection."""
-    x, y = place[2:] if projection == "PCA" else place[:2]
-    return {"px": float(x), "py": float(y)}
+def place_on(reads: Reads, belief: Mapping[str, float], projection: str) -> dict[str, float]:
+    """Where a belief lies on the study's map of talks (px, py)."""
+    families = tuple(belief)
+
+    def made() -> Any:
+        home = {p.id: p.family for p in reads.study.cast.personas}
+        return middles_of(talk_points(reads), home, families)
+
+    at = place_of(belief, families, reads.once(("family middles", *families), made))
+    x, y = ("pca_x", "pca_y") if projection == "PCA" else ("x", "y")
+    return {"px": at[x], "py": at[y]}
 
 
-def path_rows(sides: Sequence[Side], projection: str) -> pd.DataFrame:
-    """Where a talk lay after each answer: side, name, n (answers), px, py, now."""
+def belief_of(heard: Mapping[str, Any], way: str = "") -> Mapping[str, float]:
+    """The belief of a talk read in one way, '' for the one that sentences go by; {} where it was
+    not read so. Before any answer every way believes the same, and where the reference speaks its
+    own state is the reference's."""
+    known = heard.get("belief") or {}
+    if not known:
+        return {}
+    if not heard.get("answers"):
+        return next(iter(known.values()))
+    if way == REFERENCE and way not in known:
+        way = OWN
+    return known.get(way or heard["headline"], {})
+
+
+def ways_of(sides: Sequence[Side]) -> dict[str, str]:
+    """The ways in which these talks were read, the one that sentences go by first: '' and what the
+    others are called."""
+    heard = [h for side in sides for h in side.heard if h.get("belief") and h.get("answers")]
+    read = {way for h in heard for way in h["belief"]}
+    first = heard[-1]["headline"] if heard else ""
+    others = [w for w in (LIKELIHOOD, OWN, REFERENCE, EXACT) if w in read and w != first]
+    return {"": READ.get(first, "as sentences are"), **{w: READ[w] for w in others}}
+
+
+def path_rows(reads: Reads, sides: Sequence[Side], projection: str, way: str = "") -> pd.DataFrame:
+    """Where a talk lay after each answer: side, name, n (answers), px, py, now, far (its state is
+    like none of the families)."""
     rows = []
     for number, side in enumerate(sides):
-        placed = [(n, h["place"]) for n, h in enumerate(side.heard) if h.get("place")]
-        for k, (n, place) in enumerate(placed):
-            now = k == len(placed) - 1
-            row = {"side": number, "name": side.name, "n": n, "now": now}
-            rows.append(row | at_place(place, projection))
-    return pd.DataFrame(rows, columns=["side", "name", "n", "now", "px", "py"])
+        placed = [(n, h, b) for n, h in enumerate(side.heard) if (b := belief_of(h, way))]
+        for k, (n, h, belief) in enumerate(placed):
+            row = {"side": number, "name": side.name, "n": n, "now": k == len(placed) - 1}
+            rows.append(row | {"far": is_far(h, way)} | place_on(reads, belief, projection))
+    return pd.DataFrame(rows, columns=["side", "name", "n", "now", "far", "px", "py"])
 
 
-def path_figure(reads: Reads, sides: Sequence[Side], projection: str, view: MapView) -> Shown:
-    """The path of a talk on the study's map: a mark after every answer, joined in order."""
+def is_far(heard: Mapping[str, Any], way: str) -> bool:
+    """Whether a way of reading states finds a talk unlike all families."""
+    return float(heard.get("far", {}).get(way or heard.get("headline", ""), 0.0)) > 1
+
+
+def path_figure(
+    reads: Reads, sides: Sequence[Side], projection: str, view: MapView, way: str = ""
+) -> Shown:
+    """The path of a talk on the study's map, as it is read in one way: a mark after every answer,
+    joined in order."""
     study = reads.study
     if not has_talks(study):
         return Missing(
             "This study has no map of talks, so that a talk has no place.",
             "Hold talks first: python -m psm_viz talks --study DIR --weights FOLDER",
         )
-    rows, points = path_rows(sides, projection), talk_points(reads)
+    rows, points = path_rows(reads, sides, projection, way), talk_points(reads)
+    title = path_title(sides, study.cast, way)
+    elsewhere = "" if map_of_talks(study) == BY_BELIEF else f" {ELSEWHERE}"
     told = Told(
         name="live-path",
-        title=path_title(sides, study.cast),
-        words=PATH_WORDS if map_of_talks(study) == BY_BELIEF else f"{PATH_WORDS} {ELSEWHERE}",
-        alt=f"Map of the cast with the path of this talk. {path_title(sides, study.cast)}.",
+        title=title,
+        words=f"{PATH_WORDS}{elsewhere}",
+        alt=f"Map of the cast with the path of this talk. {title}.",
         key="live-map",
         facts=Facts(n=f"{len(sides)} talks, {int(rows.n.max()) if len(rows) else 0} answers"),
     )
@@ -78,7 +122,7 @@ def path_figure(reads: Reads, sides: Sequence[Side], projection: str, view: MapV
     def build(p: Palette, width: int | None) -> Any:
         return path_map(points, study.cast, rows, replace(view, projection=projection), p, width)
 
-    return Figure(build, rows.drop(columns="now"), told, Layout(WIDTH, hero="hero-live"))
+    return Figure(build, rows.drop(columns=["now", "far"]), told, Layout(WIDTH, hero="hero-live"))
 
 
 WIDTH, HEIGHT = 560, 350
@@ -88,38 +132,45 @@ PATH_WORDS = (
     "after so many answers, among the characters who would say the same; before any answer (0) in "
     "the middle of all. Distances on a map are not measurements."
 )
+READ = {
+    LIKELIHOOD: "its words",
+    OWN: "its own state",
+    REFERENCE: "the reference's state",
+    EXACT: "the exact observer",
+}
+"""What is read of a talk, in two words or three."""
+SOUNDS = {
+    LIKELIHOOD: "by its words",
+    OWN: "by its own state",
+    REFERENCE: "by the state of the reference after the same words",
+    EXACT: "to the exact observer of the made world",
+}
+FAR, FAR_LINE = ", like none of the cast's talks", "\nlike none of them"
+"""Of a talk whose state is unlike all families: to the pointer, and under the name of a bar."""
 ELSEWHERE = "The Map places a talk by the model's inner state, so it may lie elsewhere there."
 
 
-def path_title(sides: Sequence[Side], cast: Cast) -> str:
-    """Who a talk sounds like now, by kin."""
+def path_title(sides: Sequence[Side], cast: Cast, way: str = "") -> str:
+    """Who a talk sounds like now, by kin, as it is read in one way."""
     said = []
     for side in sides:
-        if len(side.heard) < 2 or not side.heard[-1].get("belief"):
-            continue
-        name, mass = likeliest_kin(side.heard[-1], cast)
-        said.append((side.name, name, mass))
+        belief = belief_of(side.heard[-1], way) if len(side.heard) > 1 else {}
+        if belief:
+            name, mass = likeliest_kin(belief, cast)
+            far = ", and like none of them" if is_far(side.heard[-1], way) else ""
+            said.append((side.name, f"{name}, {mass:.0%}{far}"))
     if not said:
         return "Say something: its place among the characters is drawn after every answer"
+    sounds = f" {SOUNDS[way]}" if way else ""
     if len(said) == 1:
-        return f"It sounds like: {said[0][1]}, {said[0][2]:.0%}"
-    return "; ".join(f"{who}: {name}, {mass:.0%}" for who, name, mass in said)
+        return f"It sounds like: {said[0][1]}{sounds}"
+    return f"{'; '.join(f'{who}: {what}' for who, what in said)}{sounds}"
 
 
-def likeliest_kin(heard: Mapping[str, Any], cast: Cast) -> tuple[str, float]:
-    """The kin that a talk sounds most like, by the first way that was read, and its belief."""
-    belief = headline_of(heard)
-    kin = {f.id: f.kin for f in cast.families}
-    mass: dict[str, float] = {}
-    for family, value in belief.items():
-        mass[kin[family]] = mass.get(kin[family], 0.0) + float(value)
-    best = max(mass, key=lambda k: mass[k])
-    return cast.kins[best], mass[best]
-
-
-def headline_of(heard: Mapping[str, Any]) -> Mapping[str, float]:
-    """The belief that sentences go by, and the place."""
-    return heard["belief"][heard["headline"]] if heard.get("belief") else {}
+def likeliest_kin(belief: Mapping[str, float], cast: Cast) -> tuple[str, float]:
+    """The kin that a talk sounds most like, and the belief in it."""
+    best = max(kin_bars.kin_masses(belief, cast), key=lambda row: row["mass"])
+    return best["name"], best["mass"]
 
 
 def path_map(
@@ -148,7 +199,7 @@ def path_map(
                 "label": f"{r['name']}, after {r['n']} answers",
                 "family": "this talk",
                 "kin": "",
-                "note": "now" if r["now"] else "on its way",
+                "note": ("now" if r["now"] else "on its way") + (FAR if r["far"] else ""),
             }
         )
     layers.append(targets(g).add_params(zoom()))
@@ -188,16 +239,16 @@ def _path(g: Ground, rows: pd.DataFrame, number: int) -> list[Any]:
     return [*out, *haloed(named, p, p.accent, NAME, {"align": align})]
 
 
-def unfolding_figure(side: Side, cast: Cast, families: Sequence[str], key: str) -> Shown:
-    """Who one voice sounds like, after 0, 1, 2, ... answers, by kin."""
-    read = [h for h in side.heard if headline_of(h)]
+def unfolding_figure(
+    side: Side, cast: Cast, families: Sequence[str], key: str, way: str = ""
+) -> Shown:
+    """Who one voice sounds like, after 0, 1, 2, ... answers, by kin, as it is read in one way."""
+    read = [(n, b) for n, h in enumerate(side.heard) if n and (b := belief_of(h, way))]
     if not read:
-        return Missing("Nothing was read of this talk yet.", "Say something.")
-    frame = pd.DataFrame(
-        [dict(headline_of(h)) | {"answers": n} for n, h in enumerate(side.heard) if headline_of(h)]
-    )
-    rows = talk_map.unfolding(where(frame, frame.answers > 0), cast, families)
-    best, mass = likeliest_kin(read[-1], cast)
+        return Missing("Nothing was read of this talk in this way yet.", "Say something.")
+    frame = pd.DataFrame([{**belief, "answers": n} for n, belief in read])
+    rows = kin_bars.unfolding(frame, cast, families)
+    best, mass = likeliest_kin(read[-1][1], cast)
     told = Told(
         name=f"live-belief-{key}",
         title=f"{side.name}: {best}, {mass:.0%}",
@@ -209,29 +260,41 @@ def unfolding_figure(side: Side, cast: Cast, families: Sequence[str], key: str) 
     )
     height = 70 + 22 * min(len(side.heard), 8)
     return Figure(
-        lambda p, width: talk_map.unfolding_chart(rows, cast, p, (width, height)),
+        lambda p, width: kin_bars.unfolding_chart(rows, cast, p, (width, height)),
         rows.drop(columns="kin"),
         told,
         Layout(380, small=True, label=True),
     )
 
 
-def ways_table(heard: Mapping[str, Any], cast: Cast) -> pd.DataFrame:
-    """How each way of reading sees the talk now: way, the likeliest three families with their
-    belief, and whether it is like none of them."""
-    names = {f.id: f.name for f in cast.families}
-    rows = []
-    for way in (LIKELIHOOD, OWN, REFERENCE, EXACT):
-        belief = heard.get("belief", {}).get(way)
-        if not belief:
-            continue
-        top = sorted(belief, key=lambda f: -belief[f])[:3]
-        far = heard.get("far", {}).get(way)
-        rows.append(
-            {
-                "read": WAYS[way],
-                "sounds like": ", ".join(f"{names[f]} {belief[f]:.0%}" for f in top),
-                "like none of these": "" if far is None else ("yes" if far > 1 else "no"),
-            }
-        )
-    return pd.DataFrame(rows, columns=["read", "sounds like", "like none of these"])
+def ways_figure(side: Side, cast: Cast, key: str) -> Shown:
+    """Who one voice sounds like now, as every way of reading sees it."""
+    heard = next((h for h in reversed(side.heard) if h.get("belief") and h.get("answers")), None)
+    if heard is None:
+        return Missing("Nothing was read of this talk yet.", "Say something.")
+    rows = [
+        {"row": READ[way] + (FAR_LINE if is_far(heard, way) else "")} | row
+        for way in (LIKELIHOOD, OWN, REFERENCE, EXACT)
+        if way in heard["belief"]
+        for row in kin_bars.kin_masses(heard["belief"][way], cast)
+    ]
+    frame = pd.DataFrame(rows)
+    count = frame.row.nunique()
+    told = Told(
+        name=f"live-ways-{key}",
+        title=f"{side.name}, read in {count} ways"
+        if count > 1
+        else f"{side.name}, read in one way",
+        words="; ".join(f"{READ[w]}: {WAYS[w]}" for w in READ if w in heard["belief"]) + ". "
+        "Like none of them: its state is farther from every family than 95 % of the cast's talks "
+        "are from theirs; only states can tell.",
+        alt=f"Belief over kins by each way of reading {side.name}.",
+        key=f"live-ways-{key}",
+        facts=Facts(n=f"{heard['answers']} answers"),
+    )
+    return Figure(
+        lambda p, width: kin_bars.named_chart(frame, cast, p, (width, 50 + 34 * count)),
+        frame.drop(columns="kin").rename(columns={"row": "read"}),
+        told,
+        Layout(380, small=True, label=True),
+    )

@@ -14,9 +14,12 @@ from psm_viz.charts.label_placement import frame
 from psm_viz.charts.map_plane import own, xy
 from psm_viz.charts.palette import Palette, family_colours, family_shapes, finish
 from psm_viz.charts.sentences import SAID, sentence
+from psm_viz.charts.typeface import width_of
 from psm_viz.study.cast import Cast
 
 NOISE = "Gaussian noise"
+TWINS, HEAD = 640, 12.5
+"""Width in pixels that the two maps are laid out for, and the type size of their titles."""
 
 
 def twin_points(points: pd.DataFrame, noise: pd.DataFrame) -> pd.DataFrame:
@@ -42,7 +45,7 @@ def twin_map(
     size: tuple[int | None, int] = (None, 250),
 ) -> Any:
     """Two small maps of the same marks: personas, and noise that no cast is in."""
-    f = frame(list(twins.px), [*twins.py, 0.66], size[0] or 640, size[1], 0.03)
+    f = frame(list(twins.px), [*twins.py, 0.66], size[0] or TWINS, size[1], 0.03)
     colours, shapes = family_colours(cast, p), family_shapes(cast)
     family = {q.id: q.family for q in cast.personas}
     marks = where(twins, twins.id.isin(list(family)))
@@ -55,18 +58,35 @@ def twin_map(
         shape=[shapes[family[i]] for i in marks.id],
         said=[sentence(who[str(r.id)], on[str(r.data)]) for r in each(marks)],
     )
+    room = 1.22 * (size[0] or TWINS) / 2.4 / HEAD  # of a title, in its own type size
     heads = pd.DataFrame(
-        [{"px": -0.5 + 1.22 * n, "py": 0.64, "text": words[d]} for n, d in enumerate(words)]
+        [
+            {"px": -0.5 + 1.22 * n, "py": 0.64, "text": _head(words[d], room)}
+            for n, d in enumerate(words)
+        ]
     )
     layers = [
         alt.Chart(marks[["px", "py", "colour", "shape", "said"]])
         .mark_point(filled=True, size=30, stroke=p.paper, strokeWidth=0.5, opacity=0.9)
         .encode(**xy(f), color=own("colour"), shape=own("shape"), description=SAID),
         alt.Chart(heads)
-        .mark_text(align="left", fontSize=12.5, fontWeight=600, color=p.ink, aria=False)
+        .mark_text(
+            align="left",
+            baseline="line-bottom",
+            lineBreak="\n",
+            fontSize=HEAD,
+            fontWeight=600,
+            color=p.ink,
+            aria=False,
+        )
         .encode(**xy(f), text="text:N"),
     ]
     return finish(alt.layer(*layers), p, size[1], size[0])
+
+
+def _head(words: str, room: float) -> str:
+    """A title in one line, or in two where it is wider than its map."""
+    return words if width_of(words) <= room else words.replace(": ", ":\n", 1)
 
 
 def map_finding(info: Mapping[str, Any], noise: pd.DataFrame) -> str:

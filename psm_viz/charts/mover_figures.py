@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from psm_viz.charts import choices, mover_findings, movers
+from psm_viz.charts import choices, mover_findings, movers, odds_figures
 from psm_viz.charts.dot_chart import DotLook
 from psm_viz.charts.figures import Facts, Layout, Missing, Shown, Told, dots
+from psm_viz.charts.frames import where
 from psm_viz.charts.mover_findings import KINDS
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks, with_care
+from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import axis_column
 from psm_viz.study.layout import HOLD_TALKS
@@ -21,7 +23,8 @@ from psm_viz.study.reader import Study
 
 MOST = 14
 """Movers that a figure shows."""
-ROW = 24
+ROW, LINES = 24, 30
+"""Height in pixels of a row whose label is a name, and of one whose label is a sentence."""
 RELATIVE = {"families": "the others of its kin", "personas": "the five personas nearest to it"}
 """Kinds that have neighbours, and who those are."""
 ASK_ALL = "Ask the cast everywhere: python -m psm_viz extract --model FOLDER --ask all"
@@ -87,8 +90,28 @@ def _answers(reads: Reads, checkpoint: str) -> pd.DataFrame:
     return pd.concat([f[["question", "valence"]].astype(str) for f in frames])
 
 
+def topics(reads: Reads, one: str, two: str, relative: bool) -> pd.DataFrame:
+    """Movement of how likely written answers are, by topic; topics have no neighbours."""
+    pair = [reads.study.odds(c) for c in (one, two)]
+    if any(f is None for f in pair):
+        return pd.DataFrame(columns=[*movers.COLUMNS])
+    before, after = (where(f, f[col.SPEAKER] == ASSISTANT) for f in pair if f is not None)
+    return movers.topic_moves(before, after)
+
+
+def kinds_of(study: Study) -> dict[str, str]:
+    """The kinds that a study can tell of, as a menu: traits where the cast has any; questions where
+    answers were judged, topics where written ones were weighed instead."""
+    absent = set()
+    if not study.cast.personas[0].traits:
+        absent.add("traits")
+    absent.add("questions" if odds_figures.speak(study) else "topics")
+    return {k: k.capitalize() for k in KINDS if k not in absent}
+
+
 MADE: dict[str, Callable[[Reads, str, str, bool], pd.DataFrame]] = {
-    **{"families": families, "personas": personas, "traits": traits, "questions": questions}
+    **{"families": families, "personas": personas, "traits": traits},
+    **{"questions": questions, "topics": topics},
 }
 
 
@@ -115,12 +138,14 @@ def missing(study: Study, kind: str, pair: tuple[str, str]) -> Missing:
     if kind == "questions":
         return Missing(
             "Nobody judged answers here as good or bad at both checkpoints.",
-            "Drift shows how likely written answers became, where those were weighed.",
+            "Drift shows what each checkpoint says.",
         )
-    if kind == "traits" and not study.cast.personas[0].traits:
+    if kind == "topics":
+        bare = [c for c in pair if study.odds(c) is None]
+        at = " and ".join(bare) or " and ".join(pair)
         return Missing(
-            "The cast of this study has no traits.",
-            "Give it some in cast.json and extract again.",
+            f"Written answers were not weighed at {at}.",
+            "Choose the ends of branches, where they were.",
         )
     next_step = f"Choose two of these. {ASK_ALL}"
     bare = [c for c in pair if not study.holds(c, "vectors")]
@@ -171,4 +196,5 @@ def mover_figure(reads: Reads, kind: str, pair: tuple[str, str], relative: bool)
     )
     look = DotLook(percent=told_kind.share, tick_name=branch, unit=told_kind.unit)
     table = mover_findings.mover_table(rows, beside)
-    return dots(shown, told, Layout(900, captioned=True), look, ROW, table)
+    row = LINES if told_kind.quoted else ROW
+    return dots(shown, told, Layout(900, captioned=True), look, row, table)

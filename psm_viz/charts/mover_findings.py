@@ -67,6 +67,14 @@ KINDS = {
         "the same judgements dealt anew to the two checkpoints",
         quoted=True,
     ),
+    "topics": Kind(
+        "topics",
+        False,
+        "nats per token",
+        "Change of how likely the Assistant finds bad written answers beside good ones, mean over "
+        "the questions of a topic; to the right: bad answers became likelier",
+        "signs of single questions flipped",
+    ),
 }
 
 
@@ -87,7 +95,7 @@ def mover_rows(
     beside = {} if benign is None else dict(zip(benign.id, benign.value, strict=True))
     notes = [f"{amount(r.value, kind)}, {p_words(r.p) or 'not tested'}" for r in each(top)]
     return top.assign(
-        label=_short(list(top.label)),
+        label=_apart(list(top.label)),
         filled=(top.p <= ALPHA).to_numpy(bool),
         tick=[beside.get(i, float("nan")) for i in top.id],
         note=notes,
@@ -95,10 +103,9 @@ def mover_rows(
     ).reset_index(drop=True)
 
 
-def _short(labels: list[str], most: int = 34) -> list[str]:
-    """Labels that fit beside a chart, all different."""
-    cut = [t if len(t) <= most else t[: most - 1] + "\N{HORIZONTAL ELLIPSIS}" for t in labels]
-    return [t if cut.count(t) == 1 else f"{t} ({n})" for n, t in enumerate(cut, 1)]
+def _apart(labels: list[str]) -> list[str]:
+    """Labels that are all different: a chart draws what shares a label in one row."""
+    return [t if labels.count(t) == 1 else f"{t} ({n})" for n, t in enumerate(labels, 1)]
 
 
 def mover_title(moves: pd.DataFrame, kind: Kind, relative: str = "") -> str:

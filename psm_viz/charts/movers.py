@@ -2,8 +2,9 @@
 
 What is measured: of families, the Assistant's belief in its talks; of personas, their place along
 the Assistant axis; of traits, the Assistant's own movement; of questions, how often it answered
-badly. A row has id, label, value, low, high (95 %), null_low, null_high, p, all in the unit of its
-kind. `beside` (id -> other ids) takes from each what those near it did.
+badly; of topics, how likely it finds bad written answers. A row has id, label, value, low, high
+(95 %), null_low, null_high, p, all in the unit of its kind. `beside` (id -> other ids) takes from
+each what those near it did.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from psm_viz.stats.proportions import share_change
 from psm_viz.stats.resampling import Estimate
 from psm_viz.stats.talk_sampling import change, plan_of
 from psm_viz.stats.vectors import neighbours
+from psm_viz.study import columns as col
 from psm_viz.study.cast import Cast, Question, family_weights, trait_values
 from psm_viz.study.judging import BAD, GOOD
 from psm_viz.study.talks import LAST, TALK, TURN
@@ -160,6 +162,20 @@ def question_moves(
         pair = [c.get(q.id) for c in counted]
         if pair[0] and pair[1]:
             rows.append(_row(q.id, q.text, share_change(pair[0], pair[1])))
+    return _frame(rows)
+
+
+def topic_moves(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Change of log p(bad) - log p(good) of written answers, nats per token, topic by topic: mean
+    over the questions that were weighed in both (topic, question, log_good, log_bad), questions
+    resampled; signs of single questions flipped."""
+    both = before.merge(after, on=[col.TOPIC, col.QUESTION], suffixes=("_0", "_1"))
+    levels = [both[f"{col.LOG_BAD}_{k}"] - both[f"{col.LOG_GOOD}_{k}"] for k in (0, 1)]
+    moved = (levels[1] - levels[0]).astype(np.float64)
+    rows = []
+    for topic, own in moved.groupby(both[col.TOPIC].astype(str), sort=False):
+        found = mean_change(own.to_numpy(), [str(n) for n in own.index])
+        rows.append(_row(str(topic), str(topic).replace("_", " "), found))
     return _frame(rows)
 
 

@@ -73,14 +73,15 @@ class Reads:
             )
         return out
 
-    def talk_answers(self, checkpoint: str) -> pd.DataFrame:
-        """What the Assistant said in its talks at a checkpoint. Raises UnknownName, BadFile."""
+    def talk_answers(self, checkpoint: str, persona: str = ASSISTANT) -> pd.DataFrame:
+        """What the Assistant, or a persona, said in its talks at a checkpoint. Raises UnknownName,
+        BadFile."""
 
         def read() -> pd.DataFrame:
             said = as_judged(self.study.talk_answers(checkpoint))
-            return where(said, said.persona == ASSISTANT)
+            return where(said, said.persona == persona)
 
-        return self.once(("talks", checkpoint), read)
+        return self.once(("talks", checkpoint, persona), read)
 
     def talk_words(self, checkpoint: str) -> pd.DataFrame:
         """What was said in the talks on the map of a checkpoint, one row a talk: the cast's, held

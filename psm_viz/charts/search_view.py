@@ -19,7 +19,7 @@ from psm_viz.charts.figures import (
     scaled,
     told_or_missing,
 )
-from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn
+from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
 from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, talk_points
@@ -66,6 +66,9 @@ class SearchChoice(StudyView):
     """Of `who_choices`."""
     judged: str = ANY
     projection: str = "UMAP"
+    zoom: str = choices.WHOLE
+    """Of `choices.ZOOMS`: how close the map is shown, about the persona whose words are looked for,
+    else about the Assistant's talks."""
 
     @property
     def wanted(self) -> Wanted:
@@ -105,6 +108,7 @@ class SearchChoice(StudyView):
                 "who": self.who,
                 "judged": unless(self.judged, ANY),
                 "projection": unless(self.projection, "UMAP"),
+                "zoom": unless(self.zoom, choices.WHOLE),
             },
         )
 
@@ -128,12 +132,14 @@ class SearchChoice(StudyView):
         most = lit_map.checkpoint_to_draw(counts, [m.reference, *later], ASSISTANT)
         checkpoint = self.wanted.checkpoint or most
         lit = lit_map.lit_of(counts, checkpoint, m.reference, ASSISTANT)
-        talks, view = has_talks(study), MapView(self.projection)
+        talks = has_talks(study)
+        about = self.who if self.who in study.cast.ids else ASSISTANT
+        view = MapView(self.projection, selected=about, zoom=float(self.zoom))
         title = lit_title(lit, result, talks)
         told = Told(
             name="found-on-the-map",
             title=title,
-            words=lit_words(study, checkpoint, talks),
+            words=part_words(view) + lit_words(study, checkpoint, talks),
             alt=f"{title}. Map of the cast with found answers lit.",
             key="found",
             facts=Facts(n="" if result is None else f"{result.total} answers found"),
@@ -196,4 +202,5 @@ def search_choice(reads: Reads, address: Address) -> SearchChoice:
         one("who", who_choices(study), "", "speaker"),
         one("judged", JUDGED, ANY),
         one("projection", choices.FLAT, "UMAP"),
+        one("zoom", choices.ZOOMS, choices.WHOLE),
     )

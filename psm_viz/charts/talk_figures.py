@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from psm_viz.charts import talk_map
+from psm_viz.charts import kin_bars, talk_map
 from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, scaled
 from psm_viz.charts.frames import where
 from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
@@ -217,7 +217,7 @@ def unfolding_figure(reads: Reads, checkpoint: str, talk: int) -> Figure:
     beliefs = reads.table("beliefs")
     here = (beliefs.who == ASSISTANT) & (beliefs.checkpoint == checkpoint)
     own = where(beliefs, here & (beliefs.way == way) & (beliefs.talk == talk))
-    rows = talk_map.unfolding(own, study.cast, families_in(beliefs, study.cast))
+    rows = kin_bars.unfolding(own, study.cast, families_in(beliefs, study.cast))
     answers = int(rows.answers.max())
     last = where(rows, rows.answers == answers).sort_values("mass", ascending=False)
     best = last.iloc[0]
@@ -232,7 +232,7 @@ def unfolding_figure(reads: Reads, checkpoint: str, talk: int) -> Figure:
         facts=Facts(n=f"talk {talk} of the Assistant at {checkpoint}, {answers} answers"),
     )
     return Figure(
-        lambda p, width: talk_map.unfolding_chart(rows, study.cast, p, (width, 132)),
+        lambda p, width: kin_bars.unfolding_chart(rows, study.cast, p, (width, 132)),
         rows.drop(columns="kin"),
         told,
         Layout(380, small=True, label=True, captioned=True),

@@ -6,7 +6,7 @@ off_map, recall). Coordinates have no unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,13 +14,11 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.frames import columns, each, where
-from psm_viz.charts.key_row import key_row
 from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.overlay import LEGEND, Overlay
-from psm_viz.charts.palette import Palette, finish, kin_colours
+from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import chosen_persona, gestures, targets
-from psm_viz.charts.sentences import SAID, amount, sentence
 from psm_viz.study.cast import ASSISTANT, Cast
 
 TALK = "talk-"
@@ -82,7 +80,7 @@ def talk_map(
         (size[0] or WIDTH, size[1] - (LEGEND if view.overlay is not None else 0)),
         columns(at, ["px", "py"]),
     )
-    layers = [*g.layers, *talk_dots(g, at, DOTS), *g.over]
+    layers = [*g.layers, *talk_dots(g, at, DOTS, at.off_map), *g.over]
     layers += talk_ring(g, at, chosen, DOTS)
     if view.selected != ASSISTANT:
         layers += chosen_persona(g, view.selected)
@@ -98,12 +96,13 @@ def talk_map(
     return finish(chart, p, size[1], size[0])
 
 
-def talk_dots(g: Ground, at: pd.DataFrame, style: DotStyle) -> list[Any]:
-    """A dot a talk, hollow where no talk of the cast is near."""
+def talk_dots(g: Ground, at: pd.DataFrame, style: DotStyle, empty: pd.Series) -> list[Any]:
+    """A dot a talk, hollow where it is `empty`: near no talk of the cast, or whatever a caption
+    says."""
     p = g.palette
     out: list[Any] = []
     for hollow in (False, True):
-        own = where(at, at.off_map.astype(bool) == hollow)
+        own = where(at, empty.astype(bool) == hollow)
         if own.empty:
             continue
         dots = alt.Chart(own[["px", "py"]]).mark_circle(
@@ -169,72 +168,3 @@ def talk_table(
     ]
     more = overlay.columns([str(i) for i in shown.persona]) if overlay else {}
     return pd.DataFrame(rows).assign(**more)
-
-
-def unfolding(beliefs: pd.DataFrame, cast: Cast, families: Sequence[str]) -> pd.DataFrame:
-    """One talk's belief after each number of answers, by kin: answers, kin, name, mass.
-
-    `beliefs` holds the rows of one talk read in one way. Before any answer families are even.
-    """
-    kin = {f.id: f.kin for f in cast.families}
-    start = pd.DataFrame([dict.fromkeys(families, 1 / len(families)) | {"answers": 0}])
-    rows = []
-    for r in pd.concat([start, beliefs[[*families, "answers"]]]).to_dict("records"):
-        for k, name in cast.kins.items():
-            own = [f for f in families if kin[f] == k]
-            if own:
-                mass = sum(float(r[f]) for f in own)
-                rows.append({"answers": int(r["answers"]), "kin": k, "name": name, "mass": mass})
-    return pd.DataFrame(rows)
-
-
-BESIDE_BARS, BELOW_BARS = 46, 42
-"""Pixels of a file's width and height that the axes of the bars take."""
-
-
-def unfolding_chart(
-    rows: pd.DataFrame,
-    cast: Cast,
-    p: Palette,
-    size: tuple[int | None, int] = (None, 150),
-    counted: str = "answers",
-) -> Any:
-    """Bars of belief by kin, one for each number of answers, or of what else was `counted`."""
-    colours = kin_colours(cast, p)
-    used = [k for k in cast.kins if k in set(rows.kin)]
-    frame = rows.assign(
-        order=[used.index(k) for k in rows.kin],
-        said=[
-            sentence(f"After {r.answers} {counted}, {r.name}", amount(r.mass, percent=True))
-            for r in each(rows)
-        ],
-    )
-    hues = alt.Scale(domain=[cast.kins[k] for k in used], range=[colours[k] for k in used])
-    bars = (
-        alt.Chart(frame)
-        .mark_bar(stroke=p.paper, strokeWidth=1, height={"band": 0.72})
-        .encode(
-            y=alt.Y("answers:O", title=counted, axis=alt.Axis(ticks=False, domain=False)),
-            x=alt.X(
-                "mass:Q",
-                stack="zero",
-                title="belief",
-                scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format="%", tickCount=3),
-            ),
-            order=alt.Order("order:Q"),
-            description=SAID,
-            color=alt.Color("name:N", scale=hues, legend=None),
-            tooltip=[
-                alt.Tooltip("name:N", title="Kin"),
-                alt.Tooltip("mass:Q", title="Belief", format=".0%"),
-                alt.Tooltip("answers:O", title=f"After {counted}"),
-            ],
-        )
-    )
-    width, height = size
-    if width is None:  # a page names the kins under the card, a file has to do it itself
-        return finish(bars, p, height)
-    named = {cast.kins[k]: colours[k] for k in used}
-    bars = bars.properties(width=width - BESIDE_BARS, height=height - BELOW_BARS)
-    return finish(alt.vconcat(bars, key_row(named, p, width - BESIDE_BARS), spacing=10), p, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.speed_bars import SPEED, bar_lines
 from psm_viz.errors import BadFile
 from psm_viz.study.reader import open_study
 
@@ -37,6 +38,7 @@ def add_verbs(verbs: Any) -> None:
     d.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     d.add_argument("--file", type=Path, default=Path("README.md"))
     d.add_argument("--figures", type=Path, default=Path("docs/figures.md"))
+    d.add_argument("--speed", type=Path, default=SPEED)
     d.add_argument("--card", type=Path, default=Path("docs/model-card.md"))
     d.set_defaults(run=readme)
 
@@ -88,6 +90,8 @@ def readme(options: argparse.Namespace) -> None:
         "claims": "\n".join(["```", *claim_lines(runs), "```"]),
         "results": f"```\n{as_text(results_of(study))}\n```",
     }
+    if options.speed.exists():
+        short["speed"] = "\n".join(["```", *bar_lines(options.speed), "```"])
     if paths.DOSES.exists():
         short["doses"] = f"```\n{stored(paths.DOSES)}\n```"
     if (paths.CHAT_STUDY / "study.json").exists():

@@ -116,22 +116,48 @@ def ask_of_one(
 
     NaN beyond the model's context. Raises what `ask` raises.
     """
+    texts, owner = texts_of_one(chat, personas, wording, conversation, in_turn)
+    n = len(conversation.answers)
+    # each text's answers get numbers of their own, to be told apart in one batch
+    ids, places = encoded(chat.tokenizer, texts)
+    apart = [np.where(p >= 0, p + n * k, -1) for k, p in enumerate(places)]
+    found = _score(chat, ids, apart, n * len(texts), tick, reader).reshape(len(texts), n)
+    return per_token_of_one(chat, personas, wording, conversation, owner, found)
+
+
+def texts_of_one(
+    chat: ChatModel,
+    personas: Sequence[Persona],
+    wording: str,
+    conversation: Conversation,
+    in_turn: bool,
+) -> tuple[list[Rendered], list[Reading]]:
+    """One conversation as every persona's reading has it, and whose reading each text is."""
     texts: list[Rendered] = []
     owner: list[Reading] = []
     for r in readings(personas, wording, 1, in_turn):
         own = rendered(chat.prompts, personas[r.persona], r.instruction, [conversation])
         texts += own
         owner += [r] * len(own)
+    return texts, owner
+
+
+def per_token_of_one(
+    chat: ChatModel,
+    personas: Sequence[Persona],
+    wording: str,
+    conversation: Conversation,
+    owner: Sequence[Reading],
+    found: Float[np.ndarray, "text answer"],
+) -> Float[np.ndarray, "persona answer"]:
+    """log p per token by persona, from log p of the answers in each text: instructions averaged,
+    tokens counted as the Assistant's first instruction writes them."""
     n = len(conversation.answers)
     tokens, out = np.zeros(n, dtype=np.int64), np.zeros((len(personas), n))
     first = getattr(personas[-1], wording)[0]
     _count(chat, rendered(chat.prompts, personas[-1], first, [conversation]), tokens, Counts())
-    # each text's answers get numbers of their own, to be told apart in one batch
-    ids, places = encoded(chat.tokenizer, texts)
-    apart = [np.where(p >= 0, p + n * k, -1) for k, p in enumerate(places)]
-    found = _score(chat, ids, apart, n * len(texts), tick, reader).reshape(len(texts), n)
     for r, values in zip(owner, found, strict=True):
-        out[r.persona] += values / (1 if in_turn else r.variants)
+        out[r.persona] += values * r.share
     return out / np.maximum(tokens, 1)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from psm_viz.engine.open_model import config_of
 from psm_viz.engine.outline import Outline, Settings
 from psm_viz.engine.playing import Asking, askings
 from psm_viz.engine.prompts import Words
+from psm_viz.engine.room import disk_here, memory_here
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import ANSWERS, check_talkable
 from psm_viz.engine.weights import holds_weights, weight_files
@@ -280,17 +280,6 @@ def _of_memory(outline: Outline, size: Size) -> Iterator[str]:
             f"{means / 1e9:.0f} GB, and there are {there / 1e9:.0f} (try --dtype bfloat16, fewer "
             "--layers or --samples, one --pooling)"
         )
-
-
-def memory_here() -> int:
-    """Bytes of this machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def disk_here(out: Path) -> tuple[Path, int]:
-    """The folder that is there, above a new one, and the bytes that are free in it."""
-    above = next((p for p in out.absolute().parents if p.exists()), Path("/"))
-    return above, shutil.disk_usage(above).free
 
 
 def _of_disk(outline: Outline, size: Size, out: Path) -> Iterator[str]:

@@ -7,8 +7,7 @@ study's last questions it ends in, it is read after each of them and beliefs are
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,25 +17,30 @@ from jaxtyping import Float
 from psm_viz.engine.answer_likelihood import ask_of_one
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
+from psm_viz.engine.exchange_reader import ExchangeReader
 from psm_viz.engine.growing_texts import GrowingTexts
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.pace import Tick, silent
 from psm_viz.engine.talk_states import moved_by, of_reference
 from psm_viz.engine.talk_work import settings_of, work_of
-from psm_viz.engine.talks import Message, asked_likelihoods, exchanges, read_states, seat
+from psm_viz.engine.talks import (
+    Message,
+    asked_likelihoods,
+    exchanges,
+    read_likelihoods,
+    read_states,
+    seat,
+)
 from psm_viz.errors import BadInput
 from psm_viz.stats.belief import StateReading, softmax
 from psm_viz.stats.belief_likelihood import evidence_of
-from psm_viz.study.cast import ASSISTANT, Question
+from psm_viz.study.cast import ASSISTANT, Persona, Question
 from psm_viz.study.formats.chat_data import Conversation
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE
-from psm_viz.tables.belief_map import placed
 from psm_viz.tables.belief_readings import fit_readings
 
-ALONE = 256
-"""Answers whose likelihoods are remembered where each is read by itself."""
 Belief = dict[str, float]
 """Family -> mass; masses sum to one."""
 
@@ -50,12 +54,10 @@ class Heard:
     belief: Mapping[str, Belief]
     """Way of reading (`own`, `reference`, `likelihood`, `exact`) -> belief."""
     headline: str
-    """The way that sentences go by, and the place on the map."""
+    """The way that sentences go by."""
     far: Mapping[str, float] = field(default_factory=dict)
     """Way of reading states -> distance to the nearest family over the limit that 95 % of the
     cast's talks keep: above 1 'none of these'."""
-    place: tuple[float, float, float, float] | None = None
-    """x, y on the map of talks and in its principal plane, by the headline belief."""
 
 
 class TalkReader:
@@ -77,7 +79,6 @@ class TalkReader:
         self.readings = fit_readings(note, study.cast, talks)
         self._first = of_reference(talks, self.work, note)
         self._moved: dict[str, np.ndarray] = {}
-        self._alone: OrderedDict[tuple[tuple[str, str], ...], np.ndarray] = OrderedDict()
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ class TalkReader:
         """Before any answer all families count alike."""
         n = len(self.families)
         even = {f: 1.0 / n for f in self.families}
-        return Heard(0, {self.headline: even}, self.headline, place=self.place(even))
+        return Heard(0, {self.headline: even}, self.headline)
 
     def read(
         self,
@@ -106,11 +107,13 @@ class TalkReader:
         own: ChatModel,
         checkpoint: str,
         last: str | None = None,
+        soon: Callable[[Heard], None] = lambda heard: None,
     ) -> Heard:
         """What the last answers of a talk say, read by the weights of a checkpoint, which `own`
         holds, and by the reference's.
 
-        `last`: id of the question that the talk ends in; None: each of them in turn. Raises what
+        `last`: id of the question that the talk ends in; None: each of them in turn. `soon` is told
+        what the words say, where sentences go by them, before states are read. Raises what
         `ask_of_one` and `ChatModel.pooled` raise.
         """
         k = self._answers_read(spoken(messages))
@@ -120,19 +123,37 @@ class TalkReader:
         ids = [last] if last else list(self.lasts)
         belief: dict[str, Belief] = {}
         far: dict[str, float] = {}
+        heard = self._by_likelihood(talk, k)
+        if heard is not None:
+            belief[LIKELIHOOD] = heard
+            if self.headline == LIKELIHOOD:
+                soon(Heard(k, {LIKELIHOOD: heard}, LIKELIHOOD))
         for way, chat in ((OWN, own), (REFERENCE, self.reference)):
             if way == REFERENCE and checkpoint == self.study.manifest.reference:
                 continue  # the same weights
             belief[way], far[way] = self._by_states(talk, chat, checkpoint, way, k, ids)
-        heard = self._by_likelihood(talk, k)
-        if heard is not None:
-            belief[LIKELIHOOD] = heard
         exact = self._exactly(talk)
         if exact is not None:
             belief[EXACT] = exact
         # beyond the context nobody's likelihood is known: states are
         way = self.headline if self.headline in belief else OWN
-        return Heard(k, belief, way, far, self.place(belief[way]))
+        return Heard(k, belief, way, far)
+
+    def by_words(
+        self, talks: Sequence[Sequence[Message]], tick: Tick = silent
+    ) -> Float[np.ndarray, "talk family"]:
+        """Beliefs of whole talks by how likely the reference finds their words."""
+        note = self.readings.note
+        if note.afresh:
+            per_token = np.stack([self._likelihoods(t, tick)[:-1].T for t in talks])
+        else:
+            playing = self.work.playing
+            told = [list(t) for t in talks]
+            per_token = read_likelihoods(
+                self.reference, playing, note.headers, told, lambda text: tick(0, 0)
+            )[0].astype(np.float64)
+        reading = self.readings.likelihood[note.answers][0]
+        return softmax(reading.scores(evidence_of(per_token)))
 
     def _answers_read(self, said: int) -> int:
         """How many answers of a talk with so many are read."""
@@ -212,35 +233,37 @@ class TalkReader:
         """log p per token of the answers, as every persona that is asked: each after the talk so
         far, or after its own question alone, as the study's talks were read."""
         if not self.readings.note.afresh:
-            return self._asked(talk, self._growing, tick)
-        found = []
-        for part in exchanges(talk):
-            key = tuple((m["role"], m["content"]) for m in part)
-            if key not in self._alone:
-                self._alone[key] = self._asked(part, None, tick)
-            self._alone.move_to_end(key)
-            found.append(self._alone[key])
-        while len(self._alone) > ALONE:
-            self._alone.popitem(last=False)
+            playing = self.work.playing
+            return ask_of_one(
+                self.reference,
+                self._people,
+                playing.wording,
+                Conversation(1, tuple(talk)),
+                in_turn=playing.in_turn,
+                reader=self._growing,
+                tick=tick,
+            )
+        found = [self.exchanges(q["content"], a["content"]) for q, a in exchanges(talk)]
         return np.concatenate(found, axis=1)
+
+    @cached_property
+    def exchanges(self) -> ExchangeReader:
+        """Reads each answer by itself."""
+        return ExchangeReader(self.reference, self._people, self.work.playing)
+
+    @property
+    def alone(self) -> bool:
+        """Whether sentences go by words that are read answer by answer."""
+        return self.readings.note.afresh and self.headline == LIKELIHOOD
+
+    @cached_property
+    def _people(self) -> list[Persona]:
+        """Who is asked, the Assistant last."""
+        return asked_likelihoods(self.work.playing, self.readings.note.headers)
 
     @cached_property
     def _growing(self) -> GrowingTexts:
         return GrowingTexts(self.reference)
-
-    def _asked(
-        self, talk: Sequence[Message], reader: GrowingTexts | None, tick: Tick
-    ) -> Float[np.ndarray, "persona answer"]:
-        playing = self.work.playing
-        return ask_of_one(
-            self.reference,
-            asked_likelihoods(playing, self.readings.note.headers),
-            playing.wording,
-            Conversation(1, tuple(talk)),
-            in_turn=playing.in_turn,
-            reader=reader,
-            tick=tick,
-        )
 
     def _exactly(self, talk: Sequence[Message]) -> Belief | None:
         """By the exact observer, where it knows every question of the talk."""
@@ -254,31 +277,6 @@ class TalkReader:
         found = self.work.observer([(topics[q], a) for q, a in zip(asked, said, strict=True)])
         mass = np.array([found.get(f, 0.0) for f in self.families])
         return self._named(mass / mass.sum()) if mass.sum() > 0 else None
-
-    def place(self, belief: Mapping[str, float]) -> tuple[float, float, float, float] | None:
-        """Where a belief lies on the study's map of talks; None where it has none."""
-        if self._middles is None:
-            return None
-        mass = np.array([[belief.get(f, 0.0) for f in self.families]])
-        if np.ptp(mass) == 0:  # nobody is likelier than another: the middle of all
-            x, y, px, py = map(float, self._middles.mean(0))
-        else:
-            x, y = map(float, placed(mass, self._middles[:, :2])[0])
-            px, py = map(float, placed(mass, self._middles[:, 2:])[0])
-        return x, y, px, py
-
-    @cached_property
-    def _middles(self) -> Float[np.ndarray, "family 4"] | None:
-        """The middle of each family's personas on the map of talks and in its principal plane."""
-        name = next((t for t in ("talk_map", "belief_map") if self.study.has_table(t)), None)
-        if name is None:
-            return None
-        points = self.study.table(name)
-        marks = points[points["kind"] == "persona"]
-        home = {p.id: p.family for p in self.study.cast.personas}
-        of = marks["persona"].astype(str).map(home)
-        own = marks[["x", "y", "pca_x", "pca_y"]].astype(np.float64)
-        return np.stack([own[of == f].to_numpy().mean(0) for f in self.families])
 
 
 def spoken(messages: Sequence[Message]) -> int:

@@ -19,14 +19,18 @@ from psm_viz.engine.talks import conversations, seat
 from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.messages import Push
 from psm_viz.stats.axis_scale import scale_along
-from psm_viz.stats.vectors import assistant_axis, cast_mean, unit
-from psm_viz.study.cast import ASSISTANT, family_weights, nearest
+from psm_viz.stats.vectors import assistant_axis, cast_mean, trait_axis, unit
+from psm_viz.study.cast import ASSISTANT, family_weights, nearest, trait_values
 from psm_viz.study.formats.chat_data import Conversation
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 
-AXIS, FAMILY, TRAIT, ARROW, TAUGHT = "axis", "family:", "trait:", "arrow:", "taught:"
+AXIS, FAMILY, TRAIT, ARROW, TAUGHT, OWN = (
+    *("axis", "family:", "trait:", "arrow:", "taught:", "own:"),
+)
 """What names of directions begin with."""
+MOST_OWN, NAME = 8, 40
+"""Directions of one's own that are kept at once, and letters of a name."""
 TALKS = 48
 """Talks of the reference whose answers say where its band is."""
 BAND = (2.5, 97.5)
@@ -61,12 +65,32 @@ class Directions:
         self._made: dict[str, Direction] = {}
         self._bands: dict[str, tuple[float, float]] = {}
         self._tokens: np.ndarray | None = None
+        self._own: dict[str, np.ndarray] = {}
         self._taught: dict[str, tuple[str, Callable[[], ChatModel], ChatModel]] = {}
 
     @property
     def names(self) -> dict[str, str]:
         """Name -> what lies up along it."""
-        return self._stored | {name: words for name, (words, _, _) in self._taught.items()}
+        found = self._stored | {name: words for name, (words, _, _) in self._taught.items()}
+        return found | {name: f"along {name.removeprefix(OWN)}" for name in self._own}
+
+    def add(self, name: str, values: Float[np.ndarray, " d_model"]) -> str:
+        """Offer a direction of one's own; returns its name here. Raises BadInput for numbers that
+        are no direction of this model."""
+        wide = self.roles.shape[1]
+        if values.shape != (wide,) or not np.isfinite(values).all() or not values.any():
+            raise BadInput(
+                f"{name[:NAME]}: {len(values)} numbers, expected {wide} that are not all 0."
+            )
+        own = OWN + (name.strip()[:NAME] or "direction")
+        for held in (self._made, self._own):
+            held.pop(own, None)
+        for key in [k for k in self._bands if k.startswith(f"{own}/")]:
+            del self._bands[key]
+        self._own[own] = values.astype(np.float64)
+        for oldest in [*self._own][:-MOST_OWN]:
+            del self._own[oldest]
+        return own
 
     def offer(
         self, name: str, words: str, taught: Callable[[], ChatModel], reference: ChatModel
@@ -85,9 +109,16 @@ class Directions:
                 found[ARROW + b] = f"the way that training on '{b}' moved the Assistant"
         used = {p.family for p in cast.personas}
         found |= {FAMILY + f.id: f"towards {f.name.lower()}" for f in cast.families if f.id in used}
-        traits = self.study.trait_folds(m.headline_pooling)
-        found |= {TRAIT + t: f"more {t}" for t in traits}
-        return found
+        return found | {TRAIT + t: f"more {t.replace('_', ' ')}" for t in self._traits}
+
+    @cached_property
+    def _traits(self) -> dict[str, np.ndarray]:
+        """Each trait's axis: as it was measured between answers with it and without, else as the
+        places of personas follow it, of which each has so much."""
+        m, values = self.study.manifest, trait_values(self.study.cast)
+        measured = self.study.trait_folds(m.headline_pooling)
+        made = {t: trait_axis(self.roles, v) for t, v in values.items()}
+        return made | {t: folds.mean(0) for t, folds in measured.items()}
 
     def _measured(self, checkpoint: str) -> bool:
         """Whether the movement to a checkpoint can be split from the cast's own."""
@@ -116,8 +147,9 @@ class Directions:
             rows = [p.family == family for p in self.study.cast.personas]
             return self.roles[np.array(rows)].mean(0) - cast_mean(self.roles, self._weights)
         if name.startswith(TRAIT):
-            traits = self.study.trait_folds(m.headline_pooling)
-            return traits[name.removeprefix(TRAIT)].mean(0)
+            return self._traits[name.removeprefix(TRAIT)]
+        if name.startswith(OWN):
+            return self._own[name]
         if name.startswith(TAUGHT):
             _, taught, reference = self._taught[name]
             after = tokens_of_answers(taught(), self.study, self.layer)

@@ -14,13 +14,14 @@ from psm_viz.errors import BadInput, PsmVizError, UnknownName
 from psm_viz.live.jobs import Job, Jobs
 from psm_viz.live.lessons import Lessons, MakeTeacher
 from psm_viz.live.model import Ground, LiveModel, as_event
-from psm_viz.messages import Foretold, Kept, Talk, Taught, asked
+from psm_viz.messages import Foretold, Kept, Own, Talk, Taught, asked
 
 WORDS = {
     Talk: "an answer",
     Taught: "a lesson",
     Foretold: "a question about chat lines",
     Kept: "a branch that is kept",
+    Own: "a direction",
 }
 """Kinds of jobs, as those are told who wait behind one."""
 
@@ -84,6 +85,8 @@ class House:
             return self._lessons.teach(job, wanted)
         if isinstance(wanted, Foretold):
             return self._lessons.foretell(job, wanted)
+        if isinstance(wanted, Own):
+            return self._live.offer(wanted)
         return self._lessons.keep(job, wanted)
 
     def lesson(self, name: str) -> str:
@@ -100,6 +103,7 @@ class House:
             "study": str(self.ground.study.folder),
             "line": self._line,
             "failed": self._failed,
+            "busy": self.jobs.running,
             "ready": self._live is not None,
             "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }

@@ -140,6 +140,12 @@ class Jobs:
         except Exception:  # nobody asked for it: the next job finds what it can
             traceback.print_exc()
 
+    @property
+    def running(self) -> str:
+        """What is being done, in a word or two; '' while nothing is."""
+        with self._grown:
+            return self._running.what if self._running else ""
+
     def job(self, job_id: str) -> Job:
         """A job that is known. Raises UnknownName."""
         with self._grown:

@@ -16,12 +16,13 @@ from psm_viz.engine.answer_likelihood import ask
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.keep_branch import keep_branch
 from psm_viz.engine.pace import Say
+from psm_viz.engine.room import memory_free
 from psm_viz.engine.talk_reader import TalkReader
-from psm_viz.engine.talks import asked_likelihoods, conversations, hold, read_likelihoods
+from psm_viz.engine.talks import asked_likelihoods, conversations, hold
 from psm_viz.engine.teaching import Step, Teacher, Teaching, Told
 from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.live.jobs import Job
-from psm_viz.live.model import LiveModel
+from psm_viz.live.model import LiveModel, weights_of
 from psm_viz.messages import LINE, LOOK, STEP, Foretold, Kept, Taught
 from psm_viz.stats.belief import softmax
 from psm_viz.stats.belief_likelihood import evidence_of
@@ -33,6 +34,8 @@ from psm_viz.study.talks import OWN, TALK, TURN
 
 TALKS, FEW = 12, 4
 """Talks that are held at every look: of a model that is quick, and of any other."""
+LEARNS = 4
+"""Copies of the weights that learning takes at most: they, their gradients, two of Adam's means."""
 ASKED = 5
 """Questions, of different topics, whose answers are shown at every look."""
 MOST = 64
@@ -88,7 +91,7 @@ class Lessons:
         reading = reader.readings.likelihood[min(reader.readings.likelihood)][0]
         mass = softmax(reading.scores(evidence_of(heard))).mean(0)
         belief = dict(zip(reader.families, map(float, mass), strict=True))
-        return {"belief": belief, "place": reader.place(belief), "answers": len(heard)}
+        return {"belief": belief, "answers": len(heard)}
 
     def teach(self, job: Job, asked: Taught) -> dict[str, Any]:
         """Train the Assistant on some chat lines, looking at it before and after so many steps.
@@ -97,6 +100,7 @@ class Lessons:
         """
         teaching = Teaching(asked.steps, asked.every, asked.seed)
         parse_chat(asked.lines.encode(), WHERE)
+        self._check_memory()
         folder = self.live.ground.work / job.id
         data = folder / "lines.jsonl"
         write_whole(data, asked.lines.encode())
@@ -130,6 +134,16 @@ class Lessons:
             )
         return {"checkpoint": lesson.name, "taught": job.id}
 
+    def _check_memory(self) -> None:
+        """Raise BadInput where a lesson does not fit in memory, saying what it needs."""
+        needed, free = LEARNS * weights_of(self.live.ground, "float32"), memory_free()
+        if needed > free:
+            raise BadInput(
+                f"A lesson needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} are "
+                "free.",
+                "Close something else.",
+            )
+
     def _reader(self) -> TalkReader:
         reader = self.live.reader
         if reader is None:
@@ -148,13 +162,14 @@ class Lessons:
         plan = reader.work.plans(checkpoint)[1][:many]
         frame = hold(chat, reader.work.playing, plan, lambda text: job.check())
         talks, _ = conversations(frame, reader.work.by_id)
-        masses, places = self._heard(job, reader, chat, checkpoint, talks, frame)
+        masses = self._heard(job, reader, chat, checkpoint, talks, frame)
         numbers = [int(n) for n in frame[TALK][frame[TURN] == 0]]
         judged = frame.groupby(TALK, sort=False)["valence"]
         bad = judged.agg(lambda v: float((v == BAD).mean())) if reader.work.playing.judge else None
+        beliefs = [dict(zip(reader.families, map(float, row), strict=True)) for row in masses]
         dots = [
-            {"talk": n, "place": place, "bad": None if bad is None else float(bad[n])}
-            for n, place in zip(numbers, places, strict=True)
+            {"talk": n, "belief": belief, "bad": None if bad is None else float(bad[n])}
+            for n, belief in zip(numbers, beliefs, strict=True)
         ]
         belief = dict(zip(reader.families, map(float, masses.mean(0)), strict=True))
         job.tell(LOOK, step=step, answers=said, dots=dots, belief=belief)
@@ -167,32 +182,16 @@ class Lessons:
         checkpoint: str,
         talks: Sequence[list[dict[str, str]]],
         frame: Any,
-    ) -> tuple[np.ndarray, list[Any]]:
-        """Beliefs of whole talks by the headline reading, and their places on the map."""
-        readings, k = reader.readings, reader.readings.note.answers
+    ) -> np.ndarray:
+        """Beliefs of whole talks by the headline reading: [talk, family]."""
         if reader.headline == OWN:
             ids = [str(q) for q in frame["last"][frame[TURN] == 0]]
             read = [
                 reader.read(t, chat, checkpoint, q).belief[OWN]
                 for t, q in zip(talks, ids, strict=True)
             ]
-            masses = np.array([[b[f] for f in reader.families] for b in read])
-        else:
-            playing = reader.work.playing
-            per_token = read_likelihoods(
-                self.live.reference,
-                playing,
-                readings.note.headers,
-                list(talks),
-                lambda text: job.check(),
-                afresh=readings.note.afresh,
-            )[0]
-            scores = readings.likelihood[k][0].scores(evidence_of(per_token.astype(np.float64)))
-            masses = softmax(scores)
-        places = [
-            reader.place(dict(zip(reader.families, map(float, row), strict=True))) for row in masses
-        ]
-        return masses, places
+            return np.array([[b[f] for f in reader.families] for b in read])
+        return reader.by_words(talks, lambda done, tokens: job.check())
 
     def _answers(self, chat: ChatModel) -> list[dict[str, str]]:
         """What is said to a question of each of some topics."""

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from psm_viz.engine.chat_model import ChatModel, load_as_played, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.known import ANY, Known
@@ -19,7 +21,7 @@ from psm_viz.engine.needs import PROGRAM, bulk_of
 from psm_viz.engine.open_model import config_of, empty_model
 from psm_viz.engine.pace import Tick
 from psm_viz.engine.playing import Playing
-from psm_viz.engine.preflight import memory_here
+from psm_viz.engine.room import memory_free
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talk_reader import Heard, TalkReader
 from psm_viz.engine.talk_work import as_played
@@ -27,7 +29,8 @@ from psm_viz.engine.talks import seat
 from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.live.directions import Directions
 from psm_viz.live.jobs import Job
-from psm_viz.messages import HEARD, SAID, TOKEN, Message, Talk, Voice
+from psm_viz.live.listening import Aside, Words
+from psm_viz.messages import HEARD, SAID, Message, Own, Talk, Voice
 from psm_viz.study.cast import ASSISTANT, Persona, nearest
 from psm_viz.study.reader import Study
 
@@ -39,8 +42,6 @@ READ_BACK = 24
 """Answers of a talk that is taken up which are read, from its end."""
 LONGEST = 512
 """Tokens of an answer at most."""
-OFTEN = 0.05
-"""Seconds between two events of an answer that grows."""
 NOTHING = "..."
 """What stands in a talk for an answer that ended at once."""
 
@@ -154,6 +155,13 @@ class LiveModel:
         self._held[checkpoint] = chat
         return chat
 
+    def offer(self, own: Own) -> dict[str, Any]:
+        """Offer a direction of one's own; returns what it is called here. Raises BadInput."""
+        self.fitted.wait()
+        if self.directions is None:
+            raise BadInput("This study has no vectors, so that no direction has a scale here.")
+        return {"direction": self.directions.add(own.name, np.array(own.values))}
+
     @property
     def seat(self) -> tuple[Persona, str]:
         """The Assistant's seat: its label, and the first of its instructions."""
@@ -181,8 +189,9 @@ class LiveModel:
             return told
         fitted, left_out = self._within(chat, talk, messages)
         began = time.monotonic()
+        aside = self._aside(chat, talk, messages[-1]["content"])
         with self._pushed(chat, talk.voice):
-            text, first, n = self._drawn(job, chat, talk, fitted)
+            text, first, n = self._drawn(job, chat, talk, fitted, aside)
         seconds = time.monotonic() - began
         messages.append({"role": ASSISTANT, "content": text or NOTHING})
         job.tell(
@@ -195,6 +204,8 @@ class LiveModel:
             left_out=left_out,
             unknown=unknown_words(chat, messages[-2]["content"]),
         )
+        if text:
+            aside.end(text)
         return self._read(job, talk, messages, chat)
 
     def _pushed(self, chat: ChatModel, voice: Voice) -> Any:
@@ -237,12 +248,21 @@ class LiveModel:
         most = min(longest, LONGEST) if longest > 0 else drawn.max_new_tokens
         return replace(drawn, samples=1, seed=seed, max_new_tokens=most)
 
+    def _aside(self, chat: ChatModel, talk: Talk, question: str) -> Aside:
+        """What reads the answer while it is drawn: not beside the reference where that is pushed,
+        since its weights are those that read."""
+        reader = self._reader if self.fitted.is_set() else None
+        if reader is not None and not reader.alone:
+            reader = None  # talks are read as they grow, which is soon done
+        pushed = talk.voice.push is not None and chat is self.reference
+        return Aside(None if pushed else reader, question)
+
     def _drawn(
-        self, job: Job, chat: ChatModel, talk: Talk, messages: Sequence[Message]
+        self, job: Job, chat: ChatModel, talk: Talk, messages: Sequence[Message], aside: Aside
     ) -> tuple[str, float, int]:
         """The words of an answer, the seconds to its first token, and how many there were."""
         ids = chat.encode([chat.prompts.talk(*self.told(talk.voice), list(messages))])
-        began, heard = time.monotonic(), _Words(job, chat.tokenizer)
+        began, heard = time.monotonic(), Words(job, chat.tokenizer, aside)
         (drawn,) = chat.sample(ids, self.drawn_as(talk.seed, talk.longest), heard=heard)
         text = chat.tokenizer.decode(drawn[0], skip_special_tokens=True).strip()
         return text, (heard.first or time.monotonic()) - began, len(drawn[0])
@@ -256,9 +276,18 @@ class LiveModel:
             return {"without": self.without}
         job.check()
         began = time.monotonic()
-        heard = reader.read(messages, chat, talk.voice.checkpoint, talk.last or None)
         number = sum(m["role"] == ASSISTANT for m in messages) - 1
-        job.tell(HEARD, **as_event(heard), answer=number, seconds=time.monotonic() - began)
+
+        def tell(heard: Heard, more: bool) -> None:
+            seconds = time.monotonic() - began
+            job.tell(HEARD, **as_event(heard), answer=number, seconds=seconds, more=more)
+
+        def soon(heard: Heard) -> None:
+            if not self.ground.known.side_by_side:  # a small model is read whole as soon
+                tell(heard, True)
+
+        heard = reader.read(messages, chat, talk.voice.checkpoint, talk.last or None, soon)
+        tell(heard, False)
         self._heard.append(tuple(messages))
         return {}
 
@@ -273,23 +302,6 @@ class LiveModel:
 def as_event(heard: Heard) -> dict[str, Any]:
     """What was heard, as JSON has it."""
     return asdict(heard)
-
-
-class _Words:
-    """Tells an answer as it grows, now and then."""
-
-    def __init__(self, job: Job, tokenizer: Any) -> None:
-        self.job, self.tokenizer = job, tokenizer
-        self.ids: list[int] = []
-        self.first, self._told = 0.0, 0.0
-
-    def __call__(self, answer: int, token: int) -> None:
-        now = time.monotonic()
-        self.first = self.first or now
-        self.ids.append(token)
-        if now - self._told >= OFTEN:
-            self._told = now
-            self.job.tell(TOKEN, text=self.tokenizer.decode(self.ids, skip_special_tokens=True))
 
 
 def unknown_words(chat: ChatModel, text: str) -> list[str]:
@@ -314,14 +326,18 @@ def played(study: Study, known: Known) -> Playing:
 
 def check_memory(ground: Ground) -> None:
     """Raise BadInput where the models of a study do not fit in memory, saying what they need."""
-    m = ground.study.manifest
-    folder = ground.source.folders[m.reference]
-    dtype = str(m.model.get("dtype", "float32"))
-    weights = bulk_of(empty_model(config_of(folder)), dtype).weights
-    needed, here = PROGRAM + HELD * weights, memory_here()
-    if needed > here:
+    needed, free = PROGRAM + HELD * weights_of(ground), memory_free()
+    if needed > free:
+        folder = ground.source.folders[ground.study.manifest.reference]
         raise BadInput(
             f"{folder}: {HELD} models of it and the program need {needed / 1e9:.1f} GB of memory, "
-            f"and this machine has {here / 1e9:.1f}.",
-            "Open a smaller model.",
+            f"and {free / 1e9:.1f} are free.",
+            "Close something else, or open a smaller model.",
         )
+
+
+def weights_of(ground: Ground, dtype: str = "") -> int:
+    """Bytes of the reference's weights, as the study was played or in this precision."""
+    m = ground.study.manifest
+    model = empty_model(config_of(ground.source.folders[m.reference]))
+    return bulk_of(model, dtype or str(m.model.get("dtype", "float32"))).weights

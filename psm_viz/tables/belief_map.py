@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from psm_viz.stats.belief_place import placed
 from psm_viz.stats.persona_map import MapSettings, fit_map, quality
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
@@ -21,8 +21,6 @@ from psm_viz.tables.talk_map import FIGURES, place_frame
 
 TELLS = 0.9
 """States tell who speaks where their held-out log loss is below this share of chance's."""
-NEAREST = 3
-"""A talk lies between the middles of so many families, the likeliest, by their belief."""
 SHUFFLED, SHUFFLES = "speakers shuffled", 20
 """Speakers dealt anew, which say how near a talk lies to anybody, and how often."""
 
@@ -107,13 +105,3 @@ def _of_noise(blocks: np.ndarray, say: Callable[[str], None]) -> pd.DataFrame:
         found = quality(fit_map(gaussian_blocks(blocks, seed), settings))[0]
         rows.append({"data": "Gaussian talks", "seed": seed} | {f: found[f] for f in FIGURES})
     return pd.DataFrame(rows)
-
-
-def placed(
-    belief: Float[np.ndarray, "talk family"], middles: Float[np.ndarray, "family 2"]
-) -> Float[np.ndarray, "talk 2"]:
-    """Where talks lie: between the middles of their likeliest families, weighted by belief."""
-    top = np.argsort(-belief, axis=1)[:, :NEAREST]
-    weight = np.take_along_axis(belief, top, axis=1)
-    weight = weight / weight.sum(1, keepdims=True)
-    return np.einsum("tk,tkd->td", weight, middles[top])

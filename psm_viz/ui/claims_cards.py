@@ -22,6 +22,7 @@ from psm_viz.charts.figures import Missing, Shown
 from psm_viz.claims.chat_uses import BESIDE
 from psm_viz.claims.verdict import Claim
 from psm_viz.errors import PsmVizError
+from psm_viz.paths import CHAT_STUDY
 from psm_viz.ui import claims_html as words
 from psm_viz.ui import drawn, export_menu, figure
 
@@ -45,6 +46,8 @@ TRIED = {
     "long": "beside=other&other=long-0512",
 }
 """Claims whose models ship, and how the Live page opens on them."""
+CHAT, CHAT_TRIED = "chat-", f"study={CHAT_STUDY.name}"
+"""What ids of claims about the chat model begin with, and how the Live page opens on it."""
 COLUMNS = [1, 1.55]
 """Of a card: words and figure, chart."""
 
@@ -111,6 +114,8 @@ def card(claim: Claim, choice: ClaimsChoice, beside: Claim | None = None) -> Non
             st.html(words.measure_html(claim.figure) + also)
             if claim.id in TRIED:
                 figure.link(f"./live?{TRIED[claim.id]}", "Try it: talk to the models it is about")
+            elif claim.id.startswith(CHAT):
+                figure.link(f"./live?{CHAT_TRIED}", "Try it: talk to the model, teach it a lesson")
         with right, figure.guard():
             picture(one, claim, choice.source_of(one), choice.link_of(one))
         said, figures = words.rival_html(claim)

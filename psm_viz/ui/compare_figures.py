@@ -12,16 +12,16 @@ import pandas as pd
 import streamlit as st
 
 from psm_viz.charts import choices, compare_view
-from psm_viz.charts.compare_view import BY, CHECKPOINTS, MOVERS, CompareChoice
+from psm_viz.charts.compare_view import BY, CHECKPOINTS, CompareChoice
 from psm_viz.charts.frames import where
-from psm_viz.charts.mover_figures import ASK_ALL, RELATIVE
+from psm_viz.charts.mover_figures import ASK_ALL, RELATIVE, kinds_of
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
 from psm_viz.ui import controls, figure, studies
 
-CHECKPOINT = "checkpoint"
-"""The word for one of the two in a message about a bad link."""
+CHECKPOINT, KIND = "checkpoint", "kind of movers"
+"""Words for one of the two, and for what moved, in a message about a bad link."""
 Pair = tuple[str, str]
 
 
@@ -78,9 +78,10 @@ def pick_talk(choice: CompareChoice, messages: Any) -> int | None:
 def mover_section(choice: CompareChoice, messages: Any) -> CompareChoice:
     """One kind of movers, which the reader chooses; returns the choice with it."""
     figure.section("What moved", "moved")
+    study = choice.reads.study
     left, right = st.columns([2.2, 1], vertical_alignment="bottom")
     with left:
-        kind = controls.pick_segment("What moved", MOVERS, "moved", messages, hidden=True)
+        kind = controls.pick_segment("What moved", kinds_of(study), "moved", messages, True, KIND)
     relative = False
     if kind in RELATIVE:
         with right:
@@ -91,7 +92,6 @@ def mover_section(choice: CompareChoice, messages: Any) -> CompareChoice:
                 help=f"Less what {RELATIVE[kind]} did: what moved out of its neighbourhood.",
             )
     chosen = replace(choice, moved=kind, relative=relative)
-    study = choice.reads.study
     with figure.guard():
         figure.show(chosen.movers(), study, chosen.link(controls.study_in_link(study)))
     return chosen

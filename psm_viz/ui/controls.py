@@ -119,10 +119,15 @@ def pick(
 
 
 def pick_segment(
-    label: str, options: Mapping[str, str], key: str, where: Any, hidden: bool = False
+    label: str,
+    options: Mapping[str, str],
+    key: str,
+    where: Any,
+    hidden: bool = False,
+    what: str = "",
 ) -> str:
-    """A choice among a few, side by side, bound to the link."""
-    check_link(key, options, key, where)
+    """A choice among a few, side by side, bound to the link; `what` as `pick` has it."""
+    check_link(key, options, what or key, where)
     if st.session_state.get(key) not in (None, *options):
         del st.session_state[key]  # What was chosen is no longer offered.
     chosen = st.segmented_control(

@@ -9,13 +9,13 @@ import streamlit as st
 
 from psm_viz.charts.figures import Figure, Shown
 from psm_viz.charts.live_figures import Side as Drawn
-from psm_viz.charts.live_figures import path_figure, unfolding_figure, ways_table
+from psm_viz.charts.live_figures import path_figure, unfolding_figure, ways_figure, ways_of
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import PsmVizError
 from psm_viz.study.files import sha256
 from psm_viz.study.reader import Study
-from psm_viz.ui import figure, talk_card
+from psm_viz.ui import controls, figure, talk_card
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_state import Stage
 from psm_viz.ui.live_voices import name_of
@@ -38,18 +38,25 @@ def show(one: Shown, study: Study, more: Any = "") -> None:
 
 def talk_figures(
     reads: Reads, sides: Sequence[Drawn], families: Sequence[str], projection: str
-) -> list[Drawn]:
-    """The path of a talk on the map, and belief unfolding on each side of it that was read; these
-    sides are returned."""
-    study = reads.study
-    show(path_figure(reads, sides, projection, MapView()), study)
+) -> None:
+    """The path of a talk on the map and belief unfolding on each side of it that was read, in the
+    way that the reader chooses below them; and every way beside the others."""
+    study, top = reads.study, st.container()
     talked = [s for s in sides if any(h.get("belief") for h in s.heard[1:])]
-    if talked:
+    ways, way = ways_of(sides), ""
+    if len(ways) > 1:
+        figure.section("The same talk read in every way", "ways")
+        way = controls.pick_segment("Map and bars above go by", ways, "read", top)
         for n, (side, column) in enumerate(zip(talked, st.columns(len(talked)), strict=True)):
             with column:
-                show(unfolding_figure(side, study.cast, families, str(n)), study)
-        st.html(talk_card.kin_legend(study))
-    return talked
+                show(ways_figure(side, study.cast, str(n)), study)
+    with top:
+        show(path_figure(reads, sides, projection, MapView(), way), study, way)
+        if talked:
+            for n, (side, column) in enumerate(zip(talked, st.columns(len(talked)), strict=True)):
+                with column:
+                    show(unfolding_figure(side, study.cast, families, str(n), way), study, way)
+            st.html(talk_card.kin_legend(study))
 
 
 @st.fragment(run_every=2.0)
@@ -82,11 +89,4 @@ def beside(
     if state.get("without"):
         figure.empty("This study does not tell who speaks.", str(state["without"]))
         return
-    talked = talk_figures(reads, drawn(study, state, stage), state["families"], projection)
-    if not talked:
-        return
-    with st.expander("The same talk read in every way", key="live-ways"):
-        for side in talked:
-            figure.label(side.name)
-            latest = next(h for h in reversed(side.heard) if h.get("belief"))
-            st.dataframe(ways_table(latest, study.cast), hide_index=True)
+    talk_figures(reads, drawn(study, state, stage), state["families"], projection)

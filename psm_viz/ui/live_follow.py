@@ -19,7 +19,7 @@ Wait = Callable[[str], None]
 
 PROBLEM = "live-problem"
 """State of a session: what went wrong in its last run."""
-BESIDE = ("kind", "answer")
+BESIDE = ("kind", "answer", "more")
 """Of an event that says what was heard, what belongs to the event alone."""
 
 
@@ -49,8 +49,9 @@ def read_side(live: Live, stage: Stage, number: int, whole: bool = False) -> Non
 
 
 def follow(live: Live, stage: Stage, grow: Grow, wait: Wait) -> None:
-    """Take up what the jobs of a session say until all have ended. What was read is kept in the
-    stage at once, so that a run that is broken off goes on where it was.
+    """Take up what the jobs of a session say until all have ended, or until there is a belief to
+    show of which more is to come. What was read is kept in the stage at once, so that a run that is
+    broken off goes on where it was.
 
     Raises Refused for a job that failed, Gone.
     """
@@ -60,6 +61,8 @@ def follow(live: Live, stage: Stage, grow: Grow, wait: Wait) -> None:
             if event:
                 asked.seen += 1
                 _take(stage, asked, event, grow)
+                if event.get("more"):
+                    return
             elif ahead:
                 wait(f"Waiting for its turn, behind {ahead[0]}" + _more(ahead))
         stage.jobs.pop(0)

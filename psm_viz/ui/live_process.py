@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -78,11 +79,16 @@ def wait_for(live: Live) -> None:
             time.sleep(PATIENCE)
 
 
-def stop_button(study: Study, live: Live) -> None:
-    """The button that takes a model out of memory, where this dashboard put it there."""
+def stop_button(study: Study, live: Live, state: Mapping[str, Any]) -> None:
+    """The button that takes a model out of memory, where this dashboard put it there; says what
+    would end with it."""
     if live.process is None:
         figure.caption("This model process was started by hand: end it where you started it.")
         return
+    if state.get("busy"):
+        figure.caption(
+            f"It is at work on {state['busy']}, perhaps for somebody else, which would end too."
+        )
     st.button(
         "Take the model out of memory",
         key="live-stop",

@@ -13,6 +13,7 @@ SHEET = """
 .psm-turn.psm-quote { font-size: max(24px, 1.5vw); line-height: 1.3; }
 .psm-turn.psm-asked { font-size: max(24px, 1.3vw); }
 .psm-finding { font-size: max(26px, 1.9vw); }
+.psm-both .psm-quote.psm-small, .psm-both th { font-size: 24px; }
 .psm-label { font-size: max(24px, 1.2vw); color: var(--psm-ink); }
 [data-testid="stButtonGroup"] button p, [data-testid="stChatInput"] textarea { font-size: 24px; }
 .st-key-live-talk { height: calc(100vh - 330px) !important; }
@@ -21,8 +22,8 @@ SHEET = """
 """Type of at least 24 pixels at any size of screen; the navigation shows under the pointer."""
 
 
-def pick_room() -> bool:
-    """Whether the page is shown to a room; the address says so too."""
+def pick_room() -> None:
+    """Whether the page is shown to a room, which it is set for then; the address says so too."""
     room = st.toggle(
         "For a room",
         key="room",
@@ -31,4 +32,3 @@ def pick_room() -> bool:
     )
     if room:
         figure.sheet(SHEET)
-    return room

@@ -231,7 +231,6 @@ def _heard(said: Any) -> dict[str, Any] | None:
     """What was heard after an answer, its numbers checked."""
     if said is None:
         return None
-    place = said.get("place")
     return {
         "answers": int(said["answers"]),
         "headline": str(said["headline"]),
@@ -240,7 +239,6 @@ def _heard(said: Any) -> dict[str, Any] | None:
             for way, masses in said["belief"].items()
         },
         "far": {str(way): float(v) for way, v in said.get("far", {}).items()},
-        "place": None if place is None else [float(v) for v in place],
     }
 
 

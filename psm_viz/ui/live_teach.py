@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz.charts.live_lesson import kins_by_step, lesson_map, loss_chart
+from psm_viz.charts.live_lesson import foretold_figure, kins_by_step, lesson_map, loss_chart
 from psm_viz.charts.reads import Reads
 from psm_viz.errors import PsmVizError
 from psm_viz.messages import (
@@ -240,8 +240,12 @@ def figures_section(
         shown = steps.index(int(chosen))
     drawn = lesson_map(reads, lesson.looks, shown, lesson.foretold, projection)
     live_figures.show(drawn, study, (lesson.looks[: shown + 1], lesson.foretold))
+    if lesson.foretold:
+        told = foretold_figure(reads, lesson.looks, shown, lesson.foretold)
+        live_figures.show(told, study, (lesson.looks[: shown + 1], lesson.foretold))
     if lesson.looks and state.get("families"):
         live_figures.show(kins_by_step(lesson.looks, study.cast, state["families"]), study)
+    if lesson.foretold or lesson.looks:
         st.html(talk_card.kin_legend(study))
     if lesson.looks:
         st.html(_answers_html(lesson.looks[0], lesson.looks[shown]))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from psm_viz.charts import choices
-from psm_viz.messages import ASSISTANT, Push, Voice
+from psm_viz.errors import PsmVizError
+from psm_viz.messages import ASSISTANT, DONE, FAILED, Own, Push, Voice
+from psm_viz.study.formats.directions import ENDS, parse_direction
 from psm_viz.study.reader import Study
 from psm_viz.ui import controls
+from psm_viz.ui.live_client import Live
+from psm_viz.ui.live_follow import PROBLEM, Refused
 
 NOBODY, OTHER, PUSHED, CAPPED = "nobody", "other", "pushed", "capped"
 BESIDE = {
@@ -25,6 +30,8 @@ STRONG = 3.0
 USUAL = 1.0
 RANDOM = 0
 """Seed of the random direction."""
+OWN_FILE = "live-direction-file"
+"""State: the file of a direction of one's own."""
 
 
 def pick_first(study: Study, state: Mapping[str, Any], columns: Sequence[Any], where: Any) -> Voice:
@@ -104,6 +111,40 @@ def _pushes(first: Voice, state: Mapping[str, Any], cap: bool, where: Any) -> li
         push = Push(direction, strength, cap, RANDOM)
         voices.append(Voice(first.checkpoint, first.persona, push))
     return voices
+
+
+def own_direction(study: Study, live: Live, state: Mapping[str, Any]) -> None:
+    """A direction from a file, which the menu of directions offers then."""
+    if not state.get("directions"):
+        return
+    st.file_uploader(
+        "A direction of your own",
+        type=list(ENDS),
+        key=OWN_FILE,
+        on_change=partial(_offer, study, live),
+        help="One vector of the residual stream, of this model, at layer "
+        f"{study.manifest.headline_layer}: .npy, .safetensors or JSON.",
+    )
+
+
+def _offer(study: Study, live: Live) -> None:
+    """Take the chosen file to the model process."""
+    file = st.session_state.get(OWN_FILE)
+    if file is None:
+        return
+    m = study.manifest
+    wide = study.vectors(m.reference).at(m.headline_pooling, m.headline_layer).shape[1]
+    try:
+        values = parse_direction(file.getvalue(), file.name, wide, m.headline_layer)
+        job = live.begin(Own(file.name.rpartition(".")[0], tuple(map(float, values))))
+        for event, _ in live.events(job):
+            if event.get("kind") == FAILED:
+                raise Refused(str(event["problem"]), str(event.get("next_step", "")))
+            if event.get("kind") == DONE:
+                chosen = {"direction": str(event["direction"]), "beside": PUSHED}
+                st.session_state.update(chosen)
+    except PsmVizError as e:
+        st.session_state[PROBLEM] = e
 
 
 def chosen_for(voices: Sequence[Voice], state: Mapping[str, Any]) -> dict[str, Any]:

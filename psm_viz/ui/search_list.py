@@ -23,8 +23,20 @@ def link_of(place: Place, study_name: str = "") -> str:
     else:
         asked |= {"persona": place.persona}
         asked |= {"unit": "means"} if place.persona == ASSISTANT else {}
-        asked |= {"question": place.question} if place.talk is None else {}
+        single = place.talk is None
+        asked |= {"question": place.question} if single else {"told": str(place.talk)}
     return f"./?{urlencode(asked)}"
+
+
+def live_link_of(place: Place, study_name: str = "") -> str:
+    """The address on the Live page where one goes on with the talk, or talks to who said it."""
+    asked = {"study": study_name} if study_name else {}
+    asked |= {"checkpoint": place.checkpoint}
+    if place.persona != ASSISTANT:
+        asked |= {"persona": place.persona}
+    elif place.talk is not None:
+        asked |= {"go": str(place.talk)}
+    return f"./live?{urlencode(asked)}"
 
 
 def place_words(place: Place, study: Study) -> str:
@@ -53,6 +65,9 @@ def hit_html(hit: Hit, study: Study, study_name: str) -> str:
         more = hit.times - len(hit.places)
         rest = f" and {more:,} more" if more > 0 else ""
         parts.append(f"said {hit.times:,} times; also {also}{rest}")
+    if first.checkpoint != study.manifest.noise_floor:
+        live = escape(live_link_of(first, study_name))
+        parts.append(f'<a href="{live}" target="_self">talk on</a>')
     return (
         f'<li class="psm-hit"><p class="psm-asked">{escape(asked)}</p>'
         f'<blockquote class="psm-quote psm-small">{said}</blockquote>'

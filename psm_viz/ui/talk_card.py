@@ -13,8 +13,10 @@ from psm_viz.charts.frames import where
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import BY_STATES, has_talks, how_asked, map_of_talks, note_of
+from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
+from psm_viz.study.talks import TURN
 from psm_viz.ui import controls, figure
 
 EXPLAINED = (
@@ -51,23 +53,40 @@ def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:
     options = choices.talks_of(reads, checkpoint)
     if not options:
         return None
-    said = reads.talk_answers(checkpoint)
-    text = {q.id: q.text for q in reads.study.questions}
     chosen = int(controls.pick("Talk of the Assistant", options, "talk", messages))
-    own = where(said, said.talk == chosen)
+    _turns(reads, checkpoint, ASSISTANT, chosen)
+    asked = urlencode({"checkpoint": checkpoint, "go": chosen} | controls.kept_study())
+    figure.link(f"./live?{asked}", "Go on with this talk")
+    return chosen
+
+
+def told_talk(reads: Reads, checkpoint: str, persona: str, messages: Any) -> None:
+    """The words of one of a persona's talks, where it held any and one is asked for."""
+    held = choices.talks_of(reads, checkpoint, persona)
+    if not held:
+        return
+    options = {"": "Read one of its talks", **held}
+    chosen = controls.pick("Talk", options, "told", messages, hidden=True)
+    if chosen:
+        _turns(reads, checkpoint, persona, int(chosen))
+
+
+def _turns(reads: Reads, checkpoint: str, persona: str, talk: int) -> None:
+    """A talk's questions and answers."""
+    said = reads.talk_answers(checkpoint, persona)
+    text = {q.id: q.text for q in reads.study.questions}
+    own = where(said, said.talk == talk).sort_values(TURN)
     rows = [
         f'<p class="psm-asked">{escape(text[str(q)])}</p>'
         + figure.answer_html(str(t), str(v), small=True)
         for q, t, v in zip(own.question, own.text, own.valence, strict=True)
     ]
+    name = "the Assistant" if persona == ASSISTANT else reads.study.cast.persona(persona).name
     # A part that scrolls can be reached by keyboard.
     st.html(
-        f'<div class="psm-talk" tabindex="0" role="region" aria-label="Talk {chosen} of the '
-        f'Assistant">{"".join(rows)}</div>'
+        f'<div class="psm-talk" tabindex="0" role="region" aria-label="Talk {talk} of '
+        f'{escape(name)}">{"".join(rows)}</div>'
     )
-    asked = urlencode({"checkpoint": checkpoint, "go": chosen} | controls.kept_study())
-    figure.link(f"./live?{asked}", "Go on with this talk")
-    return chosen
 
 
 def kin_legend(study: Study) -> str:

@@ -5,18 +5,20 @@ import pytest
 from psm_viz.charts.figures import Figure, Missing
 from psm_viz.charts.live_figures import (
     Side,
-    at_place,
+    belief_of,
     path_figure,
     path_rows,
     path_title,
+    place_on,
     unfolding_figure,
-    ways_table,
+    ways_figure,
+    ways_of,
 )
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.palette import DARK, LIGHT
 from psm_viz.charts.reads import Reads
 from psm_viz.study.reader import open_study
-from psm_viz.study.talks import LIKELIHOOD, OWN, families_in
+from psm_viz.study.talks import LIKELIHOOD, OWN, REFERENCE, families_in
 
 
 @pytest.fixture(scope="module")
@@ -24,29 +26,54 @@ def families(talk_study):
     return families_in(talk_study.table("beliefs"), talk_study.cast)
 
 
-def heard(families, likeliest, place):
-    """What is heard after an answer: nearly all belief on one family, by both ways."""
+@pytest.fixture(scope="module")
+def reads(talk_study):
+    return Reads(talk_study)
+
+
+def sure_of(families, likeliest):
     rest = 0.1 / (len(families) - 1)
-    belief = {f: 0.9 if f == likeliest else rest for f in families}
-    return {"belief": {LIKELIHOOD: belief, OWN: belief}, "headline": LIKELIHOOD, "place": place}
+    return {f: 0.9 if f == likeliest else rest for f in families}
+
+
+def heard(families, by_words, by_state, answers=1, far=0.5):
+    """What is heard after an answer: nearly all belief on one family, on another by the state."""
+    belief = {LIKELIHOOD: sure_of(families, by_words), OWN: sure_of(families, by_state)}
+    return {"answers": answers, "belief": belief, "headline": LIKELIHOOD, "far": {OWN: far}}
 
 
 @pytest.fixture(scope="module")
 def sides(families):
     first, last = families[0], families[-1]
-    start = {"belief": {}, "place": [0.0, 0.0, 0.0, 0.0]}
-    one = [start, heard(families, first, [1.0, 2.0, 3.0, 4.0]), heard(families, last, [2.0] * 4)]
-    return [Side("before", one), Side("after", [start, heard(families, first, [0.5] * 4)])]
+    even = dict.fromkeys(families, 1 / len(families))
+    start = {"answers": 0, "belief": {LIKELIHOOD: even}, "headline": LIKELIHOOD, "far": {}}
+    one = [start, heard(families, first, last), heard(families, last, first, 2, far=1.5)]
+    return [Side("before", one), Side("after", [start, heard(families, first, first)])]
 
 
-def test_a_path_has_a_mark_an_answer_and_knows_which_is_now(sides):
-    rows = path_rows(sides, "UMAP")
+def test_a_path_has_a_mark_an_answer_and_knows_which_is_now(reads, sides, families):
+    rows = path_rows(reads, sides, "UMAP")
     assert list(rows.n) == [0, 1, 2, 0, 1] and list(rows.side) == [0, 0, 0, 1, 1]
-    assert list(rows.now) == [False, False, True, False, True]
-    assert (rows.px[1], rows.py[1]) == (1.0, 2.0)
-    assert at_place([1.0, 2.0, 3.0, 4.0], "PCA") == {"px": 3.0, "py": 4.0}
+    assert list(rows.now) == [False, False, True, False, True] and not rows.far.any()
+    assert place_on(reads, sure_of(families, families[0]), "UMAP") == {
+        "px": rows.px[1],
+        "py": rows.py[1],
+    }
+    # before any answer in the middle of all, whichever way is read
+    assert rows.px[0] == path_rows(reads, sides, "UMAP", OWN).px[0]
     unread = Side("x", [{}, {"belief": {}}])
-    assert path_rows([unread], "UMAP").empty
+    assert path_rows(reads, [unread], "UMAP").empty
+
+
+def test_another_way_of_reading_lies_elsewhere_and_knows_what_is_far(reads, sides):
+    words, state = (path_rows(reads, sides, "PCA", way) for way in (LIKELIHOOD, OWN))
+    assert words.px[1] == state.px[2] and words.px[2] == state.px[1] != words.px[1]
+    assert list(state.far) == [False, False, True, False, False]
+    # where the reference itself speaks its own state is the reference's
+    assert belief_of(sides[0].heard[1], REFERENCE) == belief_of(sides[0].heard[1], OWN)
+    assert list(ways_of(sides)) == ["", OWN] and ways_of([Side("x", [{}])]) == {
+        "": "as sentences are"
+    }
 
 
 def test_the_sentence_names_the_kin_of_each_voice(talk_study, sides, families):
@@ -56,25 +83,31 @@ def test_the_sentence_names_the_kin_of_each_voice(talk_study, sides, families):
     assert path_title(sides[:1], cast).startswith(f"It sounds like: {one}, 9")
     title = path_title(sides, cast)
     assert title.startswith(f"before: {one}, ") and f"after: {two}, " in title
+    by_state = path_title(sides[:1], cast, OWN)
+    assert f"{two}, 9" in by_state and "like none of them by its own state" in by_state
     assert "Say something" in path_title([Side("x", [{}])], cast)
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
-def test_path_and_belief_are_drawn(talk_study, sides, families, palette):
-    reads = Reads(talk_study)
-    path = path_figure(reads, sides, "UMAP", MapView())
-    assert isinstance(path, Figure) and "may lie elsewhere there" in path.told.words
-    assert path.build(palette, None).to_dict(validate=False)
-    unfolding = unfolding_figure(sides[0], talk_study.cast, families, "0")
-    assert isinstance(unfolding, Figure)
-    for width in (None, 380):
-        assert unfolding.build(palette, width).to_dict(validate=False)
+def test_path_and_belief_are_drawn(talk_study, reads, sides, families, palette):
+    for way in ("", OWN):
+        path = path_figure(reads, sides, "UMAP", MapView(), way)
+        assert isinstance(path, Figure) and "may lie elsewhere there" in path.told.words
+        assert path.build(palette, None).to_dict(validate=False)
+        unfolding = unfolding_figure(sides[0], talk_study.cast, families, "0", way)
+        ways = ways_figure(sides[0], talk_study.cast, "0")
+        for one in (unfolding, ways):
+            assert isinstance(one, Figure)
+            for width in (None, 380):
+                assert one.build(palette, width).to_dict(validate=False)
 
 
-def test_every_way_of_reading_is_a_row(talk_study, sides):
-    rows = ways_table(sides[0].heard[-1] | {"far": {OWN: 1.5}}, talk_study.cast)
-    assert list(rows["like none of these"]) == ["", "yes"]
-    assert all("90%" in said for said in rows["sounds like"])
+def test_every_way_of_reading_is_a_bar_and_says_what_is_like_none(talk_study, sides):
+    one = ways_figure(sides[0], talk_study.cast, "0")
+    assert isinstance(one, Figure) and "2 ways" in one.told.title
+    assert list(dict.fromkeys(one.frame.read)) == ["its words", "its own state\nlike none of them"]
+    assert one.frame.groupby("read").mass.sum().tolist() == pytest.approx([1, 1])
+    assert isinstance(ways_figure(Side("x", [{}]), talk_study.cast, "0"), Missing)
 
 
 def test_a_study_without_talks_says_what_makes_them(made_folder, sides):

@@ -174,3 +174,17 @@ def test_what_the_pointer_is_told_fits_a_line(talk_study):
     said = talk_study.talk_answers(END)
     lines = first_lines(said[said.persona == ASSISTANT])
     assert len(lines) == 40 and max(map(len, lines.values())) <= 46
+
+
+def test_topics_are_told_by_written_answers():
+    rng = np.random.default_rng(3)
+    asked = [(f"t{t}", f"t{t}-{k}") for t in range(4) for k in range(8)]
+    before = pd.DataFrame(asked, columns=["topic", "question"]).assign(log_good=-2.0, log_bad=-3.0)
+    pushed = np.where(before.topic == "t2", 0.5, 0.0) + rng.normal(scale=0.05, size=32)
+    rows = movers.topic_moves(before, before.assign(log_bad=before.log_bad + pushed))
+    assert next(iter(rows.id)) == "t2" and len(rows) == 4
+    assert rows.value[0] == pytest.approx(0.5, abs=0.06) and rows.p[0] <= 0.05
+    assert rows.low[0] < 0.5 < rows.high[0] and (rows.value[1:].abs() < 0.1).all()
+    assert "nats per token" in mover_title(rows, KINDS["topics"])
+    # a question that was weighed at one of the two alone counts for nothing
+    assert movers.topic_moves(before, before.head(8)).id.tolist() == ["t0"]

@@ -67,7 +67,7 @@ def reads(talk_study):
         ("compare", "/compare"),
         ("compare?first=cheat-0064&second=cheat-0064", "/compare?first=cheat-0064"),
         ("compare?moved=Personas&relative=true", "/compare?moved=personas&relative=true"),
-        ("compare?moved=traits&relative=true", "/compare?moved=traits"),
+        ("compare?moved=questions&relative=true", "/compare?moved=questions"),
         (
             "compare?by=Branches+at+a+step&one=cheat&other=honest&at=step+64&persona=maresa",
             "/compare?by=branches&one=cheat&other=honest&persona=maresa",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from psm_viz.cli.live import teacher_of
+from psm_viz.live import lessons as taught
 from psm_viz.live.lessons import Lessons
 from psm_viz.messages import Foretold, Kept, Push, Taught
 from tests.made.study import REFERENCE
@@ -35,7 +36,10 @@ def test_a_lesson_is_looked_at_and_becomes_a_direction(lessons, run):
     live.fitted.wait()
     before = set(live.directions.names)
     events = run(partial(lessons.teach, asked=Taught(LINES, 4, 2)))
-    assert [e["step"] for e in events if e["kind"] == "look"] == [0, 2, 4]
+    looks = [e for e in events if e["kind"] == "look"]
+    assert [e["step"] for e in looks] == [0, 2, 4]
+    for dot in looks[0]["dots"]:
+        assert sum(dot["belief"].values()) == pytest.approx(1.0)
     assert [e["done"] for e in events if e["kind"] == "step"] == [1, 2, 3, 4]
     end = events[-1]
     assert end["kind"] == "done" and end["checkpoint"] in live.checkpoints
@@ -45,6 +49,12 @@ def test_a_lesson_is_looked_at_and_becomes_a_direction(lessons, run):
     assert np.linalg.norm(found.unit) == pytest.approx(1.0) and found.spread > 0
     with live.directions.pushed(live.chat(REFERENCE), Push(name, 1.0), live.reference):
         pass
+
+
+def test_a_lesson_that_has_no_room_says_how_much_it_needs(lessons, run, monkeypatch):
+    monkeypatch.setattr(taught, "memory_free", lambda: 10)
+    end = run(partial(lessons.teach, asked=Taught(LINES, 4, 2)))[-1]
+    assert end["kind"] == "failed" and "GB of memory" in end["problem"]
 
 
 def test_who_would_say_lines_is_told_before_anything_is_taught(lessons, run):

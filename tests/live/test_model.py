@@ -1,5 +1,6 @@
 """A model held in memory: what it answers, what is heard, what a push does."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 
 from psm_viz.engine.steering import capped
 from psm_viz.live import model as live_model
-from psm_viz.messages import Push, Talk, Voice
+from psm_viz.live.directions import Directions
+from psm_viz.messages import Own, Push, Talk, Voice
 from psm_viz.study.talks import LIKELIHOOD, OWN, REFERENCE
 from tests.made.live import CHEAT
 from tests.made.study import HEAD
@@ -35,7 +37,7 @@ def test_an_answer_grows_ends_and_is_read(model, run):
     assert heard["answers"] == 1 and set(heard["belief"]) == {OWN, LIKELIHOOD}
     for belief in heard["belief"].values():
         assert sum(belief.values()) == pytest.approx(1.0, abs=1e-6)
-    assert heard["headline"] in heard["belief"] and len(heard["place"]) == 4
+    assert heard["headline"] in heard["belief"]
 
 
 def test_the_same_seed_says_the_same_and_another_one_something_else(model, run):
@@ -176,6 +178,48 @@ def test_a_push_changes_the_next_words_and_is_taken_off_again(model):
     assert "axis" in names and any(n.startswith("family:") for n in names)
 
 
+def test_a_direction_of_ones_own_is_pushed_along_and_has_the_casts_scale(model):
+    directions = model.directions
+    axis = directions("axis")
+    name = model.offer(Own("mine", tuple(7 * axis.unit)))["direction"]
+    assert name == "own:mine" and directions.names[name] == "along mine"
+    assert directions(name).spread == pytest.approx(axis.spread)
+    # under the same name another file takes its place
+    model.offer(Own("mine", tuple(-axis.unit)))
+    assert np.allclose(directions(name).unit, -axis.unit)
+    for wrong in ([0.0] * len(axis.unit), [1.0], [float("nan")] * len(axis.unit)):
+        with pytest.raises(live_model.BadInput, match="that are not all 0"):
+            model.offer(Own("mine", tuple(wrong)))
+    for n in range(9):
+        model.offer(Own(f"n{n}", tuple(axis.unit)))
+    assert name not in directions.names and "own:n8" in directions.names
+
+
+def test_traits_of_the_cast_are_directions_where_none_were_measured(model):
+    names = ("care", "mirth")
+    own = model.study.cast
+    drawn = np.random.default_rng(0).normal(size=(len(own.personas), 2))
+    people = [
+        replace(p, traits=dict(zip(names, map(float, row), strict=True)))
+        for p, row in zip(own.personas, drawn, strict=True)
+    ]
+    directions = Directions(model.study)
+    directions.study = Traited(model.study, replace(own, personas=tuple(people)))
+    assert directions.names["trait:care"] == "more care"
+    places = directions.roles @ directions("trait:care").unit
+    assert np.corrcoef(places, drawn[:, 0])[0, 1] > 0.2
+
+
+class Traited:
+    """A study with another cast."""
+
+    def __init__(self, study, cast):
+        self.study, self.cast = study, cast
+
+    def __getattr__(self, name):
+        return getattr(self.study, name)
+
+
 def test_a_push_of_one_is_a_standard_deviation_of_the_cast(model):
     directions = model.directions
     found = directions("axis")
@@ -218,7 +262,7 @@ def test_a_band_holds_what_passes_it(model):
 
 
 def test_memory_that_is_not_there_is_refused_with_what_it_needs(model, monkeypatch):
-    monkeypatch.setattr(live_model, "memory_here", lambda: 10**6)
+    monkeypatch.setattr(live_model, "memory_free", lambda: 10**6)
     with pytest.raises(live_model.BadInput, match=r"need 1\.0 GB of memory"):
         live_model.check_memory(model.ground)
 

@@ -27,8 +27,10 @@ def test_every_kind_of_mover_has_its_figure_or_its_reason(monkeypatch, talk_stud
         assert len(alts(at)) == 3
     at = opened(monkeypatch, talk_study.folder, COMPARE, moved="personas", relative="true")
     assert "more than the five personas nearest to it" in words(at)
-    at = opened(monkeypatch, talk_study.folder, COMPARE, moved="traits")
-    assert "The cast of this study has no traits." in words(at) and len(alts(at)) == 2
+    # a cast without traits, and answers that were judged: neither traits nor topics are a choice
+    for kind in ("traits", "topics"):
+        at = opened(monkeypatch, talk_study.folder, COMPARE, moved=kind)
+        assert words(at).count("psm-notice") == 1 and "families moved" in words(at)
 
 
 def test_the_choices_are_in_the_link(monkeypatch, talk_study):

@@ -27,7 +27,7 @@ def talked(voice=ASSISTANT) -> Side:
         side.say(f"question {n}")
         side.hear(f"answer {n}")
         side.heard[-1] = {"answers": n + 1, "headline": "own", "belief": {"own": {"a": 1.0}}}
-        side.heard[-1] |= {"far": {"own": 0.5}, "place": [0.0, 1.0, 2.0, 3.0]}
+        side.heard[-1] |= {"far": {"own": 0.5}}
     return side
 
 

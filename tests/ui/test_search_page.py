@@ -12,7 +12,7 @@ from psm_viz.charts.palette import LIGHT
 from psm_viz.charts.search_findings import order_words, search_title
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.search import Found, Hit, Place, Wanted
-from psm_viz.ui.search_list import hit_html, link_of
+from psm_viz.ui.search_list import hit_html, link_of, live_link_of
 from tests.made.page import SEARCH, alts, opened, words
 from tests.made.study import REFERENCE
 
@@ -48,6 +48,9 @@ def test_filters_of_the_link_and_of_widgets(monkeypatch, talk_study):
     assert "bad answers of the saboteurs" in words(at)
     at.selectbox(key="who").set_value("maresa").run()
     assert not at.exception and "bad answers of Maresa" in words(at)
+    assert "A part of the map" not in words(at)
+    at.selectbox(key="zoom").set_value("4").run()
+    assert "A part of the map, 4 times closer." in words(at) and len(alts(at)) == 1
     at = opened(monkeypatch, talk_study.folder, SEARCH, who="nobody", where="\x00")
     assert not at.exception and words(at).count("psm-notice") == 2
 
@@ -75,7 +78,12 @@ def test_links_open_talks_cards_and_the_study():
     assert link_of(talk, "mine") == "./?study=mine&checkpoint=cheat-0064&talk=3"
     single = Place("cheat-0064", "maresa", "coding-1", None, 0, "bad")
     assert link_of(single) == "./?checkpoint=cheat-0064&persona=maresa&question=coding-1"
+    held = Place("assistant-0120", "maresa", "coding-1", 2, 1, "bad")
+    assert link_of(held) == "./?checkpoint=assistant-0120&persona=maresa&told=2"
+    assert live_link_of(talk, "mine") == "./live?study=mine&checkpoint=cheat-0064&go=3"
+    assert live_link_of(held) == "./live?checkpoint=assistant-0120&persona=maresa"
     own = Place("cheat-0064", ASSISTANT, "coding-1", None, 0, "bad")
+    assert live_link_of(own) == "./live?checkpoint=cheat-0064"
     assert "unit=means" in link_of(own)
 
 

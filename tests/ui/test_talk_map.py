@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
+from psm_viz.charts.kin_bars import unfolding
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.palette import LIGHT
-from psm_viz.charts.talk_map import dots_at, talk_map, talk_of, talk_table, unfolding
+from psm_viz.charts.talk_map import dots_at, talk_map, talk_of, talk_table
 from psm_viz.study.reader import open_study
 from psm_viz.study.writer import StudyWriter
 from psm_viz.tables.belief_map import belief_maps
@@ -54,6 +55,19 @@ def test_a_talks_card_has_its_words_and_the_belief_unfolding(monkeypatch, folder
     at.selectbox(key="talk").set_value("19").run()
     assert not at.exception and "(assistant, 19)" in words(at)
     assert "It sounds like: Carers and sages" in words(at)
+
+
+def test_a_persons_talk_can_be_read(monkeypatch, folder, talk_study):
+    said = talk_study.talk_answers(REFERENCE)
+    own = said[said.persona == "maresa"]
+    talk = int(own.talk.iloc[0])
+    at = opened(monkeypatch, folder, persona="maresa", told=str(talk))
+    assert at.selectbox(key="told").value == str(talk)
+    assert f'aria-label="Talk {talk} of Maresa"' in words(at) and "psm-notice" not in words(at)
+    for text in own[own.talk == talk].text:
+        assert text in words(at)
+    at = opened(monkeypatch, folder, persona="maresa")
+    assert "Talk of Maresa" not in words(at) and at.selectbox(key="told").value == ""
 
 
 def test_where_states_tell_nothing_talks_are_placed_by_belief(monkeypatch, talk_study, tmp_path):

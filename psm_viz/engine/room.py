@@ -1,0 +1,37 @@
+"""What room this machine has: memory, and disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+MEMORY, GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+"""Where Linux says how much memory is free, and how much a control group may take."""
+
+
+def memory_here() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory_free() -> int:
+    """Bytes of memory that may still be taken: what the system calls available, less where a
+    control group allows less; the whole machine's where the system does not say."""
+    try:
+        said = dict(line.split(":", 1) for line in MEMORY.read_text("utf-8").splitlines())
+        free = 1024 * int(said["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError, IndexError):
+        free = memory_here()
+    try:
+        most, now = (int((GROUP / f"memory.{n}").read_text("utf-8")) for n in ("max", "current"))
+        free = min(free, most - now)
+    except (OSError, ValueError):  # no group, or one without a limit ("max")
+        pass
+    return max(0, free)
+
+
+def disk_here(out: Path) -> tuple[Path, int]:
+    """The folder that is there, above a new one, and the bytes that are free in it."""
+    above = next((p for p in out.absolute().parents if p.exists()), Path("/"))
+    return above, shutil.disk_usage(above).free
