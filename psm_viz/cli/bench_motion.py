@@ -43,8 +43,9 @@ DRAG_MAP = f"""async frames => {{
   const say = (what, n, to) => to.dispatchEvent(new PointerEvent(what, {{
     bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, pointerId: 1,
     clientX: x + r * Math.sin(n / 9), clientY: y + r * (1 - Math.cos(n / 9))}}));
-  // the map hears of what lies under the pointer, not of the drawing as a whole
-  say('pointerdown', 0, document.elementFromPoint(x, y));
+  // the map hears of what lies under the pointer, not of the drawing as a whole; a canvas knows
+  // what that is only once the pointer has moved upon it
+  for (const what of ['pointermove', 'pointerdown']) say(what, 0, document.elementFromPoint(x, y));
   let before = await repaint();
   for (let n = 1; n <= frames; n++) {{
     say('pointermove', n, window);
