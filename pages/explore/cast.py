@@ -25,13 +25,16 @@ choice = CastChoice(studies.reads(study), checkpoint, pooling, leaves)
 link = choice.link(controls.study_in_link(study))
 
 with figure.guard(), st.spinner("Growing the tree"):
-    figure.finding(choice.finding)
-    left, right = st.columns([1.2, 1], gap="medium")
-    with left:
-        figure.show(choice.tree(), study, link)
-    with right:
-        figure.show(choice.matrix(), study, link)
-        figure.show(choice.trust(), study, link)
+    if choice.bare is not None:
+        figure.empty(choice.bare.what, choice.bare.next_step)
+    else:
+        figure.finding(choice.finding)
+        left, right = st.columns([1.2, 1], gap="medium")
+        with left:
+            figure.show(choice.tree(), study, link)
+        with right:
+            figure.show(choice.matrix(), study, link)
+            figure.show(choice.trust(), study, link)
 st.divider()
 with figure.guard():
     cast_evidence.evidence_section(choice, messages)

@@ -21,15 +21,16 @@ with figure.needed(messages):
         judged = search_figures.pick_judged(messages)
 
 choice = SearchChoice(studies.reads(study), words, where, who, judged, projection, zoom)
-result = None
+result, known = None, False
 left, right = st.columns([1.25, 1], gap="medium")
 with right, figure.guard():
-    result = search_figures.found(choice)
-    if result is None:
-        search_figures.start(study)
-    else:
-        search_figures.heading(choice, result)
-        search_list.hit_list(result.hits, study)
+    result, known = search_figures.found(choice), True
 with left, figure.guard():
     figure.show(choice.lit(result), study, choice.link(controls.study_in_link(study)))
     figure.caption(controls.MOVES)
+with right, figure.guard():
+    if result is not None:
+        search_figures.heading(choice, result)
+        search_list.hit_list(result.hits, study)
+    elif known:
+        search_figures.start(study)

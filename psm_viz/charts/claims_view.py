@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,13 +106,19 @@ def chat_folder() -> Path:
 def judged(folder: Path) -> Judged:
     """What the rows in a folder say of the made world's models. Raises PsmVizError."""
     stamp = stamp_of(folder)
-    return Judged(made_claims(folder, stamp) if stamp else (), stamp)
+    with _judging:
+        return Judged(made_claims(folder, stamp) if stamp else (), stamp)
 
 
 def judged_chat(folder: Path) -> Judged:
     """What the rows in a folder say of the chat model. Raises PsmVizError."""
     stamp = stamp_of(folder)
-    return Judged(claims_of_chat(folder, stamp) if stamp else (), stamp)
+    with _judging:
+        return Judged(claims_of_chat(folder, stamp) if stamp else (), stamp)
+
+
+_judging = threading.Lock()
+"""Of several readers who come at once one has the claims judged, and the others wait."""
 
 
 @lru_cache(maxsize=4)

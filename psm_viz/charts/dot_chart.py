@@ -31,6 +31,8 @@ TICK = 58
 """Pixels that a round value needs under the axis."""
 BREAK = ": "
 """Where the label of a row may go on in a second line."""
+NEAR_NAMES = 0.3
+"""Share of the axis, from its left, at which no word has room before the names of rows."""
 LONGEST = 36
 """Letters of a line of a label; what is longer takes a second."""
 EDGE = 7
@@ -121,7 +123,7 @@ def dot_chart(
     for quiet, group in rows.groupby("quiet"):
         colour = p.ink if quiet or not look.accent else p.accent
         layers += _intervals(group, at, p) + _marks(group, at, p, colour, look)
-    layers += _ticks(rows, at, p, look)
+    layers += _ticks(rows, at, p, look, (low, high))
     layers += _notes(rows, at, p, high)
     return finish(alt.layer(*layers), p, size[1], size[0])
 
@@ -240,8 +242,10 @@ def _marks(rows: pd.DataFrame, at: _Rows, p: Palette, colour: str, look: DotLook
     return layers
 
 
-def _ticks(rows: pd.DataFrame, at: _Rows, p: Palette, look: DotLook) -> list[Any]:
-    """The second values, named at the first of them."""
+def _ticks(
+    rows: pd.DataFrame, at: _Rows, p: Palette, look: DotLook, ends: tuple[float, float]
+) -> list[Any]:
+    """The second values, named at the first of them, on the side where there is room."""
     own, name = rows.dropna(subset=["tick"]), look.tick_name
     if own.empty:
         return []
@@ -254,8 +258,10 @@ def _ticks(rows: pd.DataFrame, at: _Rows, p: Palette, look: DotLook) -> list[Any
     )
     layers = [strokes.encode(x=at.x("tick"), y=at.y, description=SAID)]
     if name:
+        left = float(own.tick.iloc[0]) < ends[0] + NEAR_NAMES * (ends[1] - ends[0])
         word = alt.Chart(own.head(1).assign(text=name)).mark_text(
-            align="right", dx=-5, dy=-9, fontSize=10.5, color=p.soft, aria=False
+            **{"align": "left", "dx": 5} if left else {"align": "right", "dx": -5},
+            **{"dy": -9, "fontSize": 10.5, "color": p.soft, "aria": False},
         )
         layers.append(word.encode(x=at.x("tick"), y=at.y, text="text:N"))
     return layers

@@ -18,8 +18,9 @@ from psm_viz.charts.typeface import width_of
 from psm_viz.study.cast import Cast
 
 NOISE = "Gaussian noise"
-TWINS, HEAD = 640, 12.5
-"""Width in pixels that the two maps are laid out for, and the type size of their titles."""
+TWINS, HEAD, GAP = 640, 12.5, 14
+"""Width in pixels that the two maps are laid out for, the type size of their titles, and what is
+kept between these."""
 
 
 def twin_points(points: pd.DataFrame, noise: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +59,8 @@ def twin_map(
         shape=[shapes[family[i]] for i in marks.id],
         said=[sentence(who[str(r.id)], on[str(r.data)]) for r in each(marks)],
     )
-    room = 1.22 * (size[0] or TWINS) / 2.4 / HEAD  # of a title, in its own type size
+    starts = [f.to_px(-0.5 + 1.22 * n, 0.64)[0] for n in range(2)]
+    room = (starts[1] - starts[0] - GAP) / HEAD  # of a title, in its own type size
     heads = pd.DataFrame(
         [
             {"px": -0.5 + 1.22 * n, "py": 0.64, "text": _head(words[d], room)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,14 +41,19 @@ class Reads:
 
     study: Study
     held: OrderedDict[tuple[str, ...], Any] = field(default_factory=OrderedDict)
+    reading: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def once(self, key: tuple[str, ...], read: Callable[[], Held]) -> Held:
-        """What `read` gives, kept under a key that nothing else has."""
+        """What `read` gives, kept under a key that nothing else has. Of several readers who want
+        what is not there yet one makes it, and the others wait."""
         found = self.held.get(key)
         if found is None:
-            found = self.held[key] = read()
-            while len(self.held) > KEPT:
-                self.held.popitem(last=False)
+            with self.reading:
+                found = self.held.get(key)
+                if found is None:
+                    found = self.held[key] = read()
+                    while len(self.held) > KEPT:
+                        self.held.popitem(last=False)
         return found
 
     def table(self, name: str) -> pd.DataFrame:

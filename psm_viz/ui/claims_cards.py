@@ -156,6 +156,7 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
     else:
         st.vega_lite_chart(chart, theme=None, width="stretch", key=key, alt=told.alt)
         figure.caption(caption_of(claim))
+    figure.let_it_paint()
 
 
 def _csv(label: str, name: str, frame: pd.DataFrame) -> None:

@@ -15,10 +15,7 @@ from psm_viz.charts import export, views
 from psm_viz.charts.export import FORMS, Export, Setting
 from psm_viz.charts.figures import Missing
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.typeface import width_of
 from psm_viz.errors import BadInput
-from psm_viz.paths import STUDY
-from psm_viz.study.reader import open_study
 from tests.charts.drawn import ends
 
 LINK = "map?checkpoint=cheat-0064"
@@ -129,42 +126,6 @@ def test_a_drawing_may_carry_its_caption(made):
 def test_what_cannot_be_set_is_told(setting, what):
     with pytest.raises(BadInput, match=what):
         setting.check()
-
-
-def words_of(drawn: bytes) -> list[tuple[str, tuple[float, float, float, float]]]:
-    """The words of a drawing with their boxes, measured with the face that goes with it."""
-    out = []
-
-    def visit(element, x, y):
-        moved = re.match(r"translate\(([-\d.]+),([-\d.]+)\)", element.get("transform", ""))
-        if moved:
-            x, y = x + float(moved[1]), y + float(moved[2])
-        if element.tag.endswith("text") and element.text:
-            size = float(element.get("font-size").removesuffix("px"))
-            wide = size * width_of(element.text)
-            left = x - {"start": 0, "middle": 0.5, "end": 1}[element.get("text-anchor")] * wide
-            # cap height over and a little under the line
-            out.append((element.text, (left, y - 0.66 * size, left + wide, y + 0.2 * size)))
-        for child in element:
-            visit(child, x, y)
-
-    visit(ElementTree.fromstring(drawn), 0.0, 0.0)
-    return out
-
-
-@pytest.mark.parametrize("width", [89.0, 183.0])
-def test_no_words_of_the_shipped_map_of_talks_cover_each_other(width):
-    study = open_study(STUDY)
-    view = views.view_of(Reads(study), LINK)
-    one = view.map()
-    record = export.record_of(one, export.source_of(study), view.link())
-    found = dict(words_of(FORMS["svg"].make(Export(one, record, Setting(width=width)))))
-    assert len(found) >= (7 if width == 89 else 25)
-    boxes = list(found.items())
-    for n, (text, a) in enumerate(boxes):
-        for other, b in boxes[n + 1 :]:
-            apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-            assert apart, f"{text} and {other}"
 
 
 def test_every_chart_of_a_view_can_be_drawn_narrow_and_in_the_dark(talk_study):

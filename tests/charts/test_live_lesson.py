@@ -47,7 +47,9 @@ def test_before_training_the_arrow_leads_from_the_stored_talks_to_the_lines(read
     looks, foretold = lesson
     arrow = arrow_of(reads, [], foretold, "UMAP")
     assert len(arrow) == 2 and arrow.px[0] != arrow.px[1]
-    assert sum(belief_before(reads, tuple(foretold["belief"])).values()) == pytest.approx(1, abs=1e-4)
+    assert sum(belief_before(reads, tuple(foretold["belief"])).values()) == pytest.approx(
+        1, abs=1e-4
+    )
     taught = arrow_of(reads, looks, foretold, "UMAP")
     assert taught.px[0] == dots_of(reads, looks[0], "UMAP").px[0] and taught.px[1] == arrow.px[1]
     assert arrow_of(reads, looks, None, "UMAP").empty
