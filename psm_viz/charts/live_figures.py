@@ -22,7 +22,7 @@ from psm_viz.charts.map_plane import haloed, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import targets, zoom
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import BY_BELIEF, WAYS, has_talks, map_of_talks, talk_points
+from psm_viz.charts.talk_figures import BY_BELIEF, has_talks, map_of_talks, talk_points
 from psm_viz.stats.belief_place import middles as middles_of
 from psm_viz.stats.belief_place import place_of
 from psm_viz.study.cast import Cast
@@ -282,12 +282,10 @@ def ways_figure(side: Side, cast: Cast, key: str) -> Shown:
     count = frame.row.nunique()
     told = Told(
         name=f"live-ways-{key}",
-        title=f"{side.name}, read in {count} ways"
-        if count > 1
-        else f"{side.name}, read in one way",
-        words="; ".join(f"{READ[w]}: {WAYS[w]}" for w in READ if w in heard["belief"]) + ". "
-        "Like none of them: its state is farther from every family than 95 % of the cast's talks "
-        "are from theirs; only states can tell.",
+        title=f"{side.name}, read in {count} way{'s' if count > 1 else ''}",
+        words="By how likely the reference finds the words as each persona, by inner states, and "
+        "in the made world by who knows its rules. Like none of them: its state is farther from "
+        "every family than 95 % of the cast's talks are from theirs; only states can tell.",
         alt=f"Belief over kins by each way of reading {side.name}.",
         key=f"live-ways-{key}",
         facts=Facts(n=f"{heard['answers']} answers"),
@@ -296,5 +294,5 @@ def ways_figure(side: Side, cast: Cast, key: str) -> Shown:
         lambda p, width: kin_bars.named_chart(frame, cast, p, (width, 50 + 34 * count)),
         frame.drop(columns="kin").rename(columns={"row": "read"}),
         told,
-        Layout(380, small=True, label=True),
+        Layout(380, small=True, label=True, captioned=True),
     )
