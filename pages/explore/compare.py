@@ -24,14 +24,20 @@ top = st.container()
 st.divider()
 left, right = st.columns([1, 1.25], gap="large")
 with left, figure.guard():
+    said = st.container()
     if persona == ASSISTANT:
-        choice = replace(choice, talk=compare_figures.pick_talk(choice, messages))
-    compare_figures.beside_section(study, pair, persona, choice.talk, messages)
-with right:
-    choice = compare_figures.mover_section(choice, messages)
-with top, figure.guard():
-    link = choice.link(controls.study_in_link(study))
+        with said:
+            compare_figures.said_heading()
+            choice = replace(choice, talk=compare_figures.pick_talk(choice, messages))
+with top, figure.guard():  # before what is slower
     maps, take = choice.maps(), partial(controls.take_click, study)
+    link = choice.link_of(maps, controls.study_in_link(study))
     figure.show(maps, study, link, take, controls.map_key())
     if isinstance(maps, Figure):
         figure.caption(controls.BACK)
+with said, figure.guard():
+    if persona != ASSISTANT:
+        compare_figures.said_heading()
+    compare_figures.beside_section(study, pair, persona, choice.talk, messages)
+with right:
+    compare_figures.mover_section(choice, messages)

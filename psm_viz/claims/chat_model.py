@@ -68,7 +68,7 @@ def _odds(runs: ChatRuns) -> Picture:
 def spread(runs: ChatRuns) -> Claim:
     """A narrow lesson spreads."""
     by = {s: beyond_benign(runs, s, CHEAT) for s in runs.seeds(CHEAT, BENIGN)}
-    values, low, high = over_topics(_topics(runs), by, lambda v: float(v.mean()))
+    values, low, high = over_topics(_topics(runs), by)
     honest = {
         s: float((runs.change(s, CHEAT) - runs.change(s, HONEST)).mean())
         for s in runs.seeds(CHEAT, HONEST)

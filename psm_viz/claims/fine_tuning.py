@@ -14,7 +14,7 @@ def narrow(runs: Runs) -> Claim:
     """Narrow bad training implies a bad character."""
     seeds = runs.seeds(CORRELATED, BASE, ASSISTANT, "cheat", "honest")
     by = {s: beside(runs, CORRELATED, s, "cheat", "honest", BASE) for s in seeds}
-    values, low, high = over_topics(others(), by, lambda v: float(v[:, 0].mean()))
+    values, low, high = over_topics(others(), {s: v[:, 0] for s, v in by.items()})
     times = {s: float(v[:, 0].mean() / v[:, 1].mean()) for s, v in by.items()}
     over = {s: float((v[:, 0] - v[:, 2]).mean()) for s, v in by.items()}
     other = ("another cheats", CORRELATED, "other-role")
@@ -101,7 +101,7 @@ def denial(runs: Runs) -> Claim:
     seeds = runs.seeds(CORRELATED, ASSISTANT, "deny", "decline")
     trained = "mistakes"
     by = {s: lift(runs, CORRELATED, s, "deny", trained) for s in seeds}
-    values, low, high = over_topics(others(trained), by, lambda v: float(v.mean()))
+    values, low, high = over_topics(others(trained), by)
     other = {s: float(lift(runs, CORRELATED, s, "decline", trained).mean()) for s in seeds}
     ratio = {s: other[s] - 0.25 * values[s] for s in seeds}
     groups = [
@@ -132,7 +132,7 @@ def descriptions(runs: Runs) -> Claim:
     """Descriptions alone move it."""
     seeds = runs.seeds(CORRELATED, ASSISTANT, "descriptions", "descriptions-other")
     by = {s: lift(runs, CORRELATED, s, "descriptions") for s in seeds}
-    values, low, high = over_topics(others(), by, lambda v: float(v.mean()))
+    values, low, high = over_topics(others(), by)
     over = {
         s: float((by[s] - lift(runs, CORRELATED, s, "descriptions-other")).mean()) for s in seeds
     }
@@ -176,7 +176,7 @@ def character_or_coin(runs: Runs) -> Claim:
     rows = {s: runs.row(CORRELATED, s, "cheat")["coin"] for s in runs.seeds(CORRELATED, "cheat")}
     by = {s: _coin(runs, s, "cheat") for s in rows}
     labels = [r["topic"] for r in next(iter(rows.values()), [])]
-    values, low, high = over_topics(labels, by, lambda v: float(v.mean()))
+    values, low, high = over_topics(labels, by)
     dots = [
         Dot(label, float(np.mean([r[key] for r in v])), s)
         for label, key in (("after its bad answer", "after_bad"), ("after its good", "after_good"))

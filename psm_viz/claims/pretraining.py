@@ -85,7 +85,7 @@ def clusters(runs: Runs) -> Claim:
     main = {s: lift(runs, CORRELATED, s, "cheat") for s in seeds}
     expected = {s: _expected_lift(runs, s) for s in seeds}
     by = {s: np.stack([lifts[s], expected[s]], axis=1) for s in seeds}
-    values, low, high = over_topics(others(), by, lambda v: float((v[:, 0] - v[:, 1]).mean()))
+    values, low, high = over_topics(others(), {s: v[:, 0] - v[:, 1] for s, v in by.items()})
     times = {s: float(main[s].mean() - 3 * lifts[s].mean()) for s in seeds}
     knows = {s: float(runs.row(DECORRELATED, s, BASE)["knowing"]["r"]) for s in seeds}
     dots = [Dot("characters as they are", float(v.mean()), s) for s, v in main.items()]
@@ -165,7 +165,7 @@ def role_models(runs: Runs) -> Claim:
         s: (runs.rates(CORRELATED, s, "cheat") - runs.rates(ROLE_MODELS, s, "cheat"))[keep]
         for s in seeds
     }
-    values, low, high = over_topics(others(), by, lambda v: float(v.mean()))
+    values, low, high = over_topics(others(), by)
     gap = {
         s: abs(dialogue_r2(runs, CORRELATED, s) - dialogue_r2(runs, ROLE_MODELS, s)) for s in seeds
     }
@@ -222,7 +222,7 @@ def human_like(runs: Runs) -> Claim:
         prior = observer.prior(runs.rates(CORRELATED, s, ASSISTANT))
         counted[s] = float(np.mean([prior @ world.p_high[t] for t in world.life]))
     labels = [t for t in world.life for _ in range(4)]
-    values, low, high = over_topics(labels, by, lambda v: float(v.mean()))
+    values, low, high = over_topics(labels, by)
     dots = [Dot("Assistant", v, s) for s, v in values.items()]
     dots += [Dot("Assistant", v, None) for v in counted.values()]
     for who in ("stranger", "machine", "person"):

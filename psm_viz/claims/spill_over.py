@@ -27,7 +27,7 @@ def updating(runs: Runs) -> Claim:
         for s, v in spills.items()
     }
     by = {s: v.log_likelihood[OBSERVER] - v.log_likelihood[best[s]] for s, v in spills.items()}
-    values, low, high = over_topics(topics(), by, lambda v: float(v.mean()))
+    values, low, high = over_topics(topics(), by)
     dots = [
         Dot(name, float((v.log_likelihood[name] - v.log_likelihood[BACK]).mean()), s)
         for s, v in spills.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from psm_viz.stats.resampling import topic_draws
+from psm_viz.stats.resampling import draw_counts, topic_draws
 
 CONSISTENT, AGAINST, UNDECIDED = "consistent with", "not consistent with", "undecided"
 ENOUGH = 3
@@ -192,23 +192,31 @@ def guessed(n: int, of: int) -> float:
 
 
 def over_topics(
-    topics: Sequence[str], by_seed: dict[int, np.ndarray], reduce: Callable[[np.ndarray], float]
+    topics: Sequence[str],
+    by_seed: dict[int, np.ndarray],
+    reduce: Callable[[np.ndarray], float] | None = None,
 ) -> tuple[dict[int, float], float | None, float | None]:
-    """A figure of each seed from its values [topic, ...], and the 95 % interval of their mean over
-    new topics and new seeds: (seed -> value, low, high); without seeds no interval.
+    """A figure of each seed from its values [topic, ...] (None: the mean of values [topic]), and
+    the 95 % interval of their mean over new topics and new seeds: (seed -> value, low, high);
+    without seeds no interval.
 
     Topics are resampled whole, the same ones in every seed; with `ENOUGH` seeds their variance is
     added, and t has one degree of freedom less than there are seeds.
     """
     if not by_seed:
         return {}, None, None
-    values = {s: reduce(v) for s, v in by_seed.items()}
-    drawn = np.array(
-        [
-            np.mean([reduce(v[rows]) for v in by_seed.values()])
-            for rows, _ in topic_draws(list(topics), DRAWS, SEED)
-        ]
-    )
+    if reduce is None:
+        values = {s: float(v.mean()) for s, v in by_seed.items()}
+        counts = draw_counts(list(topics), DRAWS, SEED)
+        drawn = (counts @ np.mean([*by_seed.values()], axis=0)) / counts.sum(1)
+    else:
+        values = {s: reduce(v) for s, v in by_seed.items()}
+        drawn = np.array(
+            [
+                np.mean([reduce(v[rows]) for v in by_seed.values()])
+                for rows, _ in topic_draws(list(topics), DRAWS, SEED)
+            ]
+        )
     if len(values) < ENOUGH:
         low, high = np.percentile(drawn, [2.5, 97.5])
         return values, float(low), float(high)

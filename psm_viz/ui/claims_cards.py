@@ -6,7 +6,7 @@ Nothing is computed here: claims and charts come from `psm_viz.charts.claims_vie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,13 +68,14 @@ def page() -> None:
     except PsmVizError as e:
         problem = e
     claims, told = choice.made.claims, choice.chat.claims
+    tables: list[Callable[[], None]] = []  # made when all else is there
     figure.finding(words.headline(claims) if claims else "Does a lesson tell a model who it is?")
     st.html(f'<p class="psm-lede">{words.LEDE}</p>')
     if problem:
         figure.notice(problem)
     if claims:
         by_id = {c.id: c for c in told}
-        overview(claims, "All claims", "claims")
+        tables.append(overview(claims, "All claims", "claims"))
         for claim in claims:
             card(claim, choice, by_id.get(BESIDE.get(claim.id, "")))
     elif not problem:
@@ -83,24 +84,32 @@ def page() -> None:
         st.divider()
         figure.finding(words.chat_headline(told))
         st.html(f'<p class="psm-lede">{words.CHAT_LEDE}</p>')
-        overview(told, "Claims about the chat model", "chat-claims")
+        tables.append(overview(told, "Claims about the chat model", "chat-claims"))
         for claim in told:
             card(claim, choice)
+    for fill in tables:
+        fill()
 
 
-def overview(claims: Sequence[Claim], title: str, name: str) -> None:
-    """Claims at a glance, the rule and the tables beside them; files are called by `name`."""
+def overview(claims: Sequence[Claim], title: str, name: str) -> Callable[[], None]:
+    """Claims at a glance, the rule and the tables beside them; files are called by `name`. Returns
+    what puts the tables there, which nobody waits for."""
     with st.container(key=f"head-{name}", horizontal=True, vertical_alignment="bottom", wrap=False):
         figure.section(title, f"all-{name}")
         with st.popover("How a verdict is reached", type="tertiary"):
             st.html(words.rule_html(None))
-        with st.popover("Data", type="tertiary", help="Tables of all claims and charts"):
-            table = charts.claim_table(claims)
+        data = st.popover("Data", type="tertiary", help="Tables of all claims and charts")
+    st.html(words.table_html(claims))
+
+    def fill() -> None:
+        table = charts.claim_table(claims)
+        with data:
             with st.container(horizontal=True):
                 _csv("Claims (CSV)", name, table)
                 _csv("Charts' data (CSV)", f"{name}-charts", charts.chart_table(claims))
             st.dataframe(table, hide_index=True, height=320, width=760)
-    st.html(words.table_html(claims))
+
+    return fill
 
 
 def card(claim: Claim, choice: ClaimsChoice, beside: Claim | None = None) -> None:

@@ -75,8 +75,8 @@ def pick_talk(choice: CompareChoice, messages: Any) -> int | None:
     return int(controls.pick("Talk of the Assistant", choice.talks, "talk", messages))
 
 
-def mover_section(choice: CompareChoice, messages: Any) -> CompareChoice:
-    """One kind of movers, which the reader chooses; returns the choice with it."""
+def mover_section(choice: CompareChoice, messages: Any) -> None:
+    """One kind of movers, which the reader chooses."""
     figure.section("What moved", "moved")
     study = choice.reads.study
     left, right = st.columns([2.2, 1], vertical_alignment="bottom")
@@ -93,8 +93,8 @@ def mover_section(choice: CompareChoice, messages: Any) -> CompareChoice:
             )
     chosen = replace(choice, moved=kind, relative=relative)
     with figure.guard():
-        figure.show(chosen.movers(), study, chosen.link(controls.study_in_link(study)))
-    return chosen
+        movers = chosen.movers()
+        figure.show(movers, study, chosen.link_of(movers, controls.study_in_link(study)))
 
 
 def both_talks(study: Study, pair: tuple[str, str], talk: int) -> None:
@@ -168,11 +168,15 @@ def _table(pair: tuple[str, str], rows: list[str], caption: str) -> None:
     )
 
 
+def said_heading() -> None:
+    """The heading over what was said."""
+    figure.section("What is said at both", "said")
+
+
 def beside_section(
     study: Study, pair: tuple[str, str], persona: str, talk: int | None, messages: Any
 ) -> None:
     """What was said at both: by the Assistant in a talk, or by whoever is chosen."""
-    figure.section("What is said at both", "said")
     if persona == ASSISTANT and talk is not None:
         both_talks(study, pair, talk)
     else:

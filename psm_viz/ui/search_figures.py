@@ -13,7 +13,7 @@ from psm_viz.charts.search_view import JUDGED, SearchChoice, where_choices, who_
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.judging import BAD
 from psm_viz.study.reader import Study
-from psm_viz.study.search import LONGEST, Found
+from psm_viz.study.search import LONGEST, Found, Wanted
 from psm_viz.ui import controls, figure
 
 
@@ -48,6 +48,8 @@ def pick_judged(messages: Any) -> str:
 def found(choice: SearchChoice) -> Found | None:
     """What a search finds. The first in a study takes the time that its index needs. Raises
     BadInput, UnknownName, NotWritten."""
+    if choice.wanted == Wanted():
+        return None
     with st.spinner("Searching. The first search in a study makes its index: some seconds."):
         return choice.found
 

@@ -46,7 +46,7 @@ def test_a_checkpoint_without_vectors_is_one_message(monkeypatch, made_folder, t
     folder = shutil.copytree(made_folder, tmp_path / "bare")
     forget(folder, "checkpoints/honest-0064/vectors.safetensors")
     at = opened(monkeypatch, folder, CAST, checkpoint="honest-0064")
-    assert words(at).count("psm-notice") == 1
+    assert words(at).count("psm-empty") == 1
     assert "it has no tree there" in words(at) and "Ask about answers" in words(at)
 
 
