@@ -17,7 +17,7 @@ from psm_viz.errors import BadInput
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import Study, open_study
 
-FRAMES = 120
+FRAMES = 480
 SCRUB, PAN = 50.0, 33.0
 """The bars: milliseconds that 95 % of frames take at most."""
 # A frame: something moves when a repaint begins, and the next repaint begins when it is drawn.

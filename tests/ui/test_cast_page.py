@@ -42,11 +42,11 @@ def test_its_figures_are_collected_with_their_address(monkeypatch, wide_folder):
     assert link.endswith("/cast?checkpoint=cheat-0064&leaves=personas")
 
 
-def test_a_checkpoint_without_vectors_is_one_message(monkeypatch, made_folder, tmp_path):
+def test_a_checkpoint_without_vectors_says_so_in_the_trees_place(monkeypatch, made_folder, tmp_path):
     folder = shutil.copytree(made_folder, tmp_path / "bare")
     forget(folder, "checkpoints/honest-0064/vectors.safetensors")
     at = opened(monkeypatch, folder, CAST, checkpoint="honest-0064")
-    assert words(at).count("psm-empty") == 1
+    assert "psm-notice" not in words(at)
     assert "it has no tree there" in words(at) and "Ask about answers" in words(at)
 
 
