@@ -38,6 +38,8 @@ BESIDE = 2
 """Talks side by side."""
 HELD = 1 + BESIDE
 """Models in memory at once: the reference, and those that answer side by side."""
+VOICES = 3
+"""Talks that are read ahead: the first voice's, that of the one beside it, and of a random push."""
 READ_BACK = 24
 """Answers of a talk that is taken up which are read, from its end."""
 LONGEST = 512
@@ -81,7 +83,7 @@ class LiveModel:
         self.playing = played(self.study, ground.known)
         self._held: OrderedDict[str, ChatModel] = OrderedDict({m.reference: self.reference})
         self._reader: TalkReader | None = None
-        self._heard: deque[tuple[Message, ...]] = deque(maxlen=BESIDE)
+        self._heard: deque[tuple[Message, ...]] = deque(maxlen=VOICES)
         self.without = ""
         """Why talks are not read; '' while they are, or may be soon."""
         self.directions: Directions | None = None

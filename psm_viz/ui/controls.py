@@ -29,6 +29,8 @@ def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequenc
     return messages, columns, more
 
 
+BY_ID = "psm-by-id"
+"""State: keys whose value was an id in the address."""
 KEPT = (
     *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
     *("branches", "step", "question", "branch", "details", "colour", "story"),
@@ -85,8 +87,13 @@ def check_link(key: str, options: Mapping[str, str], what: str, where: Any) -> N
         with where:
             figure.notice(error)
     ids = [v for v in values if v in options and v not in options.values()]
+    written = st.session_state.setdefault(BY_ID, set())
     if ids and key not in st.session_state and len(values) == 1:
         st.session_state[key] = ids[0]
+        written.add(key)  # its widget takes it out of the address, where it knows labels alone
+    elif key in written and key in st.session_state:
+        st.session_state[key] = st.session_state[key]  # and writes its label there when set anew
+        written.discard(key)
 
 
 def pick(
