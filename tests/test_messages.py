@@ -3,7 +3,7 @@
 import pytest
 
 from psm_viz.errors import BadInput
-from psm_viz.messages import MOST_TEXT, Hall, Push, Talk, Taught, Voice, asked, hall_of
+from psm_viz.messages import MOST_TEXT, Hall, Own, Push, Talk, Taught, Voice, asked, hall_of
 
 VOICE = {"checkpoint": "assistant-0600"}
 ASK = {"role": "user", "content": "Who are you?"}
@@ -54,12 +54,22 @@ def test_a_talk_is_read_with_what_it_leaves_out():
             "expected a number",
         ),
         ("teach", {"lines": "x", "steps": 8}, "'every' is missing"),
+        ("direction", {"name": "x", "values": "1, 2"}, "expected a list of numbers"),
+        ("direction", {"name": "x", "values": []}, "0 numbers"),
+        ("direction", {"name": "x", "values": [1.0] * 65_537}, "65537 numbers"),
+        ("direction", {"name": "x", "values": [1.0, "2"]}, "direction.values[1]: expected float"),
+        ("direction", {"name": "x", "values": [float("nan")]}, "expected a number"),
     ],
 )
 def test_what_is_wrong_is_named(kind, data, told):
     with pytest.raises(BadInput) as e:
         asked(kind, data)
     assert told in str(e.value)
+
+
+def test_a_direction_is_numbers_whole_ones_too():
+    found = asked("direction", {"name": "mine", "values": [1, -2.5, 0]})
+    assert found == Own("mine", (1.0, -2.5, 0.0))
 
 
 def test_a_hall_is_found_in_the_line_that_a_process_prints():

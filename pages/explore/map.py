@@ -66,11 +66,7 @@ with right, figure.guard():
         if persona != ASSISTANT:
             talk_card.told_talk(reads, checkpoint, persona, messages)
         map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
-    for one in choice.card():
-        figure.show(one, study, link)
-    if choice.shown is not None:
-        st.html(talk_card.kin_legend(study))
-with left, figure.guard():
+with left, figure.guard():  # before the figures of the card
     drawn = choice.map()
     if talks and isinstance(drawn, Figure):
         talk_card.explain(study)
@@ -78,3 +74,8 @@ with left, figure.guard():
     unsaid = repr(wanted.area)
     figure.show(drawn, study, link, take, controls.map_key(), (CLICK, AREA), unsaid)
     figure.caption(map_selection.HINT)
+with right, figure.guard():
+    for one in choice.card():
+        figure.show(one, study, link)
+    if choice.shown is not None:
+        st.html(talk_card.kin_legend(study))

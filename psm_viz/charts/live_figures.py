@@ -64,9 +64,14 @@ def belief_of(heard: Mapping[str, Any], way: str = "") -> Mapping[str, float]:
         return {}
     if not heard.get("answers"):
         return next(iter(known.values()))
-    if way == REFERENCE and way not in known:
-        way = OWN
-    return known.get(way or heard["headline"], {})
+    return known.get(_read_in(heard, way), {})
+
+
+def _read_in(heard: Mapping[str, Any], way: str) -> str:
+    """The way in which a talk was read that is meant: '' is the one that sentences go by."""
+    if way == REFERENCE and way not in (heard.get("belief") or {}):
+        return OWN
+    return way or str(heard.get("headline", ""))
 
 
 def ways_of(sides: Sequence[Side]) -> dict[str, str]:
@@ -93,7 +98,7 @@ def path_rows(reads: Reads, sides: Sequence[Side], projection: str, way: str = "
 
 def is_far(heard: Mapping[str, Any], way: str) -> bool:
     """Whether a way of reading states finds a talk unlike all families."""
-    return float(heard.get("far", {}).get(way or heard.get("headline", ""), 0.0)) > 1
+    return float(heard.get("far", {}).get(_read_in(heard, way), 0.0)) > 1
 
 
 def path_figure(
@@ -154,11 +159,13 @@ def path_title(sides: Sequence[Side], cast: Cast, way: str = "") -> str:
     """Who a talk sounds like now, by kin, as it is read in one way."""
     said = []
     for side in sides:
-        belief = belief_of(side.heard[-1], way) if len(side.heard) > 1 else {}
-        if belief:
+        last = side.heard[-1] if len(side.heard) > 1 else {}
+        if belief := belief_of(last, way):
             name, mass = likeliest_kin(belief, cast)
-            far = ", and like none of them" if is_far(side.heard[-1], way) else ""
+            far = ", and like none of them" if is_far(last, way) else ""
             said.append((side.name, f"{name}, {mass:.0%}{far}"))
+        elif last.get("belief"):
+            said.append((side.name, "still being read"))
     if not said:
         return "Say something: its place among the characters is drawn after every answer"
     sounds = f" {SOUNDS[way]}" if way else ""
@@ -197,7 +204,7 @@ def path_map(
                 "px": r["px"],
                 "py": r["py"],
                 "label": f"{r['name']}, after {r['n']} answers",
-                "family": "this talk",
+                "family": "",
                 "kin": "",
                 "note": ("now" if r["now"] else "on its way") + (FAR if r["far"] else ""),
             }

@@ -15,7 +15,7 @@ from psm_viz.charts.mover_findings import KINDS
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import has_talks, headline_way, whole_talks, with_care
 from psm_viz.study import columns as col
-from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.cast import ASSISTANT, trait_values
 from psm_viz.study.columns import axis_column
 from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.manifest import MAIN
@@ -103,7 +103,7 @@ def kinds_of(study: Study) -> dict[str, str]:
     """The kinds that a study can tell of, as a menu: traits where the cast has any; questions where
     answers were judged, topics where written ones were weighed instead."""
     absent = set()
-    if not study.cast.personas[0].traits:
+    if not trait_values(study.cast):
         absent.add("traits")
     absent.add("questions" if odds_figures.speak(study) else "topics")
     return {k: k.capitalize() for k in KINDS if k not in absent}

@@ -151,19 +151,14 @@ def targets(g: Ground) -> Any:
 
 
 def target_marks(g: Ground) -> Any:
-    """The same without the click: marks with hover words."""
-    tips = [
-        alt.Tooltip("label:N", title="Who"),
-        alt.Tooltip("family:N", title="Family"),
-        alt.Tooltip("kin:N", title="Kin"),
-        alt.Tooltip("note:N", title="Map"),
-    ]
+    """The same without the click: marks with hover words, a sentence each, since a browser makes
+    the words of every mark anew in each frame of a drag."""
     # Wider than the mark: a small mark is hard to hit with a finger or an unsteady hand.
     rows = pd.DataFrame(g.targets).assign(said=[place(row) for row in g.targets])
     return (
         alt.Chart(rows)
         .mark_circle(size=260, opacity=0, cursor="pointer")
-        .encode(**xy(g.frame), tooltip=tips, description=SAID, detail="id:N")
+        .encode(**xy(g.frame), tooltip=SAID, description=SAID, detail="id:N")
     )
 
 

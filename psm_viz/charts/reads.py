@@ -41,17 +41,25 @@ class Reads:
 
     study: Study
     held: OrderedDict[tuple[str, ...], Any] = field(default_factory=OrderedDict)
-    reading: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+    making: dict[tuple[str, ...], threading.Lock] = field(default_factory=dict, repr=False)
+    """A lock for each key that somebody is making."""
+    guard: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def once(self, key: tuple[str, ...], read: Callable[[], Held]) -> Held:
         """What `read` gives, kept under a key that nothing else has. Of several readers who want
         what is not there yet one makes it, and the others wait."""
         found = self.held.get(key)
-        if found is None:
-            with self.reading:
-                found = self.held.get(key)
-                if found is None:
-                    found = self.held[key] = read()
+        if found is not None:
+            return found
+        with self.guard:
+            own = self.making.setdefault(key, threading.Lock())
+        with own:
+            found = self.held.get(key)
+            if found is None:
+                found = read()
+                with self.guard:
+                    self.held[key] = found
+                    self.making.pop(key, None)
                     while len(self.held) > KEPT:
                         self.held.popitem(last=False)
         return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,10 @@ EVERY = 4
 whoever waits for its end waiting."""
 
 
-AT_ONCE = 32
-"""Tokens that are read at once at most."""
+AT_ONCE, LOGITS = 32, 2**26
+"""Tokens that are read at once at most, and logits that are made of them (256 MB)."""
+MOST = 2**14
+"""Tokens of all texts together beyond which their keys and values are not kept."""
 
 
 @dataclass
@@ -47,7 +50,9 @@ class Begun:
 
 def begun(chat: ChatModel, rows: Sequence[list[int]], before: Begun | None = None) -> Begun | None:
     """Read some texts, from where `before` they were read to if they all go on from there. None for
-    an architecture whose keys and values cannot be read on."""
+    an architecture whose keys and values cannot be read on, and for texts that are too long."""
+    if sum(map(len, rows)) > MOST:
+        return None
     goes_on = before is not None and all(
         len(row) > len(own) and row[: len(own)] == own
         for row, own in zip(rows, before.rows, strict=True)
@@ -63,9 +68,11 @@ def begun(chat: ChatModel, rows: Sequence[list[int]], before: Begun | None = Non
         told[k, width - len(row) :] = 1
     mask = told if own is None else torch.cat([own.mask, told], 1)
     with torch.inference_mode():
-        more = placed(mask, width, takes_positions(chat.hf))
-        cache = {} if own is None else {"past_key_values": own.cache}
-        found = chat.hf(input_ids=ids, use_cache=True, **cache, **more)
+        more: dict[str, Any] = placed(mask, width, takes_positions(chat.hf))
+        more |= {} if own is None else {"past_key_values": own.cache}
+        if "logits_to_keep" in signature(chat.hf.forward).parameters:
+            more["logits_to_keep"] = 1
+        found = chat.hf(input_ids=ids, use_cache=True, **more)
     kept = getattr(found, "past_key_values", None)
     if not repeatable(kept):
         return None
@@ -73,10 +80,14 @@ def begun(chat: ChatModel, rows: Sequence[list[int]], before: Begun | None = Non
 
 
 class Meanwhile:
-    """Reads an answer on from texts that were `begun`, as its tokens come."""
+    """Reads an answer on from texts that were `begun`, as its tokens come; nothing of one that the
+    model's context does not hold."""
 
     def __init__(self, chat: ChatModel, texts: Begun, every: int = EVERY) -> None:
         self.chat, self.texts, self.every = chat, texts, every
+        longest, words = max(map(len, texts.rows)), texts.ahead.shape[-1]
+        self.room = float("inf") if chat.context is None else chat.context - longest
+        self._some = max(1, min(AT_ONCE, LOGITS // (len(texts.rows) * words)))
         self.tokens: list[int] = []
         """What was heard."""
         self.log_p = np.zeros(len(texts.rows))
@@ -86,7 +97,7 @@ class Meanwhile:
     def hear(self, token: int) -> None:
         """One more token of the answer."""
         self.tokens.append(token)
-        if len(self.tokens) - self._read >= self.every:
+        if self.every <= len(self.tokens) - self._read and len(self.tokens) <= self.room:
             self._read_on()
 
     def ended(self, rows: Sequence[list[int]]) -> Float[np.ndarray, " text"] | None:
@@ -99,7 +110,7 @@ class Meanwhile:
             if row[:start] != before or row[start : start + n] != heard:
                 return None
             tails.append(row[start + n :])
-        if any(tail != tails[0] for tail in tails):
+        if any(tail != tails[0] for tail in tails) or n + len(tails[0]) > self.room:
             return None
         self.tokens = [*heard, *tails[0]]
         self._read_on()
@@ -108,7 +119,7 @@ class Meanwhile:
     def _read_on(self) -> None:
         """Read what was heard and not read yet, so much at once that its logits have room."""
         while self._read < len(self.tokens):
-            self._read_some(self.tokens[self._read :][:AT_ONCE])
+            self._read_some(self.tokens[self._read :][: self._some])
 
     def _read_some(self, new: list[int]) -> None:
         t, n = self.texts, len(self.texts.rows)

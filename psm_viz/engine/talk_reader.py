@@ -243,7 +243,10 @@ class TalkReader:
                 reader=self._growing,
                 tick=tick,
             )
-        found = [self.exchanges(q["content"], a["content"]) for q, a in exchanges(talk)]
+        found = []
+        for question, answer in exchanges(talk):
+            tick(0, 0)
+            found.append(self.exchanges(question["content"], answer["content"]))
         return np.concatenate(found, axis=1)
 
     @cached_property

@@ -4,7 +4,7 @@ reference, at its headline layer and pooling."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,8 +71,9 @@ class Directions:
     @property
     def names(self) -> dict[str, str]:
         """Name -> what lies up along it."""
-        found = self._stored | {name: words for name, (words, _, _) in self._taught.items()}
-        return found | {name: f"along {name.removeprefix(OWN)}" for name in self._own}
+        # copied first: others may add to them meanwhile
+        found = self._stored | {name: words for name, (words, *_) in dict(self._taught).items()}
+        return found | {name: f"along {name.removeprefix(OWN)}" for name in dict(self._own)}
 
     def add(self, name: str, values: Float[np.ndarray, " d_model"]) -> str:
         """Offer a direction of one's own; returns its name here. Raises BadInput for numbers that
@@ -83,13 +84,12 @@ class Directions:
                 f"{name[:NAME]}: {len(values)} numbers, expected {wide} that are not all 0."
             )
         own = OWN + (name.strip()[:NAME] or "direction")
-        for held in (self._made, self._own):
-            held.pop(own, None)
-        for key in [k for k in self._bands if k.startswith(f"{own}/")]:
-            del self._bands[key]
-        self._own[own] = values.astype(np.float64)
-        for oldest in [*self._own][:-MOST_OWN]:
-            del self._own[oldest]
+        self._made.pop(own, None)
+        for key in [k for k in list(self._bands) if k.startswith(f"{own}/")]:
+            self._bands.pop(key, None)
+        held = {n: v for n, v in self._own.items() if n != own}
+        held[own] = values.astype(np.float64)
+        self._own = dict([*held.items()][-MOST_OWN:])
         return own
 
     def offer(
@@ -115,10 +115,12 @@ class Directions:
     def _traits(self) -> dict[str, np.ndarray]:
         """Each trait's axis: as it was measured between answers with it and without, else as the
         places of personas follow it, of which each has so much."""
-        m, values = self.study.manifest, trait_values(self.study.cast)
+        m, found = self.study.manifest, {}
+        for trait, values in trait_values(self.study.cast).items():
+            with suppress(BadInput):  # nobody is above its median, or nobody below
+                found[trait] = trait_axis(self.roles, values)
         measured = self.study.trait_folds(m.headline_pooling)
-        made = {t: trait_axis(self.roles, v) for t, v in values.items()}
-        return made | {t: folds.mean(0) for t, folds in measured.items()}
+        return found | {t: folds.mean(0) for t, folds in measured.items()}
 
     def _measured(self, checkpoint: str) -> bool:
         """Whether the movement to a checkpoint can be split from the cast's own."""

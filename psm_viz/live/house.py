@@ -74,7 +74,8 @@ class House:
     def begin(self, kind: Any, data: Any) -> Job:
         """Put a job into the queue. Raises BadInput for what cannot be asked."""
         wanted = asked(kind, data)
-        return self.jobs.add(WORDS[type(wanted)], partial(self._do, wanted))
+        add = self.jobs.at_once if isinstance(wanted, Own) else self.jobs.add
+        return add(WORDS[type(wanted)], partial(self._do, wanted))
 
     def _do(self, wanted: Any, job: Job) -> dict[str, Any]:
         if self._live is None or self._lessons is None:

@@ -4,6 +4,7 @@ of talks, which has read it when it ends."""
 from __future__ import annotations
 
 import time
+import traceback
 from typing import Any
 
 from psm_viz.engine.meanwhile import Meanwhile
@@ -28,15 +29,22 @@ class Aside:
         then."""
         if self.reader is None:
             return
-        if not self._began:
-            self._began, self._read = True, self.reader.exchanges.meanwhile(self.question)
-        if self._read is not None:
-            self._read.hear(token)
+        try:
+            if not self._began:
+                self._began, self._read = True, self.reader.exchanges.meanwhile(self.question)
+            if self._read is not None:
+                self._read.hear(token)
+        except Exception:  # a fault in reading must not keep anybody from talking
+            traceback.print_exc()
+            self.reader = None
 
     def end(self, answer: str) -> None:
         """The answer is whole."""
         if self.reader is not None and self._read is not None:
-            self.reader.exchanges.take(self.question, answer, self._read)
+            try:
+                self.reader.exchanges.take(self.question, answer, self._read)
+            except Exception:  # it is read when it is whole
+                traceback.print_exc()
 
 
 class Words:

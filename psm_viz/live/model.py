@@ -159,7 +159,8 @@ class LiveModel:
 
     def offer(self, own: Own) -> dict[str, Any]:
         """Offer a direction of one's own; returns what it is called here. Raises BadInput."""
-        self.fitted.wait()
+        if not self.fitted.is_set():
+            raise BadInput("How talks are read is still being fitted.", "Try again in a moment.")
         if self.directions is None:
             raise BadInput("This study has no vectors, so that no direction has a scale here.")
         return {"direction": self.directions.add(own.name, np.array(own.values))}

@@ -87,8 +87,8 @@ class Stage:
     sides: list[Side]
     jobs: list[Asked] = field(default_factory=list)
     seed: int = 0
-    note: str = ""
-    """What is to be said of the talk as long as it is on the page."""
+    owner: str = ""
+    """Whose stored talk was taken up, where another has to go on with it."""
 
     def voices(self, wanted: list[Voice]) -> None:
         """Who talks from here on. A further voice takes up the first one's talk where it stands."""
@@ -112,7 +112,7 @@ class Stage:
         """Forget what was said."""
         self.sides = [Side(s.voice) for s in self.sides]
         self.jobs = []
-        self.note = ""
+        self.owner = ""
 
 
 def request(side: Side, seed: int) -> Talk:

@@ -59,18 +59,19 @@ def start_from_link(study: Study, stage: Stage, reads: Reads, asked: str) -> Non
     if wanted in choices.talks_of(reads, checkpoint):
         start_from(study, stage, reads, checkpoint, int(wanted))
         if checkpoint != here:
-            stage.note = (
-                f"This talk is {checkpoint}'s, whose weights are not here: {here} goes on with it. "
-                "docs/live.md says where weights are looked for."
-            )
+            stage.owner = checkpoint
 
 
 def talk_section(study: Study, live: Live, stage: Stage) -> None:
     """What was said on each side, the answer that is under way, and the ways to go on."""
     box = st.container(height=430, key="live-talk", autoscroll=True)
     with box:
-        if stage.note:
-            figure.caption(stage.note)
+        if stage.owner:
+            figure.caption(
+                f"This talk is {stage.owner}'s, whose weights are not here: "
+                f"{stage.sides[0].voice.checkpoint} goes on with it. docs/live.md says where "
+                "weights are looked for."
+            )
         if not any(s.messages for s in stage.sides) and not stage.jobs:
             figure.caption(
                 "Nothing was said yet. Ask one of the questions below, or write your own."

@@ -11,9 +11,9 @@ import streamlit as st
 from psm_viz.charts import choices
 from psm_viz.errors import PsmVizError
 from psm_viz.messages import ASSISTANT, DONE, FAILED, Own, Push, Voice
-from psm_viz.study.formats.directions import ENDS, parse_direction
+from psm_viz.study.formats.directions import CONVERT, ENDS, parse_direction
 from psm_viz.study.reader import Study
-from psm_viz.ui import controls
+from psm_viz.ui import controls, figure
 from psm_viz.ui.live_client import Live
 from psm_viz.ui.live_follow import PROBLEM, Refused
 
@@ -36,7 +36,17 @@ OWN_FILE = "live-direction-file"
 
 def pick_first(study: Study, state: Mapping[str, Any], columns: Sequence[Any], where: Any) -> Voice:
     """The first voice: which checkpoint, as whom."""
-    known = list(state["checkpoints"])
+    known, asked = list(state["checkpoints"]), st.query_params.get("checkpoint", "")
+    if asked not in known and asked in {c.id for c in study.manifest.checkpoints}:
+        # known, and no mistake of the link: it cannot answer here, and another does
+        st.query_params.pop("checkpoint")
+        st.session_state.pop("checkpoint", None)
+        if not st.query_params.get("go"):
+            with where:
+                figure.caption(
+                    f"The weights of {asked} are not here, so {state['reference']} answers. "
+                    "docs/live.md says where weights are looked for."
+                )
     with columns[0]:
         checkpoint = controls.pick(
             "Who answers",
@@ -123,7 +133,7 @@ def own_direction(study: Study, live: Live, state: Mapping[str, Any]) -> None:
         key=OWN_FILE,
         on_change=partial(_offer, study, live),
         help="One vector of the residual stream, of this model, at layer "
-        f"{study.manifest.headline_layer}: .npy, .safetensors or JSON.",
+        f"{study.manifest.headline_layer}: .npy, .safetensors or JSON. {CONVERT}",
     )
 
 

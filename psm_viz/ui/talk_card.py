@@ -19,6 +19,8 @@ from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
 from psm_viz.ui import controls, figure
 
+TOLD = "told"
+"""In the address: which of a persona's talks is read; state: of whom it is."""
 EXPLAINED = (
     "Each pale dot is a talk, {k} questions answered {how} by one of {n} personas, the "
     "characters that this model can play; talks that read alike lie close together. {colour} dots: "
@@ -63,12 +65,28 @@ def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:
 def told_talk(reads: Reads, checkpoint: str, persona: str, messages: Any) -> None:
     """The words of one of a persona's talks, where it held any and one is asked for."""
     held = choices.talks_of(reads, checkpoint, persona)
+    # Not bound to the address: the talks of others have the same numbers.
+    own = f"{TOLD}-{checkpoint}-{persona}"
+    if st.session_state.get(TOLD) not in (None, own):
+        st.query_params.pop(TOLD, None)
+    st.session_state[TOLD] = own
     if not held:
         return
-    options = {"": "Read one of its talks", **held}
-    chosen = controls.pick("Talk", options, "told", messages, hidden=True)
+    controls.check_link(TOLD, {i: i for i in held}, "talk", messages)
+    options, asked = {"": "Read one of its talks", **held}, st.query_params.get(TOLD, "")
+    chosen = st.selectbox(
+        "Talk",
+        list(options),
+        index=list(options).index(asked) if asked in options else 0,
+        format_func=options.__getitem__,
+        key=own,
+        label_visibility="collapsed",
+    )
     if chosen:
+        st.query_params[TOLD] = chosen
         _turns(reads, checkpoint, persona, int(chosen))
+    else:
+        st.query_params.pop(TOLD, None)
 
 
 def _turns(reads: Reads, checkpoint: str, persona: str, talk: int) -> None:

@@ -65,12 +65,14 @@ def test_a_path_has_a_mark_an_answer_and_knows_which_is_now(reads, sides, famili
     assert path_rows(reads, [unread], "UMAP").empty
 
 
-def test_another_way_of_reading_lies_elsewhere_and_knows_what_is_far(reads, sides):
+def test_another_way_of_reading_lies_elsewhere_and_knows_what_is_far(reads, sides, families):
     words, state = (path_rows(reads, sides, "PCA", way) for way in (LIKELIHOOD, OWN))
     assert words.px[1] == state.px[2] and words.px[2] == state.px[1] != words.px[1]
     assert list(state.far) == [False, False, True, False, False]
     # where the reference itself speaks its own state is the reference's
     assert belief_of(sides[0].heard[1], REFERENCE) == belief_of(sides[0].heard[1], OWN)
+    far = [sides[0].heard[0], heard(families, families[0], families[0], far=2.0)]
+    assert list(path_rows(reads, [Side("x", far)], "PCA", REFERENCE).far) == [False, True]
     assert list(ways_of(sides)) == ["", OWN] and ways_of([Side("x", [{}])]) == {
         "": "as sentences are"
     }
@@ -86,6 +88,9 @@ def test_the_sentence_names_the_kin_of_each_voice(talk_study, sides, families):
     by_state = path_title(sides[:1], cast, OWN)
     assert f"{two}, 9" in by_state and "like none of them by its own state" in by_state
     assert "Say something" in path_title([Side("x", [{}])], cast)
+    words = {LIKELIHOOD: sides[0].heard[1]["belief"][LIKELIHOOD]}
+    early = Side("x", [{}, {"answers": 1, "belief": words, "headline": LIKELIHOOD}])
+    assert path_title([early], cast, OWN) == "It sounds like: still being read by its own state"
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)

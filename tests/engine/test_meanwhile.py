@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from psm_viz.engine import meanwhile
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.meanwhile import Meanwhile, begun
 
@@ -60,6 +61,33 @@ def test_hardly_anything_is_left_to_read_at_the_end(chat, read):
     del read[:]
     own.ended([[*row, *ANSWER] for row in rows])
     assert sum(read) == len(rows)  # the seventh token
+
+
+def test_what_the_context_does_not_hold_is_not_read(chat, read, monkeypatch):
+    _, rows = openings()
+    texts, longest = begun(chat, rows), max(map(len, rows))
+    monkeypatch.setattr(type(chat), "context", longest + 5)
+    own = Meanwhile(chat, texts, every=2)
+    del read[:]
+    for token in ANSWER:  # seven tokens, of which five have room
+        own.hear(token)
+    assert len(read) == 2
+    assert own.ended([[*row, *ANSWER] for row in rows]) is None
+    monkeypatch.setattr(meanwhile, "MOST", 10)
+    assert begun(chat, rows) is None
+
+
+def test_logits_are_made_of_few_tokens_where_there_are_many_words(chat, read, monkeypatch):
+    _, rows = openings()
+    texts = begun(chat, rows)
+    monkeypatch.setattr(meanwhile, "LOGITS", 2 * len(rows) * texts.ahead.shape[-1])
+    own = Meanwhile(chat, texts, every=99)
+    for token in ANSWER:
+        own.hear(token)
+    del read[:]
+    found = own.ended([[*row, *ANSWER] for row in rows])
+    assert read == [2 * len(rows)] * 3 + [len(rows)]
+    assert np.allclose(found, expected(chat, rows, ANSWER), atol=1e-3)
 
 
 def test_words_that_are_written_in_other_tokens_are_not_taken(chat):

@@ -14,6 +14,8 @@ def test_free_memory_is_what_the_system_calls_available(tmp_path, monkeypatch):
     assert room.memory_free() == 3000 * 1024
     (tmp_path / "memory.max").write_text("2000\n")
     assert room.memory_free() == 1500
+    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 300\n")
+    assert room.memory_free() == 1800  # what was read from files is let go of
     (tmp_path / "memory.current").write_text("9000\n")
     assert room.memory_free() == 0
     (tmp_path / "memory.max").unlink()

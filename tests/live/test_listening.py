@@ -95,6 +95,16 @@ def test_words_are_told_before_states_are_read(alone, run):
     )
 
 
+def test_a_fault_in_reading_keeps_nobody_from_talking(alone, run, monkeypatch):
+    def broken(*args):
+        raise IndexError("beyond the end")
+
+    monkeypatch.setattr(alone.reader.exchanges, "meanwhile", broken)
+    events = run(partial(alone.answer, talk=talk(seed=5)))
+    assert of(events, "said")[0]["text"]
+    monkeypatch.undo()
+
+
 def test_the_reference_is_not_read_beside_while_it_is_pushed(alone, run, monkeypatch):
     asked = []
     monkeypatch.setattr(alone.reader.exchanges, "meanwhile", asked.append)

@@ -206,6 +206,11 @@ def test_traits_of_the_cast_are_directions_where_none_were_measured(model):
     directions = Directions(model.study)
     directions.study = Traited(model.study, replace(own, personas=tuple(people)))
     assert directions.names["trait:care"] == "more care"
+    flat = [replace(p, traits={**p.traits, "flat": float(n > 0)}) for n, p in enumerate(people)]
+    told = Directions(model.study)
+    told.study = Traited(model.study, replace(own, personas=tuple(flat)))
+    # nobody lies above the median of a trait that nearly all have: it is no direction
+    assert "trait:care" in told.names and "trait:flat" not in told.names
     places = directions.roles @ directions("trait:care").unit
     assert np.corrcoef(places, drawn[:, 0])[0, 1] > 0.2
 

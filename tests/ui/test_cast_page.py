@@ -42,7 +42,9 @@ def test_its_figures_are_collected_with_their_address(monkeypatch, wide_folder):
     assert link.endswith("/cast?checkpoint=cheat-0064&leaves=personas")
 
 
-def test_a_checkpoint_without_vectors_says_so_in_the_trees_place(monkeypatch, made_folder, tmp_path):
+def test_a_checkpoint_without_vectors_says_so_in_the_trees_place(
+    monkeypatch, made_folder, tmp_path
+):
     folder = shutil.copytree(made_folder, tmp_path / "bare")
     forget(folder, "checkpoints/honest-0064/vectors.safetensors")
     at = opened(monkeypatch, folder, CAST, checkpoint="honest-0064")

@@ -62,12 +62,18 @@ def test_a_persons_talk_can_be_read(monkeypatch, folder, talk_study):
     own = said[said.persona == "maresa"]
     talk = int(own.talk.iloc[0])
     at = opened(monkeypatch, folder, persona="maresa", told=str(talk))
-    assert at.selectbox(key="told").value == str(talk)
+    key = f"told-{REFERENCE}-maresa"
+    assert at.selectbox(key=key).value == str(talk)
     assert f'aria-label="Talk {talk} of Maresa"' in words(at) and "psm-notice" not in words(at)
     for text in own[own.talk == talk].text:
         assert text in words(at)
-    at = opened(monkeypatch, folder, persona="maresa")
-    assert "Talk of Maresa" not in words(at) and at.selectbox(key="told").value == ""
+    # whoever is chosen next has talks of the same numbers: none is opened unasked
+    other = next(p.id for p in talk_study.cast.personas if p.id != "maresa")
+    at.selectbox(key="persona").set_value(other).run()
+    assert not at.exception and 'aria-label="Talk' not in words(at)
+    assert "psm-notice" not in words(at)
+    at = opened(monkeypatch, folder, persona="maresa", told="999")
+    assert words(at).count("psm-notice") == 1 and at.selectbox(key=key).value == ""
 
 
 def test_where_states_tell_nothing_talks_are_placed_by_belief(monkeypatch, talk_study, tmp_path):

@@ -17,9 +17,8 @@ from psm_viz.errors import BadFile
 
 ENDS = ("npy", "safetensors", "json")
 """What names of files end with."""
-CONVERT = (
-    "A .pt file becomes one by: numpy.save('direction.npy', torch.load(FILE, weights_only=True))"
-)
+PLAIN = "In torch: numpy.save('direction.npy', x.detach().float().cpu().numpy())"
+CONVERT = f"A .pt file becomes one: x = torch.load(FILE, weights_only=True). {PLAIN}"
 
 
 def parse_direction(
@@ -36,11 +35,17 @@ def parse_direction(
             held = json.loads(data.decode("utf-8-sig"))
         else:
             raise BadFile(f"{name}: expected a file that ends in .{', .'.join(ENDS)}.", CONVERT)
+        if np.iscomplexobj(held):
+            raise BadFile(f"{name}: holds complex numbers, expected real ones.", PLAIN)
         values = np.asarray(held, dtype=np.float64)
     except BadFile:
         raise
     except Exception as e:  # whatever a reader of bytes may raise
-        raise BadFile(f"{name}: no numbers can be read from it ({type(e).__name__}).") from e
+        raise BadFile(
+            f"{name}: no numbers can be read from it ({type(e).__name__}); expected are those of "
+            "half, single or double precision.",
+            PLAIN,
+        ) from e
     if values.ndim == 2 and values.shape[1] == d_model and layer < len(values):
         values = values[layer]
     if values.shape != (d_model,):
@@ -50,7 +55,7 @@ def parse_direction(
             "It has to be of this study's model.",
         )
     if not np.isfinite(values).all() or not np.abs(values).max() > 0:
-        raise BadFile(f"{name}: expected finite numbers that are not all 0.")
+        raise BadFile(f"{name}: expected finite numbers that are not all 0.", "Save it again.")
     return values
 
 
