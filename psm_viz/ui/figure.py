@@ -22,7 +22,7 @@ from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
 from psm_viz.ui import drawn, export_menu
 
-PAUSE, PAINTED = 0.5, "psm-painted"
+PAUSE, PAINTED = 0.4, "psm-painted"
 """Seconds that a browser has for a page's first figure alone; state: pages that had them."""
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
