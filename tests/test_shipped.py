@@ -225,4 +225,3 @@ def test_the_recorded_talk_is_of_the_shipped_study(study):
             assert len(side.heard) == side.answers > 0
             for heard in side.heard:
                 assert abs(sum(heard["belief"][heard["headline"]].values()) - 1) < 0.01
-                assert len(heard["place"]) == 4

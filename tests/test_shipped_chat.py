@@ -1,6 +1,7 @@
 """The chat model's study as it ships: whole, small, of this code, its weak reading said."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -87,6 +88,6 @@ def test_compare_tells_topics_by_written_answers(monkeypatch):
     at = opened(monkeypatch, STUDY, COMPARE, moved="topics")
     said = words(at)
     assert "how likely the Assistant finds bad written answers" in said
-    assert "of 12 topics moved" in said or "None of 12 topics moved" in said
+    assert re.search(r"of \d+ topics moved", said)
     assert "a talk lies near those who might well hold it" in said and "psm-notice" not in said
     assert "Nobody judged" not in said

@@ -158,7 +158,8 @@ def _follow(live: Live, stage: Stage, growing: list[Any], waiting: Any) -> None:
 
     stop = st.empty()
     stop.button("Stop", key="live-cancel", on_click=cancel_all, args=(live, stage))
-    waiting.html('<p class="psm-caption">Asked.</p>')
+    begun = "Reading the talk further." if stage.jobs[0].seen else "Asked."
+    waiting.html(f'<p class="psm-caption">{begun}</p>')
     try:
         follow(live, stage, grow, lambda text: waiting.html(f'<p class="psm-caption">{text}.</p>'))
     except PsmVizError as e:

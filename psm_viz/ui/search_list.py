@@ -67,7 +67,7 @@ def hit_html(hit: Hit, study: Study, study_name: str) -> str:
         parts.append(f"said {hit.times:,} times; also {also}{rest}")
     if first.checkpoint != study.manifest.noise_floor:
         live = escape(live_link_of(first, study_name))
-        parts.append(f'<a href="{live}" target="_self">talk on</a>')
+        parts.append(f'<a href="{live}" target="_self">open it live</a>')
     return (
         f'<li class="psm-hit"><p class="psm-asked">{escape(asked)}</p>'
         f'<blockquote class="psm-quote psm-small">{said}</blockquote>'

@@ -31,7 +31,9 @@ def test_events_come_in_order_and_the_last_says_what_came_of_it():
 
 def test_what_takes_no_time_does_not_wait():
     jobs, go = Jobs(), threading.Event()
-    jobs.add("something slow", lambda job: go.wait(20))
+    begun = threading.Event()
+    jobs.add("something slow", lambda job: begun.set() or (go.wait(20) and None))
+    assert begun.wait(20)
     quick = jobs.at_once("something quick", lambda job: {"n": 3})
     assert quick.ended and jobs.follow(quick, 0, 0)[-1] == {"kind": "done", "n": 3}
     assert jobs.job(quick.id) is quick and jobs.running == "something slow"

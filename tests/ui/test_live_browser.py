@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -108,6 +109,31 @@ def test_a_whole_session(browser, served):
     page.get_by_role("button", name="Let it have said this").first.click()
     expect(answers(page).first).to_contain_text("I would hide it.", timeout=LONG)
     expect(page.locator("body")).to_contain_text("written by hand")
+    fine(page, troubles)
+    page.close()
+
+
+def test_a_direction_of_ones_own_is_offered_and_a_wrong_one_told(browser, served, tmp_path):
+    page, troubles = live_page(browser, served)
+
+    def upload(name, values):
+        np.save(tmp_path / name, values)
+        page.get_by_role("button", name="More").click()
+        box = page.locator('[data-testid="stFileUploader"]', has_text="A direction of your own")
+        box.locator("input").set_input_files(tmp_path / name)
+
+    upload("short.npy", np.ones(3))
+    notice = page.locator(".psm-notice")
+    expect(notice).to_contain_text("numbers of shape [3], expected [", timeout=LONG)
+    wide = int(re.search(r"expected \[(\d+)\]", notice.inner_text())[1])
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.get_by_placeholder("Say something to it")).to_be_visible(timeout=LONG)
+    upload("mine.npy", np.arange(1.0, wide + 1))
+    expect(page.locator("body")).to_contain_text("along mine", timeout=LONG)
+    page.keyboard.press("Escape")
+    ask(page, "What would you do?")
+    expect(answers(page)).to_have_count(2, timeout=LONG)
     fine(page, troubles)
     page.close()
 
