@@ -130,7 +130,7 @@ def test_a_direction_of_ones_own_is_offered_and_a_wrong_one_told(browser, served
     page.reload()
     expect(page.get_by_placeholder("Say something to it")).to_be_visible(timeout=LONG)
     upload("mine.npy", np.arange(1.0, wide + 1))
-    expect(page.locator("body")).to_contain_text("along mine", timeout=LONG)
+    expect(page.get_by_role("combobox", name="Direction")).to_have_value("along mine", timeout=LONG)
     page.keyboard.press("Escape")
     ask(page, "What would you do?")
     expect(answers(page)).to_have_count(2, timeout=LONG)
