@@ -187,7 +187,7 @@ def lit_words(study: Study, checkpoint: str, talks: bool) -> str:
         return f"{rings} Distances on a map are not measurements."
     return (
         f"Filled: talks of the Assistant at {checkpoint} in which it was said; outlines: its other "
-        f"talks there. {rings} Dark dots: talks of the cast, at {study.manifest.reference}. "
+        f"talks there. {rings} Small full dots: talks of the cast, at {study.manifest.reference}. "
         "Distances on a map are not measurements."
     )
 

@@ -62,7 +62,7 @@ def heading(choice: SearchChoice, result: Found) -> None:
         figure.caption(
             f"{search_findings.order_words(result)} Words are looked for in answers, in their "
             "questions and in names; word endings do not count. A link opens the talk or the card "
-            "on the map."
+            "on the map, the last one the Live page."
         )
 
 
