@@ -4,6 +4,7 @@ import streamlit as st
 
 from psm_viz.charts.cast_rows import leaf_choices
 from psm_viz.charts.cast_view import CastChoice
+from psm_viz.errors import UnknownName
 from psm_viz.ui import cast_evidence, controls, figure, studies
 
 messages, columns, more = controls.picker_row([2.2, 2.6, 1.4, 1])
@@ -25,10 +26,12 @@ choice = CastChoice(studies.reads(study), checkpoint, pooling, leaves)
 link = choice.link(controls.study_in_link(study))
 
 with figure.guard(), st.spinner("Growing the tree"):
-    if choice.bare is not None:
-        figure.empty(choice.bare.what, choice.bare.next_step)
+    try:
+        finding = choice.finding
+    except UnknownName as e:  # nothing is wrong: the cast was not asked here
+        figure.empty(e.problem, e.next_step)
     else:
-        figure.finding(choice.finding)
+        figure.finding(finding)
         left, right = st.columns([1.2, 1], gap="medium")
         with left:
             figure.show(choice.tree(), study, link)

@@ -25,9 +25,9 @@ st.divider()
 left, right = st.columns([1, 1.25], gap="large")
 with left, figure.guard():
     said = st.container()
-    if persona == ASSISTANT:
-        with said:
-            compare_figures.said_heading()
+    with said:
+        compare_figures.said_heading()
+        if persona == ASSISTANT:
             choice = replace(choice, talk=compare_figures.pick_talk(choice, messages))
 with top, figure.guard():  # before what is slower
     maps, take = choice.maps(), partial(controls.take_click, study)
@@ -36,8 +36,6 @@ with top, figure.guard():  # before what is slower
     if isinstance(maps, Figure):
         figure.caption(controls.BACK)
 with said, figure.guard():
-    if persona != ASSISTANT:
-        compare_figures.said_heading()
     compare_figures.beside_section(study, pair, persona, choice.talk, messages)
 with right:
     compare_figures.mover_section(choice, messages)

@@ -54,19 +54,6 @@ class CastChoice(StudyView):
         return self.evidence or next(iter(self.study.evidences), "")
 
     @cached_property
-    def bare(self) -> Missing | None:
-        """Why there is no tree: at most checkpoints of a branch only the Assistant was asked. None
-        where there is one."""
-        m = self.study.manifest
-        if self.study.vectors(self.checkpoint).holds(self.pooling, m.headline_layer):
-            return None
-        return Missing(
-            f"At {self.checkpoint} the cast was not asked, only the Assistant, so it has no tree "
-            "there.",
-            f"Choose another checkpoint, such as {m.reference}.",
-        )
-
-    @cached_property
     def grown(self) -> Grown:
         """The tree and its trust. Raises UnknownName, BadInput."""
         chosen = (self.checkpoint, self.pooling, self.leaves)
