@@ -49,7 +49,8 @@ class Push:
     strength: float = 0.0
     """How much of it is added, in standard deviations of the cast along it."""
     cap: bool = False
-    """Instead: what lies beyond the band of the reference's own answers is put back to its edge."""
+    """Instead, at every layer: what lies beyond the band of the reference's own answers is put back
+    to its edge."""
     random: int = -1
     """From 0: a random direction of this seed and the same length in its place."""
 

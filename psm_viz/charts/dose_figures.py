@@ -4,6 +4,7 @@ that `steer --out` writes, as a figure."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from psm_viz.errors import BadFile
 from psm_viz.study.reader import Study
 
 COLUMNS = ("what", "strength", "value", "low", "high", "random", "random_low", "random_high")
+KEYS = ("study", "direction", "unit", "rows", "layer", "held_layers", "draws", "held")
 MAKE = "python -m psm_viz steer --out data/doses.json"
 PUSHED, FREE, HELD, OTHER = "pushed", "free", "held", "free, the other"
 THIS, RANDOM = "this direction", "random directions"
@@ -76,7 +78,7 @@ def read_doses(path: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_bytes())
-        missing = {"study", "direction", "unit", "rows", "layer", "draws", "held"} - set(found)
+        missing = set(KEYS) - set(found)
         missing |= {c for row in found["rows"] for c in COLUMNS if c not in row}
         if missing:
             raise ValueError(f"no {sorted(missing)[0]!r}")
@@ -128,6 +130,14 @@ def held_words(table: pd.DataFrame, found: dict[str, Any]) -> str:
     h, o = held.iloc[0], other.iloc[0]
     return (
         f" {found['held']} answers badly in {o.value:.0%}; held where the reference's own answers "
-        f"lie along this direction, in {h.value:.0%} [{h.low:.0%}, {h.high:.0%}], along random "
-        f"ones in {h.random_low:.0%} to {h.random_high:.0%}."
+        f"lie along this direction at {at_layers(found['held_layers'])}, in {h.value:.0%} "
+        f"[{h.low:.0%}, {h.high:.0%}], along random ones in {h.random_low:.0%} to "
+        f"{h.random_high:.0%}."
     )
+
+
+def at_layers(layers: Sequence[int]) -> str:
+    """Layers in words."""
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"

@@ -34,7 +34,7 @@ def add_verbs(verbs: Any) -> None:
         help="what a push along a direction does to conduct, dose by dose, beside random ones",
         description="Add a direction to the residual stream of a study's reference while it "
         "answers, dose by dose in standard deviations of the cast, and hold a checkpoint where the "
-        "reference's own answers lie along it; beside both, random directions of the same length.",
+        "reference's own answers lie along it, at every layer; beside both, random directions.",
     )
     v.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY), metavar="DIR")
     v.add_argument("--weights", metavar="FOLDER", help="as `live` has it")
@@ -56,22 +56,32 @@ def steer(options: argparse.Namespace) -> None:
     from psm_viz.live.directions import ARROW as BRANCH
     from psm_viz.live.directions import Directions
     from psm_viz.live.doses import Models, doses
+    from psm_viz.live.pushing import Pushing
     from psm_viz.study.reader import open_study
 
     study = open_study(options.study)
     m, source = study.manifest, weights_of(study, options.weights, {})
-    directions = Directions(study)
     branch = options.direction.removeprefix(BRANCH)
     end = m.branch(branch)[-1].id if branch in m.branches else m.checkpoints[-1].id
     held = m.checkpoint(options.held or end).id
-    if held not in source.folders:
-        raise BadInput(f"The weights of {held} are not here.", "Name them: --weights FOLDER")
     reference = load_as_played(study, source.folders[m.reference], options.threads)
-    other = load_chat_model(source.folders[held], threads=options.threads, dtype=reference.dtype)
+
+    def load(checkpoint: str) -> ChatModel:
+        """Of the end of a branch whose weights are not here, BadInput says so."""
+        if checkpoint not in source.folders:
+            problem = f"The weights of {checkpoint} are not here."
+            raise BadInput(problem, "Name them: --weights FOLDER")
+        folder = source.folders[checkpoint]
+        return load_chat_model(folder, threads=options.threads, dtype=reference.dtype)
+
+    other = load(held)
+    known = {m.reference: reference, held: other}
+    directions = Directions(study, lambda c: known[c] if c in known else load(c))
+    pushing = Pushing(directions)
     asked, unit = measure_of(study, reference)
     told = quiet if options.json else say
     table = doses(
-        directions,
+        pushing,
         Models(reference, other),
         asked,
         options.direction,
@@ -82,6 +92,7 @@ def steer(options: argparse.Namespace) -> None:
         "study": {"name": m.name, "sha256": study.sha256},
         "direction": options.direction,
         "layer": directions.layer,
+        "held_layers": list(pushing.layers(options.direction)),
         "pooling": m.headline_pooling,
         "reference": m.reference,
         "held": held,
@@ -98,14 +109,17 @@ def steer(options: argparse.Namespace) -> None:
 
 def as_text(found: dict[str, Any]) -> str:
     """The table as lines: what, the figure with its interval, random directions with their band."""
+    from psm_viz.charts.dose_figures import at_layers
+
     names = {
         "free": f"{found['reference']} as it is",
         "pushed": "pushed {:+.2f} SD",
         "free, the other": f"{found['held']} as it is",
-        "held": f"{found['held']} held in the reference's band",
+        "held": f"{found['held']} held in the reference's bands",
     }
     lines = [
-        f"Along {found['direction']}, layer {found['layer']}: {found['unit']}.",
+        f"Along {found['direction']}: {found['unit']}.",
+        f"Pushed at layer {found['layer']}, held at {at_layers(found['held_layers'])}.",
         f"[95 % over {found['topics']} topics] | {found['draws']} random directions as long [95 %]",
     ]
     for r in found["rows"]:

@@ -1,27 +1,24 @@
-"""Directions that answers can be pushed along, and bands that they can be held in: of a study's
-reference, at its headline layer and pooling."""
+"""Directions that answers can be pushed along, of a study's reference: at its headline layer and
+pooling, and what is known of them at other layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
-from psm_viz.engine.answer_likelihood import encoded, rendered
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.engine.steering import capped, changed, random_directions, steered
-from psm_viz.engine.talk_work import as_played
-from psm_viz.engine.talks import conversations, seat
-from psm_viz.errors import BadInput, PsmVizError
-from psm_viz.messages import Push
+from psm_viz.engine.steering import random_directions
+from psm_viz.errors import BadInput
+from psm_viz.live.answer_states import answer_states
 from psm_viz.stats.axis_scale import scale_along
 from psm_viz.stats.vectors import assistant_axis, cast_mean, trait_axis, unit
-from psm_viz.study.cast import ASSISTANT, family_weights, nearest, trait_values
-from psm_viz.study.formats.chat_data import Conversation
+from psm_viz.study.activations import RESPONSE
+from psm_viz.study.cast import family_weights, nearest, trait_values
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
 
@@ -31,12 +28,6 @@ AXIS, FAMILY, TRAIT, ARROW, TAUGHT, OWN = (
 """What names of directions begin with."""
 MOST_OWN, NAME = 8, 40
 """Directions of one's own that are kept at once, and letters of a name."""
-TALKS = 48
-"""Talks of the reference whose answers say where its band is."""
-BAND = (2.5, 97.5)
-"""Percentiles of the tokens of its answers between which a band lies."""
-STRONGEST = 12.0
-"""Standard deviations of the cast that are added at most: beyond it nothing is said any more."""
 
 
 @dataclass(frozen=True)
@@ -52,27 +43,33 @@ class Direction:
 
 
 class Directions:
-    """The directions of one study, each made when it is first asked for."""
+    """The directions of one study, each made when it is first asked for; `chat_of` gives the model
+    of a checkpoint. Raises BadInput for a study without vectors at its headline layer."""
 
-    def __init__(self, study: Study) -> None:
-        self.study, m = study, study.manifest
-        vectors = study.vectors(m.reference)
-        if not vectors.holds(m.headline_pooling, m.headline_layer):
+    def __init__(self, study: Study, chat_of: Callable[[str], ChatModel]) -> None:
+        self.study, self.chat_of, m = study, chat_of, study.manifest
+        self._vectors = study.vectors(m.reference)
+        if not self._vectors.holds(m.headline_pooling, m.headline_layer):
             raise BadInput(f"{m.reference} has no vectors at the headline layer.")
-        own = vectors.at(m.headline_pooling, m.headline_layer).astype(np.float64)
-        self.layer, self.roles, self._assistant = m.headline_layer, own[:-1], own[-1]
+        self.layer, self.layers = m.headline_layer, self._vectors.layers
+        self.roles, self._assistant = self._of(m.headline_pooling, self.layer)
+        answers = self._vectors.holds(RESPONSE, self.layer)
+        self._pooling = RESPONSE if answers else m.headline_pooling
         self._weights = family_weights(study.cast)
         self._made: dict[str, Direction] = {}
-        self._bands: dict[str, tuple[float, float]] = {}
-        self._tokens: np.ndarray | None = None
         self._own: dict[str, np.ndarray] = {}
-        self._taught: dict[str, tuple[str, Callable[[], ChatModel], ChatModel]] = {}
+        self._taught: dict[str, str] = {}
+
+    def _of(self, pooling: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors of the cast [role, d_model] and of the Assistant."""
+        own = self._vectors.at(pooling, layer).astype(np.float64)
+        return own[:-1], own[-1]
 
     @property
     def names(self) -> dict[str, str]:
         """Name -> what lies up along it."""
         # copied first: others may add to them meanwhile
-        found = self._stored | {name: words for name, (words, *_) in dict(self._taught).items()}
+        found = self._stored | dict(self._taught)
         return found | {name: f"along {name.removeprefix(OWN)}" for name in dict(self._own)}
 
     def add(self, name: str, values: Float[np.ndarray, " d_model"]) -> str:
@@ -85,19 +82,21 @@ class Directions:
             )
         own = OWN + (name.strip()[:NAME] or "direction")
         self._made.pop(own, None)
-        for key in [k for k in list(self._bands) if k.startswith(f"{own}/")]:
-            self._bands.pop(key, None)
         held = {n: v for n, v in self._own.items() if n != own}
         held[own] = values.astype(np.float64)
         self._own = dict([*held.items()][-MOST_OWN:])
         return own
 
-    def offer(
-        self, name: str, words: str, taught: Callable[[], ChatModel], reference: ChatModel
-    ) -> None:
-        """Offer as `taught:name` the way that teaching moved the mean of the Assistant's tokens in
-        the same stored answers; `taught` gives the model once somebody asks for it."""
-        self._taught[TAUGHT + name] = (words, taught, reference)
+    def offer(self, checkpoint: str, words: str) -> None:
+        """Offer as `taught:checkpoint` the way that teaching moved the mean of the Assistant's
+        tokens in the same stored answers."""
+        self._taught[TAUGHT + checkpoint] = words
+
+    def end_of(self, name: str) -> str:
+        """The checkpoint that an arrow or a lesson leads to."""
+        if name.startswith(TAUGHT):
+            return name.removeprefix(TAUGHT)
+        return self.study.manifest.branch(name.removeprefix(ARROW))[-1].id
 
     @cached_property
     def _stored(self) -> dict[str, str]:
@@ -142,89 +141,39 @@ class Directions:
 
     def _axis(self, name: str) -> np.ndarray:
         m = self.study.manifest
-        if name == AXIS:
-            return assistant_axis(self._assistant, self.roles, self._weights)
-        if name.startswith(FAMILY):
-            family = name.removeprefix(FAMILY)
-            rows = [p.family == family for p in self.study.cast.personas]
-            return self.roles[np.array(rows)].mean(0) - cast_mean(self.roles, self._weights)
         if name.startswith(TRAIT):
             return self._traits[name.removeprefix(TRAIT)]
         if name.startswith(OWN):
             return self._own[name]
         if name.startswith(TAUGHT):
-            _, taught, reference = self._taught[name]
-            after = tokens_of_answers(taught(), self.study, self.layer)
-            return after.mean(0) - self._reference_tokens(reference).mean(0)
-        end = m.branch(name.removeprefix(ARROW))[-1].id
-        at = (m.headline_pooling, m.headline_layer)
-        return Comparer(self.study).shift(m.reference, end, *at).specific.mean(0)
+            wanted = [self.layer]
+            before = answer_states(self.chat_of(m.reference), self.study, wanted)
+            after = answer_states(self.chat_of(self.end_of(name)), self.study, wanted)
+            moved = after[self.layer].mean(0) - before[self.layer].mean(0)
+            return moved.astype(np.float64)
+        if name.startswith(ARROW):
+            at = (m.headline_pooling, m.headline_layer)
+            end = self.end_of(name)
+            return Comparer(self.study).shift(m.reference, end, *at).specific.mean(0)
+        return self._of_cast(name, self.roles, self._assistant)
+
+    def of_cast(self, name: str, layer: int) -> Float[np.ndarray, " d_model"]:
+        """The axis or a family's direction at any layer of `layers`, by means over answers where
+        the study keeps them."""
+        return self._of_cast(name, *self._of(self._pooling, layer))
+
+    def _of_cast(self, name: str, roles: np.ndarray, assistant: np.ndarray) -> np.ndarray:
+        if name == AXIS:
+            return assistant_axis(assistant, roles, self._weights)
+        family = name.removeprefix(FAMILY)
+        rows = [p.family == family for p in self.study.cast.personas]
+        return roles[np.array(rows)].mean(0) - cast_mean(roles, self._weights)
 
     def random(self, seed: int) -> Float[np.ndarray, " d_model"]:
-        """A unit vector drawn from the cast's own covariance: the null beside a direction."""
+        """A unit vector drawn from the cast's own covariance: the null beside a push."""
         return random_directions(1, self.roles, seed, matched=True)[0]
 
-    @contextmanager
-    def pushed(self, chat: ChatModel, push: Push | None, reference: ChatModel) -> Iterator[None]:
-        """Inside, what `chat` says is pushed. `reference` holds the reference's weights, whose own
-        answers say where a band is. Raises BadInput."""
-        if push is None:
-            yield
-            return
-        if not abs(push.strength) <= STRONGEST:
-            raise BadInput(
-                f"Strength {push.strength:g}: expected {-STRONGEST:g} to {STRONGEST:g} standard "
-                "deviations of the cast."
-            )
-        found = self(push.direction)
-        along = found.unit if push.random < 0 else self.random(push.random)
-        point = chat.resid_post[self.layer]
-        if push.cap:
-            with capped(point, along, self.band(push, reference)):
-                yield
-        else:
-            with steered(point, push.strength * found.spread * along):
-                yield
-
-    def band(self, push: Push, reference: ChatModel) -> tuple[float, float]:
-        """Between which projections 95 % of the tokens of the reference's own answers lie."""
-        key = f"{push.direction}/{push.random}"
-        if key not in self._bands:
-            along = self(push.direction).unit if push.random < 0 else self.random(push.random)
-            low, high = np.percentile(self._reference_tokens(reference) @ along, BAND)
-            self._bands[key] = (float(low), float(high))
-        return self._bands[key]
-
-    def _reference_tokens(self, reference: ChatModel) -> Float[np.ndarray, "token d_model"]:
-        if self._tokens is None:
-            self._tokens = tokens_of_answers(reference, self.study, self.layer)
-        return self._tokens
-
-
-def tokens_of_answers(
-    chat: ChatModel, study: Study, layer: int, talks: int = TALKS
-) -> Float[np.ndarray, "token d_model"]:
-    """`resid_post` at every token of the Assistant's stored answers at the reference, in its first
-    talks, read by the weights of `chat`. Raises BadInput where it has held none."""
-    import torch
-
-    try:
-        said = study.talk_answers(study.manifest.reference)
-    except PsmVizError as e:
-        raise BadInput("This study has held no talks, so that there is no band to hold.") from e
-    own = said[(said["persona"] == ASSISTANT) & (said["talk"] < talks)]
-    held, _ = conversations(own, {q.id: q for q in study.questions})
-    lines = [Conversation(n, tuple(talk)) for n, talk in enumerate(held, 1)]
-    at = seat(study.cast, as_played(study).wording)
-    ids, places = encoded(chat.tokenizer, rendered(chat.prompts, *at, lines))
-    states: list[torch.Tensor] = []
-
-    def kept(x: torch.Tensor) -> torch.Tensor:
-        states.append(x.float().cpu())
-        return x
-
-    with torch.inference_mode(), changed(chat.resid_post[layer], kept):
-        for row in ids:
-            chat.hf(input_ids=torch.tensor([row], device=chat.device), use_cache=False)
-    rows = [s[0][torch.from_numpy(p >= 0)] for s, p in zip(states, places, strict=True)]
-    return torch.cat(rows).numpy().astype(np.float64)
+    def random_at(self, seed: int, layer: int) -> Float[np.ndarray, " d_model"]:
+        """The same at any layer, of the vectors that `of_cast` goes by: of one seed the same
+        combination of personas at each."""
+        return random_directions(1, self._of(self._pooling, layer)[0], seed, matched=True)[0]

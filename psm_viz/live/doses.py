@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.engine.chat_model import ChatModel
-from psm_viz.live.directions import Directions
+from psm_viz.live.pushing import Pushing
 from psm_viz.messages import Push
 from psm_viz.stats.resampling import draw_counts, interval_of_draws
 
@@ -44,7 +44,7 @@ class Models:
 
 
 def doses(
-    directions: Directions,
+    pushing: Pushing,
     models: Models,
     asked: Asked,
     name: str,
@@ -67,9 +67,7 @@ def doses(
                 ("pushed", strength),
                 asked,
                 models.reference,
-                lambda n, s=strength: directions.pushed(
-                    models.reference, Push(name, s, random=n), models.reference
-                ),
+                lambda n, s=strength: pushing.pushed(models.reference, Push(name, s, random=n)),
                 draws,
             )
         )
@@ -80,9 +78,7 @@ def doses(
             ("held", float("nan")),
             asked,
             models.held,
-            lambda n: directions.pushed(
-                models.held, Push(name, cap=True, random=n), models.reference
-            ),
+            lambda n: pushing.pushed(models.held, Push(name, cap=True, random=n)),
             draws,
         )
     )

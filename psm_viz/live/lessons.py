@@ -129,8 +129,6 @@ class Lessons:
             self.live.directions.offer(
                 lesson.name,
                 f"the way that the lesson {lesson.name} moved the Assistant",
-                partial(self.live.chat, lesson.name),
-                self.live.reference,
             )
         return {"checkpoint": lesson.name, "taught": job.id}
 

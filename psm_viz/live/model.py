@@ -30,6 +30,7 @@ from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.live.directions import Directions
 from psm_viz.live.jobs import Job
 from psm_viz.live.listening import Aside, Words
+from psm_viz.live.pushing import Pushing
 from psm_viz.messages import HEARD, SAID, Message, Own, Talk, Voice
 from psm_viz.study.cast import ASSISTANT, Persona, nearest
 from psm_viz.study.reader import Study
@@ -87,6 +88,7 @@ class LiveModel:
         self.without = ""
         """Why talks are not read; '' while they are, or may be soon."""
         self.directions: Directions | None = None
+        self.pushing: Pushing | None = None
         self.fitted = threading.Event()
         say("fitting how talks are read")
         threading.Thread(target=self._fit, daemon=True, name="readings").start()
@@ -94,7 +96,8 @@ class LiveModel:
     def _fit(self) -> None:
         """What reads talks, beside the model that can answer already."""
         try:
-            self.directions = Directions(self.study)
+            self.directions = Directions(self.study, self.chat)
+            self.pushing = Pushing(self.directions)
         except PsmVizError:
             self.directions = None  # a study of talks alone has none
         try:
@@ -217,9 +220,9 @@ class LiveModel:
         if voice.push is None:
             return nullcontext()
         self.fitted.wait()
-        if self.directions is None:
+        if self.pushing is None:
             raise BadInput("This study has no vectors to push along.", "Extract it with a cast.")
-        return self.directions.pushed(chat, voice.push, self.reference)
+        return self.pushing.pushed(chat, voice.push)
 
     def _within(
         self, chat: ChatModel, talk: Talk, messages: Sequence[Message]
