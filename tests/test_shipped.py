@@ -213,7 +213,7 @@ def test_what_claims_offer_to_try_ships(study):
         for checkpoint in [*named.get("other", []), *named.get("checkpoint", [])]:
             assert checkpoint in known and holds_weights(MODELS / checkpoint)
         for direction in named.get("direction", []):
-            assert direction in Directions(study).names
+            assert direction in Directions(study, {}.__getitem__).names
 
 
 def test_the_recorded_talk_is_of_the_shipped_study(study):

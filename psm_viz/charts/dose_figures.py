@@ -19,10 +19,13 @@ from psm_viz.charts.reads import Reads
 from psm_viz.errors import BadFile
 from psm_viz.study.reader import Study
 
-COLUMNS = ("what", "strength", "value", "low", "high", "random", "random_low", "random_high")
-KEYS = ("study", "direction", "unit", "rows", "layer", "held_layers", "draws", "held")
+COLUMNS = (
+    *("what", "who", "strength", "value", "low", "high"),
+    *("random", "random_low", "random_high"),
+)
+KEYS = ("study", "direction", "unit", "rows", "layer", "held_layers", "draws", "reference")
 MAKE = "python -m psm_viz steer --out data/doses.json"
-PUSHED, FREE, HELD, OTHER = "pushed", "free", "held", "free, the other"
+PUSHED, FREE, HELD = "pushed", "free", "held"
 THIS, RANDOM = "this direction", "random directions"
 
 
@@ -100,7 +103,7 @@ def dose_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of a line (series, x, value, low, high), the untouched model at 0 among them, and the
     band of random directions (x, low, high)."""
     pushed = table[table.what == PUSHED]
-    free = table[table.what == FREE].assign(strength=0.0)
+    free = table[table.what == FREE].iloc[:1]  # the reference's stands first
     # nothing is pushed at 0, so that no direction is a random one
     at_rest = free.assign(random_low=free.value, random_high=free.value)
     every = pd.concat([pushed, at_rest]).astype({"strength": float}).sort_values("strength")
@@ -123,16 +126,21 @@ def dose_title(table: pd.DataFrame, found: dict[str, Any]) -> str:
 
 
 def held_words(table: pd.DataFrame, found: dict[str, Any]) -> str:
-    """What holding the other checkpoint in the reference's band does; '' where it was not tried."""
-    held, other = table[table.what == HELD], table[table.what == OTHER]
-    if held.empty or other.empty:
+    """What holding other checkpoints in the reference's bands does; '' where it was not tried."""
+    rows = table.to_dict("records")
+    free = {r["who"]: r["value"] for r in rows if r["what"] == FREE}
+    said = [
+        f"{r['who']} answers badly in {r['value']:.0%} [{r['low']:.0%}, {r['high']:.0%}] instead "
+        f"of {free[r['who']]:.0%} (along random directions {r['random_low']:.0%} to "
+        f"{r['random_high']:.0%})"
+        for r in rows
+        if r["what"] == HELD
+    ]
+    if not said:
         return ""
-    h, o = held.iloc[0], other.iloc[0]
     return (
-        f" {found['held']} answers badly in {o.value:.0%}; held where the reference's own answers "
-        f"lie along this direction at {at_layers(found['held_layers'])}, in {h.value:.0%} "
-        f"[{h.low:.0%}, {h.high:.0%}], along random ones in {h.random_low:.0%} to "
-        f"{h.random_high:.0%}."
+        f" Held where the reference's own answers lie along this direction, at "
+        f"{at_layers(found['held_layers'])}, {'; '.join(said)}."
     )
 
 

@@ -41,7 +41,13 @@ def add_verbs(verbs: Any) -> None:
     v.add_argument(
         "--direction", default=ARROW, help=f"axis, arrow:BRANCH, family:ID, trait:NAME ({ARROW})"
     )
-    v.add_argument("--held", metavar="CHECKPOINT", help="default: the end of the arrow's branch")
+    v.add_argument(
+        "--held",
+        nargs="+",
+        metavar="CHECKPOINT",
+        default=[],
+        help="who is held (the end of the arrow's branch)",
+    )
     v.add_argument("--draws", type=int, default=20, help="random directions beside each dose (20)")
     v.add_argument("--threads", type=int, default=2)
     v.add_argument("--out", type=Path, help="write the table there as well, as JSON")
@@ -55,7 +61,7 @@ def steer(options: argparse.Namespace) -> None:
     from psm_viz.engine.chat_model import load_as_played, load_chat_model
     from psm_viz.live.directions import ARROW as BRANCH
     from psm_viz.live.directions import Directions
-    from psm_viz.live.doses import Models, doses
+    from psm_viz.live.doses import doses
     from psm_viz.live.pushing import Pushing
     from psm_viz.study.reader import open_study
 
@@ -63,7 +69,7 @@ def steer(options: argparse.Namespace) -> None:
     m, source = study.manifest, weights_of(study, options.weights, {})
     branch = options.direction.removeprefix(BRANCH)
     end = m.branch(branch)[-1].id if branch in m.branches else m.checkpoints[-1].id
-    held = m.checkpoint(options.held or end).id
+    held = [m.checkpoint(c).id for c in options.held or [end]]
     reference = load_as_played(study, source.folders[m.reference], options.threads)
 
     def load(checkpoint: str) -> ChatModel:
@@ -74,20 +80,12 @@ def steer(options: argparse.Namespace) -> None:
         folder = source.folders[checkpoint]
         return load_chat_model(folder, threads=options.threads, dtype=reference.dtype)
 
-    other = load(held)
-    known = {m.reference: reference, held: other}
-    directions = Directions(study, lambda c: known[c] if c in known else load(c))
+    models = {m.reference: reference} | {c: load(c) for c in held if c != m.reference}
+    directions = Directions(study, lambda c: models[c] if c in models else load(c))
     pushing = Pushing(directions)
     asked, unit = measure_of(study, reference)
     told = quiet if options.json else say
-    table = doses(
-        pushing,
-        Models(reference, other),
-        asked,
-        options.direction,
-        told,
-        draws=options.draws,
-    )
+    table = doses(pushing, models, asked, options.direction, told, draws=options.draws)
     found = {
         "study": {"name": m.name, "sha256": study.sha256},
         "direction": options.direction,
@@ -95,7 +93,6 @@ def steer(options: argparse.Namespace) -> None:
         "held_layers": list(pushing.layers(options.direction)),
         "pooling": m.headline_pooling,
         "reference": m.reference,
-        "held": held,
         "unit": unit,
         "questions": len(asked.topics),
         "topics": len(set(asked.topics)),
@@ -112,18 +109,18 @@ def as_text(found: dict[str, Any]) -> str:
     from psm_viz.charts.dose_figures import at_layers
 
     names = {
-        "free": f"{found['reference']} as it is",
-        "pushed": "pushed {:+.2f} SD",
-        "free, the other": f"{found['held']} as it is",
-        "held": f"{found['held']} held in the reference's bands",
+        "free": "{who} as it is",
+        "pushed": "{who} pushed {strength:+.2f} SD",
+        "held": "{who} held in the bands",
     }
     lines = [
         f"Along {found['direction']}: {found['unit']}.",
-        f"Pushed at layer {found['layer']}, held at {at_layers(found['held_layers'])}.",
+        f"Pushed at layer {found['layer']}; held within the bands of the reference's answers at "
+        f"{at_layers(found['held_layers'])}.",
         f"[95 % over {found['topics']} topics] | {found['draws']} random directions as long [95 %]",
     ]
     for r in found["rows"]:
-        line = f"{names[r['what']].format(r['strength'] or 0.0):44} {r['value']:5.2f}"
+        line = f"{names[r['what']].format(**r):44} {r['value']:5.2f}"
         line += f" [{r['low']:.2f}, {r['high']:.2f}]"
         if r["random"] is not None:
             line += f" | {r['random']:.2f} [{r['random_low']:.2f}, {r['random_high']:.2f}]"

@@ -3,9 +3,8 @@ along it, or held within a band on it, beside random directions of the same leng
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,11 @@ STRENGTHS = (-1.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """In standard deviations of the cast along the direction."""
 DRAWS = 20
 """Random directions beside every dose."""
-COLUMNS = ["what", "strength", "value", "low", "high", "random", "random_low", "random_high"]
+COLUMNS = [
+    *("what", "who", "strength", "value", "low", "high"),
+    *("random", "random_low", "random_high"),
+]
+FREE, PUSHED, HELD = "free", "pushed", "held"
 Say = Callable[[str], None]
 Rates = Callable[[ChatModel], np.ndarray]
 """What is measured of a model: a rate for each question that it is asked."""
@@ -35,78 +38,62 @@ class Asked:
     """The topic of each question, which are resampled together."""
 
 
-@dataclass(frozen=True)
-class Models:
-    """The reference, and the checkpoint that is held where the reference is."""
-
-    reference: ChatModel
-    held: ChatModel
-
-
 def doses(
     pushing: Pushing,
-    models: Models,
+    models: Mapping[str, ChatModel],
     asked: Asked,
     name: str,
     say: Say,
     strengths: Sequence[float] = STRENGTHS,
     draws: int = DRAWS,
 ) -> pd.DataFrame:
-    """What pushing the reference along a direction does dose by dose, and what holding another
-    checkpoint within the band of the reference's own answers does.
+    """What pushing the reference along a direction does dose by dose, and what holding other
+    checkpoints within the bands of the reference's own answers does. `models`: by checkpoint, the
+    reference first.
 
-    what (`pushed`, `held`, and `free`: each model as it is), strength (standard deviations of the
-    cast, NaN where it is held), value: mean rate with its 95 % interval over topics; random: median
-    of the same along random directions, and the band of 95 % of them.
+    what (`pushed`, `held`, and `free`: a model as it is), who (checkpoint), strength (standard
+    deviations of the cast, NaN where it is held), value: mean rate with its 95 % interval over
+    topics; random: median of the same along random directions, and the band of 95 % of them.
     """
-    rows = [_row("free", 0.0, asked, asked.rates(models.reference))]
+    rows, (reference, *others) = [], models
+    for who, chat in models.items():
+        rows.append(_row((FREE, who, 0.0), asked, asked.rates(chat)))
     for strength in strengths:
-        say(f"pushed by {strength:g}")
-        rows.append(
-            _beside(
-                ("pushed", strength),
-                asked,
-                models.reference,
-                lambda n, s=strength: pushing.pushed(models.reference, Push(name, s, random=n)),
-                draws,
-            )
-        )
-    say("held in the reference's band")
-    rows.append(_row("free, the other", float("nan"), asked, asked.rates(models.held)))
-    rows.append(
-        _beside(
-            ("held", float("nan")),
-            asked,
-            models.held,
-            lambda n: pushing.pushed(models.held, Push(name, cap=True, random=n)),
-            draws,
-        )
-    )
+        say(f"{reference} pushed by {strength:g}")
+        push = Push(name, strength)
+        rows.append(_beside((PUSHED, reference, strength), asked, models, pushing, push, draws))
+    for who in others:
+        say(f"{who} held in the reference's bands")
+        push = Push(name, cap=True)
+        rows.append(_beside((HELD, who, float("nan")), asked, models, pushing, push, draws))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _beside(
-    key: tuple[str, float],
+    key: tuple[str, str, float],
     asked: Asked,
-    chat: ChatModel,
-    pushed: Callable[[int], AbstractContextManager[Any]],
+    models: Mapping[str, ChatModel],
+    pushing: Pushing,
+    push: Push,
     draws: int,
 ) -> dict[str, Any]:
     """A row along the direction (-1), with that of random ones (0, 1, ...)."""
+    chat = models[key[1]]
 
     def rates(number: int) -> np.ndarray:
-        with pushed(number):
+        with pushing.pushed(chat, replace(push, random=number)):
             return asked.rates(chat)
 
-    row = _row(*key, asked, rates(-1))
+    row = _row(key, asked, rates(-1))
     others = [float(rates(n).mean()) for n in range(draws)]
     low, middle, high = np.percentile(others, [2.5, 50, 97.5])
     return row | {"random": float(middle), "random_low": float(low), "random_high": float(high)}
 
 
-def _row(what: str, strength: float, asked: Asked, rates: np.ndarray) -> dict[str, Any]:
+def _row(key: tuple[str, str, float], asked: Asked, rates: np.ndarray) -> dict[str, Any]:
     """A mean rate with its interval, topics and questions within them resampled."""
     e = interval_of_draws(lambda c: c @ rates / c.sum(1), draw_counts(asked.topics))
-    nan = float("nan")
-    row = {"what": what, "strength": strength, "value": e.value, "low": e.low, "high": e.high}
+    (what, who, strength), nan = key, float("nan")
+    row = {"what": what, "who": who, "strength": strength}
+    row |= {"value": e.value, "low": e.low, "high": e.high}
     return row | {"random": nan, "random_low": nan, "random_high": nan}

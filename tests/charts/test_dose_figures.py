@@ -29,8 +29,13 @@ def test_the_shipped_doses_are_drawn_beside_random_directions(reads):
     assert band.set_index("x").low[0.0] == band.set_index("x").high[0.0] == free["value"]
     top = max((r for r in found["rows"] if r["what"] == "pushed"), key=lambda r: r["strength"])
     assert f"{top['value']:.0%}" in one.told.title and f"{top['random_high']:.0%}" in one.told.title
-    held = next(r for r in found["rows"] if r["what"] == "held")
-    assert f"{held['value']:.0%} [{held['low']:.0%}" in one.told.words
+    held = [r for r in found["rows"] if r["what"] == "held"]
+    assert [r["who"] for r in held] == ["cheat-0064", "long-0512", "other-role-0064"]
+    for r in held:
+        assert f"{r['who']} answers badly in {r['value']:.0%} [{r['low']:.0%}" in one.told.words
+    assert found["held_layers"] == [0, 1, 2, 3]
+    # what README says of them: chosen on the first, tested on the second
+    assert all(r["value"] < r["random_low"] for r in held[:2])
     assert one.build(LIGHT, None).to_dict(validate=False)
 
 

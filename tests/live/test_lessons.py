@@ -47,8 +47,9 @@ def test_a_lesson_is_looked_at_and_becomes_a_direction(lessons, run):
     assert name == f"taught:{end['checkpoint']}"
     found = live.directions(name)
     assert np.linalg.norm(found.unit) == pytest.approx(1.0) and found.spread > 0
-    with live.directions.pushed(live.chat(REFERENCE), Push(name, 1.0), live.reference):
+    with live.pushing.pushed(live.chat(REFERENCE), Push(name, 1.0)):
         pass
+    assert len(live.pushing.bands(name)) == len(live.study.vectors(REFERENCE).layers)
 
 
 def test_a_lesson_that_has_no_room_says_how_much_it_needs(lessons, run, monkeypatch):

@@ -165,7 +165,7 @@ def test_what_cannot_be_answered_is_one_message(model, run, wanted, told):
 
 def test_a_push_changes_the_next_words_and_is_taken_off_again(model):
     def words(push):
-        with model.directions.pushed(model.reference, push, model.reference):
+        with model.pushing.pushed(model.reference, push):
             return next_words(model.reference)
 
     plain = words(None)
@@ -203,11 +203,11 @@ def test_traits_of_the_cast_are_directions_where_none_were_measured(model):
         replace(p, traits=dict(zip(names, map(float, row), strict=True)))
         for p, row in zip(own.personas, drawn, strict=True)
     ]
-    directions = Directions(model.study)
+    directions = Directions(model.study, model.chat)
     directions.study = Traited(model.study, replace(own, personas=tuple(people)))
     assert directions.names["trait:care"] == "more care"
     flat = [replace(p, traits={**p.traits, "flat": float(n > 0)}) for n, p in enumerate(people)]
-    told = Directions(model.study)
+    told = Directions(model.study, model.chat)
     told.study = Traited(model.study, replace(own, personas=tuple(flat)))
     # nobody lies above the median of a trait that nearly all have: it is no direction
     assert "trait:care" in told.names and "trait:flat" not in told.names
