@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from psm_viz.cli.bench_pages import PAGES, WATCH, path_of, queries, served, settle
@@ -28,6 +29,8 @@ READS = (5.0, 15.0)
 """Seconds for which a reader looks at a page: at least, at most."""
 SETTLED, EDGE = 60.0, 30.0
 """Seconds after which memory should stay as it is; seconds at both ends that are compared."""
+SAID = 4000
+"""Letters of what the server complained of that are kept: its last ones."""
 FLAT = 1.05
 """The bar: times the memory after the first minute that it has at the end."""
 
@@ -55,7 +58,7 @@ def crowd(
     its memory."""
     opened = open_study(study)
     choices = {name: queries(opened, name) or [""] for name in PAGES}
-    with served("app.py", ROOT, study) as (port, pid):
+    with TemporaryFile() as log, served("app.py", ROOT, study, log) as (port, pid):
         began = time.monotonic()
         met = Crowd(began + 60 * minutes)
         threads = [
@@ -67,7 +70,10 @@ def crowd(
         shown = _browse(met, port, choices, browsers)
         for thread in threads:
             thread.join()
-    return _told(met, shown, {"sessions": sessions, "browsers": browsers, "minutes": minutes})
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip()
+    asked = {"sessions": sessions, "browsers": browsers, "minutes": minutes}
+    return _told(met, shown, asked) | {"server_said": said[-SAID:]}
 
 
 def _session(met: Crowd, port: int, choices: dict[str, list[str]], n: int) -> None:
@@ -152,6 +158,7 @@ def as_text(found: dict[str, Any]) -> str:
         f"{found['minutes']:g} minutes, each reading a page for {READS[0]:g} to {READS[1]:g} s: "
         f"{len(found['wrong'])} errors",
         *(f"  {w}" for w in found["wrong"][:10]),
+        *([f"  the server said: {found['server_said']}"] if found["wrong"] else []),
         f"  memory of the server: {found['memory_mb']} MB after the first minute, "
         f"{found['memory_at_the_end_mb']} at the end, {found['memory_most_mb']} at most: "
         f"{'flat' if found['flat'] else 'not flat'} (at most {FLAT:g} times)",

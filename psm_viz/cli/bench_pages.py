@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from subprocess import DEVNULL
+from typing import IO, Any
 
 from psm_viz.charts.choices import checkpoints
 from psm_viz.cli.bench_startup import (
@@ -108,10 +109,12 @@ def path_of(name: str) -> str:
 
 
 @contextmanager
-def served(script: str, cwd: Path, study: Path) -> Iterator[tuple[int, int]]:
+def served(
+    script: str, cwd: Path, study: Path, log: IO[bytes] | int = DEVNULL
+) -> Iterator[tuple[int, int]]:
     """A server that answers: its port and its process."""
     port = free_port()
-    with server(script, port, cwd, study) as process:
+    with server(script, port, cwd, study, log) as process:
         until = time.monotonic() + 90
         while True:
             try:

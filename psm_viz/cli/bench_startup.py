@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from psm_viz.cli.serve import ALLOCATOR
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
@@ -60,15 +61,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(script: str, port: int, cwd: Path, study: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A running `streamlit run`, ended on leaving."""
+def server(
+    script: str, port: int, cwd: Path, study: Path, log: IO[bytes] | int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running `streamlit run` in the environment of `serve`, ended on leaving; what it complains
+    of goes into `log`."""
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     process = subprocess.Popen(
         [*command, "--server.headless", "true"],
         cwd=cwd,
-        env={**os.environ, "PSM_VIZ_STUDY": str(study.resolve())},
+        env={**ALLOCATOR, **os.environ, "PSM_VIZ_STUDY": str(study.resolve())},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=log,
     )
     try:
         yield process

@@ -15,6 +15,10 @@ from psm_viz.messages import STARTED, hall_of
 from psm_viz.paths import ROOT, STUDY
 from psm_viz.study.reader import open_study
 
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
+"""Environment of a dashboard's process: the C library keeps what is freed for as many threads as
+may allocate at once, and a page a thread would have it keep a tenth more than is in use."""
+
 
 def add_verbs(verbs: Any) -> None:
     """Add `serve`."""
@@ -64,6 +68,8 @@ def serve(options: argparse.Namespace) -> None:
         )
     if options.live:
         os.environ[STARTED] = _model_beside(folder)
+    for name, value in ALLOCATOR.items():
+        os.environ.setdefault(name, value)
     print(f"Persona Space: http://127.0.0.1:{options.port}  (stop with Ctrl-C)", flush=True)
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
