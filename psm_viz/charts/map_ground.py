@@ -31,9 +31,6 @@ from psm_viz.study.cast import ASSISTANT, Cast
 WIDTH, HEIGHT = 800, 500
 BLOCKS, LAND = {"size": 7, "opacity": 0.28}, {"size": 22, "opacity": 0.4}
 """Dots behind the cast: a detail of a map of personas, or the land of a map of talks."""
-SHEETS = 3
-"""Lines that dots of one colour are dealt to: where two of the same line overlap, they look like
-one."""
 EDGE = 3.5
 """Paper about the lettering of a land, in pixels."""
 SELECTED = 14
@@ -228,25 +225,8 @@ def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapVie
         return [dots.encode(**xy(f), color=shade(view.overlay, p, told=False))]
     colours, family = family_colours(cast, p), {q.id: q.family for q in cast.personas}
     hues = [p.soft if view.overlay else colours[family[i]] for i in blocks.id]
-    return [_dots(blocks.assign(colour=hues), f, style)]
-
-
-def _dots(rows: pd.DataFrame, f: Frame, style: dict[str, Any]) -> Any:
-    """Pale dots of many colours as a few lines that are broken at every point: a line of one point
-    is drawn as a dot of its width. A thousand marks of their own take a browser longer to draw,
-    and to move, than the rest of the map."""
-    n = range(len(rows))
-    rows = rows.assign(sheet=[i % SHEETS for i in n], n=list(n))[
-        ["px", "py", "colour", "sheet", "n"]
-    ]
-    breaks = rows.assign(px=math.nan, py=math.nan, n=rows.n + 0.5)
-    every = pd.concat([rows, breaks]).sort_values("n")
-    lines = alt.Chart(every).mark_line(
-        strokeCap="round",
-        strokeWidth=math.sqrt(style["size"]),  # of a symbol that is the width
-        **{k: v for k, v in style.items() if k != "size"},
-    )
-    return lines.encode(**xy(f), color=own("colour"), detail="sheet:N", order="n:Q")
+    dots = alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]]).mark_circle(**style)
+    return [dots.encode(**xy(f), color=own("colour"))]
 
 
 def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[Any]:
