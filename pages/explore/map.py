@@ -53,20 +53,13 @@ with messages, figure.guard():  # What was not measured here leaves colour to ki
     choice = coloured
 
 left, right = st.columns([2.15, 1], gap="medium")
-link = choice.link(controls.study_in_link(study))
-with right, figure.guard():
-    if wanted:
-        map_selection.selection_card(choice, wanted)
-    map_card.head(study, persona, checkpoint)
+with right:  # the card's words follow the map: what stands before a figure delays it
+    above, picked, below = st.container(), st.container(), st.container()
+with picked, figure.guard():
     if talks and persona == ASSISTANT:
-        choice = replace(choice, talk=talk_card.talk_card(reads, checkpoint, messages))
-        link = choice.link(controls.study_in_link(study))
-    else:
-        map_card.answer(study, checkpoint, persona, messages)
-        if persona != ASSISTANT:
-            talk_card.told_talk(reads, checkpoint, persona, messages)
-        map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
-with left, figure.guard():  # before the figures of the card
+        choice = replace(choice, talk=talk_card.pick_talk(reads, checkpoint, messages))
+link = choice.link(controls.study_in_link(study))
+with left, figure.guard():
     drawn = choice.map()
     if talks and isinstance(drawn, Figure):
         talk_card.explain(study)
@@ -74,7 +67,18 @@ with left, figure.guard():  # before the figures of the card
     unsaid = repr(wanted.area)
     figure.show(drawn, study, link, take, controls.map_key(), (CLICK, AREA), unsaid)
     figure.caption(map_selection.HINT)
-with right, figure.guard():
+with above, figure.guard():
+    if wanted:
+        map_selection.selection_card(choice, wanted)
+    map_card.head(study, persona, checkpoint)
+with below, figure.guard():
+    if choice.talk is not None:
+        talk_card.talk_words(reads, checkpoint, choice.talk)
+    elif not talks or persona != ASSISTANT:
+        map_card.answer(study, checkpoint, persona, messages)
+        if persona != ASSISTANT:
+            talk_card.told_talk(reads, checkpoint, persona, messages)
+        map_card.neighbours(study, neighbours_of(stored.points, persona, checkpoint, space))
     for one in choice.card():
         figure.show(one, study, link)
     if choice.shown is not None:

@@ -23,7 +23,7 @@ from psm_viz.charts.map_lettering import (
     names_that_must_stand,
     names_with_room,
 )
-from psm_viz.charts.map_plane import Area, coordinates, own, xy
+from psm_viz.charts.map_plane import Area, cloud, coordinates, own, xy
 from psm_viz.charts.overlay import Overlay, shade
 from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
@@ -216,17 +216,15 @@ def _about(x: float, y: float) -> Box:
 def _blocks(blocks: pd.DataFrame, cast: Cast, f: Frame, p: Palette, view: MapView) -> list[Any]:
     """The dots behind the cast in the hue of their persona's kin, or of the overlay where they are
     what the map is of."""
-    style: dict[str, Any] = {**(LAND if view.land else BLOCKS), "aria": False}
-    style["clip"] = view.zoom > 1
+    style: dict[str, Any] = {**(LAND if view.land else BLOCKS), "clip": view.zoom > 1}
     if view.overlay and view.land:
         shaded = blocks.assign(value=[view.overlay.values.get(str(i), math.nan) for i in blocks.id])
-        asked = where(shaded, shaded.value.notna())
-        dots = alt.Chart(asked[["px", "py", "value"]]).mark_circle(**{**style, "opacity": 0.75})
+        asked = where(shaded, shaded.value.notna())[["px", "py", "value"]]
+        dots = alt.Chart(asked).mark_circle(**{**style, "opacity": 0.75, "aria": False})
         return [dots.encode(**xy(f), color=shade(view.overlay, p, told=False))]
     colours, family = family_colours(cast, p), {q.id: q.family for q in cast.personas}
     hues = [p.soft if view.overlay else colours[family[i]] for i in blocks.id]
-    dots = alt.Chart(blocks.assign(colour=hues)[["px", "py", "colour"]]).mark_circle(**style)
-    return [dots.encode(**xy(f), color=own("colour"))]
+    return [cloud(blocks.assign(colour=hues), f, **style)]
 
 
 def _marks(people: pd.DataFrame, f: Frame, p: Palette, view: MapView) -> list[Any]:

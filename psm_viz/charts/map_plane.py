@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +13,15 @@ import pandas as pd
 
 from psm_viz.charts.label_placement import Frame
 from psm_viz.charts.palette import Palette
+from psm_viz.study.files import sha256
 
 PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}
 """Columns of a stored map."""
+
+
+SHEETS = 3
+"""Shapes that dots of one colour are dealt to: where two of one shape overlap they look like
+one."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,47 @@ def fixed_xy(f: Frame) -> dict[str, Any]:
         for c, h in zip((f.cx, f.cy), half, strict=True)
     )
     return {"x": alt.X("px:Q", axis=None, scale=x), "y": alt.Y("py:Q", axis=None, scale=y)}
+
+
+def cloud(at: pd.DataFrame, f: Frame, size: float, **style: Any) -> Any:
+    """Dots of many colours (px, py, colour), of so many square pixels, that nobody points at.
+
+    They are a few shapes, each a GeoJSON MultiPoint that goes with the scales of `xy`: a browser
+    says every channel of every mark anew in each frame of a drag, and a thousand marks take it
+    longer than the rest of a map.
+    """
+    digits = max(0, math.ceil(math.log10(100 * f.scale)))  # a hundredth of a pixel
+    points: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for n, (x, y, colour) in enumerate(zip(at.px, at.py, at.colour, strict=True)):
+        own = points.setdefault((str(colour), n % SHEETS), [])
+        own.append((round(float(x), digits), round(float(y), digits)))
+    shapes = [
+        {
+            "type": "Feature",
+            "colour": colour,
+            "geometry": {"type": "MultiPoint", "coordinates": own},
+        }
+        for (colour, _), own in points.items()
+    ]
+    # named, so that it stays a list where the tables of a page become Arrow
+    name = f"cloud-{sha256(json.dumps(shapes).encode())[:12]}"
+    if f.fixed:
+        scale: Any = f.scale
+        shift: Any = [f.width / 2 - f.cx * f.scale, f.height / 2 + f.cy * f.scale]
+    else:
+        scale = {"expr": "scale('x', 1) - scale('x', 0)"}
+        shift = {"expr": "[scale('x', 0), scale('y', 0)]"}
+    placed = alt.Projection(
+        type="identity",
+        reflectY=True,
+        pointRadius=math.sqrt(size) / 2,  # as large as a symbol of that size
+        scale=scale,
+        translate=shift,
+    )
+    shown = alt.Chart(alt.InlineData(values=shapes, name=name)).mark_geoshape(aria=False, **style)
+    return shown.encode(fill=alt.Fill("colour:N", scale=None, legend=None)).properties(
+        projection=placed
+    )
 
 
 def own(channel: str) -> Any:

@@ -22,7 +22,7 @@ from psm_viz.charts.map_ground import (
 from psm_viz.charts.map_plane import coordinates, haloed, own, xy
 from psm_viz.charts.overlay import LEGEND
 from psm_viz.charts.palette import STAR, Palette, family_colours, finish
-from psm_viz.charts.sentences import SAID, place
+from psm_viz.charts.sentences import place
 from psm_viz.study.cast import ASSISTANT, Cast
 
 CLICK = "persona"
@@ -152,14 +152,15 @@ def targets(g: Ground) -> Any:
 
 def target_marks(g: Ground) -> Any:
     """The same without the click: marks with hover words, a sentence each, since a browser makes
-    the words of every mark anew in each frame of a drag."""
-    # Wider than the mark: a small mark is hard to hit with a finger or an unsteady hand.
+    all that is said of every mark anew in each frame of a drag. For the same reason its words are
+    read as they are: an encoding would ask of each whether it is a list, and whether there is one.
+    """
     rows = pd.DataFrame(g.targets).assign(said=[place(row) for row in g.targets])
-    return (
-        alt.Chart(rows)
-        .mark_circle(size=260, opacity=0, cursor="pointer")
-        .encode(**xy(g.frame), tooltip=SAID, description=SAID, detail="id:N")
-    )
+    words = alt.ExprRef("datum.said")
+    # Wider than the mark: a small mark is hard to hit with a finger or an unsteady hand.
+    style = {"size": 260, "opacity": 0, "cursor": "pointer", "filled": True}
+    marks = alt.Chart(rows).mark_point(**style, tooltip=words, description=words)
+    return marks.encode(**xy(g.frame), detail="id:N")
 
 
 DRAG = "[pointerdown[{}event.shiftKey], window:pointerup] > window:pointermove!"

@@ -105,8 +105,8 @@ def _pushes(first: Voice, state: Mapping[str, Any], cap: bool, where: Any) -> li
             )
         else:
             st.html(
-                '<p class="psm-caption">At every layer, what lies beyond the band of the reference\'s '
-                "own answers is put back to its edge, token by token.</p>"
+                '<p class="psm-caption">What lies beyond the band of the reference\'s own answers '
+                "is put back to its edge, token by token, at every layer.</p>"
             )
     with columns[2]:
         random = st.toggle(

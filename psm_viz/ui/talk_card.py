@@ -49,17 +49,19 @@ def explain(study: Study) -> None:
     figure.caption(explained.format(n=n, k=k, how=how_asked(study), colour=colour))
 
 
-def talk_card(reads: Reads, checkpoint: str, messages: Any) -> int | None:
-    """The words of one of the Assistant's talks. Returns the talk that is shown, None where the
-    checkpoint held none."""
+def pick_talk(reads: Reads, checkpoint: str, messages: Any) -> int | None:
+    """One of the Assistant's talks; None where the checkpoint held none."""
     options = choices.talks_of(reads, checkpoint)
     if not options:
         return None
-    chosen = int(controls.pick("Talk of the Assistant", options, "talk", messages))
-    _turns(reads, checkpoint, ASSISTANT, chosen)
-    asked = urlencode({"checkpoint": checkpoint, "go": chosen} | controls.kept_study())
+    return int(controls.pick("Talk of the Assistant", options, "talk", messages))
+
+
+def talk_words(reads: Reads, checkpoint: str, talk: int) -> None:
+    """The words of one of the Assistant's talks, and the way to go on with it."""
+    _turns(reads, checkpoint, ASSISTANT, talk)
+    asked = urlencode({"checkpoint": checkpoint, "go": talk} | controls.kept_study())
     figure.link(f"./live?{asked}", "Go on with this talk")
-    return chosen
 
 
 def told_talk(reads: Reads, checkpoint: str, persona: str, messages: Any) -> None:
