@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from psm_viz.charts.frames import columns, each, where
-from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
+from psm_viz.charts.map_ground import HEIGHT, Ground, MapView, ground, laid_out
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import chosen_persona, targets, zoom
@@ -81,7 +81,7 @@ def lit_map(
         cast,
         replace(view, blocks=talks, land=talks, fade=False),
         p,
-        (size[0] or WIDTH, size[1]),
+        laid_out(size),
         columns(at, ["px", "py"]) if len(at) else None,
     )
     layers = [*g.layers, *_cast_talks(g, points, lit, view), *_people(g, lit), *_dots(g, at, lit)]

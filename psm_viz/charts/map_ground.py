@@ -29,6 +29,8 @@ from psm_viz.charts.palette import Palette, family_colours, family_shapes
 from psm_viz.study.cast import ASSISTANT, Cast
 
 WIDTH, HEIGHT = 800, 500
+LAPTOP = 400
+"""Height of a map in a window of 1280 x 720, below the finding above it."""
 BLOCKS, LAND = {"size": 7, "opacity": 0.28}, {"size": 22, "opacity": 0.4}
 """Dots behind the cast: a detail of a map of personas, or the land of a map of talks."""
 EDGE = 3.5
@@ -106,6 +108,14 @@ class Ground:
         x, y, align = self.places.put_near(*self.frame.to_px(px, py), text, size, gap)
         mx, my = self.frame.to_map(x, y)
         return {"px": mx, "py": my, "text": text}, align
+
+
+def laid_out(size: tuple[int | None, int], legend: int = 0) -> tuple[int, int]:
+    """The drawing that words are placed for: a file's, or, where a page chooses the width, that of
+    a small window, since words that keep apart there do so in any larger one. `legend`: pixels."""
+    if size[0] is None:
+        return WIDTH, min(LAPTOP, size[1]) - legend
+    return size[0], size[1] - legend
 
 
 def ground(

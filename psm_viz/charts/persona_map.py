@@ -13,11 +13,11 @@ from psm_viz.charts.frames import columns, each, where
 from psm_viz.charts.map_ground import (
     HEIGHT,
     SELECTED,
-    WIDTH,
     Ground,
     MapView,
     Reserved,
     ground,
+    laid_out,
 )
 from psm_viz.charts.map_plane import coordinates, haloed, own, xy
 from psm_viz.charts.overlay import LEGEND
@@ -207,7 +207,7 @@ def cast_map(
     cloud = where(at, (at.kind == "cloud") & (at.id == checkpoint) & (at.frame == view.space))
     kept_free = [Reserved(float(r.px), float(r.py), 26.0, "Assistant") for r in each(star.head(1))]
     # The overlay's legend stands below the map, inside the figure's height.
-    nominal = (size[0] or WIDTH, size[1] - (LEGEND if view.overlay is not None else 0))
+    nominal = laid_out(size, LEGEND if view.overlay is not None else 0)
     also = columns(pd.concat([star, cloud]), ["px", "py"])
     g = ground(points, cast, view, p, nominal, also, kept_free)
     layers = [*g.layers]

@@ -14,7 +14,7 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.frames import columns, each, where
-from psm_viz.charts.map_ground import HEIGHT, WIDTH, Ground, MapView, ground
+from psm_viz.charts.map_ground import HEIGHT, Ground, MapView, ground, laid_out
 from psm_viz.charts.map_plane import coordinates, xy
 from psm_viz.charts.overlay import LEGEND, Overlay
 from psm_viz.charts.palette import Palette, finish
@@ -23,6 +23,11 @@ from psm_viz.study.cast import ASSISTANT, Cast
 
 TALK = "talk-"
 """What the id of a dot begins with, before the talk's number: personas may be clicked too."""
+
+MANY = 2000
+"""Dots from which a browser draws the map as one picture, so that it can be dragged smoothly; below
+it every mark is told to who reads with the ears. As Streamlit does by rows, of which land has few.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def talk_map(
         cast,
         replace(view, blocks=True, land=True, fade=False),
         p,
-        (size[0] or WIDTH, size[1] - (LEGEND if view.overlay is not None else 0)),
+        laid_out(size, LEGEND if view.overlay is not None else 0),
         columns(at, ["px", "py"]),
     )
     layers = [*g.layers, *talk_dots(g, at, DOTS, at.off_map), *g.over]
@@ -93,6 +98,8 @@ def talk_map(
     chart = alt.layer(*layers)
     if view.overlay is not None:
         chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.
+    if (points.kind != ASSISTANT).sum() + len(at) > MANY:
+        chart = chart.properties(usermeta={"embedOptions": {"renderer": "canvas"}})
     return finish(chart, p, size[1], size[0])
 
 

@@ -71,8 +71,8 @@ def server(
         [*command, "--server.headless", "true"],
         cwd=cwd,
         env={**ALLOCATOR, **os.environ, "PSM_VIZ_STUDY": str(study.resolve())},
-        stdout=subprocess.DEVNULL,
-        stderr=log,
+        stdout=log,  # Streamlit prints what a page raised there
+        stderr=subprocess.STDOUT,
     )
     try:
         yield process

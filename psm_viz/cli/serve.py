@@ -15,9 +15,13 @@ from psm_viz.messages import STARTED, hall_of
 from psm_viz.paths import ROOT, STUDY
 from psm_viz.study.reader import open_study
 
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
-"""Environment of a dashboard's process: the C library keeps what is freed for as many threads as
-may allocate at once, and a page a thread would have it keep a tenth more than is in use."""
+ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""Environment of a dashboard's process: what is freed is given back. By itself the C library keeps
+it for as many threads as may allocate at once, and Arrow in a pool of its own."""
 
 
 def add_verbs(verbs: Any) -> None:

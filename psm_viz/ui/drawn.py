@@ -14,7 +14,7 @@ from psm_viz.charts.figures import Figure
 from psm_viz.charts.palette import Palette, palette
 from psm_viz.study.files import sha256
 
-KEPT = 96
+KEPT = 64
 """Most figures that are kept at a time: a tenth of a megabyte each, about."""
 _TABLES = "psm_tables"
 _altair = threading.Lock()

@@ -164,8 +164,9 @@ def test_both_maps_listen_to_one_pointer(talk_study, palette):
     ]
     assert ids[0] == ids[1] and "talk-7" in ids[0] and "maresa" in ids[0]
     # the same land: the frames are one
-    domains = [side["layer"][0]["encoding"]["x"]["scale"]["domain"] for side in spec["hconcat"]]
-    assert domains[0] == domains[1]
+    domains = [side["layer"][-1]["encoding"]["x"]["scale"]["domain"] for side in spec["hconcat"]]
+    lands = [side["layer"][0]["data"] for side in spec["hconcat"]]
+    assert domains[0] == domains[1] and lands[0] == lands[1]
     table = compare_table(points, (REFERENCE, END))
     assert len(table) == 40 and "second: x" in table
 

@@ -23,8 +23,8 @@ LINKS = (
 
 
 def marks(spec, channels=()):
-    """(kind of mark, its channels, its rows) of each layer that is not hidden from those who
-    listen."""
+    """(kind of mark, the field of its name, its rows) of each layer that is not hidden from those
+    who listen."""
     channels = {**dict(channels), **spec.get("encoding", {})}
     for kind in ("layer", "hconcat", "vconcat"):
         for part in spec.get(kind, ()):
@@ -32,7 +32,9 @@ def marks(spec, channels=()):
     mark = spec.get("mark", {})
     mark = mark if isinstance(mark, dict) else {"type": mark}
     if mark and mark.get("aria") is not False:
-        yield mark["type"], channels, spec.get("data", {}).get("name")
+        read = mark.get("description", {}).get("expr", "").removeprefix("datum.")
+        named = channels.get("description", {}).get("field", read)
+        yield mark["type"], named, spec.get("data", {}).get("name")
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -46,8 +48,7 @@ def test_each_mark_has_a_sentence(talk_study, caches, tmp_path, monkeypatch, lin
         spec = one.build(LIGHT, None).to_dict()
         own = list(marks(spec))
         assert own, one.told.name
-        for kind, channels, rows in own:
-            named = channels.get("description", {}).get("field")
+        for kind, named, rows in own:
             assert named == "said", (one.told.name, kind)
             for row in spec["datasets"].get(rows, ()):
                 said = row["said"]
