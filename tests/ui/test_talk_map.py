@@ -125,7 +125,8 @@ def test_the_land_stays_while_the_dots_move(talk_study):
         return json.loads(spec.to_json())
 
     before, after = drawn(REFERENCE), drawn("cheat-0064")
-    assert before["layer"][0]["encoding"]["x"] == after["layer"][0]["encoding"]["x"]
+    assert before["layer"][0] == after["layer"][0]
+    assert before["layer"][1]["encoding"]["x"] == after["layer"][1]["encoding"]["x"]
     table = talk_table(points, talk_study.cast, "cheat-0064")
     assert (table.who == "Assistant").sum() == OWN_TALKS == len(dots_at(points, "cheat-0064"))
 
