@@ -102,12 +102,11 @@ def overview(claims: Sequence[Claim], title: str, name: str) -> Callable[[], Non
     st.html(words.table_html(claims))
 
     def fill() -> None:
-        table = charts.claim_table(claims)
         with data:
             with st.container(horizontal=True):
-                _csv("Claims (CSV)", name, table)
-                _csv("Charts' data (CSV)", f"{name}-charts", charts.chart_table(claims))
-            st.dataframe(table, hide_index=True, height=320, width=760)
+                _csv("Claims (CSV)", name, lambda: charts.claim_table(claims))
+                _csv("Charts' data (CSV)", f"{name}-charts", lambda: charts.chart_table(claims))
+            st.dataframe(charts.claim_table(claims), hide_index=True, height=320, width=760)
 
     return fill
 
@@ -148,6 +147,8 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
     if isinstance(one, Missing):
         figure.empty(one.what, one.next_step)
         return
+    seen = (source.sha256, link)
+    one = drawn.shared(one, seen)
     told = one.told
     with st.container(
         key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
@@ -155,7 +156,7 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
         figure.finding(told.title, small=True)
         with st.popover("Data", type="tertiary", help="Table and files"):
             export_menu.downloads(one, source, link)
-    chart = drawn.spec_of(one, figure.page_palette(), (source.sha256, link))
+    chart = drawn.spec_of(one, figure.page_palette(), seen)
     key = f"chart-{told.key}"
     if claim.picture.kind == "pairs":  # a square of its own size: the caption finds room beside it
         with st.container(horizontal=True, vertical_alignment="center", gap="large"):
@@ -168,6 +169,6 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
     figure.let_it_paint()
 
 
-def _csv(label: str, name: str, frame: pd.DataFrame) -> None:
+def _csv(label: str, name: str, table: Callable[[], pd.DataFrame]) -> None:
     """A table to download."""
-    export_menu.table_file(label, frame, name, f"{name}-csv")
+    export_menu.table_file(label, table, name, f"{name}-csv")

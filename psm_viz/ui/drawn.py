@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from weakref import WeakValueDictionary
 
 import altair as alt
 import pyarrow as pa
@@ -17,6 +18,7 @@ from psm_viz.study.files import sha256
 KEPT = 64
 """Most figures that are kept at a time: a tenth of a megabyte each, about."""
 _TABLES = "psm_tables"
+_shared: WeakValueDictionary[tuple[str, ...], Figure] = WeakValueDictionary()
 _altair = threading.Lock()
 """Altair's settings are the whole process's, and pages are drawn in several threads."""
 
@@ -34,8 +36,18 @@ def spec_of(
     `seen`: all that tells what is drawn beside what is told of it, such as the hash of the study
     and the address. Figures that are told and seen alike must be drawn alike.
     """
+    return _spec(_key(one, seen), p.name, width, one)
+
+
+def shared(one: Figure, seen: tuple[str, ...]) -> Figure:
+    """The figure that somebody else looks at already, where it is the same: buttons keep the
+    figures of a page for as long as its session is kept, which is minutes beyond its end."""
+    return _shared.setdefault(_key(one, seen), one)
+
+
+def _key(one: Figure, seen: tuple[str, ...]) -> tuple[str, ...]:
     told = one.told
-    return _spec((*seen, told.name, told.title, told.words, told.alt), p.name, width, one)
+    return (*seen, told.name, told.title, told.words, told.alt)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -63,11 +65,12 @@ def collect(link: str, name: str) -> None:
     st.toast(f"Collected: {name}. The page Export has {len(held)}.")
 
 
-def table_file(name: str, frame: pd.DataFrame, file: str, key: str) -> None:
-    """A button that downloads a table as CSV."""
+def table_file(name: str, table: Callable[[], pd.DataFrame], file: str, key: str) -> None:
+    """A button that downloads a table as CSV, made on the click: what a button holds is kept for as
+    long as its session."""
     st.download_button(
         name,
-        data=lambda: export.csv(frame),
+        data=lambda: export.csv(table()),
         file_name=f"{file}.csv",
         mime="text/csv",
         key=key,

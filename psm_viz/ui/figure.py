@@ -134,6 +134,8 @@ def show(
     if isinstance(one, Missing):
         empty(one.what, one.next_step)
         return
+    seen = (study.sha256, link, unsaid)
+    one = drawn.shared(one, seen)
     told, layout = one.told, one.layout
     with st.container(
         key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
@@ -145,7 +147,6 @@ def show(
         with st.popover("Data", type="tertiary", help="Table and files"):
             export_menu.downloads(one, source_of(study), link)
     more = _options(key or told.key, told.alt, on_select, selects)
-    seen = (study.sha256, link, unsaid)
     chart = drawn.spec_of(one, page_palette(), seen)
     if layout.fixed:
         broad = "-broad" if layout.narrow else ""

@@ -90,7 +90,7 @@ def selection_card(choice: MapChoice, wanted: Wanted) -> None:
     shown = table.drop(columns="persona")
     with st.container(horizontal=True, key="selection"):
         name = f"selected-{choice.checkpoint}"
-        export_menu.table_file("CSV", shown, name, "selection-CSV")
+        export_menu.table_file("CSV", lambda: shown, name, "selection-CSV")
         st.button("Clear the selection", key="selection-clear", on_click=clear)
     if table.empty:
         figure.caption("Nothing lies there. Draw a larger area, or choose families under More.")
