@@ -25,6 +25,7 @@ from psm_viz.charts import metadata
 from psm_viz.charts.figures import Figure
 from psm_viz.charts.palette import BASE_TYPE, THEMES
 from psm_viz.charts.svg_page import Drawn, vector
+from psm_viz.charts.vega_lite import vega_lite
 from psm_viz.errors import BadInput
 from psm_viz.study.files import csv_bytes
 from psm_viz.study.provenance import UNKNOWN
@@ -148,12 +149,9 @@ class Export:
         setting = self.setting
         width = setting.pixels(self.figure.layout.width)
         chart = self.figure.build(THEMES[setting.theme], width)
-        # The limit of 5,000 rows guards notebooks; an export is one file, made once.
-        with alt.data_transformers.enable("default", max_rows=None):
-            if setting.caption:
-                chart = _captioned(chart, self.record, width)
-            found: dict[str, Any] = chart.to_dict(validate=False)
-        return found | {"usermeta": dict(self.record)}
+        if setting.caption:
+            chart = _captioned(chart, self.record, width)
+        return vega_lite(chart) | {"usermeta": dict(self.record)}
 
     @cached_property
     def drawn(self) -> Drawn:
@@ -175,7 +173,7 @@ def _captioned(chart: Any, record: Mapping[str, Any], width: int) -> Any:
     text = textwrap.wrap(record["title"], max(width // 9, 20))
     below = [*textwrap.wrap(record["caption"], max(width // 6, 30)), source]
     words = alt.TitleParams(text=text, subtitle=below, anchor="start", frame="group")
-    high = chart.to_dict(validate=False).get("height")
+    high = vega_lite(chart).get("height")
     taken = 16 * len(text) + 13 * len(below) + 14
     return chart.properties(title=words, **({} if high is None else {"height": high + taken}))
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from psm_viz.charts import course_findings, odds_findings, step_chart, talk_course_chart, talk_map
@@ -24,6 +23,7 @@ from psm_viz.charts.quotations import VALENCES, usual
 from psm_viz.charts.step_chart import StepLook
 from psm_viz.charts.story_study import StoryStudy
 from psm_viz.charts.talk_course import TalkCourse
+from psm_viz.charts.vega_lite import vega_lite
 from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.judging import UNJUDGED
@@ -88,8 +88,7 @@ def show(view: View, s: StoryStudy) -> Shown:
 
 def spec_of(chart: Any) -> dict[str, Any]:
     """A chart as Vega-Lite, free of what a reader would click or drag."""
-    with alt.data_transformers.enable("default", max_rows=None):  # the limit guards notebooks
-        spec = chart.to_dict(validate=False)
+    spec = vega_lite(chart)
     kept = [p for p in spec.pop("params", []) if "select" not in p]
     for p in kept:
         p.pop("bind", None)  # the player has a slider of its own

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 from weakref import WeakValueDictionary
 
-import altair as alt
 import pyarrow as pa
 import streamlit as st
-from altair.utils import schemapi
 
 from psm_viz.charts.figures import Figure
 from psm_viz.charts.palette import Palette, palette
+from psm_viz.charts.vega_lite import vega_lite
 from psm_viz.study.files import sha256
 
 KEPT = 64
 """Most figures that are kept at a time: a tenth of a megabyte each, about."""
-_TABLES = "psm_tables"
 _shared: WeakValueDictionary[tuple[str, ...], Figure] = WeakValueDictionary()
-_altair = threading.Lock()
-"""Altair's settings are the whole process's, and pages are drawn in several threads."""
-
-# Altair checks every part of a chart against Vega-Lite's schema as it is made, which takes as long
-# as making it. The tests do it, for every chart.
-schemapi.disable_debug_mode()
 
 
 def spec_of(
@@ -61,11 +52,7 @@ def _spec(seen: tuple[str, ...], theme: str, width: int | None, _one: Figure) ->
         tables[name] = table
         return {"name": name}
 
-    with _altair:
-        alt.data_transformers.register(_TABLES, aside)
-        with alt.theme.enable("none"), alt.data_transformers.enable(_TABLES):
-            spec: dict[str, Any] = chart.to_dict(validate=False)
-    return spec | {"datasets": tables}
+    return vega_lite(chart, aside) | {"datasets": tables}
 
 
 def _bytes(table: pa.Table) -> bytes:
