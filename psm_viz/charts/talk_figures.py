@@ -167,6 +167,10 @@ def with_care(reads: Reads, title: str) -> tuple[str, str]:
 
 def place_title(reads: Reads, checkpoint: str) -> str:
     """Where the talks lie and what changed, by the headline reading."""
+    return reads.once(("place of talks", checkpoint), lambda: _place_title(reads, checkpoint))
+
+
+def _place_title(reads: Reads, checkpoint: str) -> str:
     way, m, cast = headline_way(reads), reads.study.manifest, reads.study.cast
     if untold := untold_speakers(reads):
         return untold
