@@ -21,6 +21,7 @@ from psm_viz.charts.palette import Palette, finish
 from psm_viz.charts.persona_map import CLICK, chosen_persona, target_marks
 from psm_viz.charts.talk_map import (
     DotStyle,
+    at_once,
     dots_at,
     land,
     talk_dots,
@@ -79,6 +80,7 @@ def compare_map(
     # each map's last layer listens; joining them has given it a name of its own
     joined = both.hconcat if beside else both.vconcat
     both.params = _shared([str(side.layer[-1].name) for side in joined])
+    at_once(both, 2 * int((points.kind != ASSISTANT).sum()) + len(every))
     return finish(both, p, None)
 
 

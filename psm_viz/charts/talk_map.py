@@ -25,7 +25,7 @@ TALK = "talk-"
 """What the id of a dot begins with, before the talk's number: personas may be clicked too."""
 
 MANY = 2000
-"""Dots from which a browser draws the map as one picture, so that it can be dragged smoothly; below
+"""Dots from which a browser draws maps as one picture, so that they can be dragged smoothly; below
 it every mark is told to who reads with the ears. As Streamlit does by rows, of which land has few.
 """
 
@@ -98,9 +98,14 @@ def talk_map(
     chart = alt.layer(*layers)
     if view.overlay is not None:
         chart = chart.resolve_scale(color="independent")  # The overlay's scale has a legend.
-    if (points.kind != ASSISTANT).sum() + len(at) > MANY:
-        chart = chart.properties(usermeta={"embedOptions": {"renderer": "canvas"}})
+    at_once(chart, int((points.kind != ASSISTANT).sum()) + len(at))
     return finish(chart, p, size[1], size[0])
+
+
+def at_once(chart: Any, dots: int) -> None:
+    """Have a chart of so many dots drawn as one picture where they are many."""
+    if dots > MANY:
+        chart.usermeta = {"embedOptions": {"renderer": "canvas"}}
 
 
 def talk_dots(g: Ground, at: pd.DataFrame, style: DotStyle, empty: pd.Series) -> list[Any]:
