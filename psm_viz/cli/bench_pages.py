@@ -32,6 +32,8 @@ from psm_viz.study.reader import Study, open_study
 PAGES = ("map", "drift", "compare", "search", "cast", "story", "claims", "method", "export")
 FIGURELESS = ("story", "export")
 """Pages that open without a chart of their own: their first figure is their last word."""
+MORE = 3
+"""Times as many rounds in a warm server, which take seconds, as from its start."""
 COLD, WARM, SETTLED = 2.0, 1.5, 2.0
 """The bars: times of a bare page's first figure, cold and warm; times of a page's own first."""
 SETTLING = ("drift", "method")
@@ -97,7 +99,7 @@ def pages(study: Path, repeats: int = 3, only: Sequence[str] = ()) -> dict[str, 
             found[name].cold_bare.append(_from_start(browser, "bare.py", bare, study, "map"))
             found[name].cold.append(_from_start(browser, "app.py", ROOT, study, name))
         with served("bare.py", bare, study) as beside, served("app.py", ROOT, study) as own:
-            _warm(browser, found, beside[0], own[0], repeats)
+            _warm(browser, found, beside[0], own[0], MORE * repeats)
             _asked(found, *own, opened, repeats)
         browser.close()
     return {"repeats": repeats, "pages": {name: _told(one) for name, one in found.items()}}
@@ -149,7 +151,7 @@ def settle(page: Any, name: str) -> tuple[float, float]:
     return first / 1000, max(first, last) / 1000  # a canvas is painted without a change of the page
 
 
-def _warm(browser: Any, found: dict[str, Measured], beside: int, own: int, repeats: int) -> None:
+def _warm(browser: Any, found: dict[str, Measured], beside: int, own: int, rounds: int) -> None:
     """First figures and last words of pages in one browser, whose files it knows."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     context.add_init_script(WATCH)
@@ -164,7 +166,7 @@ def _warm(browser: Any, found: dict[str, Measured], beside: int, own: int, repea
     opened(beside, "map")
     for name in found:
         opened(own, name)
-    for name in [*found] * repeats:
+    for name in [*found] * rounds:
         found[name].first_bare.append(opened(beside, "map")[0])
         first, last = opened(own, name)
         found[name].first.append(first)
@@ -236,10 +238,10 @@ def as_text(found: dict[str, Any]) -> str:
     """The figures as a table, the bars that are missed, and what takes longest."""
     rows = found["pages"]
     lines = [
-        f"Pages, median of {found['repeats']} rounds, each beside a bare Streamlit chart page:"
-        " seconds to the first figure",
-        "from the server's start (cold) and in a warm server, until the last word, and of the "
-        "server for the page again",
+        f"Pages, median of {found['repeats']} rounds ({MORE * found['repeats']} in a warm server), "
+        "each beside a bare Streamlit chart page: seconds",
+        "to the first figure from the server's start (cold) and in a warm server, until the last "
+        "word, and of the server for the page again",
         "and for a choice that nobody made before (by the clock; in processor time)",
         f"{'':8s} {'cold':>5s} {'x bare':>6s} {'warm':>6s} {'x bare':>6s} {'settled':>8s} "
         f"{'x first':>7s} {'again':>13s} {'other':>13s} {'kB':>6s}",
