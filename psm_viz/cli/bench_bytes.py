@@ -56,8 +56,8 @@ def as_text(found: dict[str, Any]) -> str:
     """The figures as lines."""
     lines = [
         f"{found['files']} files of the views {', '.join(found['views'])}, made in "
-        f"{found['times']} processes: "
-        + (f"{len(found['differ'])} differ" if found["differ"] else "the same bytes")
+        f"{found['times']} processes; the same bytes: "
+        + (f"missed, {len(found['differ'])} differ" if found["differ"] else "met")
     ]
     for word, n in found["forms"].items():
         lines.append(f"  {word:8s} {n['files']:4d} files, {n['differ']} differ")

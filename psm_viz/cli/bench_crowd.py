@@ -155,13 +155,13 @@ def as_text(found: dict[str, Any]) -> str:
     """The figures as lines."""
     lines = [
         f"{found['sessions']} sessions over WebSockets and {found['browsers']} browsers for "
-        f"{found['minutes']:g} minutes, each reading a page for {READS[0]:g} to {READS[1]:g} s: "
-        f"{len(found['wrong'])} errors",
+        f"{found['minutes']:g} minutes, each reading a page for {READS[0]:g} to {READS[1]:g} s",
+        f"  errors: {len(found['wrong'])}; none: {'missed' if found['wrong'] else 'met'}",
         *(f"  {w}" for w in found["wrong"][:10]),
         *([f"  the server said: {found['server_said']}"] if found["wrong"] else []),
         f"  memory of the server: {found['memory_mb']} MB after the first minute, "
-        f"{found['memory_at_the_end_mb']} at the end, {found['memory_most_mb']} at most: "
-        f"{'flat' if found['flat'] else 'not flat'} (at most {FLAT:g} times)",
+        f"{found['memory_at_the_end_mb']} at the end, {found['memory_most_mb']} at its peak; "
+        f"at the end at most {FLAT:g} times: {'met' if found['flat'] else 'missed'}",
         f"  slowest page: {found['slowest']}; seconds of the server, 95 % below:",
     ]
     lines += [
