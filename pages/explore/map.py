@@ -55,8 +55,9 @@ with messages, figure.guard():  # What was not measured here leaves colour to ki
 left, right = st.columns([2.15, 1], gap="medium")
 with right:  # the card's words follow the map: what stands before a figure delays it
     above, picked, below = st.container(), st.container(), st.container()
+of_assistant = talks and persona == ASSISTANT
 with picked, figure.guard():
-    if talks and persona == ASSISTANT:
+    if of_assistant:
         choice = replace(choice, talk=talk_card.pick_talk(reads, checkpoint, messages))
 link = choice.link(controls.study_in_link(study))
 with left, figure.guard():
@@ -74,7 +75,7 @@ with above, figure.guard():
 with below, figure.guard():
     if choice.talk is not None:
         talk_card.talk_words(reads, checkpoint, choice.talk)
-    elif not talks or persona != ASSISTANT:
+    elif not of_assistant:
         map_card.answer(study, checkpoint, persona, messages)
         if persona != ASSISTANT:
             talk_card.told_talk(reads, checkpoint, persona, messages)

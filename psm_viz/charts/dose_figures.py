@@ -12,7 +12,7 @@ import pandas as pd
 
 from psm_viz import paths
 from psm_viz.charts.figures import Facts, Missing, Shown, Told
-from psm_viz.charts.findings import capital
+from psm_viz.charts.findings import capital, listed
 from psm_viz.charts.line_chart import LineLook
 from psm_viz.charts.method_figures import lines_figure
 from psm_viz.charts.reads import Reads
@@ -146,6 +146,4 @@ def held_words(table: pd.DataFrame, found: dict[str, Any]) -> str:
 
 def at_layers(layers: Sequence[int]) -> str:
     """Layers in words."""
-    if len(layers) == 1:
-        return f"layer {layers[0]}"
-    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
+    return f"layer{'s' if len(layers) > 1 else ''} {listed([str(n) for n in layers])}"

@@ -17,8 +17,6 @@ from psm_viz.study.files import sha256
 
 PROJECTIONS = {"UMAP": ("x", "y"), "PCA": ("pca_x", "pca_y")}
 """Columns of a stored map."""
-
-
 SHEETS = 3
 """Shapes that dots of one colour are dealt to: where two of one shape overlap they look like
 one."""
@@ -84,15 +82,15 @@ def cloud(at: pd.DataFrame, f: Frame, size: float, **style: Any) -> Any:
     digits = max(0, math.ceil(math.log10(100 * f.scale)))  # a hundredth of a pixel
     points: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for n, (x, y, colour) in enumerate(zip(at.px, at.py, at.colour, strict=True)):
-        own = points.setdefault((str(colour), n % SHEETS), [])
-        own.append((round(float(x), digits), round(float(y), digits)))
+        sheet = points.setdefault((str(colour), n % SHEETS), [])
+        sheet.append((round(float(x), digits), round(float(y), digits)))
     shapes = [
         {
             "type": "Feature",
             "colour": colour,
-            "geometry": {"type": "MultiPoint", "coordinates": own},
+            "geometry": {"type": "MultiPoint", "coordinates": sheet},
         }
-        for (colour, _), own in points.items()
+        for (colour, _), sheet in points.items()
     ]
     # named, so that it stays a list where the tables of a page become Arrow
     name = f"cloud-{sha256(json.dumps(shapes).encode())[:12]}"

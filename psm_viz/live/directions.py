@@ -59,6 +59,7 @@ class Directions:
         self._made: dict[str, Direction] = {}
         self._own: dict[str, np.ndarray] = {}
         self._taught: dict[str, str] = {}
+        self._moved: dict[str, dict[int, np.ndarray]] = {}
 
     def _of(self, pooling: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
         """The vectors of the cast [role, d_model] and of the Assistant."""
@@ -92,8 +93,20 @@ class Directions:
         tokens in the same stored answers."""
         self._taught[TAUGHT + checkpoint] = words
 
-    def end_of(self, name: str) -> str:
-        """The checkpoint that an arrow or a lesson leads to."""
+    @cached_property
+    def tokens(self) -> dict[int, Float[np.ndarray, "token d_model"]]:
+        """Layer -> the states of the tokens of the reference's own answers. Raises BadInput."""
+        return answer_states(self.chat_of(self.study.manifest.reference), self.study, self.layers)
+
+    def moved(self, name: str) -> dict[int, Float[np.ndarray, " d_model"]]:
+        """Layer -> how the mean of those tokens moves on the way that an arrow or a lesson leads.
+        Raises BadInput where the weights of its end are not here."""
+        if name not in self._moved:
+            end = answer_states(self.chat_of(self._end_of(name)), self.study, self.layers)
+            self._moved[name] = {n: end[n].mean(0) - self.tokens[n].mean(0) for n in self.layers}
+        return self._moved[name]
+
+    def _end_of(self, name: str) -> str:
         if name.startswith(TAUGHT):
             return name.removeprefix(TAUGHT)
         return self.study.manifest.branch(name.removeprefix(ARROW))[-1].id
@@ -126,11 +139,15 @@ class Directions:
         m = self.study.manifest
         return all(self.study.holds(c, "questions") for c in (m.reference, checkpoint))
 
-    def __call__(self, name: str) -> Direction:
-        """A direction by its name. Raises BadInput for one that there is not."""
+    def check(self, name: str) -> None:
+        """Raise BadInput for a direction that there is not."""
         if name not in self.names:
             known = nearest(name, self.names)
             raise BadInput(f"There is no direction {name[:60]!r}.", f"Choose one of: {known}.")
+
+    def __call__(self, name: str) -> Direction:
+        """A direction by its name. Raises BadInput for one that there is not."""
+        self.check(name)
         if name not in self._made:
             axis = self._axis(name)
             scale = scale_along(axis, self.roles, self._weights)
@@ -146,14 +163,10 @@ class Directions:
         if name.startswith(OWN):
             return self._own[name]
         if name.startswith(TAUGHT):
-            wanted = [self.layer]
-            before = answer_states(self.chat_of(m.reference), self.study, wanted)
-            after = answer_states(self.chat_of(self.end_of(name)), self.study, wanted)
-            moved = after[self.layer].mean(0) - before[self.layer].mean(0)
-            return moved.astype(np.float64)
+            return self.moved(name)[self.layer].astype(np.float64)
         if name.startswith(ARROW):
             at = (m.headline_pooling, m.headline_layer)
-            end = self.end_of(name)
+            end = self._end_of(name)
             return Comparer(self.study).shift(m.reference, end, *at).specific.mean(0)
         return self._of_cast(name, self.roles, self._assistant)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.charts.dose_figures import COLUMNS, FREE, HELD, PUSHED
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.live.pushing import Pushing
 from psm_viz.messages import Push
@@ -19,11 +20,6 @@ STRENGTHS = (-1.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """In standard deviations of the cast along the direction."""
 DRAWS = 20
 """Random directions beside every dose."""
-COLUMNS = [
-    *("what", "who", "strength", "value", "low", "high"),
-    *("random", "random_low", "random_high"),
-]
-FREE, PUSHED, HELD = "free", "pushed", "held"
 Say = Callable[[str], None]
 Rates = Callable[[ChatModel], np.ndarray]
 """What is measured of a model: a rate for each question that it is asked."""
@@ -66,7 +62,7 @@ def doses(
         say(f"{who} held in the reference's bands")
         push = Push(name, cap=True)
         rows.append(_beside((HELD, who, float("nan")), asked, models, pushing, push, draws))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _beside(

@@ -17,7 +17,6 @@ from jaxtyping import Float
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.steering import capped, steered
 from psm_viz.errors import BadInput
-from psm_viz.live.answer_states import answer_states
 from psm_viz.live.directions import ARROW, OWN, TAUGHT, TRAIT, Directions
 from psm_viz.messages import Push
 from psm_viz.stats.vectors import unit
@@ -52,9 +51,7 @@ class Pushing:
 
     def __init__(self, directions: Directions) -> None:
         self.directions = directions
-        self._reference: dict[int, np.ndarray] = {}
         self._found: dict[tuple[str, int], tuple[Band, ...]] = {}
-        self._moved: dict[str, dict[int, np.ndarray]] = {}
 
     def layers(self, name: str) -> tuple[int, ...]:
         """At which layers a direction is held."""
@@ -88,7 +85,7 @@ class Pushing:
     def bands(self, name: str, random: int = -1) -> tuple[Band, ...]:
         """The band at each layer: where 95 % of the tokens of the reference's answers lie. Raises
         BadInput for a direction that there is not, or whose weights are not here."""
-        self.directions(name)  # known by name, or refused
+        self.directions.check(name)
         if name.startswith(OWN):
             return self._bands(name, random)  # another file may have taken its place
         if (name, random) not in self._found:
@@ -96,34 +93,16 @@ class Pushing:
         return self._found[name, random]
 
     def _bands(self, name: str, random: int) -> tuple[Band, ...]:
-        tokens, found = self._tokens(), []
+        d, found = self.directions, []
         for layer in self.layers(name):
-            if random >= 0:
-                along = self.directions.random_at(random, layer)
-            else:
-                along = self._along(name, layer)
-            low, high = np.percentile(tokens[layer] @ along, BAND)
+            along = d.random_at(random, layer) if random >= 0 else self._along(name, layer)
+            low, high = np.percentile(d.tokens[layer] @ along, BAND)
             found.append(Band(layer, along, float(low), float(high)))
         return tuple(found)
 
     def _along(self, name: str, layer: int) -> Float[np.ndarray, " d_model"]:
+        d = self.directions
         if name.startswith((TRAIT, OWN)):
-            return self.directions(name).unit
-        if name.startswith((ARROW, TAUGHT)):
-            if name not in self._moved:
-                self._moved[name] = self._movement(name)
-            return self._moved[name][layer]
-        return unit(self.directions.of_cast(name, layer)[None])[0]
-
-    def _movement(self, name: str) -> dict[int, np.ndarray]:
-        """Layer -> the way that the mean of the tokens moved."""
-        d, before = self.directions, self._tokens()
-        after = answer_states(d.chat_of(d.end_of(name)), d.study, d.layers)
-        return {n: unit((after[n].mean(0) - before[n].mean(0))[None])[0] for n in d.layers}
-
-    def _tokens(self) -> dict[int, np.ndarray]:
-        if not self._reference:
-            d = self.directions
-            wanted = sorted({*d.layers, d.layer})
-            self._reference = answer_states(d.chat_of(d.study.manifest.reference), d.study, wanted)
-        return self._reference
+            return d(name).unit
+        moved = name.startswith((ARROW, TAUGHT))
+        return unit((d.moved(name)[layer] if moved else d.of_cast(name, layer))[None])[0]

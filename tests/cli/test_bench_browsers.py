@@ -45,4 +45,6 @@ def test_a_crowd_walks_through_pages_without_errors(made_folder, monkeypatch):
     monkeypatch.setattr(bench_crowd, "READS", (0.0, 0.1))
     found = bench_crowd.crowd(made_folder, minutes=0.2, sessions=2, browsers=1)
     assert found["wrong"] == [] and found["memory_mb"] > 100 and found["browser_pages"] > 0
-    assert found["slowest"] in found["pages"] and "errors: 0; none: met" in bench_crowd.as_text(found)
+    assert found["slowest"] in found["pages"] and "errors: 0; none: met" in bench_crowd.as_text(
+        found
+    )

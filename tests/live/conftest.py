@@ -57,8 +57,8 @@ def run():
         jobs = Jobs()
         job: Job = jobs.add("a test", work)
         events: list[dict] = []
-        while not job.ended:
-            events = jobs.follow(job, 0, 0.2)
-        return jobs.follow(job, 0, 0) or events
+        while not job.ended:  # from the last event on: asked from the first, it would not wait
+            events += jobs.follow(job, len(events), 0.2)
+        return jobs.follow(job, 0, 0)
 
     return do
