@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from psm_viz.ui import controls, figure
+from psm_viz.ui import controls, figure, first_figure
 
 st.set_page_config(
     page_title="Persona Space", page_icon=str(figure.BRAND / "star.svg"), layout="wide"
@@ -75,4 +75,7 @@ page = st.navigation(
 figure.brand()
 figure.style()
 controls.keep_choices()
-page.run()
+try:
+    page.run()
+finally:
+    first_figure.release()

@@ -8,10 +8,10 @@ import streamlit as st
 from psm_viz.charts.compare_view import CompareChoice
 from psm_viz.charts.figures import Figure
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.ui import compare_figures, controls, figure, studies
+from psm_viz.ui import compare_figures, controls, figure, first_figure, studies
 
-messages, columns, more = controls.picker_row([1.9, 1.5, 1.5, 2.2, 1])
-with figure.needed(messages):
+messages, columns, more = controls.picker_row([1.9, 1.5, 1.5, 2.2, 1], late=True)
+with first_figure.after(), figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         projection = controls.pick_projection(messages)
@@ -23,7 +23,7 @@ choice = CompareChoice(studies.reads(study), pair, branches, projection, persona
 top = st.container()
 st.divider()
 left, right = st.columns([1, 1.25], gap="large")
-with left, figure.guard():
+with first_figure.after(), left, figure.guard():
     said = st.container()
     with said:
         compare_figures.said_heading()

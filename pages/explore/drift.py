@@ -17,11 +17,12 @@ from psm_viz.ui import (
     drift_figures,
     drift_talks,
     figure,
+    first_figure,
     studies,
 )
 
-messages, columns, more = controls.picker_row([5, 4, 1])
-with figure.needed(messages):
+messages, columns, more = controls.picker_row([5, 4, 1], late=True)
+with first_figure.after(), figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         reads = studies.reads(study)

@@ -11,10 +11,10 @@ from psm_viz.charts.map_view import MapChoice
 from psm_viz.charts.persona_map import AREA, CLICK, neighbours_of
 from psm_viz.charts.talk_figures import has_talks
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.ui import controls, figure, map_card, map_selection, studies, talk_card
+from psm_viz.ui import controls, figure, first_figure, map_card, map_selection, studies, talk_card
 
-messages, columns, more = controls.picker_row([1.9, 1.35, 1.9, 2.2, 1])
-with figure.needed(messages):
+messages, columns, more = controls.picker_row([1.9, 1.35, 1.9, 2.2, 1], late=True)
+with first_figure.after(), figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
         reads = studies.reads(study)
@@ -56,7 +56,7 @@ left, right = st.columns([2.15, 1], gap="medium")
 with right:  # the card's words follow the map: what stands before a figure delays it
     above, picked, below = st.container(), st.container(), st.container()
 of_assistant = talks and persona == ASSISTANT
-with picked, figure.guard():
+with first_figure.after(), picked, figure.guard():
     if of_assistant:
         choice = replace(choice, talk=talk_card.pick_talk(reads, checkpoint, messages))
 link = choice.link(controls.study_in_link(study))

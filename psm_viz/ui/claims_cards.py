@@ -24,7 +24,7 @@ from psm_viz.claims.verdict import Claim
 from psm_viz.errors import PsmVizError
 from psm_viz.paths import CHAT_STUDY
 from psm_viz.ui import claims_html as words
-from psm_viz.ui import drawn, export_menu, figure
+from psm_viz.ui import drawn, export_menu, figure, first_figure
 
 NONE = (
     '<div class="psm-none" role="note"><h3>Nothing has been run yet</h3>'
@@ -166,7 +166,7 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
     else:
         st.vega_lite_chart(chart, theme=None, width="stretch", key=key, alt=told.alt)
         figure.caption(caption_of(claim))
-    figure.let_it_paint()
+    first_figure.let_it_paint()
 
 
 def _csv(label: str, name: str, table: Callable[[], pd.DataFrame]) -> None:

@@ -20,11 +20,15 @@ BACK = "Click a mark to read it, beside all marks to go back to the Assistant."
 """How a map is clicked that cannot be zoomed."""
 
 
-def picker_row(widths: Sequence[float], wrap: bool = True) -> tuple[Any, Sequence[Any], Any]:
+def picker_row(
+    widths: Sequence[float], wrap: bool = True, late: bool = False
+) -> tuple[Any, Sequence[Any], Any]:
     """The head of a page: room for notices, the columns of its pickers below, and in the last
-    column a popover for the pickers that are seldom used."""
+    column a popover for the pickers that are seldom used. `late`: pickers come after the figure
+    (`first_figure.after`), and their room is kept until then."""
     messages = st.container()
-    columns = st.columns(widths, vertical_alignment="bottom", wrap=wrap)
+    with st.container(key="pickers-late" if late else "pickers"):
+        columns = st.columns(widths, vertical_alignment="bottom", wrap=wrap)
     more = columns[-1].popover("More", icon=":material/tune:", width="stretch")
     return messages, columns, more
 

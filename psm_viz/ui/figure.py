@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,10 +19,8 @@ from psm_viz.charts.persona_map import CLICK
 from psm_viz.charts.quotations import VALENCES
 from psm_viz.errors import PsmVizError
 from psm_viz.study.reader import Study
-from psm_viz.ui import drawn, export_menu
+from psm_viz.ui import drawn, export_menu, first_figure
 
-PAUSE, PAINTED = 0.4, "psm-painted"
-"""Seconds that a browser has for a page's first figure alone; state: pages that had them."""
 BRAND = Path(__file__).parent
 """Folder of the wordmark and the icon: files, so that nothing is fetched from elsewhere."""
 
@@ -144,7 +141,7 @@ def show(
             label(told.title)
         else:
             finding(told.title, layout.small)
-        with st.popover("Data", type="tertiary", help="Table and files"):
+        with st.popover("Data", type="tertiary", help="Table and files"), first_figure.after():
             export_menu.downloads(one, source_of(study), link)
     more = _options(key or told.key, told.alt, on_select, selects)
     chart = drawn.spec_of(one, page_palette(), seen)
@@ -152,7 +149,7 @@ def show(
         broad = "-broad" if layout.narrow else ""
         with st.container(key=f"wide-{told.key}{broad}"):
             st.vega_lite_chart(chart, **{**more, "width": "content"})
-        let_it_paint()
+        first_figure.let_it_paint()
         if layout.narrow:  # the style sheet shows one of the two
             more = _options(f"{key or told.key}-narrow", told.alt, on_select, selects)
             chart = drawn.spec_of(one, page_palette(), seen, layout.narrow)
@@ -166,7 +163,7 @@ def show(
         st.vega_lite_chart(chart, **more)
     if layout.captioned or not layout.small:
         caption(told.words)
-    let_it_paint()
+    first_figure.let_it_paint()
 
 
 def _options(
@@ -177,16 +174,6 @@ def _options(
     if on_select is None:
         return own
     return own | {"on_select": partial(on_select, key), "selection_mode": list(selects)}
-
-
-def let_it_paint() -> None:
-    """Give the browser the time to paint a page's first figure before it is sent the rest, whose
-    drawing would keep it busy: once a page and session."""
-    address = str(st.context.url or "").partition("?")[0]
-    painted: set[str] = st.session_state.setdefault(PAINTED, set())
-    if address and address not in painted:
-        painted.add(address)
-        time.sleep(PAUSE)
 
 
 LinkOf = Callable[[Shown], str]
