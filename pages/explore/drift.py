@@ -38,7 +38,7 @@ with first_figure.after(), figure.needed(messages):
         question = drift_answers.pick_question(reads, saved, messages)
 if not branches:
     figure.caption("Choose one or more branches above to see where they lead.")
-    st.stop()
+    first_figure.stop()
 
 named = controls.study_in_link(study)
 now = controls.step_of_link(steps_of(saved), messages)
@@ -57,7 +57,7 @@ else:
     drift_talks.say_what_makes_talks()
 
 if talks and not controls.pick_details():
-    st.stop()
+    first_figure.stop()
 choice = replace(choice, details=talks)
 
 

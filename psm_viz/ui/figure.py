@@ -81,7 +81,7 @@ def needed(where: Any) -> Iterator[None]:
     except PsmVizError as e:
         with where:
             notice(e)
-        st.stop()
+        first_figure.stop()
 
 
 def caption(text: str) -> None:

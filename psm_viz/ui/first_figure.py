@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
-PAUSE, PAINTED, HELD = 0.4, "psm-painted", "psm-held"
-"""Seconds that a browser has for a page's first figure alone; state: pages that had them, and what
-waits for the figure."""
+PAUSE, PAINTED = 0.4, "psm-painted"
+"""Seconds that a browser has for a page's first figure alone; state: pages that had them."""
 
 
 @dataclass
@@ -48,12 +48,12 @@ def after() -> Iterator[None]:
     the pinned release), a quarter of a second that a browser would draw pickers in.
     """
     run = get_script_run_ctx()
-    if run is None or st.session_state.get(PAINTED):
+    if run is None or not _address() or st.session_state.get(PAINTED):
         yield
         return
-    held = st.session_state.get(HELD)
+    held = _held(run)
     if held is None:
-        held = st.session_state[HELD] = Held(run._enqueue)
+        held = Held(run._enqueue)
         run._enqueue = held.take
     before, held.holding = held.holding, True
     try:
@@ -65,7 +65,7 @@ def after() -> Iterator[None]:
 def let_it_paint() -> None:
     """Give the browser the time to paint a page's first figure before it is sent the rest, whose
     drawing would keep it busy: once a page and session."""
-    address = str(st.context.url or "").partition("?")[0]
+    address = _address()
     painted: set[str] = st.session_state.setdefault(PAINTED, set())
     if address and address not in painted:
         painted.add(address)
@@ -73,12 +73,29 @@ def let_it_paint() -> None:
         release()
 
 
+def _address() -> str:
+    """The page's, as its browser says it; '' where there is no browser."""
+    return str(st.context.url or "").partition("?")[0]
+
+
 def release() -> None:
-    """Send what waits. To be called at the end of every run, however it ends: a page may have no
-    figure."""
-    run, held = get_script_run_ctx(), st.session_state.pop(HELD, None)
+    """Send what waits. To be called where a run ends: a page may have no figure."""
+    run = get_script_run_ctx()
+    held = _held(run) if run is not None else None
     if run is None or held is None:
         return
-    run._enqueue = held.send
+    run._enqueue = held.send  # first: sending may end the run, where its visitor asks for another
     for message in held.messages:
         held.send(message)
+
+
+def stop() -> NoReturn:
+    """End a page here, with what waits: `st.stop` sends nothing any more."""
+    release()
+    st.stop()
+
+
+def _held(run: ScriptRunContext) -> Held | None:
+    """What holds messages of a run back, if anything does."""
+    taker = getattr(run._enqueue, "__self__", None)
+    return taker if isinstance(taker, Held) else None
