@@ -83,11 +83,14 @@ def opened(
     return page, troubles
 
 
+RAN = """() => !document.querySelector('[data-testid="stStatusWidget"]')
+  && document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'"""
+"""Whether the script has said its last word."""
+
+
 def settle(page: Page) -> None:
     """Wait until the script has run and the charts are drawn."""
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=30_000
-    )
+    page.wait_for_function(RAN, timeout=30_000)
     page.wait_for_timeout(500)
 
 
