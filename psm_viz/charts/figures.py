@@ -102,14 +102,6 @@ def told_or_missing(make: Callable[[], Shown]) -> Shown:
         return Missing(e.problem, e.next_step)
 
 
-def several_or_missing(make: Callable[[], list[Shown]]) -> list[Shown]:
-    """Several figures, or why there are none."""
-    try:
-        return make()
-    except PsmVizError as e:
-        return [Missing(e.problem, e.next_step)]
-
-
 def dots(
     rows: pd.DataFrame,
     told: Told,

@@ -1,8 +1,9 @@
-"""Small line charts over a plain axis: layers, sizes of a planted movement, steering strengths."""
+"""Small line charts over a plain axis: layers, sizes of a planted movement, steering strengths;
+alone, or several of one form beside and under each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,8 @@ class LineLook:
 
 
 PLAIN = LineLook()
+FOOT, BESIDE = 40, 22
+"""Pixels: under the lines of a panel, for its axis; between two panels."""
 
 
 def line_chart(
@@ -58,6 +61,34 @@ def line_chart(
 
     `rows`: series, x, value, low, high. The order of the series gives each its mark and dash.
     """
+    return finish(_lines(rows, p, look, size), p, size[1], size[0])
+
+
+def line_panels(
+    panels: Mapping[str, pd.DataFrame],
+    p: Palette,
+    look: LineLook,
+    size: tuple[int, int],
+    abreast: int,
+) -> Any:
+    """Line charts under their names, so many beside each other; `size` is that of one, with its
+    axes and without its name."""
+    drawn = []
+    for name, rows in panels.items():
+        one = _lines(rows, p, look, size)
+        one.width, one.height = size[0] - AXIS_WIDTH, size[1] - FOOT
+        one.title = alt.TitleParams(name, fontSize=12, fontWeight="normal", color=p.soft, offset=6)
+        drawn.append(one)
+    lines = [
+        alt.hconcat(*drawn[k : k + abreast], spacing=BESIDE) for k in range(0, len(drawn), abreast)
+    ]
+    return finish(alt.vconcat(*lines, spacing=12), p, None)
+
+
+def _lines(
+    rows: pd.DataFrame, p: Palette, look: LineLook, size: tuple[int | None, int]
+) -> Any:
+    """What a line chart shows, without background and type."""
     series = [str(n) for n in dict.fromkeys(rows.series)]
     plane = _plane(rows, series, size[0] or look.nominal, look)
     layers: list[Any] = []
@@ -81,7 +112,7 @@ def line_chart(
         words.append({"value": float(own.value.iloc[-1]), "text": name, "colour": p.ink})
     if words:
         layers.append(end_words(words, plane, size[1], float(rows.x.max()), "x"))
-    return finish(alt.layer(*layers), p, size[1], size[0])
+    return alt.layer(*layers)
 
 
 def _plane(rows: pd.DataFrame, series: Sequence[str], width: int, look: LineLook) -> Plane:
@@ -92,7 +123,7 @@ def _plane(rows: pd.DataFrame, series: Sequence[str], width: int, look: LineLook
     first, last = float(rows.x.min()), float(rows.x.max())
     if look.ratios:
         wide = (last / first) if last > first else 2.0
-        ends = [first / wide**0.03, last * wide ** (share / (1 - share))]
+        ends = [first / wide**0.07, last * wide ** (share / (1 - share))]
         x_scale = alt.Scale(domain=ends, nice=False, type="log")
     else:
         x_scale = linear(*roomy(first, last, share))

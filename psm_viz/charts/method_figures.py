@@ -12,16 +12,30 @@ import pandas as pd
 from psm_viz.charts import map_trust, method_details
 from psm_viz.charts.choices import pooling_name
 from psm_viz.charts.dot_chart import DotLook, Rule, spoken
-from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, dots, scaled
+from psm_viz.charts.figures import (
+    PHONE,
+    Facts,
+    Figure,
+    Layout,
+    Missing,
+    Shown,
+    Told,
+    dots,
+    scaled,
+)
+from psm_viz.charts.findings import listed
 from psm_viz.charts.frames import where
-from psm_viz.charts.line_chart import LineLook, line_chart
+from psm_viz.charts.line_chart import BESIDE, LineLook, line_chart, line_panels
 from psm_viz.charts.map_figures import quality
+from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads, StoredMap
 from psm_viz.stats.significance import ALPHA
 
 CAPTIONED = Layout(560, small=True, captioned=True)
 TWINS = Layout(640, label=True)
 TWINS_HEIGHT = 262
+POWERS = 610
+"""Pixels that two charts beside each other take."""
 OTHER = "Choose the other pooling above."
 UNTESTED = "The statistics were not put to the test yet."
 MONTE_CARLO = "95 %, Monte Carlo"
@@ -154,48 +168,41 @@ def planted_in(reads: Reads) -> dict[str, str]:
     return {str(d): str(d) for d in dict.fromkeys(reads.table("validation")["data"])}
 
 
-def power_rows(reads: Reads, planted: str) -> pd.DataFrame:
-    """How often each statistic fires on what was planted in the data `planted`; a study that was
-    tested. Raises UnknownName, BadFile."""
-    return method_details.power_rows(reads.table("validation"), planted)
-
-
-def powers(reads: Reads, planted: str) -> list[Shown]:
-    """One figure a statistic: how often it fires by the size of what was planted in the data
-    `planted`; none where nothing was tested. Raises BadFile."""
-    if not reads.study.has_table("validation"):
-        return []
-    power = power_rows(reads, planted)
-    names = [str(n) for n in dict.fromkeys(power.statistic)]
-    return [_power(name, where(power, power.statistic == name), planted) for name in names]
-
-
-def _power(name: str, rows: pd.DataFrame, planted: str) -> Figure:
-    """One statistic's power."""
-    title = method_details.title_of(name)
+def power_figure(reads: Reads, planted: str) -> Shown:
+    """A small chart a statistic: how often it fires by the size of what was planted in the data
+    `planted`. Raises BadFile."""
+    rows = reads.rows(
+        "validation",
+        UNTESTED,
+        lambda table: method_details.power_rows(table, planted),
+        f"No movement was planted in the data {planted}.",
+    )
+    if isinstance(rows, Missing):
+        return rows
+    panels = {
+        method_details.title_of(str(name)): own
+        for name, own in rows.groupby("statistic", sort=False)
+    }
     told = Told(
-        name=f"power-{name}",
-        title=title,
-        words=f"How often '{title}' fires by the size of a planted movement, {planted}, 95 % Monte "
-        "Carlo interval; line: 5 %.",
-        alt=f"Power of {title} by planted size, {planted}.",
-        key=f"power-{name}",
-        facts=Facts(n=f"{int(rows.n.sum())} trials", interval=MONTE_CARLO),
+        name="power",
+        title=method_details.power_finding(rows),
+        words=f"How often a statistic fires by the size of what was planted, {planted}; tint: "
+        "95 % Monte Carlo interval; grey line: 5 %. Sizes (spaced by ratio): of a mixture the "
+        "share of the way, of others in units of the cast's radius.",
+        alt=f"Power of {listed(list(panels))} by planted size, {planted}.",
+        key="power",
+        facts=Facts(n=f"{int(rows.n.sum()):,} trials", interval=MONTE_CARLO),
     )
     look = LineLook(
-        rule=Rule(ALPHA),
-        percent=True,
-        x_title="planted size",
-        domain=(0.0, 1.0),
-        ratios=True,
-        nominal=250,
+        rule=Rule(ALPHA), percent=True, x_title="planted size", domain=(0.0, 1.0), ratios=True
     )
-    return Figure(
-        lambda p, width: line_chart(rows, p, look, (width, 128)),
-        rows,
-        told,
-        Layout(320, small=True, label=True),
-    )
+
+    def draw(p: Palette, width: int | None) -> Any:
+        abreast = 1 if width is not None and width < POWERS else 2
+        one = ((width or POWERS) - (abreast - 1) * BESIDE) // abreast
+        return line_panels(panels, p, look, (one, 128), abreast)
+
+    return Figure(draw, rows, told, Layout(POWERS, label=True, fixed=True, narrow=PHONE))
 
 
 # -- layers, confounds, steering ----------------------------------------------------------------

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from psm_viz.charts import choices, map_trust, method_details, method_figures, method_talks
+from psm_viz.charts import choices, map_trust, method_figures, method_talks
 from psm_viz.charts.address import METHOD, Address, address_of, unless
 from psm_viz.charts.dose_figures import doses_figure, has_doses
-from psm_viz.charts.figures import Figure, Shown, several_or_missing, told_or_missing
+from psm_viz.charts.figures import Figure, Shown, told_or_missing
 from psm_viz.charts.page_view import StudyView
 from psm_viz.charts.reads import Reads
 from psm_viz.study.reader import Study
 
 OF_POOLING = ("twins", "trials")
 OF_CHECKPOINT = ("layers", "confounds")
-POWER = "power-"
+POWER = "power"
 """Keys of the figures that show a pooling, a checkpoint at it, and what planted movements did."""
 
 
@@ -42,12 +42,6 @@ class MethodChoice(StudyView):
         stored = method_figures.stored_map(self.reads, self.pooling)
         return map_trust.map_finding(stored.info, noise)
 
-    @property
-    def power_finding(self) -> str:
-        """The smallest planted movement that each statistic finds. Raises UnknownName, BadFile."""
-        rows = method_figures.power_rows(self.reads, self.planted_in)
-        return method_details.power_finding(rows)
-
     def link(self, study: str = "") -> str:
         """The address that brings it back; `study` is its name there, '' for the default one."""
         planted = self.planted
@@ -66,7 +60,7 @@ class MethodChoice(StudyView):
     def link_of(self, one: Shown, study: str = "") -> str:
         """The address that brings one figure back: what it does not show is left out."""
         key, m = one.told.key if isinstance(one, Figure) else "", self.study.manifest
-        own = self if key.startswith(POWER) else replace(self, planted="")
+        own = self if key == POWER else replace(self, planted="")
         if key not in OF_CHECKPOINT:
             own = replace(own, checkpoint=usual_checkpoint(self.study))
         if key not in OF_CHECKPOINT + OF_POOLING:
@@ -76,13 +70,9 @@ class MethodChoice(StudyView):
     def figures(self) -> list[Shown]:
         """The charts of the page."""
         talks = [partial(make, self.reads) for make in method_talks.makers(self.study)]
-        first = (*talks, self.map_and_noise, self.map_trials, self.alarms)
+        first = (*talks, self.map_and_noise, self.map_trials, self.alarms, self.power)
         last = (self.layers, self.confounds, self.steering, *self.more)
-        return [
-            *(told_or_missing(make) for make in first),
-            *several_or_missing(self.powers),
-            *(told_or_missing(make) for make in last),
-        ]
+        return [told_or_missing(make) for make in (*first, *last)]
 
     def map_and_noise(self) -> Shown:
         """The stored map beside a map of noise. Raises UnknownName, BadFile."""
@@ -96,9 +86,9 @@ class MethodChoice(StudyView):
         """False alarms. Raises BadFile."""
         return method_figures.alarms(self.reads)
 
-    def powers(self) -> list[Shown]:
-        """Power by the size of a planted movement, one figure a statistic. Raises BadFile."""
-        return method_figures.powers(self.reads, self.planted_in)
+    def power(self) -> Shown:
+        """Power of each statistic by the size of a planted movement. Raises BadFile."""
+        return method_figures.power_figure(self.reads, self.planted_in)
 
     def layers(self) -> Shown:
         """What is kept by layer. Raises BadFile."""

@@ -23,7 +23,7 @@ def amount(value: float, percent: bool = False) -> str:
     """A value in words: a share as 12 %, else two significant digits."""
     if pd.isna(value):
         return "not measured"
-    return f"{100 * value:.0f} %" if percent else number(value)
+    return f"{round(100 * value)} %" if percent else number(value)
 
 
 def measure(row: Any, percent: bool = False, unit: str = "") -> str:

@@ -67,17 +67,7 @@ def _power(choice: MethodChoice, messages: Any, named: str) -> None:
     if len(kinds) > 1:
         planted = controls.pick("Planted in", kinds, "planted", messages, what="data set")
         choice = replace(choice, planted=planted)
-    figure.label(choice.power_finding)
-    powers = choice.powers()
-    for start in range(0, len(powers), 2):
-        for one, column in zip(powers[start : start + 2], st.columns(2, gap="small"), strict=False):
-            with column:
-                figure.linked(one, choice.study, lambda one: choice.link_of(one, named))
-    figure.caption(
-        f"How often a statistic fires by the size of what was planted, {choice.planted_in}; tint: "
-        "95 % Monte Carlo interval; grey line: 5 %. Sizes (spaced by ratio): of a mixture the "
-        "share of the way, of others in units of the cast's radius."
-    )
+    figure.linked(choice.power(), choice.study, lambda one: choice.link_of(one, named))
 
 
 def glossary_section() -> None:

@@ -171,7 +171,7 @@ def test_the_figures_of_method_are_those_of_its_page(reads, made_study):
     every = {f.told.name: f for f in views.charts_of(view) if isinstance(f, Figure)}
     assert list(every)[:2] == ["belief-told", "belief-meant"]
     assert {"map-trials-prompt_last", "false-alarms", "confounds-honest-0064"} <= set(every)
-    (power, *_) = [f for name, f in every.items() if name.startswith("power-")]
+    power = every["power"]
     assert KINDS[3] in power.told.words
     # a figure's link holds what the figure shows, and no more
     assert view.link_of(every["steering"], "named") == "/method?study=named"

@@ -13,8 +13,8 @@ def test_method_says_how_far_to_trust_it(monkeypatch, made_folder):
     assert "too many alarms: Energy distance" in said
     assert said.count("<dt>") == len(STATISTICS) and "Movement of its own" in said
     assert "prove" not in said and "psm-notice" not in said and "psm-empty" not in said
-    # map and noise, trials, alarms, six powers, layers, confounds, steering
-    assert len(alts(at)) == 12 and all(alts(at))
+    # map and noise, trials, alarms, power twice (also for a phone), layers, confounds, steering
+    assert len(alts(at)) == 8 and all(alts(at))
 
 
 def test_method_link(monkeypatch, made_folder):
