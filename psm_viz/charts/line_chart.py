@@ -17,6 +17,8 @@ from psm_viz.charts.palette import BRANCH_DASHES, BRANCH_MARKS, Palette, finish
 from psm_viz.charts.plane import (
     AXIS_WIDTH,
     Plane,
+    end_layers,
+    end_rows,
     end_words,
     interval_tips,
     linear,
@@ -71,23 +73,53 @@ def line_panels(
     size: tuple[int, int],
     abreast: int,
 ) -> Any:
-    """Line charts under their names, so many beside each other; `size` is that of one, with its
-    axes and without its name."""
-    drawn = []
+    """Line charts under their names on the same axes, so many beside each other; `size`: the width
+    of all, and the height of one. They are one form for all panels, which a browser reads once."""
+    width = (size[0] - AXIS_WIDTH - (abreast - 1) * BESIDE) // abreast
+    every = pd.concat([rows.assign(panel=name) for name, rows in panels.items()])
+    series = [str(n) for n in dict.fromkeys(every.series)]
+    plane, words = _plane(every, series, width + AXIS_WIDTH, look), []
     for name, rows in panels.items():
-        one = _lines(rows, p, look, size)
-        one.width, one.height = size[0] - AXIS_WIDTH, size[1] - FOOT
-        one.title = alt.TitleParams(name, fontSize=12, fontWeight="normal", color=p.soft, offset=6)
-        drawn.append(one)
-    lines = [
-        alt.hconcat(*drawn[k : k + abreast], spacing=BESIDE) for k in range(0, len(drawn), abreast)
-    ]
-    return finish(alt.vconcat(*lines, spacing=12), p, None)
+        last = rows.sort_values("x").groupby("series").value.last()
+        ends = [{"value": float(v), "text": n, "colour": p.ink} for n, v in last.items()]
+        found = end_rows(ends, plane, size[1], float(rows.x.max()), "x")
+        words += [{**one, "panel": name} for one in found]
+    table = pd.concat([every.assign(said=_said(every, look)), pd.DataFrame(words)])
+    layers = _of_all(series, plane, p, look)
+    layers += end_layers(alt.Chart().transform_filter("datum.text != null"), plane, "x")
+    one = alt.layer(*layers, data=table)
+    one.width, one.height = width, size[1] - FOOT
+    header = alt.Header(
+        title=None, labelAnchor="start", labelFontSize=12, labelColor=p.soft, labelPadding=4
+    )
+    told = alt.Facet("panel:N", sort=list(panels), header=header)
+    return finish(one.facet(told, columns=abreast, spacing=BESIDE), p, None)
 
 
-def _lines(
-    rows: pd.DataFrame, p: Palette, look: LineLook, size: tuple[int | None, int]
-) -> Any:
+def _of_all(series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> list[Any]:
+    """The level, the intervals, the lines and the marks of every series of every panel."""
+    shapes, dashes = (
+        alt.Scale(domain=series, range=[some[n % len(some)] for n in range(len(series))])
+        for some in (BRANCH_MARKS, BRANCH_DASHES)
+    )
+    layers: list[Any] = []
+    if look.rule is not None:
+        level = alt.Chart(pd.DataFrame([{"value": look.rule.at}]))
+        rule = level.mark_rule(color=p.soft, strokeWidth=1, aria=False)
+        layers.append(rule.encode(y=plane.y("value")))
+    y, base = plane.y("value"), alt.Chart().transform_filter("datum.text == null")
+    base = base.encode(x=plane.x("x"))
+    tint = base.mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
+    line = base.mark_line(color=p.ink, strokeWidth=1.5, aria=False)
+    dash = alt.StrokeDash("series:N", scale=dashes, legend=None)
+    shape = alt.Shape("series:N", scale=shapes, legend=None)
+    points = base.mark_point(filled=True, size=42, opacity=1, color=p.ink)
+    named = points.encode(y=y, shape=shape, tooltip=_tips(look), description=SAID)
+    tinted = tint.encode(y=plane.y("low"), y2="high:Q", detail="series:N")
+    return [*layers, tinted, line.encode(y=y, strokeDash=dash), named]
+
+
+def _lines(rows: pd.DataFrame, p: Palette, look: LineLook, size: tuple[int | None, int]) -> Any:
     """What a line chart shows, without background and type."""
     series = [str(n) for n in dict.fromkeys(rows.series)]
     plane = _plane(rows, series, size[0] or look.nominal, look)
@@ -147,9 +179,10 @@ def _value_ends(rows: pd.DataFrame, look: LineLook) -> tuple[float, float]:
 
 def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook) -> list[Any]:
     """The `n`th series: its interval where it has one, its line and its marks."""
-    at = look.x_title or "at"
-    said = [sentence(f"{r.series}, {at} {r.x:g}", measure(r, look.percent)) for r in each(rows)]
-    base, ranges = alt.Chart(rows.assign(said=said)), rows.dropna(subset=["low", "high"])
+    base, ranges = (
+        alt.Chart(rows.assign(said=_said(rows, look))),
+        rows.dropna(subset=["low", "high"]),
+    )
     x, y = plane.x("x"), plane.y("value")
     layers: list[Any] = []
     if len(ranges):
@@ -159,10 +192,20 @@ def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook
     line = base.mark_line(color=p.ink, strokeWidth=1.5, strokeDash=dash, aria=False)
     shape = BRANCH_MARKS[n % len(BRANCH_MARKS)]
     points = base.mark_point(shape=shape, filled=True, size=42, opacity=1, color=p.ink)
-    tips = [
+    named = points.encode(x=x, y=y, tooltip=_tips(look), description=SAID)
+    return [*layers, line.encode(x=x, y=y), named]
+
+
+def _said(rows: pd.DataFrame, look: LineLook) -> list[str]:
+    """A sentence a row."""
+    at = look.x_title or "at"
+    return [sentence(f"{r.series}, {at} {r.x:g}", measure(r, look.percent)) for r in each(rows)]
+
+
+def _tips(look: LineLook) -> list[Any]:
+    """What the pointer is told of a mark."""
+    return [
         alt.Tooltip("series:N", title="What"),
         alt.Tooltip("x:Q", title=look.x_title or "At"),
         *interval_tips(look.percent),
     ]
-    named = points.encode(x=x, y=y, tooltip=tips, description=SAID)
-    return [*layers, line.encode(x=x, y=y), named]

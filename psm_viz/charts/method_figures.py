@@ -25,7 +25,7 @@ from psm_viz.charts.figures import (
 )
 from psm_viz.charts.findings import listed
 from psm_viz.charts.frames import where
-from psm_viz.charts.line_chart import BESIDE, LineLook, line_chart, line_panels
+from psm_viz.charts.line_chart import LineLook, line_chart, line_panels
 from psm_viz.charts.map_figures import quality
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads, StoredMap
@@ -199,8 +199,7 @@ def power_figure(reads: Reads, planted: str) -> Shown:
 
     def draw(p: Palette, width: int | None) -> Any:
         abreast = 1 if width is not None and width < POWERS else 2
-        one = ((width or POWERS) - (abreast - 1) * BESIDE) // abreast
-        return line_panels(panels, p, look, (one, 128), abreast)
+        return line_panels(panels, p, look, (width or POWERS, 128), abreast)
 
     return Figure(draw, rows, told, Layout(POWERS, label=True, fixed=True, narrow=PHONE))
 

@@ -107,19 +107,31 @@ def end_words(
     `words`: value, text, colour; they stand right of `last`, a value of the x axis, which shows
     the column `field`. `height` is the figure's in pixels.
     """
+    rows = end_rows(words, plane, height, last, field)
+    return alt.layer(*end_layers(alt.Chart(pd.DataFrame(rows)), plane, field))
+
+
+def end_rows(
+    words: Sequence[Mapping[str, Any]], plane: Plane, height: int, last: float, field: str
+) -> list[dict[str, Any]]:
+    """Where `end_words` puts its words: value, and end, the value that a word stands for."""
     low, high = plane.y_ends
     per_unit = (height - 22) / (high - low)
     wanted = [w["value"] * per_unit for w in words]
     placed = spread(wanted, LINE, low * per_unit + 4, high * per_unit - 4)
-    rows = [
+    return [
         {**w, "end": w["value"], "value": v / per_unit, field: last, "led": abs(v - at) > MOVED}
         for w, v, at in zip(words, placed, wanted, strict=True)
     ]
-    base = alt.Chart(pd.DataFrame(rows)).encode(
+
+
+def end_layers(words: Any, plane: Plane, field: str) -> list[Any]:
+    """The hairlines and the words of a chart of `end_rows`."""
+    base = words.encode(
         x=plane.x(field), y=plane.y("value"), color=alt.Color("colour:N", scale=None)
     )
     leads = base.transform_filter("datum.led").mark_rule(
         strokeWidth=0.8, opacity=0.45, xOffset=LEAD, x2Offset=5, aria=False
     )
     said = base.mark_text(align="left", dx=LEAD + 3, fontSize=11.5, aria=False)
-    return alt.layer(leads.encode(x2=field, y2="end"), said.encode(text="text:N"))
+    return [leads.encode(x2=field, y2="end"), said.encode(text="text:N")]
