@@ -114,7 +114,7 @@ def dot_chart(
 
     `quiet` rows are controls, in ink.
     """
-    rows = full(rows)
+    rows = columns(full(rows), ["label", "value", *COLUMNS, *filter(None, [look.lanes])])
     low, high = _domain(rows, look.rules)
     at = _laid_out(rows, (low, high), p, look, size[0])
     layers = _nulls(rows, at, p)
@@ -226,7 +226,9 @@ def _marks(rows: pd.DataFrame, at: _Rows, p: Palette, colour: str, look: DotLook
     """The values: filled what is shown by a test, hollow what is not."""
     layers = []
     for (mark, filled), own in rows.groupby(["mark", "filled"]):
-        points = alt.Chart(own.assign(said=_said(own, look))).mark_point(
+        # what the channels read, and no more: the browser is sent all of it
+        seen = own.drop(columns=["mark", "filled", "quiet", "note", "null_low"])
+        points = alt.Chart(seen.assign(said=_said(own, look))).mark_point(
             shape=str(mark),
             filled=True,
             size=34 if at.lane else 62,

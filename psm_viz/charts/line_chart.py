@@ -197,9 +197,13 @@ def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook
 
 
 def _said(rows: pd.DataFrame, look: LineLook) -> list[str]:
-    """A sentence a row."""
+    """A sentence a row, with the name of its panel where it stands in one."""
     at = look.x_title or "at"
-    return [sentence(f"{r.series}, {at} {r.x:g}", measure(r, look.percent)) for r in each(rows)]
+    names = [f"{name}, " for name in rows.panel] if "panel" in rows else [""] * len(rows)
+    return [
+        sentence(f"{name}{r.series}, {at} {r.x:g}", measure(r, look.percent))
+        for name, r in zip(names, each(rows), strict=True)
+    ]
 
 
 def _tips(look: LineLook) -> list[Any]:

@@ -22,19 +22,22 @@ LINKS = (
 )
 
 
-def marks(spec, channels=()):
+def marks(spec, channels=(), rows=None):
     """(kind of mark, the field of its name, its rows) of each layer that is not hidden from those
     who listen."""
     channels = {**dict(channels), **spec.get("encoding", {})}
+    rows = spec.get("data", {}).get("name", rows)
     for kind in ("layer", "hconcat", "vconcat"):
         for part in spec.get(kind, ()):
-            yield from marks(part, channels)
+            yield from marks(part, channels, rows)
+    if "spec" in spec:  # a form that is drawn for every part of its rows
+        yield from marks(spec["spec"], channels, rows)
     mark = spec.get("mark", {})
     mark = mark if isinstance(mark, dict) else {"type": mark}
     if mark and mark.get("aria") is not False:
         read = mark.get("description", {}).get("expr", "").removeprefix("datum.")
         named = channels.get("description", {}).get("field", read)
-        yield mark["type"], named, spec.get("data", {}).get("name")
+        yield mark["type"], named, rows
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -52,6 +55,8 @@ def test_each_mark_has_a_sentence(talk_study, caches, tmp_path, monkeypatch, lin
             assert named == "said", (one.told.name, kind)
             for row in spec["datasets"].get(rows, ()):
                 said = row["said"]
+                if row.get("text"):
+                    continue  # a word at the end of a line: the layer leaves it out
                 assert said.endswith(".") and not said[0].islower() and len(said) > 8, said
                 assert "nan" not in said.lower().replace("finance", "").split(), said
                 assert "_" not in said, said
