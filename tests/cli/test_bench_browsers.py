@@ -8,7 +8,8 @@ from psm_viz.errors import BadInput, UnknownName
 pytestmark = pytest.mark.browser
 
 
-def test_pages_are_timed_beside_a_bare_one(made_folder):
+def test_pages_are_timed_beside_a_bare_one(made_folder, monkeypatch):
+    monkeypatch.setattr(bench_pages, "MORE", 1)
     with pytest.raises(UnknownName, match="no page 'maps'"):
         bench_pages.pages(made_folder, only=["maps"])
     found = bench_pages.pages(made_folder, repeats=1, only=["map", "method"])
