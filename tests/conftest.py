@@ -33,7 +33,7 @@ from tests.made.talk_study import write_talk_study
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: browsers and servers are waited for half of the time."""
+    """One process more than there are cores: browsers are waited for half of the time."""
     return (os.cpu_count() or 1) + 1
 
 
