@@ -32,11 +32,6 @@ from tests.made.study import write_made_study
 from tests.made.talk_study import write_talk_study
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: browsers are waited for half of the time."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(scope="session", autouse=True)
 def caches(tmp_path_factory) -> Path:
     """Where indexes of answers lie while tests run, for servers that tests start as well."""

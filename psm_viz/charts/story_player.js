@@ -200,6 +200,13 @@
     draw(n);
     tellNotes();
   }
+  // On a page whoever chose a story with its picker keeps the focus there.
+  function heldOutside() {
+    try {
+      const has = parent !== self && parent.document.activeElement;
+      return Boolean(has) && has !== parent.document.body && has.tagName !== "IFRAME";
+    } catch { return false; }
+  }
   function answer(n, k) {
     if (!asking(n) || k >= steps[n].options.length) return;
     reveal(n, k);
@@ -365,6 +372,8 @@
   document.addEventListener("keydown", keyed);
   addEventListener("pagehide", () => state.notes && state.notes.close());
   go(saved >= 1 && saved <= steps.length ? saved - 1 : 0);
-  by("stage").focus();
-  window.focus();
+  if (!heldOutside()) {
+    by("stage").focus();
+    window.focus();
+  }
 })();
