@@ -63,7 +63,28 @@ def line_chart(
 
     `rows`: series, x, value, low, high. The order of the series gives each its mark and dash.
     """
-    return finish(_lines(rows, p, look, size), p, size[1], size[0])
+    series = [str(n) for n in dict.fromkeys(rows.series)]
+    plane = _plane(rows, series, size[0] or look.nominal, look)
+    layers: list[Any] = []
+    words: list[dict[str, Any]] = []
+    for name, band in look.bands:
+        own = columns(band, ["x", "low", "high"]).dropna().sort_values("x")
+        if own.empty:
+            continue
+        grey = alt.Chart(own).mark_area(color=p.band, clip=True, aria=False)
+        layers.append(grey.encode(x=plane.x("x"), y=plane.y("low"), y2="high:Q"))
+        words.append({"value": float(own.high.iloc[-1]), "text": name, "colour": p.soft})
+    if look.rule is not None:
+        layers.append(_level(look.rule, plane, p))
+        if look.rule.name:
+            words.append({"value": look.rule.at, "text": look.rule.name, "colour": p.soft})
+    for n, name in enumerate(series):
+        own = where(rows, rows.series == name).sort_values("x")
+        layers += _series(own, n, plane, p, look)
+        words.append({"value": float(own.value.iloc[-1]), "text": name, "colour": p.ink})
+    if words:
+        layers.append(end_words(words, plane, size[1], float(rows.x.max()), "x"))
+    return finish(alt.layer(*layers), p, size[1], size[0])
 
 
 def line_panels(
@@ -104,9 +125,7 @@ def _of_all(series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> 
     )
     layers: list[Any] = []
     if look.rule is not None:
-        level = alt.Chart(pd.DataFrame([{"value": look.rule.at}]))
-        rule = level.mark_rule(color=p.soft, strokeWidth=1, aria=False)
-        layers.append(rule.encode(y=plane.y("value")))
+        layers.append(_level(look.rule, plane, p))
     y, base = plane.y("value"), alt.Chart().transform_filter("datum.text == null")
     base = base.encode(x=plane.x("x"))
     tint = base.mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
@@ -119,32 +138,10 @@ def _of_all(series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> 
     return [*layers, tinted, line.encode(y=y, strokeDash=dash), named]
 
 
-def _lines(rows: pd.DataFrame, p: Palette, look: LineLook, size: tuple[int | None, int]) -> Any:
-    """What a line chart shows, without background and type."""
-    series = [str(n) for n in dict.fromkeys(rows.series)]
-    plane = _plane(rows, series, size[0] or look.nominal, look)
-    layers: list[Any] = []
-    words: list[dict[str, Any]] = []
-    for name, band in look.bands:
-        own = columns(band, ["x", "low", "high"]).dropna().sort_values("x")
-        if own.empty:
-            continue
-        grey = alt.Chart(own).mark_area(color=p.band, clip=True, aria=False)
-        layers.append(grey.encode(x=plane.x("x"), y=plane.y("low"), y2="high:Q"))
-        words.append({"value": float(own.high.iloc[-1]), "text": name, "colour": p.soft})
-    if look.rule is not None:
-        level = alt.Chart(pd.DataFrame([{"value": look.rule.at}]))
-        rule = level.mark_rule(color=p.soft, strokeWidth=1, aria=False)
-        layers.append(rule.encode(y=plane.y("value")))
-        if look.rule.name:
-            words.append({"value": look.rule.at, "text": look.rule.name, "colour": p.soft})
-    for n, name in enumerate(series):
-        own = where(rows, rows.series == name).sort_values("x")
-        layers += _series(own, n, plane, p, look)
-        words.append({"value": float(own.value.iloc[-1]), "text": name, "colour": p.ink})
-    if words:
-        layers.append(end_words(words, plane, size[1], float(rows.x.max()), "x"))
-    return alt.layer(*layers)
+def _level(rule: Rule, plane: Plane, p: Palette) -> Any:
+    """A level to compare with, across the figure."""
+    level = alt.Chart(pd.DataFrame([{"value": rule.at}]))
+    return level.mark_rule(color=p.soft, strokeWidth=1, aria=False).encode(y=plane.y("value"))
 
 
 def _plane(rows: pd.DataFrame, series: Sequence[str], width: int, look: LineLook) -> Plane:
@@ -179,10 +176,8 @@ def _value_ends(rows: pd.DataFrame, look: LineLook) -> tuple[float, float]:
 
 def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook) -> list[Any]:
     """The `n`th series: its interval where it has one, its line and its marks."""
-    base, ranges = (
-        alt.Chart(rows.assign(said=_said(rows, look))),
-        rows.dropna(subset=["low", "high"]),
-    )
+    base = alt.Chart(rows.assign(said=_said(rows, look)))
+    ranges = rows.dropna(subset=["low", "high"])
     x, y = plane.x("x"), plane.y("value")
     layers: list[Any] = []
     if len(ranges):
