@@ -32,7 +32,7 @@ from psm_viz.study.reader import Study, open_study
 PAGES = ("map", "drift", "compare", "search", "cast", "story", "claims", "method", "export")
 FIGURELESS = ("story", "export")
 """Pages that open without a chart of their own: their first figure is their last word."""
-MORE = 3
+MORE = 5
 """Times as many rounds in a warm server, which take seconds, as from its start."""
 COLD, WARM, SETTLED = 2.0, 1.5, 2.0
 """The bars: times of a bare page's first figure, cold and warm; times of a page's own first."""

@@ -106,10 +106,15 @@ def _topic_draws(
     rng = np.random.default_rng(seed)
     index = topic_index(topics)
     rows = [np.flatnonzero(index == t) for t in np.unique(index)]
+    if len(rows) == len(topics):  # one question a topic: all draws in one call, to the same digits
+        every = [*np.concatenate(rows)[rng.integers(len(rows), size=(n, len(rows)))]]
+    else:
+        every = []
+        for _ in range(n):
+            own = [rows[t] for t in rng.integers(len(rows), size=len(rows))]
+            every.append(np.concatenate([q[rng.integers(len(q), size=len(q))] for q in own]))
     out = []
-    for _ in range(n):
-        own = [rows[t] for t in rng.integers(len(rows), size=len(rows))]
-        drawn = np.concatenate([q[rng.integers(len(q), size=len(q))] for q in own])
+    for drawn in every:
         out.append((drawn, np.bincount(drawn, minlength=len(topics)).astype(float)))
         for x in out[-1]:
             x.flags.writeable = False
