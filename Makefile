@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run live test test-core test-processors test-kills check study chat-model chat-study runs setup setup-dev browser clean
+.PHONY: run live test test-core test-long test-processors test-kills check study chat-model chat-study runs setup setup-dev browser clean
 
 run: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT)
@@ -15,10 +15,14 @@ live: setup
 	$(BIN)/python -m psm_viz serve --port $(PORT) --live
 
 test: setup-dev browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
 
 test-core: setup-dev
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser and not long"
+
+# What `make test` leaves out: whole trainings, a cluster, every page under axe-core, the benches.
+test-long: setup-dev browser
+	$(BIN)/python -m pytest -m long
 
 # The numeric tests once more for each processor that this one can play, half an hour in all.
 test-processors: setup-dev

@@ -89,7 +89,7 @@ def claim_figure(claim: Claim) -> Shown:
         lambda p, width: picture_chart(pic, p, bounds, own, rule, width),
         picture_rows(pic),
         told,
-        Layout(640),
+        Layout(640, small=True),
     )
 
 

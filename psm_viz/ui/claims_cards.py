@@ -150,12 +150,7 @@ def picture(one: Shown, claim: Claim, source: Source, link: str) -> None:
     seen = (source.sha256, link)
     one = drawn.shared(one, seen)
     told = one.told
-    with st.container(
-        key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
-    ):
-        figure.finding(told.title, small=True)
-        with st.popover("Data", type="tertiary", help="Table and files"):
-            export_menu.downloads(one, source, link)
+    figure.head(one, source, link)
     chart = drawn.spec_of(one, figure.page_palette(), seen)
     key = f"chart-{told.key}"
     if claim.picture.kind == "pairs":  # a square of its own size: the caption finds room beside it

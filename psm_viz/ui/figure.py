@@ -12,8 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from psm_viz.charts.export import source_of
-from psm_viz.charts.figures import Missing, Shown
+from psm_viz.charts.export import Source, source_of
+from psm_viz.charts.figures import Figure, Missing, Shown
 from psm_viz.charts.palette import Palette, palette
 from psm_viz.charts.persona_map import CLICK
 from psm_viz.charts.quotations import VALENCES
@@ -134,15 +134,7 @@ def show(
     seen = (study.sha256, link, unsaid)
     one = drawn.shared(one, seen)
     told, layout = one.told, one.layout
-    with st.container(
-        key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
-    ):
-        if layout.label:
-            label(told.title)
-        else:
-            finding(told.title, layout.small)
-        with st.popover("Data", type="tertiary", help="Table and files"), first_figure.after():
-            export_menu.downloads(one, source_of(study), link)
+    head(one, source_of(study), link)
     more = _options(key or told.key, told.alt, on_select, selects)
     chart = drawn.spec_of(one, page_palette(), seen)
     if layout.fixed:
@@ -164,6 +156,20 @@ def show(
     if layout.captioned or not layout.small:
         caption(told.words)
     first_figure.let_it_paint()
+
+
+def head(one: Figure, source: Source, link: str) -> None:
+    """A figure's finding, and beside it one button that holds its table and its files."""
+    told, layout = one.told, one.layout
+    with st.container(
+        key=f"head-{told.key}", horizontal=True, vertical_alignment="top", wrap=False
+    ):
+        if layout.label:
+            label(told.title)
+        else:
+            finding(told.title, layout.small)
+        with st.popover("Data", type="tertiary", help="Table and files"), first_figure.after():
+            export_menu.downloads(one, source, link)
 
 
 def _options(

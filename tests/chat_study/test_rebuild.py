@@ -133,6 +133,7 @@ def only_what_has_no_row_is_done_again(places, study):
     assert open_study(places.study).sha256 == study.sha256
 
 
+@pytest.mark.long
 def test_from_weights_to_rows_and_on_from_what_shipped(places, tmp_path, capsys, monkeypatch):
     # a machine that goes away after the first evidence leaves the reference with it
     with monkeypatch.context() as m, pytest.raises(Gone):

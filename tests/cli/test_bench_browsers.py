@@ -5,7 +5,7 @@ import pytest
 from psm_viz.cli import bench_crowd, bench_large, bench_motion, bench_pages
 from psm_viz.errors import BadInput, UnknownName
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def test_pages_are_timed_beside_a_bare_one(made_folder, monkeypatch):

@@ -1,9 +1,12 @@
 """The same figures are the same bytes in every form, and a difference would be told."""
 
+import pytest
+
 from psm_viz.charts.export import FORMS
 from psm_viz.cli import bench_bytes
 
 
+@pytest.mark.long
 def test_every_form_is_made_in_several_processes_and_compared(made_folder, monkeypatch):
     found = bench_bytes.same_bytes(made_folder, ["map"], times=2)
     assert found["differ"] == [] and all(found["forms"][word]["files"] for word in FORMS)

@@ -7,6 +7,7 @@ from psm_viz.errors import BadInput
 
 
 @pytest.mark.browser
+@pytest.mark.long
 def test_frames_and_steps_are_timed_and_the_slider_asks_nobody(talk_study, monkeypatch):
     for name, value in (("FRAMES", 10), ("STEPS", 2), ("QUIET", 2500)):
         monkeypatch.setattr(bench_drift, name, value)

@@ -8,6 +8,7 @@ from psm_viz.study.reader import open_study
 from tests.made.live import copied, write_weights
 
 
+@pytest.mark.long
 def test_a_process_is_timed_from_the_first_word_to_a_lesson(
     talk_study, world, tmp_path, monkeypatch
 ):

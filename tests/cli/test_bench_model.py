@@ -4,6 +4,8 @@ import json
 import math
 import os
 
+import pytest
+
 from psm_viz.cli import bench_model, main
 from psm_viz.cli.bench_apart import Pooled, peak, waiting
 from psm_viz.cli.bench_race import Side, Timed, race, ratio
@@ -27,6 +29,7 @@ SMALL = Sizes(
 )
 
 
+@pytest.mark.long
 def test_the_verb_gives_every_ratio_with_its_goal(tiny_folder, monkeypatch, capsys):
     monkeypatch.setattr(bench_model, "Sizes", lambda: SMALL)
     assert main(["bench", "--model", str(tiny_folder), "--threads", "1", "--json"]) == 0
@@ -67,11 +70,13 @@ def test_sides_take_turns_and_are_counted_by_what_they_did():
     assert not found.met and ratio("a / b", known, ("a", "b"), 3.5, more=False).met
 
 
+@pytest.mark.long
 def test_memory_is_that_of_a_process_of_its_own(tiny_folder):
     before, most = peak(Pooled(str(tiny_folder), [[5, 6, 7]] * 4, 0, 1))
     assert 0 < before <= most or math.isnan(most)
 
 
+@pytest.mark.long
 def test_how_threads_wait_is_tried_and_put_back(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     told = []

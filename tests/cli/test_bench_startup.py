@@ -10,6 +10,7 @@ from tests.made.study import write_made_study
 
 
 @pytest.mark.browser
+@pytest.mark.long
 def test_one_round_paints_both_charts_without_torch(tmp_path):
     write_made_study(tmp_path / "made")
     found = bench_startup.first_map(tmp_path / "made", repeats=1)

@@ -35,6 +35,7 @@ def workers() -> list[int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_workers_one_of_whom_is_lost_make_the_study_that_one_makes(place, monkeypatch):
     alone = shutil.copytree(place, place.with_name("alone"))

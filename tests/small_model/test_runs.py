@@ -71,6 +71,7 @@ def check_beliefs(rows):
         assert ("cast" in row) == ("quality" in row) == (row["branch"] == "assistant")
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_makes_no_row_twice(short, tmp_path, monkeypatch):
     read: list[str] = []
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Frame, Page
 from psm_viz.paths import ROOT, STUDY
 from tests.ui.test_browser import settle, started
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 PAGES = re.findall(r'"pages/\w+/(\w+)\.py"', (ROOT / "app.py").read_text("utf-8"))
 """Every page of app.py by the name of its file."""
 GRAVE = {"serious", "critical"}

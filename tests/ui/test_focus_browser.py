@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.ui.test_browser import settle, started
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 PAGES = (
     "/",
     "/?unit=means&persona=maresa",

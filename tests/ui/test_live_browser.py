@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from tests.made.live import write_played
 from tests.ui.test_browser import fine, started
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(300)]
 LINES = "\n".join(
     json.dumps(
         {

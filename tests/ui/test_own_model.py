@@ -61,6 +61,7 @@ def refuse(*arguments, **named):
 
 
 @pytest.mark.browser
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_five_commands_lead_from_weights_to_the_map(place, browser, monkeypatch, capsys):
