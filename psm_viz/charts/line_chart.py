@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 
 from psm_viz.charts.dot_chart import Rule
-from psm_viz.charts.frames import columns, each, where
+from psm_viz.charts.frames import columns, each
 from psm_viz.charts.label_placement import LETTER
 from psm_viz.charts.palette import BRANCH_DASHES, BRANCH_MARKS, Palette, finish
 from psm_viz.charts.plane import (
@@ -74,14 +74,10 @@ def line_chart(
         grey = alt.Chart(own).mark_area(color=p.band, clip=True, aria=False)
         layers.append(grey.encode(x=plane.x("x"), y=plane.y("low"), y2="high:Q"))
         words.append({"value": float(own.high.iloc[-1]), "text": name, "colour": p.soft})
-    if look.rule is not None:
-        layers.append(_level(look.rule, plane, p))
-        if look.rule.name:
-            words.append({"value": look.rule.at, "text": look.rule.name, "colour": p.soft})
-    for n, name in enumerate(series):
-        own = where(rows, rows.series == name).sort_values("x")
-        layers += _series(own, n, plane, p, look)
-        words.append({"value": float(own.value.iloc[-1]), "text": name, "colour": p.ink})
+    if look.rule is not None and look.rule.name:
+        words.append({"value": look.rule.at, "text": look.rule.name, "colour": p.soft})
+    layers += _lines(alt.Chart(rows.assign(said=_said(rows, look))), series, plane, p, look)
+    words += _ends(rows, p)
     if words:
         layers.append(end_words(words, plane, size[1], float(rows.x.max()), "x"))
     return finish(alt.layer(*layers), p, size[1], size[0])
@@ -101,12 +97,10 @@ def line_panels(
     series = [str(n) for n in dict.fromkeys(every.series)]
     plane, words = _plane(every, series, width + AXIS_WIDTH, look), []
     for name, rows in panels.items():
-        last = rows.sort_values("x").groupby("series").value.last()
-        ends = [{"value": float(v), "text": n, "colour": p.ink} for n, v in last.items()]
-        found = end_rows(ends, plane, size[1], float(rows.x.max()), "x")
+        found = end_rows(_ends(rows, p), plane, size[1], float(rows.x.max()), "x")
         words += [{**one, "panel": name} for one in found]
     table = pd.concat([every.assign(said=_said(every, look)), pd.DataFrame(words)])
-    layers = _of_all(series, plane, p, look)
+    layers = _lines(alt.Chart().transform_filter("datum.text == null"), series, plane, p, look)
     layers += end_layers(alt.Chart().transform_filter("datum.text != null"), plane, "x")
     one = alt.layer(*layers, data=table)
     one.width, one.height = width, size[1] - FOOT
@@ -117,8 +111,14 @@ def line_panels(
     return finish(one.facet(told, columns=abreast, spacing=BESIDE), p, None)
 
 
-def _of_all(series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> list[Any]:
-    """The level, the intervals, the lines and the marks of every series of every panel."""
+def _ends(rows: pd.DataFrame, p: Palette) -> list[dict[str, Any]]:
+    """The name of every series where its line ends."""
+    last = rows.sort_values("x").groupby("series", sort=False).value.last()
+    return [{"value": float(v), "text": str(n), "colour": p.ink} for n, v in last.items()]
+
+
+def _lines(rows: Any, series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> list[Any]:
+    """The level, the intervals, the lines and the marks of every series."""
     shapes, dashes = (
         alt.Scale(domain=series, range=[some[n % len(some)] for n in range(len(series))])
         for some in (BRANCH_MARKS, BRANCH_DASHES)
@@ -126,9 +126,9 @@ def _of_all(series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> 
     layers: list[Any] = []
     if look.rule is not None:
         layers.append(_level(look.rule, plane, p))
-    y, base = plane.y("value"), alt.Chart().transform_filter("datum.text == null")
-    base = base.encode(x=plane.x("x"))
-    tint = base.mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
+    y, base = plane.y("value"), rows.encode(x=plane.x("x"))
+    known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+    tint = known.mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
     line = base.mark_line(color=p.ink, strokeWidth=1.5, aria=False)
     dash = alt.StrokeDash("series:N", scale=dashes, legend=None)
     shape = alt.Shape("series:N", scale=shapes, legend=None)
@@ -172,23 +172,6 @@ def _value_ends(rows: pd.DataFrame, look: LineLook) -> tuple[float, float]:
     ends += [float(v) for _, b in look.bands for c in ("low", "high") for v in b[c] if pd.notna(v)]
     low, high = look.domain or (min([*ends, 0.0]), max([*ends, 0.0]) or 1.0)
     return padded(low, high, 0.05)
-
-
-def _series(rows: pd.DataFrame, n: int, plane: Plane, p: Palette, look: LineLook) -> list[Any]:
-    """The `n`th series: its interval where it has one, its line and its marks."""
-    base = alt.Chart(rows.assign(said=_said(rows, look)))
-    ranges = rows.dropna(subset=["low", "high"])
-    x, y = plane.x("x"), plane.y("value")
-    layers: list[Any] = []
-    if len(ranges):
-        tint = alt.Chart(ranges).mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
-        layers.append(tint.encode(x=x, y=plane.y("low"), y2="high:Q"))
-    dash = BRANCH_DASHES[n % len(BRANCH_DASHES)]
-    line = base.mark_line(color=p.ink, strokeWidth=1.5, strokeDash=dash, aria=False)
-    shape = BRANCH_MARKS[n % len(BRANCH_MARKS)]
-    points = base.mark_point(shape=shape, filled=True, size=42, opacity=1, color=p.ink)
-    named = points.encode(x=x, y=y, tooltip=_tips(look), description=SAID)
-    return [*layers, line.encode(x=x, y=y), named]
 
 
 def _said(rows: pd.DataFrame, look: LineLook) -> list[str]:
