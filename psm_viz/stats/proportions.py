@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from psm_viz.stats.resampling import Estimate
 
@@ -11,11 +12,13 @@ Z = 1.959964
 DEALT = "judgements dealt anew"
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of k in n (Wilson 1927)."""
-    p, z = k / n, Z * Z / n
+def wilson(
+    p: Float[np.ndarray, " share"], n: Float[np.ndarray, " share"]
+) -> tuple[Float[np.ndarray, " share"], Float[np.ndarray, " share"]]:
+    """The ends of the 95 % intervals of shares p of n (Wilson 1927), within 0 and 1."""
+    z = Z * Z / n
     centre, half = (p + z / 2) / (1 + z), Z / (1 + z) * np.sqrt(p * (1 - p) / n + z / (4 * n))
-    return float(centre - half), float(centre + half)
+    return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
 
 
 def share_change(before: tuple[int, int], after: tuple[int, int]) -> Estimate:
@@ -29,10 +32,10 @@ def share_change(before: tuple[int, int], after: tuple[int, int]) -> Estimate:
     (k0, n0), (k1, n1) = before, after
     if not n0 or not n1:
         return Estimate(float("nan"))
-    d = k1 / n1 - k0 / n0
-    (l0, u0), (l1, u1) = wilson(k0, n0), wilson(k1, n1)
-    low = d - np.sqrt((k1 / n1 - l1) ** 2 + (u0 - k0 / n0) ** 2)
-    high = d + np.sqrt((u1 - k1 / n1) ** 2 + (k0 / n0 - l0) ** 2)
+    shares = np.array([k0 / n0, k1 / n1])
+    down, up = wilson(shares, np.array([n0, n1], dtype=float))
+    d, down, up = shares[1] - shares[0], shares - down, up - shares
+    low, high = d - np.hypot(down[1], up[0]), d + np.hypot(up[1], down[0])
     dealt = hypergeom(n0 + n1, k0 + k1, n1)
     ends = [float(dealt.ppf(q)) / n1 - (k0 + k1 - float(dealt.ppf(q))) / n0 for q in (0.025, 0.975)]
     p = float(fisher_exact([[k0, n0 - k0], [k1, n1 - k1]]).pvalue)  # pyright: ignore

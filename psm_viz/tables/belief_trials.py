@@ -19,6 +19,7 @@ from psm_viz.stats.belief_trials import (
     pool_of_states,
     trial,
 )
+from psm_viz.stats.proportions import wilson
 from psm_viz.study import columns as col
 from psm_viz.study.files import plain
 from psm_viz.study.reader import Study, open_study
@@ -106,14 +107,6 @@ def _told(found: pd.DataFrame) -> pd.DataFrame:
     low, high = wilson(out["mean"].to_numpy(), out["n"].to_numpy(dtype=float))
     rate = out["plant"] != "mixture"
     return out.assign(low=np.where(rate, low, np.nan), high=np.where(rate, high, np.nan))
-
-
-def wilson(p: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of a rate (Wilson 1927): Monte Carlo error of a share of n trials."""
-    z = 1.959964
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return centre - half, centre + half
 
 
 def summary(table: pd.DataFrame) -> dict[str, Any]:

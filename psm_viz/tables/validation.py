@@ -20,6 +20,7 @@ from psm_viz.errors import BadInput
 from psm_viz.processes import each
 from psm_viz.stats import significance as sig
 from psm_viz.stats.planted import FEW, PLANTS, QUIET, made, split_pool
+from psm_viz.stats.proportions import wilson
 from psm_viz.stats.search_trials import LayerPool, cast_trial, layer_trial
 from psm_viz.stats.trials import FIRES, UNSAID, Bench, bench_of, one_trial
 from psm_viz.study.activations import POOLING_NAMES
@@ -27,7 +28,6 @@ from psm_viz.study.cast import trait_values
 from psm_viz.study.files import plain
 from psm_viz.study.manifest import AGAIN, MAIN
 from psm_viz.study.reader import Study, open_study
-from psm_viz.tables.belief_trials import wilson
 from psm_viz.tables.derive import editing, small
 
 MADE = ((150, 128, 1), (275, 1024, 4), (275, 4096, 8))

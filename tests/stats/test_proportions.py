@@ -10,7 +10,9 @@ def test_a_published_example():
     # Newcombe 1998, table II, example (a) by method 10: 56/70 against 48/80
     e = share_change((48, 80), (56, 70))
     assert (e.value, e.low, e.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=2e-4)
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    low, high = wilson(np.array([81 / 263, 0.0, 1.0]), np.array([263.0, 20.0, 20.0]))
+    assert (low[0], high[0]) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert low[1] == 0 and high[2] == 1  # no share is below none, by rounding either
 
 
 def test_swapping_turns_the_sign():
