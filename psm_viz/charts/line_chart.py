@@ -117,8 +117,8 @@ def _ends(rows: pd.DataFrame, p: Palette) -> list[dict[str, Any]]:
     return [{"value": float(v), "text": str(n), "colour": p.ink} for n, v in last.items()]
 
 
-def _lines(rows: Any, series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> list[Any]:
-    """The level, the intervals, the lines and the marks of every series."""
+def _lines(over: Any, series: Sequence[str], plane: Plane, p: Palette, look: LineLook) -> list[Any]:
+    """The level, the intervals, the lines and the marks of every series, `over` a chart of rows."""
     shapes, dashes = (
         alt.Scale(domain=series, range=[some[n % len(some)] for n in range(len(series))])
         for some in (BRANCH_MARKS, BRANCH_DASHES)
@@ -126,7 +126,7 @@ def _lines(rows: Any, series: Sequence[str], plane: Plane, p: Palette, look: Lin
     layers: list[Any] = []
     if look.rule is not None:
         layers.append(_level(look.rule, plane, p))
-    y, base = plane.y("value"), rows.encode(x=plane.x("x"))
+    y, base = plane.y("value"), over.encode(x=plane.x("x"))
     known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
     tint = known.mark_area(color=p.ink, opacity=0.1, clip=True, aria=False)
     line = base.mark_line(color=p.ink, strokeWidth=1.5, aria=False)

@@ -21,6 +21,7 @@ from typing import Any
 from psm_viz.cli.bench_pages import PAGES, WATCH, path_of, queries, served, settle
 from psm_viz.cli.bench_startup import CHROMIUM_FLAGS, chromium, late, memory
 from psm_viz.cli.bench_wire import visiting
+from psm_viz.cli.speed_bars import judged
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
 
@@ -156,12 +157,12 @@ def as_text(found: dict[str, Any]) -> str:
     lines = [
         f"{found['sessions']} sessions over WebSockets and {found['browsers']} browsers for "
         f"{found['minutes']:g} minutes, each reading a page for {READS[0]:g} to {READS[1]:g} s",
-        f"  errors: {len(found['wrong'])}; none: {'missed' if found['wrong'] else 'met'}",
+        f"  errors: {len(found['wrong'])}; none: {judged(not found['wrong'])}",
         *(f"  {w}" for w in found["wrong"][:10]),
         *([f"  the server said: {found['server_said']}"] if found["wrong"] else []),
         f"  memory of the server: {found['memory_mb']} MB after the first minute, "
         f"{found['memory_at_the_end_mb']} at the end, {found['memory_most_mb']} at its peak; "
-        f"at the end at most {FLAT:g} times: {'met' if found['flat'] else 'missed'}",
+        f"at the end at most {FLAT:g} times: {judged(found['flat'])}",
         f"  slowest page: {found['slowest']}; seconds of the server, 95 % below:",
     ]
     lines += [

@@ -16,6 +16,7 @@ from psm_viz.cli.bench_startup import (
     processor,
     server,
 )
+from psm_viz.cli.speed_bars import judged
 from psm_viz.errors import BadInput
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import open_study
@@ -135,4 +136,4 @@ def as_text(found: dict[str, Any]) -> str:
 
 
 def _met(found: float, bar: float) -> str:
-    return "met" if found <= bar else f"missed with {found}"
+    return judged(found <= bar) + ("" if found <= bar else f" with {found}")

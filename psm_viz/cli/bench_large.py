@@ -18,6 +18,7 @@ from psm_viz.cli.bench_startup import (
     open_page,
     server,
 )
+from psm_viz.cli.speed_bars import judged
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import Study, open_study
 
@@ -70,7 +71,7 @@ def _answers(study: Study) -> int:
 
 def as_text(found: dict[str, Any]) -> str:
     """The figures as lines."""
-    met = "met" if found["server_peak_mb"] <= found["bar_mb"] else "missed"
+    met = judged(found["server_peak_mb"] <= found["bar_mb"])
     lines = [
         f"A study of {found['answers']:,} answers and {found['personas']} personas: the server's "
         f"memory at its peak {found['server_peak_mb']} MB; at most {found['bar_mb']}: {met}",

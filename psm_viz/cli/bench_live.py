@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from psm_viz.cli.speed_bars import judged
 from psm_viz.errors import BadInput
 from psm_viz.messages import DONE, HEARD, LOOK, SAID, TOKEN, Message, Talk, Taught, Voice
 from psm_viz.study.cast import ASSISTANT
@@ -136,23 +137,19 @@ def as_text(found: dict[str, Any]) -> str:
         f"{found['model']} in a process of its own, seen from the dashboard's side; it is loaded "
         f"after {found['ready_seconds']} s and reads talks after {found['fitted_seconds']}",
         f"  first words of an answer: median {token['median']} s, at most {token['most']}; "
-        f"at most {first:g}: {_met(token['most'], first)}",
+        f"at most {first:g}: {judged(token['most'] <= first)}",
         f"  from an answer's end until it was read, {TALKS} talks, {THINKS:g} s between answer and "
         f"question (median; most):",
     ]
     heard = found["heard_seconds"]
     lines += [f"    answer {n}: {s['median']:.2f}; {s['most']:.2f}" for n, s in heard.items()]
     late = max(s["median"] for s in heard.values())
-    lines.append(f"    medians at most {HEARD_BY:g}: {_met(late, HEARD_BY)}")
+    lines.append(f"    medians at most {HEARD_BY:g}: {judged(late <= HEARD_BY)}")
     if "lesson" in found:
         took = found["lesson_seconds"]
         lines.append(
             f"  the lesson {found['lesson']}, {found['steps']} steps with {found['looks']} looks: "
-            f"{took} s; at most {lasts:g}: {_met(took, lasts)}"
+            f"{took} s; at most {lasts:g}: {judged(took <= lasts)}"
         )
     lines.append(f"  memory of the process, at most: {found['memory_mb']} MB")
     return "\n".join(lines)
-
-
-def _met(found: float, bar: float) -> str:
-    return "met" if found <= bar else "missed"

@@ -14,6 +14,7 @@ from psm_viz.cli.bench_apart import Pooled, peak, waiting
 from psm_viz.cli.bench_race import Ratio, Side, Timed, race, ratio
 from psm_viz.cli.bench_rivals import Rivals
 from psm_viz.cli.bench_texts import Sizes, Texts, Weighed, texts_of
+from psm_viz.cli.speed_bars import judged
 from psm_viz.engine.answer_likelihood import ROWS
 from psm_viz.engine.batching import by_length
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
@@ -251,7 +252,7 @@ def as_text(found: dict[str, Any]) -> str:
         goal = f"{'at least' if r['more'] else 'at most'} {r['goal']:g}"
         lines.append(
             f"  {r['name']:66s} {r['median']:6.2f} ({r['low']:.2f} to {r['high']:.2f}) "
-            f"{r['processor']:6.2f}   {goal}: {'met' if r['met'] else 'missed'}"
+            f"{r['processor']:6.2f}   {goal}: {judged(r['met'])}"
         )
     return "\n".join([*lines, "", *_apart(found)])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz.cli.bench_startup import CHROMIUM_FLAGS, chromium, free_port, open_page, server
+from psm_viz.cli.speed_bars import judged
 from psm_viz.errors import BadInput
 from psm_viz.paths import ROOT
 from psm_viz.study.reader import Study, open_study
@@ -126,7 +127,7 @@ def as_text(found: dict[str, Any]) -> str:
     names = {"scrub": f"the slider of {len(found['branches'])} branches", "pan": "the map dragged"}
     for key, name in names.items():
         r = found[key]
-        met = "met" if r["p95_ms"] <= r["bar_ms"] else "missed"
+        met = judged(r["p95_ms"] <= r["bar_ms"])
         lines.append(
             f"  {key} ({name}): median {r['median_ms']} ms, 95 % below {r['p95_ms']} ms; at most "
             f"{r['bar_ms']:g}: {met}"

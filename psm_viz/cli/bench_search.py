@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psm_viz.cli.speed_bars import judged
 from psm_viz.study.cast import ASSISTANT, Cast, Question
 from psm_viz.study.manifest import Checkpoint, Manifest
 from psm_viz.study.reader import Study, open_study
@@ -171,6 +172,6 @@ def as_text(found: dict[str, Any]) -> str:
             f"{r['found']:,} found"
         )
     slowest = max(r["ms"] for r in found["searches"].values())
-    met = "met" if slowest <= BAR else "missed"
+    met = judged(slowest <= BAR)
     lines.append(f"  the slowest {slowest} ms of the server; at most {BAR:g}: {met}")
     return "\n".join(lines)

@@ -9,6 +9,11 @@ SPEED = Path("docs/speed.md")
 JUDGED = re.compile(r": (met|missed)\b")
 
 
+def judged(met: bool) -> str:
+    """How a line says whether its bar was met."""
+    return "met" if met else "missed"
+
+
 def bar_lines(file: Path = SPEED) -> list[str]:
     """Every line of the file that says whether a bar was met, under the heading that it stands
     under, and under the line that opens its list where it is one of a list."""

@@ -205,6 +205,13 @@ def test_draws_resample_topics_whole():
     assert (draw_counts(TOPICS, 5, 0) == [c for _, c in topic_draws(TOPICS, 5, 0)]).all()
 
 
+def test_topics_of_one_question_are_drawn_as_one_by_one():
+    names = tuple("cadbhgef")
+    rng, order = np.random.default_rng(3), np.argsort(topic_index(names))
+    for drawn, _ in topic_draws(names, 50, 3):
+        assert (drawn == order[rng.integers(len(names), size=len(names))]).all()
+
+
 def test_all_draws_at_once_are_the_draws_one_by_one():
     rng = np.random.default_rng(7)
     shift = made(1 + rng.normal(size=(Q, D)), 1 + rng.normal(size=(Q, D)))
