@@ -40,10 +40,9 @@ def new_optimizers(
     adam = torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.98), weight_decay=0.0)
     if not blocks:
         return [adam]
-    muon = torch.optim.Muon(
-        blocks, lr=stage.lr, momentum=0.95, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-    )
-    return [muon, adam]
+    from psm_viz.small_model.muon import Muon
+
+    return [Muon(blocks, lr=stage.lr, momentum=0.95, weight_decay=0.05), adam]
 
 
 def learning_rate(stage: Stage, step: int) -> float:
