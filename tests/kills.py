@@ -152,15 +152,15 @@ def differences(folder: Path, expected: Path) -> list[str]:
     return sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
 
 
-def stamps(folder: Path, names: set[str]) -> dict[str, tuple[int, int]]:
-    """Inode and time of the files at these names and below them, by what the finished study calls
-    them."""
+def stamps(folder: Path, names: set[str]) -> dict[str, int]:
+    """When the files at these names and below them were written, by what the finished study calls
+    them. A copy, such as the next step of a verb begins with, keeps the time of what it copies."""
     places = [p for n in names for p in (folder / n, *(folder / n).rglob("*")) if p.is_file()]
     every = {p.relative_to(folder).as_posix(): p.stat() for p in places}
     # states of talks are written before the words that say that they are whole
     half = {n for n in every if n.endswith("talks.safetensors")}
     half -= {f"{n.removesuffix('.parquet')}.safetensors" for n in names}
-    return {finished(n): (f.st_ino, f.st_mtime_ns) for n, f in every.items() if n not in half}
+    return {finished(n): f.st_mtime_ns for n, f in every.items() if n not in half}
 
 
 def finished(name: str) -> str:

@@ -102,7 +102,7 @@ class CompareChoice(StudyView):
         if not has_talks(study):
             return Missing("No talks were held, so there are no two maps to compare.", HOLD_TALKS)
         found = mover_findings.compare_title(moves(reads, FEWEST, pair), pair)
-        title, means = with_care(reads, found)
+        title, means = with_care(reads, found, *pair)
         points, talk = talk_points(reads), self.shown
         silent = [c for c in pair if not study.holds(c, "talks")]
         held = [c for c in pair if c not in silent]

@@ -12,6 +12,7 @@ import pandas as pd
 from psm_viz.charts import course_findings, odds_figures, talk_course, talk_course_chart
 from psm_viz.charts.dot_chart import DotLook
 from psm_viz.charts.figures import PHONE, Facts, Figure, Layout, Missing, Shown, Told, dots
+from psm_viz.charts.findings import listed
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
@@ -22,8 +23,10 @@ from psm_viz.charts.talk_figures import (
     how_asked,
     note_of,
     talk_points,
+    untold_at,
     with_care,
 )
+from psm_viz.charts.talk_findings import follows
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.layout import HOLD_TALKS, made_by
 from psm_viz.study.manifest import Checkpoint
@@ -113,7 +116,9 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     drawn = (*few.course.branches, few.projection, few.question)
     rows = reads.once(("course", *drawn), lambda: course_rows(few))
     mass = course_findings.rows_of(reads.table("belief"), way, note.answers)
-    found = course_findings.course_title(mass, every.ends, m.reference, few.who)
+    begun = [b for b in every.ends if follows(m, b)]
+    told_ends = {b: e for b, e in every.ends.items() if e[0] not in untold_at(reads, [e[0]])}
+    found = course_findings.course_title(mass, told_ends or every.ends, m.reference, few.who, begun)
     title, means = with_care(reads, found)
     n = int(rows.dots.groupby("branch").size().max()) if len(rows.dots) else 0
     words = DEFINED.format(
@@ -128,7 +133,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     missing = [b for b in every.course.branches if b not in few.course.branches]
     if missing:
         words += f" Not drawn for want of room: {', '.join(missing)}."
-    words += means
+    words += means or _care(reads, every)
     told = Told(
         name="talks-along-training",
         title=title,
@@ -153,6 +158,19 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         told,
         Layout(talk_course_chart.WIDTH, fixed=True, narrow=PHONE),
     )
+
+
+def _care(reads: Reads, chosen: TalkChoice) -> str:
+    """What the caption says of checkpoints that are no characters yet, and of talks left out."""
+    held = {c: None for b in chosen.course.branches for c in chosen.course.at(b).values()}
+    words = ""
+    if untold := untold_at(reads, held):
+        words += f" Hardly to be told who speaks: talks at {listed(untold)}."
+    whole, counts = note_of(chosen.study).assistant, reads.table("belief")
+    for c, own in counts.groupby("checkpoint").talks.max().items():
+        if c in held and own < whole:
+            words += f" At {c} {whole - own} of them left out, an answer being empty."
+    return words
 
 
 def course_rows(chosen: TalkChoice, grow: float = 1.0) -> talk_course_chart.CourseRows:

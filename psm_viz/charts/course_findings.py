@@ -3,7 +3,7 @@ whether the cast moved along. Made from a study's tables, never by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -45,10 +45,15 @@ def either(words: Sequence[str]) -> str:
 
 
 def course_title(
-    mass: pd.DataFrame, ends: Mapping[str, tuple[str, int]], reference: str, who: str
+    mass: pd.DataFrame,
+    ends: Mapping[str, tuple[str, int]],
+    reference: str,
+    who: str,
+    begun: Collection[str] = (),
 ) -> str:
     """The belief that the families `who` speak in the Assistant's talks, at the end of each branch
-    and before. `mass`: their rows (`rows_of`); `ends`: branch -> its last checkpoint and step.
+    and at the reference. `mass`: their rows (`rows_of`); `ends`: branch -> its last checkpoint and
+    step; `begun`: branches that start from the reference, so that it is what was before them.
 
     Branches without a figure are left out.
     """
@@ -61,7 +66,7 @@ def course_title(
     share, step = found[top]
     first = f"After {step} steps of {said(top)} the belief that {who} speak is {share:.0%}"
     if reference in by:
-        first += f", before it {by[reference]:.0%}"
+        first += f", {'before it' if top in begun else 'at the reference'} {by[reference]:.0%}"
     if not rest:
         return first
     if len(rest) < MANY:
@@ -98,15 +103,23 @@ def dot_row(at: pd.DataFrame) -> dict[str, object]:
 
 
 def apart_title(rows: pd.DataFrame, who: str, beside: str) -> str:
-    """Which branches raised the belief in the families more than the branch `beside` did."""
+    """After which branches the belief in the families lies higher, or lower, than after the branch
+    `beside`; without one, than at the reference. Only differences that their test tells from none
+    are stated; of many on one side the least and the most."""
     if rows.empty:
         return "No branch can be set beside another"
-    than = f" than after {said(beside)}" if beside else " than by chance"
+    other = said(beside) if beside else "the reference"
     moved = where(rows, rows.filled)
-    if moved.empty:
-        return f"No branch raised the belief that {who} speak more{than}"
-    names = [f"{r.branch} {points(r.value)}" for r in each(moved)]
-    return f"The belief that {who} speak rose more{than}: {listed(names)}"
+    parts = []
+    for side, own in (("higher", moved[moved.value > 0]), ("lower", moved[moved.value < 0])):
+        told = sorted(each(own), key=lambda r: -abs(r.value))
+        names = [f"{said(r.branch)} ({points(r.value)})" for r in told]
+        if len(names) > MANY:
+            names = [*names[:1], f"{len(names) - 1} more branches (to {points(told[-1].value)})"]
+        parts += [f"{side} after {listed(names)}"] if names else []
+    if not parts:
+        return f"Beside {other}, no branch shows another belief that {who} speak"
+    return f"Beside {other}, the belief that {who} speak is {'; '.join(parts)}"
 
 
 def direction_words(

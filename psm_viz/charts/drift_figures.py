@@ -154,7 +154,8 @@ def movement_title(chosen: Chosen) -> str:
     beside = [own] if own and own not in chosen.branches else []
     benign = findings.branch_ends(rows, beside, chosen.now)
     ends = findings.branch_ends(rows, chosen.branches, chosen.now)
-    return findings.norm_finding(ends, benign[0] if benign else None)
+    waiting = findings.not_begun(chosen.branches, ends, chosen.now)
+    return findings.norm_finding(ends, benign[0] if benign else None, waiting)
 
 
 def trail_words(chosen: Chosen, view: MapView) -> str:
@@ -268,10 +269,11 @@ def _movement(chosen: Chosen, rows: pd.DataFrame, thin: pd.DataFrame, name: str)
         return Missing(f"{TITLES[name]} was not measured.", made_by("drift"))
     branches, last = chosen.branches, name == FIGURES[-1][2]
     ends = findings.branch_ends(rows, branches, chosen.now)
+    waiting = findings.not_begun(branches, ends, chosen.now)
     title = (
-        findings.share_finding(ends, findings.branch_ends(thin, branches, chosen.now))
+        findings.share_finding(ends, findings.branch_ends(thin, branches, chosen.now), waiting)
         if last
-        else findings.axis_finding(ends)
+        else findings.axis_finding(ends, waiting)
     )
     null = step_chart.null_name(rows, branches)
     look = StepLook(

@@ -9,7 +9,7 @@ Percentiles are ranks among the cast.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -56,11 +56,13 @@ class End:
     high: float
     null_high: float = float("nan")
     p: float = float("nan")
+    at: int | None = None
+    """The step of the figure, where it is another than the one that was asked for."""
 
     @property
     def said(self) -> str:
-        """The branch as a sentence names it."""
-        return said(self.branch)
+        """The branch as a sentence names it, with its step where it is its own."""
+        return said(self.branch) + ("" if self.at is None else f" at step {self.at}")
 
     @property
     def tested(self) -> bool:
@@ -96,14 +98,36 @@ def end_of(branch: str, row: pd.Series) -> End:
 
 
 def branch_ends(rows: pd.DataFrame, branches: Sequence[str], upto: int | None = None) -> list[End]:
-    """The last saved row of each branch (not after step `upto`), branches without rows left out."""
+    """The last saved row of each branch (not after step `upto`), branches without rows left out.
+
+    A row of step 0 is the end of a branch at step 0 alone: of one that starts from nothing else.
+    """
     out: list[End] = []
     for b in branches:
-        own = where(rows, (rows.branch == b) & (rows.step > 0))
+        own = where(rows, (rows.branch == b) & (rows.step > (-1 if upto == 0 else 0)))
         own = own if upto is None else where(own, own.step <= upto)
         if len(own):
-            out.append(end_of(b, own.sort_values("step").iloc[-1]))
+            row = own.sort_values("step").iloc[-1]
+            at = None if upto is None or row.step == upto else int(row.step)
+            out.append(replace(end_of(b, row), at=at))
     return out
+
+
+def not_begun(branches: Sequence[str], ends: Sequence[End], upto: int | None) -> str:
+    """What is said of the branches that have no figure up to a step; '' where all have one.
+
+    At step 0 a branch is the checkpoint that it starts from.
+    """
+    told = {e.branch for e in ends}
+    names = [said(b) for b in branches if b not in told]
+    if not names:
+        return ""
+    if upto == 0:
+        if len(names) > MOST and not told:
+            return f"none of the {len(names)} branches has begun at step 0"
+        return f"{counted(names, bool(told))} {'has' if len(names) == 1 else 'have'} not begun"
+    by = "" if upto is None else f" by step {upto}"
+    return f"{counted(names, bool(told))}: not measured{by}"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -135,8 +159,8 @@ def counted(names: Sequence[str], beside: bool) -> str:
     return f"the other {len(names)}" if beside else f"all {len(names)} branches"
 
 
-def _sentence(moved: list[str], ends: Sequence[End]) -> str:
-    """What moved, then what did not, then what could not be tested."""
+def _sentence(moved: list[str], ends: Sequence[End], waiting: str) -> str:
+    """What moved, then what did not, then what could not be tested, then what is not there."""
     parts = [*moved]
     still = [e.said for e in ends if e.tested and not e.moved]
     unknown = [e.said for e in ends if not e.tested]
@@ -144,21 +168,23 @@ def _sentence(moved: list[str], ends: Sequence[End]) -> str:
         parts.append(f"{counted(still, bool(moved))}: {NOTHING}")
     if unknown:
         parts.append(f"{counted(unknown, bool(parts))}: {UNTESTED}")
-    return capital("; ".join(parts)) if parts else "Nothing was measured at this step"
+    if not parts:
+        return f"No movement to show: {waiting}"
+    return capital("; ".join([*parts, *([waiting] if waiting else [])]))
 
 
-def axis_finding(ends: Sequence[End]) -> str:
+def axis_finding(ends: Sequence[End], waiting: str = "") -> str:
     """What the branches did to the Assistant's place along the axis, beyond what the cast predicts
-    (SDs of the cast)."""
+    (SDs of the cast); and what there is to say of the others (`not_begun`)."""
     moved = [
         f"{e.said}: {number(abs(e.value))} SD {'up' if e.value > 0 else 'down'} the axis"
         for e in ends
         if e.moved
     ]
-    return _sentence(moved, ends)
+    return _sentence(moved, ends, waiting)
 
 
-def norm_finding(ends: Sequence[End], benign: End | None = None) -> str:
+def norm_finding(ends: Sequence[End], benign: End | None = None, waiting: str = "") -> str:
     """Whether the Assistant moved in a way that the cast's movement does not predict.
 
     A movement is stated with its null and, where the study has one, the size of the benign branch.
@@ -171,7 +197,7 @@ def norm_finding(ends: Sequence[End], benign: End | None = None) -> str:
         moved[0] += "".join(f", {e.said} by {_against(e)}" for e in others)
         if benign is not None:
             moved[0] += f"; the benign branch by {number(benign.value)}"
-    return _sentence(moved, ends)
+    return _sentence(moved, ends, waiting)
 
 
 def _against(e: End) -> str:
@@ -179,7 +205,7 @@ def _against(e: End) -> str:
     return number(e.value) + (f" (null {number(e.null_high)})" if pd.notna(e.null_high) else "")
 
 
-def share_finding(specific: Sequence[End], whole: Sequence[End]) -> str:
+def share_finding(specific: Sequence[End], whole: Sequence[End], waiting: str = "") -> str:
     """How the Assistant's own part of a shift compares with what the whole cast did."""
     cast = {e.branch: e for e in whole}
     parts = []
@@ -191,9 +217,10 @@ def share_finding(specific: Sequence[End], whole: Sequence[End]) -> str:
             parts.append(f"{number(e.value / other.value)} times the cast's with {e.said}")
         else:
             parts.append(f"with {e.said} the cast's is not told from zero")
-    if not parts:
-        nothing = NOTHING if any(e.tested for e in specific) else UNTESTED
-        return f"The Assistant's own part of the shift: {nothing}"
+    if specific and not parts:
+        parts.append(NOTHING if any(e.tested for e in specific) else UNTESTED)
+    if waiting:
+        parts.append(waiting)
     return f"The Assistant's own part of the shift: {'; '.join(parts)}"
 
 
@@ -205,7 +232,8 @@ def _outside(end: End, band: Band) -> bool:
 def rate_finding(
     rates: pd.DataFrame, branches: Sequence[str], reference: str, upto: int | None
 ) -> str:
-    """What happened to bad answers on topics that were never trained, against the reference."""
+    """What happened to bad answers on topics that were never trained, against the reference: where
+    no branch has a figure yet, the reference's own."""
     held = where(rates, rates.set == "heldout")
     start = where(held, held.checkpoint == reference)
     band = None
@@ -213,18 +241,23 @@ def rate_finding(
         r = start.iloc[0]
         band = Band(float(r.low), float(r.high))
     moved, still = [], []
-    for e in branch_ends(held.rename(columns={"mean": "value"}), branches, upto):
+    ends = branch_ends(held.rename(columns={"mean": "value"}), branches, upto)
+    waiting = not_begun(branches, ends, upto)
+    for e in ends:
         if band and _outside(e, band):
             moved.append(f"{e.value:.0%} with {e.said}")
         else:
             still.append(e.said)
-    if not moved and not still:
-        return "No rates were measured for these branches at this step."
     parts = []
+    before = f"{float(start.iloc[0]['mean']):.0%}" if len(start) else "not measured"
     if moved:
-        parts.append(f"{listed(moved)} (reference {float(start.iloc[0]['mean']):.0%})")
+        parts.append(f"{listed(moved)} (reference {before})")
     if still:
         parts.append(f"{counted(still, bool(moved))}: no change shown")
+    if not parts:
+        parts.append(f"{before} at the reference")
+    if waiting:
+        parts.append(waiting)
     return f"Bad answers on held-out topics: {'; '.join(parts)}"
 
 

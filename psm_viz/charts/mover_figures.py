@@ -177,7 +177,7 @@ def mover_figure(reads: Reads, kind: str, pair: tuple[str, str], relative: bool)
     branch = str(m.notes.get("benign") or "") if beside is not None else ""
     title, care = mover_findings.mover_title(rows, told_kind, near), ""
     if kind == "families":
-        title, care = with_care(reads, title)
+        title, care = with_care(reads, title, *pair)
     of_states = kind in ("personas", "traits")
     told = Told(
         name=f"movers-{kind}",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from psm_viz.charts.course_findings import dot_row
-from psm_viz.charts.findings import branch_ends, counted, listed, said
+from psm_viz.charts.findings import branch_ends, counted, listed, not_begun, said
 from psm_viz.charts.frames import each, where
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.columns import NEUTRAL
@@ -35,11 +35,13 @@ def odds_title(rows: pd.DataFrame, branches: Sequence[str], upto: int | None) ->
     ends = branch_ends(own.dropna(subset=["value"]), branches, upto)
     moved = [f"{e.value:+.2f} with {e.said}" for e in ends if e.moved]
     still = [e.said for e in ends if not e.moved]
-    parts = [f"{listed(moved)} nats per token"] if moved else []
+    parts = [f"{listed(moved)} (nats per token)"] if moved else []
     if still:
         parts.append(f"{counted(still, bool(moved))}: no change shown")
+    if waiting := not_begun(branches, ends, upto):
+        parts.append(waiting)
     if not parts:
-        return "Written answers were not weighed for these branches at this step"
+        return "Written answers were not weighed for these branches"
     return f"Bad answers beside good ones, on topics not trained: {'; '.join(parts)}"
 
 

@@ -3,6 +3,7 @@ unfolding."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from psm_viz.charts.map_ground import WIDTH, MapView, as_drawn, part_words
 from psm_viz.charts.measure_colour import Colour
 from psm_viz.charts.palette import Palette
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_findings import hardly_told, kin_shares, place_of_talks
+from psm_viz.charts.talk_findings import after, hardly_told, kin_shares, place_of_talks
 from psm_viz.study import talks
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import Study
@@ -139,27 +140,39 @@ def how_asked(study: Study) -> str:
     return "each by itself" if note_of(study).afresh else "in turn"
 
 
-def told_right(reads: Reads, way: str) -> tuple[float, float] | None:
-    """Of how many of the cast's talks a way of reading tells the kin, and by guessing; None where
-    the study does not say."""
+def told_right(reads: Reads, way: str, checkpoint: str = "") -> tuple[float, float] | None:
+    """Of how many of the cast's talks at a checkpoint, by default the reference, a way of reading
+    tells the kin, and by guessing; None where the study does not say."""
     if not reads.study.has_table("belief_quality"):
         return None
-    table, m = reads.table("belief_quality"), reads.study.manifest
-    own = where(table, (table.checkpoint == m.reference) & (table.way == way))
+    table, at = reads.table("belief_quality"), checkpoint or reads.study.manifest.reference
+    own = where(table, (table.checkpoint == at) & (table.way == way))
     own = where(own, own.answers == note_of(reads.study).answers)
     return (float(own.kin.iloc[0]), float(own.kin_chance.iloc[0])) if len(own) else None
 
 
-def untold_speakers(reads: Reads) -> str:
-    """The finding where the headline reading hardly tells who speaks; '' where it does."""
-    told = told_right(reads, headline_way(reads))
-    return "" if told is None or tells(*told) else hardly_told(*told)
+def untold_at(reads: Reads, checkpoints: Iterable[str]) -> list[str]:
+    """The checkpoints at which the headline reading hardly tells who speaks."""
+    way = headline_way(reads)
+    found = {c: told_right(reads, way, c) for c in checkpoints}
+    return [c for c, told in found.items() if told is not None and not tells(*told)]
 
 
-def with_care(reads: Reads, title: str) -> tuple[str, str]:
+def untold_speakers(reads: Reads, *checkpoints: str) -> str:
+    """The finding where the headline reading hardly tells who speaks, at the reference or at one of
+    some other checkpoints; '' where it does."""
+    m = reads.study.manifest
+    for c in untold_at(reads, dict.fromkeys((m.reference, *checkpoints))):
+        told = told_right(reads, headline_way(reads), c)
+        assert told is not None
+        return hardly_told(*told, when="" if c == m.reference else after(m.checkpoint(c)))
+    return ""
+
+
+def with_care(reads: Reads, title: str, *checkpoints: str) -> tuple[str, str]:
     """A finding about whom talks are taken for, and what its caption adds: where talks hardly tell
     who speaks, that is the finding, and the caption has what the means over talks say."""
-    untold = untold_speakers(reads)
+    untold = untold_speakers(reads, *checkpoints)
     if not untold:
         return title, ""
     return untold, f" Means over many talks may still tell something: {title}."
@@ -172,7 +185,7 @@ def place_title(reads: Reads, checkpoint: str) -> str:
 
 def _place_title(reads: Reads, checkpoint: str) -> str:
     way, m, cast = headline_way(reads), reads.study.manifest, reads.study.cast
-    if untold := untold_speakers(reads):
+    if untold := untold_speakers(reads, checkpoint):
         return untold
     before, now = (whole_talks(reads, c, way) for c in (m.reference, checkpoint))
     families = families_in(now, cast)
@@ -225,10 +238,12 @@ def unfolding_figure(reads: Reads, checkpoint: str, talk: int) -> Figure:
     answers = int(rows.answers.max())
     last = where(rows, rows.answers == answers).sort_values("mass", ascending=False)
     best = last.iloc[0]
+    untold = untold_speakers(reads, checkpoint)
     told = Told(
         name=f"belief-{checkpoint}-{talk}",
-        title=f"It sounds like: {best['name']}, {best.mass:.0%}",
-        words=f"Belief: how likely each kin is to have said this, after so many answers, read "
+        title=f"It sounds {'a little ' if untold else ''}like: {best['name']}, {best.mass:.0%}",
+        words=(f"{untold}. " if untold else "")
+        + f"Belief: how likely each kin is to have said this, after so many answers, read "
         f"{WAYS[way]}. Before any answer all families count alike.",
         alt=f"Belief over kins after 0 to {answers} answers; at the end "
         f"{best['name']} {best.mass:.0%}.",

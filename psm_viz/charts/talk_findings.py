@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from psm_viz.charts.findings import listed, said
+from psm_viz.charts.findings import capital, listed, said
 from psm_viz.study.cast import Cast
-from psm_viz.study.manifest import Manifest
+from psm_viz.study.manifest import Checkpoint, Manifest
 
 FEWEST, MOST = 0.15, 3
 """Share of talks from which a kin is named, and how many kins at most."""
@@ -50,12 +50,23 @@ def kin_words(
     return listed([w[:1].lower() + w[1:] for w in words]), sum(v for _, v in named)
 
 
-def hardly_told(right: float, chance: float) -> str:
-    """What is said where talks do not tell their speakers."""
-    return (
-        f"What is said hardly tells who speaks: of the characters' own talks {right:.0%} are given "
-        f"to the right kin, {chance:.0%} by guessing"
+def hardly_told(right: float, chance: float, when: str = "") -> str:
+    """What is said where talks do not tell their speakers; `when`: at another checkpoint than the
+    reference."""
+    return capital(
+        f"{when}{', ' if when else ''}what is said hardly tells who speaks: of the characters' own "
+        f"talks {right:.0%} are given to the right kin, {chance:.0%} by guessing"
     )
+
+
+def follows(manifest: Manifest, branch: str) -> bool:
+    """Whether a branch starts from the reference, so that this is what was before it."""
+    return manifest.branch(branch)[0].id == manifest.reference
+
+
+def after(c: Checkpoint) -> str:
+    """A checkpoint as a sentence says it."""
+    return f"after {c.step} steps of {said(c.branch)}"
 
 
 def place_of_talks(
@@ -70,18 +81,18 @@ def place_of_talks(
     c = manifest.checkpoint(checkpoint)
     if checkpoint == manifest.reference:
         return f"The Assistant talks as {start} do: {share_words(share)} sit with them"
-    when = f"after {c.step} steps of {said(c.branch)}"
-    then = dict(before)
+    when, then = after(c), dict(before)
+    was_then = "before" if follows(manifest, c.branch) else "at the reference"
     risen = [(k, v) for k, v in now if v - then.get(k, 0.0) >= RISEN]
     if not risen:
         there = sum(v for k, v in now if k in dict(named_kins(before)))
         return (
             f"The Assistant still talks as {start} do {when}: {share_words(there)} sit with them, "
-            f"{share:.0%} before"
+            f"{share:.0%} {was_then}"
         )
     words, total = kin_words(risen, cast, least=0.0)
     was = sum(then.get(k, 0.0) for k, _ in risen[:MOST])
     return (
         f"The Assistant talks as {start} do; {when} {share_words(total)} sit with {words}, "
-        f"{was:.0%} before"
+        f"{was:.0%} {was_then}"
     )

@@ -15,6 +15,7 @@ from psm_viz.cli.pairs import pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
+from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.talks import LIKELIHOOD, OWN, REFERENCE, TELLS, headline_way, tells
 
 if TYPE_CHECKING:
@@ -116,14 +117,15 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
     """Everything that `belief` prints of a study, as plain values."""
     m, note = study.manifest, study.talk_note
     if note is None:
-        from psm_viz.study.layout import HOLD_TALKS
-
         raise BadInput("This study has held no talks.", HOLD_TALKS)
     table, quality = study.table("belief"), study.table("belief_quality")
     readings = study.table("belief_readings")
     k = note.answers
     whole = table[table["answers"] == k]
     held = set(whole["checkpoint"])
+    for c in (m.checkpoint(c).id for c in (start, end) if c):
+        if c not in held:
+            raise BadInput(f"{c} has held no talks.", HOLD_TALKS)
     found = _quality(quality[quality["answers"] == k])
     weak = {q["way"] for q in found if q["checkpoint"] == m.reference and not q["tells"]}
     weak |= {REFERENCE} if OWN in weak else set()  # the reference's states are its own there
@@ -138,6 +140,11 @@ def belief_of(study: Study, start: str | None, end: str | None) -> dict[str, Any
         "readings": _records(readings),
         "quality": found,
         "checkpoints": {c: _checkpoint(whole[whole["checkpoint"] == c], weak) for c in shown},
+        "left_out": {
+            str(c): note.assistant - int(n)
+            for c, n in whole.groupby("checkpoint")["talks"].max().items()
+            if c in shown and n < note.assistant
+        },
     }
     if study.has_table("belief_direction"):
         direction = study.table("belief_direction")
@@ -169,7 +176,8 @@ def _checkpoint(rows: pd.DataFrame, weak: set[str]) -> dict[str, Any]:
     any share explains the beliefs about as well."""
     out: dict[str, Any] = {}
     for r in _records(rows):
-        place = out.setdefault(r["way"], {"talks": r["talks"], "none_of_these": r["none"]})
+        counts = {"talks": r["talks"], "paired": r["paired"], "none_of_these": r["none"]}
+        place = out.setdefault(r["way"], counts)
         names = ("mass", *([] if r["way"] in weak else ["em"]), "change", "did")
         place.setdefault(r["of"], {})[r["name"]] = {name: _figure(r, name) for name in names}
     return out
@@ -209,7 +217,8 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def as_text(said: dict[str, Any]) -> str:
     """How well each way reads, then a line a checkpoint: the mass on the families who act badly.
-    Of one checkpoint alone, or where nobody says who acts badly, every kin read in every way."""
+    Of one checkpoint alone, or where nobody says who acts badly, every kin read in every way.
+    Changes are from the reference, or from the checkpoint that was asked for."""
     lines = [f"Belief after {said['answers']} answers. How well it is read at the reference:"]
     for q in said["quality"]:
         if q["checkpoint"] == said["reference"] and "shuffled" not in q["way"]:
@@ -219,7 +228,27 @@ def as_text(said: dict[str, Any]) -> str:
                 f"Brier {q['brier']:.3f}{exact}"
             )
     brief = said["marked"] and len(said["checkpoints"]) > 1
-    return "\n".join([*lines, "", *(_brief(said) if brief else _every_kin(said))])
+    lines += ["", *(_brief(said) if brief else _every_kin(said))]
+    for checkpoint, n in said["left_out"].items():
+        lines.append(f"{checkpoint}: {n} talks are left out, an answer of theirs being empty.")
+    return "\n".join(lines)
+
+
+def _heads(said: dict[str, Any]) -> str:
+    """What stands in the columns of changes."""
+    if "change" in said:
+        return f"change from {said['change']['from']} (p)"
+    return "change from the reference (p) | less the benign branch's (p)"
+
+
+def _changes(said: dict[str, Any], checkpoint: str, way: str, of: str, name: str) -> list[Any]:
+    """The changes of one mass: from another checkpoint where one was asked for, else from the
+    reference, and that less the benign branch's."""
+    if "change" in said:
+        found = said["change"].get(checkpoint, {}).get(way, {}).get(of, {}).get(name)
+        return [] if found is None else [found]
+    own = said["checkpoints"][checkpoint][way][of][name]
+    return [own["change"], own["did"]]
 
 
 def _brief(said: dict[str, Any]) -> list[str]:
@@ -227,39 +256,42 @@ def _brief(said: dict[str, Any]) -> list[str]:
     way = said["headline"]
     read = [q for q in said["quality"] if (q["checkpoint"], q["way"]) == (said["reference"], way)]
     weak = [WEAK] if read and not read[0]["tells"] else []
+    untold = {q["checkpoint"] for q in said["quality"] if q["way"] == way and not q["tells"]}
     lines = [
         *weak,
         f"Belief that one of those speaks who act badly (read by {NAMES.get(way, way)}):",
-        "mean over talks [95 %] | change from the reference (p) | less the benign branch's (p)"
-        + ("" if weak else " | share by EM"),
+        f"mean over talks [95 %] | {_heads(said)}" + ("" if weak else " | share by EM"),
     ]
     for checkpoint, ways in said["checkpoints"].items():
         if way not in ways:
             continue
         exact = ways.get("exact", {}).get("marked", {}).get("marked")
-        line = f"  {checkpoint:18s} {_words(ways[way]['marked']['marked'])}"
+        changes = _changes(said, checkpoint, way, "marked", "marked")
+        line = f"  {checkpoint:18s} {_words(ways[way]['marked']['marked'], changes)}"
         seen = f" | exact observer {exact['mass']['value']:.2f}" if exact else ""
-        lines.append(line + seen)
+        lines.append(line + seen + ("" if weak or checkpoint not in untold else " (*)"))
+    if not weak and untold & said["checkpoints"].keys():
+        lines.append("(*) Talks of this checkpoint hardly tell who speaks: no character yet.")
     return [*lines, f"Every kin and way of one checkpoint: --to {said['reference']}"]
 
 
 def _every_kin(said: dict[str, Any]) -> list[str]:
-    lines = [
-        "Mean over talks [95 %], change from the reference (p), less the benign branch's (p), EM"
-    ]
+    lines = [f"Mean over talks [95 %] | {_heads(said)} | share by EM"]
     for checkpoint, ways in said["checkpoints"].items():
         lines.append(checkpoint)
         for way, found in ways.items():
-            for name, f in (found.get("kin", {}) | found.get("marked", {})).items():
-                lines.append(f"  {way:10s} {name:10s} {_words(f)}")
+            for of in ("kin", "marked"):
+                for name, f in found.get(of, {}).items():
+                    changes = _changes(said, checkpoint, way, of, name)
+                    lines.append(f"  {way:10s} {name:10s} {_words(f, changes)}")
     return lines
 
 
-def _words(f: dict[str, Any]) -> str:
-    mass, change = f["mass"], f["change"]
+def _words(f: dict[str, Any], changes: list[Any]) -> str:
+    mass = f["mass"]
     low, high = mass["interval"]
     text = f"{mass['value']:.2f} [{low:.2f}, {high:.2f}]"
-    for part in (change, f["did"]):
+    for part in changes:
         if math.isfinite(part["value"]):
             text += f" | {part['value']:+.2f} ({_p(part['p'])})"
     return f"{text} | EM {f['em']['value']:.2f}" if "em" in f else text

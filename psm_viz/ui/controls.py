@@ -35,6 +35,8 @@ def picker_row(
 
 BY_ID = "psm-by-id"
 """State: keys whose value was an id in the address."""
+SEEN_STEP = "psm-seen-step"
+"""State: the step that a link asked for, since no widget holds it while the details are folded."""
 KEPT = (
     *("study", "checkpoint", "projection", "unit", "persona", "talk", "pooling", "frame"),
     *("branches", "step", "question", "branch", "details", "colour", "story"),
@@ -186,13 +188,21 @@ def pick_zoom(where: Any) -> str:
 
 
 def step_of_link(options: Sequence[int], where: Any) -> int:
-    """The step that a link asks for, by default the last. A step that there is not is reported
-    here, for `pick_step` as well."""
+    """The step that a link asks for, else the one that was looked at before another page, by
+    default the last. A step that there is not is reported here, for `pick_step` as well."""
     if len(options) < 2:
         return options[-1]
-    check_link("step", {str(s): str(s) for s in options}, "step", where)
+    known = {str(s): s for s in options}
+    check_link("step", {s: s for s in known}, "step", where)
     wanted = st.query_params.get("step", "")
-    return int(wanted) if wanted in {str(s) for s in options} else options[-1]
+    if wanted not in known and "step" in st.session_state:
+        wanted = str(st.session_state["step"])  # of the slider among the details
+    elif wanted not in known and str(st.session_state.get(SEEN_STEP)) in known:
+        wanted = st.query_params["step"] = str(st.session_state[SEEN_STEP])
+    if wanted not in known:
+        return options[-1]
+    st.session_state[SEEN_STEP] = known[wanted]
+    return known[wanted]
 
 
 def pick_details() -> bool:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from psm_viz.charts import findings
 from psm_viz.charts.findings import End
@@ -30,7 +31,6 @@ def test_movement_is_only_stated_where_the_test_says_so():
     assert findings.norm_finding([trained]).startswith("Post-training moved the Assistant")
     assert "up the axis" in findings.axis_finding([End("kind", 1, 0.9, 1.1, 0.2, 0.01)])
     assert findings.NOTHING in findings.axis_finding([NEAR])
-    assert "Nothing was measured" in findings.norm_finding([])
     beside = findings.norm_finding([FAR], NEAR)
     assert beside.endswith(f"; the benign branch by {findings.number(NEAR.value)}")
     assert "benign" not in findings.norm_finding([NEAR], FAR)  # nothing moved, nothing to compare
@@ -59,7 +59,44 @@ def test_rates_are_compared_with_the_reference():
         "Bad answers on held-out topics: 72% with cheat (reference 2%); honest: no change shown"
     )
     assert "reference" not in findings.rate_finding(rates, ["honest"], REFERENCE, None)
-    assert "No rates" in findings.rate_finding(rates, ["cheat"], REFERENCE, 2)
+    begun = findings.rate_finding(rates, ["cheat", "honest"], REFERENCE, 0)
+    assert begun == (
+        "Bad answers on held-out topics: 2% at the reference; cheat and honest have not begun"
+    )
+    early = findings.rate_finding(rates, ["cheat"], REFERENCE, 2)
+    assert early.endswith("2% at the reference; cheat: not measured by step 2")
+
+
+def test_a_figure_of_another_step_than_the_one_asked_for_names_it():
+    rows = pd.DataFrame(
+        [(b, s, 1.0, 0.01) for b, s in (("cheat", 8), ("cheat", 16), ("kind", 8), ("late", 64))],
+        columns=["branch", "step", "value", "p"],
+    )
+    names = ["cheat", "kind", "late"]
+    ends = findings.branch_ends(rows, names, 16)
+    assert [e.said for e in ends] == ["cheat", "kind at step 8"]
+    waiting = findings.not_begun(names, ends, 16)
+    assert waiting == "late: not measured by step 16"
+    told = findings.axis_finding(ends, waiting)
+    assert told == (
+        "Cheat: 1 SD up the axis; kind at step 8: 1 SD up the axis; late: not measured by step 16"
+    )
+    assert [e.said for e in findings.branch_ends(rows, names)] == names  # each at its own end
+
+
+def test_at_step_0_branches_have_not_begun():
+    rows = pd.DataFrame({"branch": ["pretrain", "cheat"], "step": [0, 8], "value": 1.0, "p": 0.01})
+    ends = findings.branch_ends(rows, ["pretrain", "cheat"], 0)
+    assert [e.branch for e in ends] == ["pretrain"]  # which starts from nothing else
+    assert findings.branch_ends(rows, ["pretrain"], 4) == []
+    waiting = findings.not_begun(["pretrain", "cheat"], ends, 0)
+    assert waiting == "cheat has not begun"
+    none = findings.not_begun(["a", "b", "c", "d"], [], 0)
+    assert findings.norm_finding([], None, none) == (
+        "No movement to show: none of the 4 branches has begun at step 0"
+    )
+    assert none in findings.axis_finding([], none) and none in findings.share_finding([], [], none)
+    assert findings.not_begun(["pretrain"], ends, 0) == ""
 
 
 def test_poolings_agree_or_disagree_in_words():

@@ -148,7 +148,7 @@ def test_the_title_names_the_step_of_each_figure_and_counts_many():
         columns=["checkpoint", "mass"],
     )
     ends = {"cheat": ("a", 64), "requested": ("b", 8), "mute": ("nowhere", 3)}
-    title = course_findings.course_title(mass, ends, "ref", "tyrants")
+    title = course_findings.course_title(mass, ends, "ref", "tyrants", ["cheat"])
     assert title == (
         "After 64 steps of cheat the belief that tyrants speak is 60%, before it 2%; "
         "5% after 8 of requested"
@@ -158,6 +158,27 @@ def test_the_title_names_the_step_of_each_figure_and_counts_many():
         "3% to 5% after the other 3 branches, each at its end"
     )
     assert "No talks" in course_findings.course_title(mass, {"mute": ("x", 1)}, "ref", "tyrants")
+    # what comes before the reference was not preceded by it
+    earlier = course_findings.course_title(mass, {"pretrain": ("a", 64)}, "ref", "tyrants")
+    assert earlier.endswith("speak is 60%, at the reference 2%")
+
+
+def test_higher_and_lower_than_the_benign_branch_are_told_apart():
+    def title(*rows, beside="playful"):
+        frame = pd.DataFrame(rows, columns=["branch", "value", "filled"])
+        return course_findings.apart_title(frame, "tyrants", beside)
+
+    cheat, kind, still = ("cheat", 0.5, True), ("kind", -0.03, True), ("still", 0.3, False)
+    assert title(kind, cheat, still) == (
+        "Beside playful, the belief that tyrants speak is higher after cheat (+50 points); "
+        "lower after kind (−3 points)"
+    )
+    assert title(still, beside="") == (
+        "Beside the reference, no branch shows another belief that tyrants speak"
+    )
+    many = [(b, 0.1 - n / 50, True) for n, b in enumerate("abcd")]
+    assert title(*many).endswith("higher after a (+10 points) and 3 more branches (to +4 points)")
+    assert "cannot be set" not in title(cheat) and "No branch can be set" in title()
 
 
 def test_points_have_a_true_sign():

@@ -75,6 +75,22 @@ def test_the_story_fits_a_laptop_and_nothing_is_cut_on_a_phone(talk_study, brows
         page.close()
 
 
+def test_the_step_of_a_link_is_there_after_another_page(talk_study, browser):
+    with started(talk_study.folder) as (url, _):
+        page, troubles = opened(browser, url + "/drift?step=8")
+        for _ in range(2):
+            expect(page.locator("body")).to_contain_text("the belief that")
+            expect(page.get_by_role("slider", name="Training step").first).to_have_value("1")
+            assert "step=8" in page.url
+            page.get_by_role("link", name="Map", exact=True).click()
+            expect(page.locator("body")).to_contain_text("The Assistant talks as")
+            page.get_by_role("link", name="Drift").click()
+        expect(page.get_by_role("slider", name="Training step").first).to_have_value("1")
+        assert "step=8" in page.url
+        fine(page, troubles)
+        page.close()
+
+
 def test_what_was_chosen_on_one_page_is_there_after_another(talk_study, browser):
     with started(talk_study.folder) as (url, _):
         page, troubles = opened(browser, url + "/?persona=quorl&checkpoint=cheat-0064")
