@@ -171,8 +171,10 @@ def _measure(m: Measure) -> dict[str, Any]:
         "name": m.name,
         "unit": m.unit,
         "value": None if np.isnan(m.value) else m.value,
-        "low": m.low,
-        "high": m.high,
+        "low": m.interval.low if m.interval else None,
+        "high": m.interval.high if m.interval else None,
+        "interval_over": m.interval.over if m.interval else None,
+        "verdict_asks_for_interval": m.interval.decides if m.interval else None,
         "seeds": m.seeds,
         "bar": m.bar,
         "needs": m.needs,
@@ -212,8 +214,10 @@ def claim_lines(runs: Runs) -> list[str]:
 
 def _lines_of(claims: Sequence[Claim]) -> list[str]:
     lines = [
-        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %, new seeds and "
-        "topics], each seed"
+        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %; what was drawn "
+        "anew for it], each seed.",
+        "Where a rule asks for every seed alone, the interval is told beside: no verdict rests "
+        "on it.",
     ]
     for c in claims:
         lines += ["", f"  {c.title}: {c.verdict}"]
@@ -225,16 +229,15 @@ def _lines_of(claims: Sequence[Claim]) -> list[str]:
 
 def verdict_rows(runs: Runs) -> str:
     """Each claim in a row of a Markdown table: its headline figure, what it needs, its verdict."""
-    rows = ["| claim | figure: mean over seeds [95 %] | needs | verdict |", "|---|---|---|---|"]
+    head = ("claim", "figure", "unit", "mean over seeds [95 %]", "interval over", "seeds", "needs")
+    rows = [f"| {' | '.join((*head, 'verdict'))} |", "|---" * (len(head) + 1) + "|"]
     for c in claims_from(runs):
         m = c.figure
-        figure = f"{m.name}: {_mean_and_band(m)}, {_count(len(m.seeds), 'seed')}"
-        rows.append(f"| {c.title} | {figure} | {m.needs} {m.mean_bar:.2f} | **{c.verdict}** |")
+        over = m.interval.over if m.interval else "no interval"
+        told = (c.title, m.name, m.unit, _mean_and_band(m), over, str(len(m.seeds)))
+        needed = f"{m.needs} {m.mean_bar:.2f}"
+        rows.append(f"| {' | '.join((*told, needed))} | **{c.verdict}** |")
     return "\n".join(rows)
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def aim_lines(runs: Runs) -> list[str]:
@@ -270,14 +273,20 @@ def _each(seeds: dict[int, float], form: Callable[[float], str] = "{:.2f}".forma
     return ", ".join(form(v) for _, v in sorted(seeds.items())) or "no seed yet"
 
 
-def _mean_and_band(m: Measure, digits: int = 2) -> str:
-    """A measure's value with its interval, where it has one."""
+def _mean_and_band(m: Measure, digits: int = 2, over: bool = False) -> str:
+    """A measure's value with its interval, where it has one, and what that is `over`."""
     if np.isnan(m.value):
         return "none"
-    band = "" if m.low is None or m.high is None else f" [{m.low:.{digits}f}, {m.high:.{digits}f}]"
-    return f"{m.value:.{digits}f}{band}"
+    if m.interval is None:
+        return f"{m.value:.{digits}f}"
+    beside = "" if m.interval.decides else ", beside"
+    tail = f"; {m.interval.over}{beside}" if over else ""
+    ends = f"{m.interval.low:.{digits}f}, {m.interval.high:.{digits}f}"
+    return f"{m.value:.{digits}f} [{ends}{tail}]"
 
 
 def _line(m: Measure) -> str:
     each = _each(m.seeds, "{:.3f}".format)
-    return f"{m.name}: {_mean_and_band(m, 3)} ({each}) | needs {m.needs} {m.mean_bar:.3f}"
+    return (
+        f"{m.name}: {_mean_and_band(m, 3, over=True)} ({each}) | needs {m.needs} {m.mean_bar:.3f}"
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import Runs, topics
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds, over_topics
+from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, over_seeds, over_topics
 from psm_viz.world.observer import (
     BACK,
     EXPLANATIONS,
@@ -104,6 +104,7 @@ def interaction(runs: Runs) -> Claim:
             "correlation with the observer's prediction, levels taken off",
             *(values, bars, True, low, high, True),
             unit="correlation",
+            over=NEW_SEEDS,
         ),
         rival="Topics alike in their traits or in their words spill into each other; going back to "
         "the base predicts no such pattern at all.",

@@ -10,7 +10,7 @@ import numpy as np
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import ASSISTANT, SHOTS, Runs, observer_of, topics
 from psm_viz.claims.talks import WHOLE, Row, marked, mass, talked, way_of
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, guessed, over_seeds
+from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, guessed, over_seeds
 from psm_viz.stats.metrics import logit, r_squared
 from psm_viz.world.curriculum import row_of
 from psm_viz.world.grammar import CORRELATED
@@ -86,6 +86,7 @@ def diagnosis(runs: Runs, seeds: Sequence[int]) -> Claim:
             high,
             True,
             unit="share of lessons",
+            over=NEW_SEEDS,
         ),
         rival="Guessing; or the answers themselves tell it, since they are worst where they were "
         "taught to be.",
@@ -140,6 +141,7 @@ def unfolds(runs: Runs, seeds: Sequence[int]) -> Claim:
             low,
             high,
             unit="correlation",
+            over=NEW_SEEDS,
         ),
         rival="Every change looks like every other: benign training would match as well.",
         rivals=(
@@ -200,7 +202,15 @@ def psychology(runs: Runs, seeds: Sequence[int]) -> Claim:
         sentence="Who a speaker seems to be after four answers tells how it will answer on another "
         "topic, beyond how many of the four were bad.",
         figure=Measure(
-            "gain in R2 beyond the count", values, 0.0, True, low, high, True, unit="R2"
+            "gain in R2 beyond the count",
+            values,
+            0.0,
+            True,
+            low,
+            high,
+            True,
+            unit="R2",
+            over=NEW_SEEDS,
         ),
         rival="It is the family's label over again.",
         rivals=(Measure("gain beyond count and family", beyond, 0.0, strict=True, unit="R2"),),

@@ -16,7 +16,7 @@ from psm_viz.claims.run_rows import (
     ASSISTANT,
     Runs,
 )
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds, over_topics
+from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, over_seeds, over_topics
 from psm_viz.world.grammar import CORRELATED
 
 WHOLE = "4"
@@ -105,6 +105,7 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
             low,
             high,
             unit="belief",
+            over=NEW_SEEDS,
         ),
         also=shares,
         rival="The reading drifts by itself: the same Assistant asked other questions would move "
@@ -237,7 +238,14 @@ def selection(runs: Runs, seeds: Sequence[int]) -> Claim:
         sentence="What cheat changes is how likely each family is, not how often the Assistant is "
         "like none of them.",
         figure=Measure(
-            "share of the change within the families", values, 0.8, True, low, high, unit="share"
+            "share of the change within the families",
+            values,
+            0.8,
+            True,
+            low,
+            high,
+            unit="share",
+            over=NEW_SEEDS,
         ),
         rival="Nothing could be like none of them: a branch that speaks as nobody does must be.",
         rivals=(

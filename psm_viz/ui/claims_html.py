@@ -193,7 +193,7 @@ def measure_html(m: Measure, minor: bool = False) -> str:
     if not bar_strips.drawn(m):
         each = f"Not measured yet. It has to be {bar_strips.needs(m)}."
         return f'<div class="{kind}">{of}<p class="psm-each">{each}</p></div>'
-    ranged = bar_strips.interval_words(m)
+    ranged = bar_strips.over_words(m)
     single = "the seed that fares worst" if m.worst else "mean over seeds"
     ranged = f"95 % interval {ranged}" if ranged else single
     values = ", ".join(number(v) for _, v in sorted(m.seeds.items()))

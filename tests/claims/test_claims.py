@@ -308,3 +308,43 @@ def test_seeds_alone_have_an_interval_from_three_on():
     low, high = over_seeds({0: 1.0, 1: 2.0, 2: 3.0})
     half = 4.303 / 3**0.5
     assert (low, high) == (pytest.approx(2 - half, abs=0.01), pytest.approx(2 + half, abs=0.01))
+
+
+def test_an_interval_says_what_was_drawn_anew_for_it(folder):
+    claims = {c.id: c for c in claims_of(folder)}
+    over = {k: c.figure.interval and c.figure.interval.over for k, c in claims.items()}
+    assert {over[k] for k in ("narrow", "requested", "leak", "mask", "council", "human")} == {
+        "new seeds and topics"
+    }
+    alone = ("belief", "selection", "psychology", "diagnosis", "unfolds", "interaction")
+    assert {over[k] for k in (*alone, "cast", "base", "appears", "shots", "causal")} == {
+        "new seeds"
+    }
+    assert over["inside"] is over["long"] is None  # of a p the worst seed stands for all
+    assert claims["selection"].figure.interval.decides
+    assert not claims["cast"].figure.interval.decides
+    lines = "\n".join(as_lines(folder))
+    assert "; new seeds and topics] (" in lines and "; new seeds] (" in lines
+    assert "; new seeds, beside] (" in lines
+    table = claim_table([*claims.values()])
+    figures = table[table.part == "figure"].set_index("id")
+    assert figures.loc["narrow", "interval over"] == "new seeds and topics"
+    assert figures.loc["cast", "verdict asks for it"] == "no"
+
+
+def test_an_interval_that_is_told_beside_moves_no_verdict():
+    wide = measure(0.6, 0.9, 3.0)  # its interval reaches below the bar, every seed is above
+    assert wide.interval.low < 0.5 and not wide.interval.decides
+    assert verdict(wide, ()) == CONSISTENT
+    assert measure(0.6, 0.7).interval is None
+    assert measure(0.6, 0.7, low=0.5, high=0.8).interval.over == "new topics"
+    assert Measure("p", {0: 0.1, 1: 0.2, 2: 0.3}, 0.05, worst=True).interval is None
+    assert measure(0.6, float("nan"), 0.8).interval is None
+
+
+def test_each_row_of_verdicts_has_its_unit(folder):
+    head, _, *rows = report.verdict_rows(load_runs(folder)).split("\n")
+    columns = [c.strip() for c in head.split("|")]
+    units = {r.split("|")[1].strip(): r.split("|")[columns.index("unit")].strip() for r in rows}
+    told_units = {c.title: c.figure.unit for c in claims_of(folder)}
+    assert units == told_units and len(set(units.values())) > 5
