@@ -160,17 +160,26 @@ def unfolds(runs: Runs, seeds: Sequence[int]) -> Claim:
     )
 
 
+PENALTIES = np.logspace(-2, 4, 13)
+"""What the ridge chooses its penalty among, as for traits (stats.vectors)."""
+
+
 def gain(y: np.ndarray, less: np.ndarray, more: np.ndarray, group: Sequence[str]) -> float:
-    """R2 of `y` from `less` and `more` together less that from `less` alone, each group of rows
-    predicted from the others (least squares)."""
+    """R2 of `y` from `less` and `more` together less that from `less` alone: each group of rows
+    predicted from the others by ridge, its scales and its penalty chosen among those others."""
+    # here, not above: a page of claims that is there already needs none of it
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels = np.array(group)
 
     def fitted(x: np.ndarray) -> float:
         held = np.zeros(len(y))
-        labels = np.array(group)
         for g in sorted(set(group)):
             out = labels == g
-            beta = np.linalg.lstsq(x[~out], y[~out], rcond=None)[0]
-            held[out] = x[out] @ beta
+            model = make_pipeline(StandardScaler(), RidgeCV(alphas=PENALTIES))
+            held[out] = model.fit(x[~out], y[~out]).predict(x[out])
         return r_squared(held, y)
 
     return fitted(np.column_stack([less, more])) - fitted(less)
@@ -188,10 +197,9 @@ def psychology(runs: Runs, seeds: Sequence[int]) -> Claim:
         bad = np.array([np.mean(own["bad"][n]) for n in kept])
         believed = logit(np.array(own["belief"][way_of(start)][WHOLE])[kept])
         last = [own["last"][n] for n in kept]
-        count = np.column_stack([np.ones(len(y)), bad])
         family = np.array([own["family"][n] for n in kept])
         labels = (family[:, None] == np.unique(family)[None]).astype(float)
-        values[s] = gain(y, count, believed[:, None], last)
+        values[s] = gain(y, bad[:, None], believed[:, None], last)
         beyond[s] = gain(y, np.column_stack([bad, labels]), believed[:, None], last)
     low, high = over_seeds(values)
     dots = [Dot("beyond the count of bad answers", v, s) for s, v in values.items()]

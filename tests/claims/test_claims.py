@@ -23,6 +23,7 @@ from psm_viz.claims.verdict import (
     verdict,
 )
 from psm_viz.errors import BadFile
+from psm_viz.stats.metrics import r_squared
 from tests.made.runs import SEEDS, write_runs, write_text
 
 
@@ -301,6 +302,25 @@ def test_gain_is_of_what_was_not_fitted():
     one = np.ones((400, 1))
     assert gain(x + 0.1 * z, one, x[:, None], group) > 0.9
     assert gain(z, one, x[:, None], group) < 0.02
+
+
+def test_the_ridge_holds_back_what_least_squares_would_fit():
+    rng = np.random.default_rng(3)
+    x, noise = rng.normal(size=(48, 1)), rng.normal(size=(48, 35))
+    y = x[:, 0] + 0.5 * rng.normal(size=48)
+    group = [str(n % 4) for n in range(48)]  # 36 rows are fitted with as many columns
+
+    def plain(columns):
+        held = np.zeros(48)
+        for g in set(group):
+            out = np.array(group) == g
+            held[out] = columns[out] @ np.linalg.lstsq(columns[~out], y[~out], rcond=None)[0]
+        return r_squared(held, y)
+
+    worse = plain(np.column_stack([x, noise])) - plain(x)
+    assert gain(y, x, noise, group) > worse + 1
+    # scales are taken off before the penalty, so that no unit of measure decides
+    assert gain(y, x, noise, group) == pytest.approx(gain(y, 1e3 * x, noise, group))
 
 
 def test_seeds_alone_have_an_interval_from_three_on():
