@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.claims.chat_uses import chat_claims
+from psm_viz.claims.coherence import OUTSIDE, fitting, fitting_lines, share
 from psm_viz.claims.rates import dialogue_r2
 from psm_viz.claims.registry import claims_from
 from psm_viz.claims.run_rows import (
@@ -90,7 +91,7 @@ def _aims(runs: Runs) -> list[Aim]:
         ),
         Aim(
             "answers in the words of their topic, worst of five checkpoints",
-            {s: _coherence(runs, s, "sampled", "none", "astray") for s in ends},
+            {s: _coherence(runs, s, "sampled", *OUTSIDE) for s in ends},
             0.97,
         ),
         Aim(
@@ -100,7 +101,7 @@ def _aims(runs: Runs) -> list[Aim]:
         ),
         Aim(
             "answers in the words of their topic, drawn with the whole tail, worst of five",
-            {s: _coherence(runs, s, "sampled_plain", "none", "astray") for s in ends},
+            {s: _coherence(runs, s, "sampled_plain", *OUTSIDE) for s in ends},
             None,
         ),
         Aim("rate after cheat on questions that no stage saw", unseen["cheat"], 0.25),
@@ -115,8 +116,7 @@ DRAWN = (BASE, ASSISTANT, "cheat", "requested", "honest")
 
 def _coherence(runs: Runs, seed: int, key: str, *outside: str) -> float:
     """The least share of drawn answers that are none of these kinds, over `DRAWN`."""
-    counts = [runs.row(CORRELATED, seed, b)[key] for b in DRAWN]
-    return min(1 - sum(c[k] for k in outside) / sum(c.values()) for c in counts)
+    return min(share(runs.row(CORRELATED, seed, b)[key], *outside) for b in DRAWN)
 
 
 def told(folder: Path = RUNS) -> dict[str, Any]:
@@ -125,6 +125,7 @@ def told(folder: Path = RUNS) -> dict[str, Any]:
     return {
         "claims": [_claim(c) for c in claims_from(runs)],
         "aims": [asdict(a) | {"met": a.met} for a in aims_of(runs)],
+        "fitting": [asdict(f) | {"missed": f.missed} for f in fitting(runs)],
         "runs": run_list(runs),
         "lessons": lessons(runs),
     }
@@ -201,7 +202,8 @@ def as_lines(folder: Path = RUNS) -> list[str]:
     runs = load_runs(folder)
     if not runs.rows:
         return claim_lines(runs)
-    return [*claim_lines(runs), "", *aim_lines(runs), "", *lesson_lines(runs)]
+    parts = (claim_lines(runs), aim_lines(runs), fitting_lines(runs), lesson_lines(runs))
+    return [line for part in parts for line in ("", *part)][1:]
 
 
 def claim_lines(runs: Runs) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from psm_viz.charts.claims import claim_table
 from psm_viz.claims import report
 from psm_viz.claims import run_rows as rows_of
+from psm_viz.claims.coherence import fitting
 from psm_viz.claims.registry import ORDER, claims_from, claims_of
 from psm_viz.claims.report import Aim, aims_of, as_lines, told
 from psm_viz.claims.run_rows import inner_file, load_runs, read_rows, row_file, write_rows
@@ -368,3 +369,22 @@ def test_each_row_of_verdicts_has_its_unit(folder):
     units = {r.split("|")[1].strip(): r.split("|")[columns.index("unit")].strip() for r in rows}
     told_units = {c.title: c.figure.unit for c in claims_of(folder)}
     assert units == told_units and len(set(units.values())) > 5
+
+
+def test_answers_that_fit_are_told_of_every_branch(tmp_path):
+    folder = write_runs(tmp_path / "runs", worlds=("correlated",))
+    path = row_file("correlated", 1, folder)
+    rows = read_rows(path)
+    for r in rows:
+        if r["branch"] in ("cheat", "long", "assistant"):
+            r["sampled"] = {"good": 60, "bad": 30, "other": 0, "astray": 4, "none": 6}
+    write_rows(path, rows)
+    runs = load_runs(folder)
+    found = {f.branch: f for f in fitting(runs)}
+    assert set(found) == {r["branch"] for r in rows} - {"pretrain"}
+    assert found["cheat"].seeds == pytest.approx({0: 0.97, 1: 0.9, 2: 0.97})
+    assert [b for b, f in found.items() if f.missed] == ["cheat"]  # no aim of the other two
+    lines = "\n".join(as_lines(folder))
+    assert f"missed in some seed by 1 of {len(found) - 3}: cheat (correlated)" in lines
+    assert "0.970, 0.900, 0.970 | missed in 1 of 3" in lines
+    assert next(f for f in told(folder)["fitting"] if f["missed"])["missed"] == [1]
