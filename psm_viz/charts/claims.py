@@ -20,7 +20,7 @@ from psm_viz.charts.claim_planes import line_picture, pair_picture
 from psm_viz.charts.findings import number
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import Palette
-from psm_viz.claims.verdict import Claim, Interval, Measure, Picture, measures_of
+from psm_viz.claims.verdict import Beside, Claim, Interval, Measure, Picture, measures_of
 
 
 def bounds_of(picture: Picture, measures: Sequence[Measure]) -> Bounds:
@@ -58,8 +58,10 @@ def own_groups(claim: Claim) -> set[tuple[str, str]]:
 
 
 def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """One row a measure: claim, part, figure, value, interval, each seed and its bar, verdict."""
-    seeds = sorted({s for c in claims for _, m in measures_of(c) for s in m.seeds})
+    """One row a measure, and one a figure that stands beside without a bar: claim, part, figure,
+    value, interval, each seed and its bar, verdict."""
+    judged = {s for c in claims for _, m in measures_of(c) for s in m.seeds}
+    seeds = sorted(judged | {s for c in claims for b in c.beside for s in b.seeds})
     rows = []
     for c in claims:
         for part, m in measures_of(c):
@@ -71,10 +73,15 @@ def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
             own = m.bar if isinstance(m.bar, dict) else dict.fromkeys(m.seeds, m.bar)
             row |= {f"bar, seed {s}": own.get(s) for s in seeds}
             rows.append(row | {"verdict": c.verdict})
+        for b in c.beside:
+            row = {"id": c.id, "claim": c.title, "part": "beside", "figure": b.name, "unit": b.unit}
+            row |= {"value": b.mean, **_interval(b)}
+            row |= {f"seed {s}": b.seeds.get(s) for s in seeds}
+            rows.append(row | {"verdict": c.verdict})
     return pd.DataFrame(rows)
 
 
-def _interval(m: Measure) -> dict[str, Any]:
+def _interval(m: Measure | Beside) -> dict[str, Any]:
     """A measure's interval as columns: empty where it has none."""
     found = m.interval
     if found is None:

@@ -22,7 +22,7 @@ from psm_viz.claims.run_rows import (
     held_out,
     load_runs,
 )
-from psm_viz.claims.verdict import Claim, Measure, measures_of
+from psm_viz.claims.verdict import Beside, Claim, Measure
 from psm_viz.paths import CHAT_RUNS, RUNS
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
@@ -183,6 +183,18 @@ def _measure(m: Measure) -> dict[str, Any]:
     }
 
 
+def _beside(b: Beside) -> dict[str, Any]:
+    i = b.interval
+    return {
+        "name": b.name,
+        "unit": b.unit,
+        "value": None if np.isnan(b.mean) else b.mean,
+        "low": i.low if i else None,
+        "high": i.high if i else None,
+        "seeds": b.seeds,
+    }
+
+
 def _claim(c: Claim) -> dict[str, Any]:
     return {
         "id": c.id,
@@ -194,6 +206,9 @@ def _claim(c: Claim) -> dict[str, Any]:
         "rule": c.rule,
         "verdict": c.verdict,
         "notes": list(c.notes),
+        "beside": [_beside(b) for b in c.beside],
+        "caveat": c.caveat,
+        "answer": c.answer,
     }
 
 
@@ -222,11 +237,23 @@ def _lines_of(claims: Sequence[Claim]) -> list[str]:
         "on it.",
     ]
     for c in claims:
-        lines += ["", f"  {c.title}: {c.verdict}"]
-        for part, m in measures_of(c):
-            prefix = f"{part}: " if part in ("rival", "control") else ""
-            lines.append(f"    {prefix}{_line(m)}")
+        lines += ["", f"  {c.stated}: {c.verdict}"]
+        lines += [f"    but: {c.caveat}"] if c.caveat else []
+        lines += [f"    {_line(m)}" for m in (c.figure, *c.also)]
+        lines.append(f"    another explanation: {c.rival}")
+        lines += [f"    {'control' if m.control else 'rival'}: {_line(m)}" for m in c.rivals]
+        lines += [f"    beside, no verdict rests on it: {_beside_line(b)}" for b in c.beside]
+        lines += [f"    note: {n}" for n in c.notes]
     return lines
+
+
+def _beside_line(b: Beside) -> str:
+    each = _each(b.seeds, "{:.3f}".format)
+    if np.isnan(b.mean):
+        return f"{b.name}: none"
+    i = b.interval
+    band = f" [{i.low:.3f}, {i.high:.3f}; {i.over}]" if i else ""
+    return f"{b.name}: {b.mean:.3f}{band} ({each})"
 
 
 def verdict_rows(runs: Runs) -> str:
@@ -236,9 +263,10 @@ def verdict_rows(runs: Runs) -> str:
     for c in claims_from(runs):
         m = c.figure
         over = m.interval.over if m.interval else "no interval"
-        told = (c.title, m.name, m.unit, _mean_and_band(m), over, str(len(m.seeds)))
+        but = f"; but: {c.caveat}" if c.caveat else ""
+        told = (c.stated, m.name, m.unit, _mean_and_band(m), over, str(len(m.seeds)))
         needed = f"{m.needs} {m.mean_bar:.2f}"
-        rows.append(f"| {' | '.join((*told, needed))} | **{c.verdict}** |")
+        rows.append(f"| {' | '.join((*told, needed))} | **{c.verdict}**{but} |")
     return "\n".join(rows)
 
 

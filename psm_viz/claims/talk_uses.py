@@ -7,10 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from psm_viz.claims.rates import each
+from psm_viz.claims.beliefs import WHOLE, Row, marked, mass, talked, way_of
 from psm_viz.claims.run_rows import ASSISTANT, SHOTS, Runs, observer_of, topics
-from psm_viz.claims.talks import WHOLE, Row, marked, mass, talked, way_of
-from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, guessed, over_seeds
+from psm_viz.claims.verdict import (
+    NEW_SEEDS,
+    Beside,
+    Claim,
+    Dot,
+    Measure,
+    Picture,
+    guessed,
+    over_seeds,
+)
 from psm_viz.stats.metrics import logit, r_squared
 from psm_viz.world.curriculum import row_of
 from psm_viz.world.grammar import CORRELATED
@@ -100,7 +108,9 @@ def diagnosis(runs: Runs, seeds: Sequence[int]) -> Claim:
             rule=chance,
             says="Share of lessons named right from belief alone and from the answers alone.",
         ),
-        notes=(f"The answers alone, read by their worst topic, name {each(said.values())}.",),
+        beside=(
+            Beside("named by the answers alone, by their worst topic", said, "share of lessons"),
+        ),
     )
 
 

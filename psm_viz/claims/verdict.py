@@ -122,6 +122,25 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A figure over seeds that stands beside a claim: it has no bar, and no verdict rests on it."""
+
+    name: str
+    seeds: dict[int, float]
+    unit: str = "rate"
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds; NaN without any."""
+        return float(np.mean(list(self.seeds.values()))) if self.seeds else float("nan")
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of the mean over new seeds; None below `ENOUGH`."""
+        return Measure(self.name, self.seeds, 0.0).interval
+
+
+@dataclass(frozen=True)
 class Dot:
     """One mark of a claim's chart: `group` on the category axis (or `x` on a numeric one), a seed's
     `value`; `series` tells marks of one group apart. `seed` None is the exact observer."""
@@ -166,6 +185,17 @@ class Claim:
     also: tuple[Measure, ...] = ()
     """Further bars of the claim itself."""
     notes: tuple[str, ...] = field(default=())
+    beside: tuple[Beside, ...] = ()
+    """What was measured besides, without a bar."""
+    caveat: str = ""
+    """What a reader has to know who reads the verdict alone, made from the figures."""
+    answer: str = ""
+    """The answer that the verdict is about, where the title asks a question."""
+
+    @property
+    def stated(self) -> str:
+        """The title, with the answer that is judged where it is a question."""
+        return f"{self.title} (the claim: {self.answer})" if self.answer else self.title
 
     @property
     def verdict(self) -> str:

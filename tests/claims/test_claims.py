@@ -89,6 +89,7 @@ def test_a_measure_says_which_side_it_needs(folder):
     claims = claims_of(folder)
     sides = {m.name: m.needs for c in claims for _, m in measures_of(c)}
     table = claim_table(claims)
+    table = table[table.part != "beside"]
     assert dict(zip(table.figure, table.needs, strict=True)) == sides
     units = dict(zip(table.figure, table.unit, strict=True))
     assert units["cheat over honest, times"] == "times" and all(units.values())
@@ -198,7 +199,8 @@ def test_what_is_told_is_plain_and_complete(folder):
     assert {r["world"] for r in found["runs"]} == {"correlated", "decorrelated", "role-models"}
     lines = as_lines(folder)
     for claim in claims_of(folder):
-        assert f"  {claim.title}: {claim.verdict}" in lines
+        assert f"  {claim.stated}: {claim.verdict}" in lines
+        assert f"    another explanation: {claim.rival}" in lines
 
 
 def test_a_broken_row_is_named(tmp_path):
@@ -367,7 +369,7 @@ def test_each_row_of_verdicts_has_its_unit(folder):
     head, _, *rows = report.verdict_rows(load_runs(folder)).split("\n")
     columns = [c.strip() for c in head.split("|")]
     units = {r.split("|")[1].strip(): r.split("|")[columns.index("unit")].strip() for r in rows}
-    told_units = {c.title: c.figure.unit for c in claims_of(folder)}
+    told_units = {c.stated: c.figure.unit for c in claims_of(folder)}
     assert units == told_units and len(set(units.values())) > 5
 
 
@@ -388,3 +390,54 @@ def test_answers_that_fit_are_told_of_every_branch(tmp_path):
     assert f"missed in some seed by 1 of {len(found) - 3}: cheat (correlated)" in lines
     assert "0.970, 0.900, 0.970 | missed in 1 of 3" in lines
     assert next(f for f in told(folder)["fitting"] if f["missed"])["missed"] == [1]
+
+
+def test_a_rival_without_a_bar_is_told_beside_and_moves_no_verdict(folder):
+    found = {c.id: c for c in claims_of(folder)}
+    lines = "\n".join(as_lines(folder))
+    for key, name in (
+        ("diagnosis", "named by the answers alone"),
+        ("interaction", "the same correlation with loadings"),
+        ("coin", "the same in the base"),
+    ):
+        claim = found[key]
+        assert any(b.name.startswith(name) for b in claim.beside) and claim.verdict == CONSISTENT
+        assert f"beside, no verdict rests on it: {name}" in lines
+    # the made base answers as the made Assistant does after cheat: .8 and .3
+    assert "0.50 in the base" in found["coin"].caveat and f"but: {found['coin'].caveat}" in lines
+    assert found["coin"].caveat in report.verdict_rows(load_runs(folder))
+    assert {c.id for c in found.values() if c.answer} == {"base", "long", "mask", "council"}
+
+
+def test_caveats_are_made_from_the_figures(folder):
+    runs = load_runs(folder)
+    for s in SEEDS:
+        for branch in ("assistant", "settle"):
+            for r in runs.rows["correlated", s][branch]["coin"]:
+                r["after_bad"] = r["after_good"]
+    assert not {c.id: c for c in claims_from(runs)}["coin"].caveat
+    better = {c.id: c for c in claims_from(runs)}["interaction"]
+    rivals = {b.name: b.seeds for b in better.beside}
+    for name, seeds in rivals.items():
+        wins = sum(v > better.figure.seeds[s] for s, v in seeds.items())
+        said = f"{name.removeprefix('the same correlation with ')} in {wins} of 3 seeds"
+        assert (said in better.caveat) == bool(wins)
+
+
+def test_belief_is_told_by_every_reading_that_the_rows_have(folder):
+    runs = load_runs(folder)
+    for (_, _), rows in runs.beliefs.items():
+        for r in rows.values():
+            if r["branch"] != "assistant":
+                r["mass"] = r["mass"] | {"reference": r["mass"]["exact"]}
+    found = {c.id: c for c in claims_from(runs)}
+    series = {(d.group, d.series) for d in found["belief"].picture.dots}
+    readings = {"", "own states", "reference's states", "exact observer"}
+    assert {name for group, name in series if group == "cheat"} == readings
+    assert {name for group, name in series if group == "before"} == readings
+    said = [b.name for b in found["requested"].beside]
+    assert len(said) == 8 and all(b.unit == "belief" for b in found["requested"].beside)
+    after = "belief in those who act badly, talks after requested, by the reference's states"
+    assert after in said
+    cheat = {b.name: b for b in found["long"].beside}[after.replace("requested", "cheat")]
+    assert cheat.mean == pytest.approx(0.6, abs=0.05) and cheat.interval.over == "new seeds"
