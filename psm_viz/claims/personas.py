@@ -175,7 +175,6 @@ def council(found: Masks) -> Claim:
             "share of the cast's own spread",
             tuple(dots),
             rule=0.5,
-            says="Spread of conduct of a council under 42 headers, as a share of the spread of the "
-            "42 characters themselves, a dot a seed.",
+            says="Spread of a council's conduct under 42 headers, over those characters' own.",
         ),
     )
