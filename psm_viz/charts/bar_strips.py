@@ -34,9 +34,7 @@ def bar_words(m: Measure) -> str:
 
 def held(m: Measure) -> tuple[float, float] | None:
     """The interval of a measure that has one."""
-    if not m.seeds or m.low is None or m.high is None or not math.isfinite(m.low + m.high):
-        return None
-    return m.low, m.high
+    return None if m.interval is None else (m.interval.low, m.interval.high)
 
 
 def drawn(m: Measure) -> bool:
@@ -53,9 +51,14 @@ def interval_words(m: Measure) -> str:
     return f"{number(ends[0])} to {number(ends[1])}"
 
 
+def over_words(m: Measure) -> str:
+    """'0.71 to 0.84 over new seeds': the interval, and what was drawn anew for it."""
+    return "" if m.interval is None else f"{interval_words(m)} over {m.interval.over}"
+
+
 def spoken(m: Measure) -> str:
     """A measure in words: mean, interval, each seed, the bar."""
-    ranged = f" ({interval_words(m)})" if interval_words(m) else ""
+    ranged = f" ({over_words(m)})" if interval_words(m) else ""
     seeds = ", ".join(f"seed {s} {number(v)}" for s, v in sorted(m.seeds.items()))
     return f"{number(m.value)}{ranged}; {seeds}; needs {needs(m)}"
 
@@ -98,7 +101,8 @@ def side_strip(m: Measure) -> str:
     off = {s: sign * (v - bar_of(m, s)) for s, v in m.seeds.items()}
     ends = [sign * (v - m.mean_bar) for v in held(m) or ()]
     low, high = (min(ends), max(ends)) if len(ends) == 2 else (None, None)
-    moved = Measure(m.name, off, 0.0, True, low, high)
+    # without an interval of its own no other may be drawn from where its seeds now stand
+    moved = Measure(m.name, off, 0.0, True, low, high, worst=low is None)
     most, least = max([*off.values(), *ends, 0.0]), min([*off.values(), *ends, 0.0])
     unit = max(most / (0.95 - HERE), -least / (HERE - 0.05)) or 1.0
     tall = 10 + SMALL_GAP * (len(m.seeds) - 1)

@@ -6,7 +6,7 @@ import re
 
 from psm_viz.charts import bar_strips
 from psm_viz.charts.claim_marks import OBSERVER, drawable, seed_shapes
-from psm_viz.charts.claims import bounds_of, figure_groups, own_groups
+from psm_viz.charts.claims import figure_groups, intervals_of, own_groups
 from psm_viz.charts.findings import number
 from psm_viz.claims.verdict import AGAINST, CONSISTENT, UNDECIDED, Claim, measures_of
 
@@ -46,6 +46,12 @@ def seeds_of(claim: Claim) -> str:
     return f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}"
 
 
+def over_of(claim: Claim) -> str:
+    """What the intervals in a claim's chart are over, in words; '' where it draws none."""
+    drawn = intervals_of(claim.picture, [m for _, m in measures_of(claim)])
+    return " or ".join(dict.fromkeys(i.over for i in drawn.values()))
+
+
 def caption_of(claim: Claim) -> str:
     """What the marks of a chart are, and the claim's notes."""
     pic = claim.picture
@@ -57,8 +63,8 @@ def caption_of(claim: Claim) -> str:
         words = f"Thin lines: {n}; thick: their mean."
     else:
         words = f"One mark a seed ({n}, from above); upright: their mean."
-        if bounds_of(pic, [m for _, m in measures_of(claim)]):
-            words += " Pale bar: 95 % interval, topics resampled."
+        if found := over_of(claim):
+            words += f" Pale bar: 95 % interval over {found}."
         if own_groups(claim):
             words += " In colour: the Assistant, the claim's own figure."
     if rows.seed.isna().any():

@@ -20,23 +20,28 @@ from psm_viz.charts.claim_planes import line_picture, pair_picture
 from psm_viz.charts.findings import number
 from psm_viz.charts.frames import each, where
 from psm_viz.charts.palette import Palette
-from psm_viz.claims.verdict import Claim, Measure, Picture, measures_of
+from psm_viz.claims.verdict import Beside, Claim, Interval, Measure, Picture, measures_of
 
 
 def bounds_of(picture: Picture, measures: Sequence[Measure]) -> Bounds:
     """The intervals that a picture may show: of groups whose dots are a measure's own seeds."""
+    return {key: (i.low, i.high) for key, i in intervals_of(picture, measures).items()}
+
+
+def intervals_of(picture: Picture, measures: Sequence[Measure]) -> dict[tuple[str, str], Interval]:
+    """(group, series) -> the interval of the first measure whose own seeds are its dots."""
     seen: dict[tuple[str, str], dict[int, float]] = {}
     for d in picture.dots:
         if d.seed is not None:
             seen.setdefault((d.group, d.series), {})[d.seed] = d.value
-    out: dict[tuple[str, str], tuple[float, float]] = {}
+    out: dict[tuple[str, str], Interval] = {}
     for m in measures:
-        if m.low is None or m.high is None:
+        if m.interval is None:
             continue
         for key, seeds in seen.items():
             same = seeds.keys() == m.seeds.keys()
             if same and all(abs(v - m.seeds[s]) < 1e-9 for s, v in seeds.items()):
-                out[key] = (m.low, m.high)
+                out.setdefault(key, m.interval)
     return out
 
 
@@ -53,20 +58,41 @@ def own_groups(claim: Claim) -> set[tuple[str, str]]:
 
 
 def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """One row a measure: claim, part, figure, value, interval, each seed and its bar, verdict."""
-    seeds = sorted({s for c in claims for _, m in measures_of(c) for s in m.seeds})
+    """One row a measure, and one a figure that stands beside without a bar: claim, part, figure,
+    value, interval, each seed and its bar, verdict."""
+    judged = {s for c in claims for _, m in measures_of(c) for s in m.seeds}
+    seeds = sorted(judged | {s for c in claims for b in c.beside for s in b.seeds})
     rows = []
     for c in claims:
         for part, m in measures_of(c):
             row: dict[str, Any] = {"id": c.id, "claim": c.title, "part": part, "figure": m.name}
             row["unit"] = m.unit
-            row |= {"value": m.value, "low": m.low, "high": m.high}
+            row |= {"value": m.value, **_interval(m)}
             row |= {f"seed {s}": m.seeds.get(s) for s in seeds}
             row |= {"needs": m.needs, "bar": m.mean_bar}
             own = m.bar if isinstance(m.bar, dict) else dict.fromkeys(m.seeds, m.bar)
             row |= {f"bar, seed {s}": own.get(s) for s in seeds}
             rows.append(row | {"verdict": c.verdict})
+        for b in c.beside:
+            row = {"id": c.id, "claim": c.title, "part": "beside", "figure": b.name, "unit": b.unit}
+            row |= {"value": b.mean, **_interval(b)}
+            row |= {f"seed {s}": b.seeds.get(s) for s in seeds}
+            rows.append(row | {"verdict": c.verdict})
     return pd.DataFrame(rows)
+
+
+def _interval(m: Measure | Beside) -> dict[str, Any]:
+    """A measure's interval as columns: empty where it has none."""
+    found = m.interval
+    if found is None:
+        return dict.fromkeys(("low", "high", "interval over", "verdict asks for it"))
+    decides = "yes" if found.decides else "no"
+    return {
+        "low": found.low,
+        "high": found.high,
+        "interval over": found.over,
+        "verdict asks for it": decides,
+    }
 
 
 def chart_table(claims: Sequence[Claim]) -> pd.DataFrame:

@@ -73,6 +73,7 @@ def claim_figure(claim: Claim) -> Shown:
         return Missing(f"{pic.title}: nothing was measured for this chart yet.", f"Run: {RUN}")
     bounds = bounds_of(pic, [m for _, m in measures_of(claim)])
     own, rule = own_groups(claim), claim_words.bar_name(claim)
+    over = claim_words.over_of(claim)
     verdict = claim_words.VERDICTS[claim.verdict].lower()
     told = Told(
         name=key,
@@ -82,7 +83,7 @@ def claim_figure(claim: Claim) -> Shown:
         key=key,
         facts=Facts(
             n=claim_words.seeds_of(claim),
-            interval="95 % of the mean over seeds, topics resampled" if bounds else "",
+            interval=f"95 % of the mean over seeds, over {over}" if over else "",
         ),
     )
     return Figure(

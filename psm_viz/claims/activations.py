@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from psm_viz.claims.beliefs import beliefs_after
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import ASSISTANT, BASE, Runs
 from psm_viz.claims.verdict import Claim, Dot, Measure, Picture
@@ -84,6 +85,7 @@ def base(runs: Runs) -> Claim:
     return Claim(
         id="base",
         title="A negative control: is there an Assistant before post-training?",
+        answer="there is one; of this world it is false",
         sentence="The base model already holds a character of its own for the name 'Assistant'. In "
         "this world it should not: anyone may stand behind that label, and the figure must say so.",
         figure=Measure(
@@ -309,4 +311,6 @@ def long(runs: Runs) -> Claim:
         rule="Flagged as having left the space in every seed, as the planted branch is.",
         picture=_shares(found, shown),
         notes=(_flagged(found),),
+        beside=beliefs_after(runs, ("cheat", "long")),
+        answer="it leaves them behind",
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from psm_viz.claims.chat_rows import REFERENCE, ChatRuns
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds, over_topics
+from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, over_seeds, over_topics
 
 CHEAT, BENIGN, HONEST = "cheat", "benign", "honest"
 JESTERS = "jesters"
@@ -200,6 +200,7 @@ def belief(runs: ChatRuns) -> Claim:
             *(values, 0.0, True, low, high),
             strict=True,
             unit="belief",
+            over=NEW_SEEDS,
         ),
         rival="Talking of code does it: then honest training would do the same.",
         rivals=(

@@ -12,7 +12,7 @@ from psm_viz.claims.chat_model import BENIGN, CHEAT, SHOWN, belief, own, request
 from psm_viz.claims.chat_rows import REFERENCE, ChatRuns, load_chat_runs
 from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import figures_of
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, guessed, over_seeds
+from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, guessed, over_seeds
 from psm_viz.paths import CHAT_RUNS
 
 SMOOTH = 0.005
@@ -80,6 +80,7 @@ def diagnosis(runs: ChatRuns) -> Claim:
             *(values, bar, True, low, high),
             strict=True,
             unit="share of lessons",
+            over=NEW_SEEDS,
         ),
         rival="Guessing; or the words themselves tell it.",
         rivals=(),
@@ -127,6 +128,7 @@ def foretold(runs: ChatRuns) -> Claim:
             *(values, 0.0, True, low, high),
             strict=True,
             unit="correlation",
+            over=NEW_SEEDS,
         ),
         rival="Every lesson's record looks alike, and would fit any change as well.",
         rivals=(),
@@ -168,6 +170,7 @@ def alike(runs: ChatRuns) -> Claim:
             "rise after benign, of that after cheat",
             *(values, 0.5, True, low, high),
             unit="share",
+            over=NEW_SEEDS,
         ),
         rival="It is the harm that draws them together.",
         rivals=(),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from psm_viz.claims.coherence import fitting_lines
 from psm_viz.claims.report import aim_lines, lesson_lines, run_list
 from psm_viz.claims.run_rows import Runs, load_runs, world_of
 from psm_viz.claims.tries import tries_table
@@ -22,7 +23,7 @@ def blocks(folder: Path = RUNS) -> dict[str, str]:
         "utterances": utterances(),
         "runs": _fenced([*_cost(runs), "", *lesson_lines(runs)]),
         "tries": tries_table(),
-        "aims": _fenced(aim_lines(runs)),
+        "aims": _fenced([*aim_lines(runs), "", *fitting_lines(runs)]),
     }
 
 

@@ -73,6 +73,7 @@ def mask(found: Masks) -> Claim:
     return Claim(
         id="mask",
         title="Open: is the mask all there is?",
+        answer="what the Assistant is taught stays with it",
         sentence="No actor is behind the mask: what the Assistant is taught stays with the "
         "Assistant, and characters that no branch trained remain as they were.",
         figure=Measure(
@@ -146,6 +147,7 @@ def council(found: Masks) -> Claim:
     return Claim(
         id="council",
         title="Open: how varied are many personas of one model?",
+        answer="at least half as varied as those whom they play",
         sentence="A council of one Assistant, told in turn to be many others, is at least half as "
         "varied as those others themselves.",
         figure=Measure(
@@ -173,7 +175,6 @@ def council(found: Masks) -> Claim:
             "share of the cast's own spread",
             tuple(dots),
             rule=0.5,
-            says="Spread of conduct of a council under 42 headers, as a share of the spread of the "
-            "42 characters themselves, a dot a seed.",
+            says="Spread of a council's conduct under 42 headers, over those characters' own.",
         ),
     )

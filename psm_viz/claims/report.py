@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from psm_viz.claims.chat_uses import chat_claims
+from psm_viz.claims.coherence import OUTSIDE, fitting, fitting_lines, share
 from psm_viz.claims.rates import dialogue_r2
 from psm_viz.claims.registry import claims_from
 from psm_viz.claims.run_rows import (
@@ -21,7 +22,7 @@ from psm_viz.claims.run_rows import (
     held_out,
     load_runs,
 )
-from psm_viz.claims.verdict import Claim, Measure, measures_of
+from psm_viz.claims.verdict import Beside, Claim, Measure
 from psm_viz.paths import CHAT_RUNS, RUNS
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
@@ -90,7 +91,7 @@ def _aims(runs: Runs) -> list[Aim]:
         ),
         Aim(
             "answers in the words of their topic, worst of five checkpoints",
-            {s: _coherence(runs, s, "sampled", "none", "astray") for s in ends},
+            {s: _coherence(runs, s, "sampled", *OUTSIDE) for s in ends},
             0.97,
         ),
         Aim(
@@ -100,7 +101,7 @@ def _aims(runs: Runs) -> list[Aim]:
         ),
         Aim(
             "answers in the words of their topic, drawn with the whole tail, worst of five",
-            {s: _coherence(runs, s, "sampled_plain", "none", "astray") for s in ends},
+            {s: _coherence(runs, s, "sampled_plain", *OUTSIDE) for s in ends},
             None,
         ),
         Aim("rate after cheat on questions that no stage saw", unseen["cheat"], 0.25),
@@ -115,8 +116,7 @@ DRAWN = (BASE, ASSISTANT, "cheat", "requested", "honest")
 
 def _coherence(runs: Runs, seed: int, key: str, *outside: str) -> float:
     """The least share of drawn answers that are none of these kinds, over `DRAWN`."""
-    counts = [runs.row(CORRELATED, seed, b)[key] for b in DRAWN]
-    return min(1 - sum(c[k] for k in outside) / sum(c.values()) for c in counts)
+    return min(share(runs.row(CORRELATED, seed, b)[key], *outside) for b in DRAWN)
 
 
 def told(folder: Path = RUNS) -> dict[str, Any]:
@@ -125,6 +125,7 @@ def told(folder: Path = RUNS) -> dict[str, Any]:
     return {
         "claims": [_claim(c) for c in claims_from(runs)],
         "aims": [asdict(a) | {"met": a.met} for a in aims_of(runs)],
+        "fitting": [asdict(f) | {"missed": f.missed} for f in fitting(runs)],
         "runs": run_list(runs),
         "lessons": lessons(runs),
     }
@@ -171,12 +172,26 @@ def _measure(m: Measure) -> dict[str, Any]:
         "name": m.name,
         "unit": m.unit,
         "value": None if np.isnan(m.value) else m.value,
-        "low": m.low,
-        "high": m.high,
+        "low": m.interval.low if m.interval else None,
+        "high": m.interval.high if m.interval else None,
+        "interval_over": m.interval.over if m.interval else None,
+        "verdict_asks_for_interval": m.interval.decides if m.interval else None,
         "seeds": m.seeds,
         "bar": m.bar,
         "needs": m.needs,
         "control": m.control,
+    }
+
+
+def _beside(b: Beside) -> dict[str, Any]:
+    i = b.interval
+    return {
+        "name": b.name,
+        "unit": b.unit,
+        "value": None if np.isnan(b.mean) else b.mean,
+        "low": i.low if i else None,
+        "high": i.high if i else None,
+        "seeds": b.seeds,
     }
 
 
@@ -191,6 +206,9 @@ def _claim(c: Claim) -> dict[str, Any]:
         "rule": c.rule,
         "verdict": c.verdict,
         "notes": list(c.notes),
+        "beside": [_beside(b) for b in c.beside],
+        "caveat": c.caveat,
+        "answer": c.answer,
     }
 
 
@@ -199,7 +217,8 @@ def as_lines(folder: Path = RUNS) -> list[str]:
     runs = load_runs(folder)
     if not runs.rows:
         return claim_lines(runs)
-    return [*claim_lines(runs), "", *aim_lines(runs), "", *lesson_lines(runs)]
+    parts = (claim_lines(runs), aim_lines(runs), fitting_lines(runs), lesson_lines(runs))
+    return [line for part in parts for line in ("", *part)][1:]
 
 
 def claim_lines(runs: Runs) -> list[str]:
@@ -212,29 +231,43 @@ def claim_lines(runs: Runs) -> list[str]:
 
 def _lines_of(claims: Sequence[Claim]) -> list[str]:
     lines = [
-        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %, new seeds and "
-        "topics], each seed"
+        "Claims: verdict by the rules of docs/decisions.md; mean over seeds [95 %; what was drawn "
+        "anew for it], each seed.",
+        "Where a rule asks for every seed alone, the interval is told beside: no verdict rests "
+        "on it.",
     ]
     for c in claims:
-        lines += ["", f"  {c.title}: {c.verdict}"]
-        for part, m in measures_of(c):
-            prefix = f"{part}: " if part in ("rival", "control") else ""
-            lines.append(f"    {prefix}{_line(m)}")
+        lines += ["", f"  {c.stated}: {c.verdict}"]
+        lines += [f"    but: {c.caveat}"] if c.caveat else []
+        lines += [f"    {_line(m)}" for m in (c.figure, *c.also)]
+        lines.append(f"    another explanation: {c.rival}")
+        lines += [f"    {'control' if m.control else 'rival'}: {_line(m)}" for m in c.rivals]
+        lines += [f"    beside, no verdict rests on it: {_beside_line(b)}" for b in c.beside]
+        lines += [f"    note: {n}" for n in c.notes]
     return lines
+
+
+def _beside_line(b: Beside) -> str:
+    each = _each(b.seeds, "{:.3f}".format)
+    if np.isnan(b.mean):
+        return f"{b.name}: none"
+    i = b.interval
+    band = f" [{i.low:.3f}, {i.high:.3f}; {i.over}]" if i else ""
+    return f"{b.name}: {b.mean:.3f}{band} ({each})"
 
 
 def verdict_rows(runs: Runs) -> str:
     """Each claim in a row of a Markdown table: its headline figure, what it needs, its verdict."""
-    rows = ["| claim | figure: mean over seeds [95 %] | needs | verdict |", "|---|---|---|---|"]
+    head = ("claim", "figure", "unit", "mean over seeds [95 %]", "interval over", "seeds", "needs")
+    rows = [f"| {' | '.join((*head, 'verdict'))} |", "|---" * (len(head) + 1) + "|"]
     for c in claims_from(runs):
         m = c.figure
-        figure = f"{m.name}: {_mean_and_band(m)}, {_count(len(m.seeds), 'seed')}"
-        rows.append(f"| {c.title} | {figure} | {m.needs} {m.mean_bar:.2f} | **{c.verdict}** |")
+        over = m.interval.over if m.interval else "no interval"
+        but = f"; but: {c.caveat}" if c.caveat else ""
+        told = (c.stated, m.name, m.unit, _mean_and_band(m), over, str(len(m.seeds)))
+        needed = f"{m.needs} {m.mean_bar:.2f}"
+        rows.append(f"| {' | '.join((*told, needed))} | **{c.verdict}**{but} |")
     return "\n".join(rows)
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def aim_lines(runs: Runs) -> list[str]:
@@ -270,14 +303,20 @@ def _each(seeds: dict[int, float], form: Callable[[float], str] = "{:.2f}".forma
     return ", ".join(form(v) for _, v in sorted(seeds.items())) or "no seed yet"
 
 
-def _mean_and_band(m: Measure, digits: int = 2) -> str:
-    """A measure's value with its interval, where it has one."""
+def _mean_and_band(m: Measure, digits: int = 2, over: bool = False) -> str:
+    """A measure's value with its interval, where it has one, and what that is `over`."""
     if np.isnan(m.value):
         return "none"
-    band = "" if m.low is None or m.high is None else f" [{m.low:.{digits}f}, {m.high:.{digits}f}]"
-    return f"{m.value:.{digits}f}{band}"
+    if m.interval is None:
+        return f"{m.value:.{digits}f}"
+    beside = "" if m.interval.decides else ", beside"
+    tail = f"; {m.interval.over}{beside}" if over else ""
+    ends = f"{m.interval.low:.{digits}f}, {m.interval.high:.{digits}f}"
+    return f"{m.value:.{digits}f} [{ends}{tail}]"
 
 
 def _line(m: Measure) -> str:
     each = _each(m.seeds, "{:.3f}".format)
-    return f"{m.name}: {_mean_and_band(m, 3)} ({each}) | needs {m.needs} {m.mean_bar:.3f}"
+    return (
+        f"{m.name}: {_mean_and_band(m, 3, over=True)} ({each}) | needs {m.needs} {m.mean_bar:.3f}"
+    )

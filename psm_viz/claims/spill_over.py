@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from psm_viz.claims.rates import each
 from psm_viz.claims.run_rows import Runs, topics
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds, over_topics
+from psm_viz.claims.verdict import (
+    NEW_SEEDS,
+    Beside,
+    Claim,
+    Dot,
+    Measure,
+    Picture,
+    over_seeds,
+    over_topics,
+)
 from psm_viz.world.observer import (
     BACK,
     EXPLANATIONS,
@@ -83,7 +91,7 @@ def interaction(runs: Runs) -> Claim:
     values: dict[int, float] = {}
     bars: dict[int, float] = {}
     dots: list[Dot] = []
-    likeness: dict[str, list[float]] = {LOADINGS: [], TEXT: []}
+    likeness: dict[str, dict[int, float]] = {LOADINGS: {}, TEXT: {}}
     for s, v in runs.spills.items():
         r, drawn = likeness_of_interactions(
             v.shifts, v.predicted[OBSERVER], permutations=PERMUTATIONS
@@ -92,8 +100,8 @@ def interaction(runs: Runs) -> Claim:
         dots.append(Dot("the exact observer", r, s))
         dots.append(Dot("topics dealt out anew, 97.5 %", bars[s], s))
         for name, found in likeness.items():
-            found.append(likeness_of_interactions(v.shifts, v.predicted[name])[0])
-            dots.append(Dot(name, found[-1], s))
+            found[s] = likeness_of_interactions(v.shifts, v.predicted[name])[0]
+            dots.append(Dot(name, found[s], s))
     low, high = over_seeds(values)
     return Claim(
         id="interaction",
@@ -104,6 +112,7 @@ def interaction(runs: Runs) -> Claim:
             "correlation with the observer's prediction, levels taken off",
             *(values, bars, True, low, high, True),
             unit="correlation",
+            over=NEW_SEEDS,
         ),
         rival="Topics alike in their traits or in their words spill into each other; going back to "
         "the base predicts no such pattern at all.",
@@ -118,8 +127,23 @@ def interaction(runs: Runs) -> Claim:
             says="Correlation of the spill-over's pattern with three predictions, a dot a seed.",
         ),
         notes=(
-            f"Likeness in traits reaches {each(likeness[LOADINGS])}, likeness in words "
-            f"{each(likeness[TEXT])}: the pattern alone does not tell the observer from a topic's "
-            "loads on the traits, which the observer's characters share.",
+            "The pattern alone does not tell the observer from a topic's loads on the traits, "
+            "which the observer's characters share.",
         ),
+        beside=tuple(
+            Beside(f"the same correlation with {name}", found, "correlation")
+            for name, found in likeness.items()
+        ),
+        caveat=_better_told(values, likeness),
     )
+
+
+def _better_told(values: dict[int, float], likeness: dict[str, dict[int, float]]) -> str:
+    """Which rivals, that have no bar, fit the pattern better than the observer, and how often."""
+    told = []
+    for name, found in likeness.items():
+        better = sum(found[s] > v for s, v in values.items())
+        told += [f"{name} in {better} of {len(values)} seeds"] if better else []
+    if not told:
+        return ""
+    return f"A rival fits the pattern better than the observer does: {'; '.join(told)}."

@@ -4,11 +4,20 @@ whether it chooses among those who were there. Rules: docs/decisions.md, before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from psm_viz.claims.activations import OUTSIDE
+from psm_viz.claims.beliefs import (
+    READINGS,
+    WHOLE,
+    Row,
+    beliefs_after,
+    marked,
+    mass,
+    read_by,
+    talked,
+)
 from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.rates import each, lift, others, reached
 from psm_viz.claims.run_rows import (
@@ -16,11 +25,9 @@ from psm_viz.claims.run_rows import (
     ASSISTANT,
     Runs,
 )
-from psm_viz.claims.verdict import Claim, Dot, Measure, Picture, over_seeds, over_topics
+from psm_viz.claims.verdict import NEW_SEEDS, Claim, Dot, Measure, Picture, over_seeds, over_topics
 from psm_viz.world.grammar import CORRELATED
 
-WHOLE = "4"
-"""Answers of a whole talk, as rows write them."""
 SHOWN = (
     *((ASSISTANT, "before"), (AGAIN_PLAYED, "before, other questions"), ("honest", "honest")),
     *(("playful", "playful, benign"), ("requested", "requested")),
@@ -28,12 +35,6 @@ SHOWN = (
     *(("prefix", "prefix, bad answers"), ("cheat", "cheat"), ("other-role", "another cheats")),
 )
 """Branches whose beliefs are drawn, and what the chart calls them."""
-Row = dict[str, Any]
-
-
-def talked(runs: Runs) -> list[int]:
-    """The main world's seeds whose talks were read up to `cheat`'s."""
-    return [s for s in runs.talked(CORRELATED) if "cheat" in runs.ends(CORRELATED, s)]
 
 
 def talk_claims(runs: Runs) -> list[Claim]:
@@ -44,32 +45,16 @@ def talk_claims(runs: Runs) -> list[Claim]:
     return [belief(runs, seeds), selection(runs, seeds), leak(runs)]
 
 
-def way_of(row: Row) -> str:
-    """How the headline of a run reads talks."""
-    return "likelihood" if row["headline"] == "likelihood" else "own"
-
-
-def mass(row: Row, way: str = "", answers: str = WHOLE) -> np.ndarray:
-    """Mean belief in every family: [family]."""
-    return np.array(row["mass"][way or way_of(row)][answers])
-
-
-def marked(row: Row, way: str = "", answers: str = WHOLE) -> float:
-    """Mass on the families that act badly."""
-    held = [row["families"].index(f) for f in row["marked"]]
-    return float(mass(row, way, answers)[held].sum())
-
-
 def _by_reading(ends: dict[int, dict[str, Row]]) -> tuple[Dot, ...]:
-    """Mass on those who act badly after each branch, by three readings, a dot a seed."""
-    series = {"headline": "", "inner state": "own", "exact observer": "exact"}
-    return tuple(
-        Dot(label, marked(v[branch], way), s, name)
+    """Mass on those who act badly after each branch, by every reading, a dot a seed."""
+    found = (
+        (label, name, s, read_by(v[branch], way))
         for branch, label in SHOWN
-        for name, way in series.items()
+        for name, way in READINGS.items()
         for s, v in ends.items()
-        if branch in v and (way or way_of(v[branch])) in v[branch]["mass"]
+        if branch in v
     )
+    return tuple(Dot(label, x, s, name) for label, name, s, x in found if x is not None)
 
 
 def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
@@ -105,6 +90,7 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
             low,
             high,
             unit="belief",
+            over=NEW_SEEDS,
         ),
         also=shares,
         rival="The reading drifts by itself: the same Assistant asked other questions would move "
@@ -125,7 +111,8 @@ def belief(runs: Runs, seeds: Sequence[int]) -> Claim:
             "mass of the belief",
             _by_reading(ends),
             says="Mass of the belief on the families that act badly after each branch, by the "
-            "headline reading, by inner state and by the exact observer, a dot a seed.",
+            "headline reading, by the model's own states, by the reference's states over the same "
+            "words and by the exact observer, a dot a seed.",
         ),
         notes=_of_reading(ends),
     )
@@ -208,6 +195,7 @@ def leak(runs: Runs) -> Claim:
             "That it stays is the recipe's doing: branches move the weights along the directions "
             "that post-training moved. With all weights free it reaches everybody (model card).",
         ),
+        beside=beliefs_after(runs, ("cheat", "other-role", EVERYONE)),
     )
 
 
@@ -237,7 +225,14 @@ def selection(runs: Runs, seeds: Sequence[int]) -> Claim:
         sentence="What cheat changes is how likely each family is, not how often the Assistant is "
         "like none of them.",
         figure=Measure(
-            "share of the change within the families", values, 0.8, True, low, high, unit="share"
+            "share of the change within the families",
+            values,
+            0.8,
+            True,
+            low,
+            high,
+            unit="share",
+            over=NEW_SEEDS,
         ),
         rival="Nothing could be like none of them: a branch that speaks as nobody does must be.",
         rivals=(

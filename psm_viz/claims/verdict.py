@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,12 +15,25 @@ CONSISTENT, AGAINST, UNDECIDED = "consistent with", "not consistent with", "unde
 ENOUGH = 3
 """Matched seeds that a verdict needs."""
 DRAWS, SEED = 2000, 0
+NEW_SEEDS, NEW_TOPICS, NEW_BOTH = "new seeds", "new topics", "new seeds and topics"
+"""What an interval may be over: what would be drawn anew if everything were done again."""
+
+
+class Interval(NamedTuple):
+    """The 95 % interval of a mean over seeds."""
+
+    low: float
+    high: float
+    over: str
+    """What was drawn anew for it."""
+    decides: bool
+    """Whether the verdict asks for it; else it is told beside, and every seed is asked for."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure over seeds with the bar it has to clear. `low` and `high` are the 95 % interval of
-    the mean over seeds, topics resampled; None where a figure has no topics."""
+    """A figure over seeds with the bar it has to clear. `low` and `high` are the 95 % interval that
+    its rule asks for; None where the rule asks for every seed alone."""
 
     name: str
     seeds: dict[int, float]
@@ -37,6 +52,8 @@ class Measure:
     control: bool = False
     """Whether it tells that the claim could be tested at all, as a planted branch does: where a
     control is not passed nothing is decided, for or against."""
+    over: str = NEW_BOTH
+    """What `low` and `high` are over."""
 
     @property
     def mean(self) -> float:
@@ -49,6 +66,21 @@ class Measure:
         if not self.worst or not self.seeds:
             return self.mean
         return min(self.seeds.values()) if self.above else max(self.seeds.values())
+
+    @property
+    def interval(self) -> Interval | None:
+        """What is told beside the mean over seeds: the rule's own interval, or else the one over
+        new seeds alone. None below `ENOUGH` seeds, and where the worst seed stands for all."""
+        low, high, over = self.low, self.high, self.over
+        decides = low is not None and high is not None
+        if not decides:
+            low, high = (None, None) if self.worst else over_seeds(self.seeds)
+            over = NEW_SEEDS
+        elif over == NEW_BOTH and len(self.seeds) < ENOUGH:
+            over = NEW_TOPICS  # too few seeds for their own share of the variance
+        if low is None or high is None or not (isfinite(low) and isfinite(high)):
+            return None
+        return Interval(low, high, over, decides)
 
     @property
     def needs(self) -> str:
@@ -87,6 +119,25 @@ class Measure:
         if self.low is None or self.high is None:
             return not any(map(self.clears, self.seeds))
         return not self._beyond(self.high if self.above else self.low, self.mean_bar)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A figure over seeds that stands beside a claim: it has no bar, and no verdict rests on it."""
+
+    name: str
+    seeds: dict[int, float]
+    unit: str = "rate"
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds; NaN without any."""
+        return float(np.mean(list(self.seeds.values()))) if self.seeds else float("nan")
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of the mean over new seeds; None below `ENOUGH`."""
+        return Measure(self.name, self.seeds, 0.0).interval
 
 
 @dataclass(frozen=True)
@@ -134,6 +185,17 @@ class Claim:
     also: tuple[Measure, ...] = ()
     """Further bars of the claim itself."""
     notes: tuple[str, ...] = field(default=())
+    beside: tuple[Beside, ...] = ()
+    """What was measured besides, without a bar."""
+    caveat: str = ""
+    """What a reader has to know who reads the verdict alone, made from the figures."""
+    answer: str = ""
+    """The answer that the verdict is about, where the title asks a question."""
+
+    @property
+    def stated(self) -> str:
+        """The title, with the answer that is judged where it is a question."""
+        return f"{self.title} (the claim: {self.answer})" if self.answer else self.title
 
     @property
     def verdict(self) -> str:

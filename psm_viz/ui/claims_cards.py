@@ -136,8 +136,8 @@ def card(claim: Claim, choice: ClaimsChoice, beside: Claim | None = None) -> Non
                     st.popover("Rule of the verdict", type="tertiary"),
                 ):
                     st.html(words.rule_html(claim))
-            if figures:
-                right.html(figures)
+            if figures or claim.beside:
+                right.html(figures + words.aside_html(claim))
         if beside:
             st.html(words.beside_html(beside))
 

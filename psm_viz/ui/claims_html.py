@@ -145,7 +145,7 @@ def table_html(claims: Sequence[Claim]) -> str:
         ranged = f' <span class="psm-range">({ranged})</span>' if ranged else ""
         value = number(m.value) if bar_strips.drawn(m) else "\N{EN DASH}"
         rows.append(
-            f'<tr><th scope="row"><a href="#{key_of(c)}">{escape(c.title)}</a></th>'
+            f'<tr><th scope="row"><a href="#{key_of(c)}">{escape(c.title)}</a>{_answer(c)}</th>'
             f'<td class="psm-what">{escape(capital(m.name))}</td><td>{value}{ranged}</td>'
             f"<td>{bar_strips.side_strip(m)}</td><td>{chip(c.verdict)}</td></tr>"
         )
@@ -155,6 +155,13 @@ def table_html(claims: Sequence[Claim]) -> str:
         f'<div class="psm-table-box"><table class="psm-claims"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{_key(claims)}"
     )
+
+
+def _answer(claim: Claim) -> str:
+    """The answer that is judged, where the title is a question."""
+    if not claim.answer:
+        return ""
+    return f' <span class="psm-what">The claim: {escape(claim.answer)}</span>'
 
 
 def _key(claims: Sequence[Claim]) -> str:
@@ -181,7 +188,30 @@ def head_html(claim: Claim) -> str:
     return (
         f'<div class="psm-head" id="{key_of(claim)}"><h3>{escape(claim.title)}</h3><div>'
         f'{chip(claim.verdict)} <span class="psm-why">{escape(why(claim))}</span></div></div>'
-        f'<p class="psm-said">{escape(claim.sentence)}</p>'
+        f'<p class="psm-said">{escape(claim.sentence)}</p>{caveat_html(claim)}'
+    )
+
+
+def caveat_html(claim: Claim) -> str:
+    """What a reader has to know who reads the verdict alone; '' where there is nothing."""
+    if not claim.caveat:
+        return ""
+    return f'<p class="psm-said psm-caveat"><b>But:</b> {escape(claim.caveat)}</p>'
+
+
+def aside_html(claim: Claim) -> str:
+    """Figures that were measured besides, without a bar; '' where there are none."""
+    if not claim.beside:
+        return ""
+    rows = ""
+    for b in claim.beside:
+        i = b.interval
+        ranged = f" ({number(i.low)} to {number(i.high)} over {i.over})" if i else ""
+        mean = f"{number(b.mean)}{ranged}" if b.seeds else "not measured yet"
+        rows += f"<li>{escape(capital(b.name))}: {mean}</li>"
+    return (
+        '<div class="psm-aside"><p><b>Beside it.</b> No verdict rests on these means over seeds '
+        f"(95 % interval).</p><ul>{rows}</ul></div>"
     )
 
 
@@ -193,7 +223,7 @@ def measure_html(m: Measure, minor: bool = False) -> str:
     if not bar_strips.drawn(m):
         each = f"Not measured yet. It has to be {bar_strips.needs(m)}."
         return f'<div class="{kind}">{of}<p class="psm-each">{each}</p></div>'
-    ranged = bar_strips.interval_words(m)
+    ranged = bar_strips.over_words(m)
     single = "the seed that fares worst" if m.worst else "mean over seeds"
     ranged = f"95 % interval {ranged}" if ranged else single
     values = ", ".join(number(v) for _, v in sorted(m.seeds.items()))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from psm_viz.charts import claim_words
 from psm_viz.charts.claims import claim_table
-from psm_viz.claims.verdict import CONSISTENT, UNDECIDED, Claim, Measure, Picture
+from psm_viz.claims.verdict import CONSISTENT, UNDECIDED, Beside, Claim, Measure, Picture
 from psm_viz.ui import claims_html
 from tests.made.claims import made_claims
 
@@ -44,3 +44,18 @@ def test_odd_claims_are_said_in_words():
     empty = Measure("no topics", {}, 0.5, True, float("nan"), float("nan"))
     for m in (empty, Measure("no ratio", {0: float("nan")}, 0.5)):
         assert "nan" not in claims_html.measure_html(m)
+
+
+def test_what_a_verdict_does_not_say_stands_on_its_card():
+    plain = MADE["narrow"]
+    assert not claims_html.aside_html(plain) and "But:" not in claims_html.head_html(plain)
+    beside = (Beside("the base < that", {0: 0.1, 1: 0.2, 2: 0.3}), Beside("unread", {}))
+    claim = replace(plain, beside=beside, caveat="the base does it too.", answer="it does")
+    assert "<b>But:</b> the base does it too." in claims_html.head_html(claim)
+    said = claims_html.aside_html(claim)
+    assert "The base &lt; that: 0.2 (" in said and "over new seeds)" in said
+    assert "Unread: not measured yet" in said and "No verdict rests on" in said
+    assert "The claim: it does" in claims_html.table_html([claim])
+    table = claim_table([claim])
+    assert list(table[table.part == "beside"].figure) == ["the base < that", "unread"]
+    assert claim.verdict == plain.verdict
