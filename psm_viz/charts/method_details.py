@@ -10,18 +10,28 @@ from statistics import NormalDist
 
 import pandas as pd
 
+from psm_viz.charts.belief_trust import MIXTURE, STATES
 from psm_viz.charts.findings import capital, listed, number
 from psm_viz.charts.frames import each, measured, where
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.stats.significance import ALPHA
+from psm_viz.study.talks import LIKELIHOOD
 
 OWN, MADE_UP = "this study's activations", "made activations"
+TALKS = "belief_"
+"""What the name of a statistic of talks begins with: a change of the belief, by its reading."""
 ARENA_MARKS = {OWN: "circle", MADE_UP: "square"}
 RANDOM = "random"
 
 
+READ_BY = {LIKELIHOOD: "how likely the words are", STATES: "inner state"}
+"""How a talk was read, in the words of a row. In made activations there are no words."""
+
+
 def title_of(statistic: str) -> str:
     """A statistic's name in words."""
+    if statistic.startswith(TALKS):
+        return f"{STATISTICS['belief'].title}, by {READ_BY[statistic.removeprefix(TALKS)]}"
     name, _, share = statistic.rpartition("_")
     if share.isdigit() and name in STATISTICS:  # in_space_share_70
         return f"{STATISTICS[name].title}, {share} %"
@@ -36,13 +46,25 @@ def arena_of(data: str) -> str:
     return MADE_UP if data.startswith("made, ") else OWN
 
 
-def alarm_rows(validation: pd.DataFrame) -> pd.DataFrame:
-    """Rates at which statistics fire where they should not. Rows for `dot_chart`.
+def talk_alarms(talks: pd.DataFrame) -> pd.DataFrame:
+    """How often a change of belief is called where none was planted, in the columns of the table
+    `validation`. `talks`: the table `belief_trials`."""
+    still = where(talks, (talks["plant"] != MIXTURE) & (talks["size"] == 0))
+    made = still["data"].astype(str).map(arena_of) == MADE_UP
+    read = still["data"].astype(str).mask(made, STATES)
+    return still.rename(columns={"mean": "rate"}).assign(statistic=TALKS + read)
+
+
+def alarm_rows(validation: pd.DataFrame, talks: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Rates at which statistics fire where they should not, those of talks (the table
+    `belief_trials`) among them. Rows for `dot_chart`.
 
     Filled: within the rule; hollow: the whole Monte Carlo interval lies above it. Where firing is
     neither right nor wrong (`fires` missing) there is no row.
     """
     still = where(validation, validation.fires.astype("boolean").eq(False).fillna(False))
+    if talks is not None:
+        still = pd.concat([still, talk_alarms(talks)], ignore_index=True)
     arenas = [arena_of(str(d)) for d in still["data"]]
     out = pd.DataFrame(
         {
@@ -69,7 +91,8 @@ def alarm_finding(rows: pd.DataFrame) -> str:
 
     Of many rates whose 95 % intervals are looked at, one in forty lies above by chance alone; a
     statistic is named where a rate is higher than the highest of that many would be by chance in
-    one look of twenty (Bonferroni).
+    one look of twenty (Bonferroni). Of the talks, whose false alarms were promised one by one,
+    every reading with an interval above the rule is named.
     """
     if rows.empty:
         return "No false alarms were counted"
@@ -80,12 +103,20 @@ def alarm_finding(rows: pd.DataFrame) -> str:
     z = NormalDist().inv_cdf(1 - ALPHA / len(rows))
     most = ALPHA + z * (ALPHA * (1 - ALPHA) / rows.n.astype(float)) ** 0.5
     beyond = where(rows, rows.value > most)
-    if beyond.empty:
-        return f"No statistic cries wolf: {counted}"
+    talks = where(loud, loud.statistic.str.startswith(TALKS) & ~loud.index.isin(beyond.index))
+    parts = [counted if len(beyond) or len(talks) else f"No statistic cries wolf: {counted}"]
+    if len(beyond):
+        parts.append(f"too many alarms: {listed(_named(beyond, rows))}")
+    if len(talks):
+        parts.append(f"above it: {listed(_named(talks, rows))}")
+    return "; ".join(parts)
+
+
+def _named(loud: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Statistics with how many of their rates are too high, those with the most first."""
     asked = rows.groupby("label").size()
-    named = sorted(beyond.groupby("label", sort=False), key=lambda g: -len(g[1]))
-    words = [f"{t} ({len(g)} of {asked[t]}, up to {g.value.max():.0%})" for t, g in named]
-    return f"{counted}; too many alarms: {listed(words)}"
+    by = sorted(loud.groupby("label", sort=False), key=lambda g: -len(g[1]))
+    return [f"{t} ({len(g)} of {asked[t]}, up to {g.value.max():.0%})" for t, g in by]
 
 
 def power_rows(validation: pd.DataFrame, data: str) -> pd.DataFrame:

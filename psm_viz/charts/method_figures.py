@@ -137,8 +137,12 @@ def map_trials(reads: Reads, pooling: str) -> Shown:
 
 def alarms(reads: Reads) -> Shown:
     """Rates of firing where nothing is there. Raises BadFile."""
+    talks = reads.table("belief_trials") if reads.study.has_table("belief_trials") else None
     rows = reads.rows(
-        "validation", UNTESTED, method_details.alarm_rows, "No false alarms were counted."
+        "validation",
+        UNTESTED,
+        lambda table: method_details.alarm_rows(table, talks),
+        "No false alarms were counted.",
     )
     if isinstance(rows, Missing):
         return rows
@@ -148,9 +152,9 @@ def alarms(reads: Reads) -> Shown:
         name="false-alarms",
         title=f"False alarms where nothing is there ({key})",
         words="How often a statistic fires on data without the movement that it looks for: "
-        "nothing planted, the whole cast carried along, or planted for others; one dot a data "
-        "set, plant and size. Pale: Monte Carlo intervals of 95 %; the line is the rule of 5 "
-        "%. Hollow: the whole interval lies above it.",
+        "nothing planted, the whole cast carried along, or planted for others; of belief: talks "
+        "of the same makeup drawn twice. One dot a data set, plant and size. Pale: Monte Carlo "
+        "intervals of 95 %; the line is the rule of 5 %. Hollow: the whole interval lies above it.",
         alt=f"False-alarm rates. {method_details.alarm_finding(rows)}.",
         key="alarms",
         facts=Facts(n=f"{len(rows)} rates", interval=MONTE_CARLO),

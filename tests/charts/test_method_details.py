@@ -5,6 +5,7 @@ import json
 from psm_viz.charts import dot_chart, method_details
 from psm_viz.charts.palette import LIGHT
 from tests.charts.drawn import TABLES, spec
+from tests.charts.test_belief_trust import trials
 from tests.made.study import LAYERS
 from tests.made.tables import KINDS
 
@@ -31,6 +32,25 @@ def test_false_alarms_are_named_and_none_is_hidden():
     )
     look = dot_chart.DotLook((dot_chart.Rule(0.05, "5 %"),), lanes="lane")
     assert "5 %" in json.dumps(spec(dot_chart.dot_chart(rows, LIGHT, look)))
+
+
+def test_talks_that_cry_wolf_are_counted_and_named():
+    quiet = TABLES["validation"].assign(low=0.04, rate=0.05)
+    alone = method_details.alarm_rows(quiet)
+    both = method_details.alarm_rows(quiet, trials(0.06, 0.03))
+    assert len(both) == len(alone) + 6 and both.filled.all()
+    assert set(both.label) - set(alone.label) == {
+        "Change of belief, by how likely the words are",
+        "Change of belief, by inner state",
+    }
+    made = both[both["data"] == "made, d 576"]
+    assert set(made.statistic) == {"belief_states"} and set(made.lane) == {method_details.MADE_UP}
+    assert method_details.alarm_finding(both).startswith(f"No statistic cries wolf: {len(both)} of")
+    loud = trials(0.06, 0.03)
+    loud.loc[(loud["data"] == "states") & (loud["size"] == 0), ["mean", "low"]] = (0.1, 0.055)
+    said = method_details.alarm_finding(method_details.alarm_rows(quiet, loud))
+    assert said.startswith(f"{len(both) - 2} of {len(both)} false-alarm rates")
+    assert said.endswith("; above it: Change of belief, by inner state (2 of 4, up to 10%)")
 
 
 def test_power_is_by_plant_and_size():
