@@ -191,6 +191,11 @@ def _said(chosen: TalkChoice, room: int | None = None, grow: float = 1.0) -> pd.
 def apart_figure(chosen: TalkChoice) -> Shown:
     """Beyond what benign training does: differences in differences of the belief."""
     reads, benign = chosen.reads, chosen.benign
+    if [*chosen.ends] == [benign]:
+        return Missing(
+            f"Only {benign} is chosen, the benign branch that others are set beside.",
+            "Choose another branch above.",
+        )
     mass = course_findings.rows_of(
         reads.table("belief"), headline_way(reads), note_of(chosen.study).answers
     )
