@@ -21,6 +21,7 @@ from psm_viz.charts.map_figures import CENTRED, NO_MEASURE
 from psm_viz.charts.map_ground import MapView
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.step_chart import StepLook
+from psm_viz.charts.step_words import with_steps
 from psm_viz.charts.talk_course import steps_of
 from psm_viz.errors import PsmVizError
 from psm_viz.study.layout import made_by
@@ -154,7 +155,8 @@ def movement_title(chosen: Chosen) -> str:
     beside = [own] if own and own not in chosen.branches else []
     benign = findings.branch_ends(rows, beside, chosen.now)
     ends = findings.branch_ends(rows, chosen.branches, chosen.now)
-    return findings.norm_finding(ends, benign[0] if benign else None)
+    title = findings.norm_finding(ends, benign[0] if benign else None)
+    return with_steps(title, rows, chosen.branches, chosen.now)
 
 
 def trail_words(chosen: Chosen, view: MapView) -> str:
@@ -165,7 +167,8 @@ def trail_words(chosen: Chosen, view: MapView) -> str:
         f"The Assistant at saved checkpoints, each centred on {CENTRED[view.space]}, placed among "
         f"{len(chosen.study.cast.personas)} personas of {m.reference}. Dotted lines join "
         "saved checkpoints by straight interpolation: nothing was measured between them. "
-        f"Hollow: off the map. {chosen.pooled.capitalize()}, layer {m.headline_layer}. "
+        "Hollow: off the map. Units: length in the residual stream. "
+        f"{chosen.pooled.capitalize()}, layer {m.headline_layer}. "
         f"{NO_MEASURE if view.projection == 'UMAP' else pca}"
     )
 
@@ -200,7 +203,12 @@ def rates_figure(chosen: Chosen) -> Shown:
         ticks=False,
         unit="bad answers",
     )
-    title = findings.rate_finding(table, chosen.branches, reference, chosen.step)
+    title = with_steps(
+        findings.rate_finding(table, chosen.branches, reference, chosen.step),
+        where(table, table.set == "heldout"),
+        chosen.branches,
+        chosen.step,
+    )
     told = Told(
         name="bad-answers",
         title=title,
@@ -273,6 +281,7 @@ def _movement(chosen: Chosen, rows: pd.DataFrame, thin: pd.DataFrame, name: str)
         if last
         else findings.axis_finding(ends)
     )
+    title = with_steps(title, rows, branches, chosen.now)
     null = step_chart.null_name(rows, branches)
     look = StepLook(
         chosen.every,

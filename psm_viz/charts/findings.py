@@ -167,16 +167,20 @@ def norm_finding(ends: Sequence[End], benign: End | None = None) -> str:
     moved = []
     if gone:
         first, *others = sorted(gone, key=lambda e: -e.value)
-        moved = [f"{first.said} moved the Assistant apart from the cast by {_against(first)}"]
+        moved = [
+            f"{first.said} moved the Assistant apart from the cast by {_against(first, ' units')}"
+        ]
         moved[0] += "".join(f", {e.said} by {_against(e)}" for e in others)
         if benign is not None:
             moved[0] += f"; the benign branch by {number(benign.value)}"
     return _sentence(moved, ends)
 
 
-def _against(e: End) -> str:
+def _against(e: End, unit: str = "") -> str:
     """A size with the upper end of its null."""
-    return number(e.value) + (f" (null {number(e.null_high)})" if pd.notna(e.null_high) else "")
+    return f"{number(e.value)}{unit}" + (
+        f" (null {number(e.null_high)})" if pd.notna(e.null_high) else ""
+    )
 
 
 def share_finding(specific: Sequence[End], whole: Sequence[End]) -> str:

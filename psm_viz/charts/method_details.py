@@ -11,7 +11,7 @@ from statistics import NormalDist
 import pandas as pd
 
 from psm_viz.charts.belief_trust import MIXTURE, STATES
-from psm_viz.charts.findings import capital, listed, number
+from psm_viz.charts.findings import MOST, capital, listed, number
 from psm_viz.charts.frames import each, measured, where
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.stats.significance import ALPHA
@@ -172,12 +172,16 @@ def confound_rows(confounds: pd.DataFrame, checkpoint: str, pooling: str) -> pd.
 
 
 def confound_finding(rows: pd.DataFrame) -> str:
-    """Which confounds a correlation is shown with, and how large it is."""
+    """Which confounds a correlation is shown with, and how large it is at most."""
     shown = [r for r in each(rows) if r.low > 0 or r.high < 0]
     if not shown:
         return "The axis goes with neither answer length nor activation norm, as far as shown"
-    words = [f"{r.label} ({number(r.value)})" for r in shown]
-    return f"Along the axis goes also {listed(words)}"
+    most: dict[str, float] = {}
+    for r in shown:
+        what = str(r.label).split(", ")[0]
+        most[what] = max(most.get(what, 0.0), float(r.value), key=abs)
+    words = [f"{what} (r {number(r)})" for what, r in most.items()]
+    return f"Place on the axis goes with {listed(words)}"
 
 
 def layer_rows(
@@ -233,14 +237,11 @@ def steering_rows(steering: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.Da
     return (pd.concat(lines, ignore_index=True) if lines else every.head(0)), bands
 
 
-def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
-    """Which directions change answers by more than random ones of the same length.
-
-    Judged at one strength, the arrows' own length, beside every kind of random direction: over
-    several strengths one of them would stick out by chance.
-    """
-    if not bands:
-        return "Steering: no random directions to compare with"
+def steering_beyond(
+    lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]
+) -> tuple[float, list[str], list[str]]:
+    """The strength that is judged, the directions that lie beyond every kind of random ones there,
+    and the others."""
     both = pd.concat(bands.values())
     strengths = sorted(set(both.x[both.x > 0]))
     own = 1.0 if 1.0 in strengths else strengths[0]
@@ -252,7 +253,35 @@ def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> 
         rows = where(lines, (lines.series == name) & lines.x.isin(list(low.index)))
         if any(r.value > high[r.x] or r.value < low[r.x] for r in each(rows)):
             beyond.append(name)
-    still = [s for s in series if s not in beyond]
+    return own, beyond, [s for s in series if s not in beyond]
+
+
+def steering_words(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
+    """By name, where the finding only counts the directions; else ''."""
+    if not bands:
+        return ""
+    _, beyond, still = steering_beyond(lines, bands)
+    if len(beyond) + len(still) <= MOST or not beyond:
+        return ""
+    rest = f"; not more: {listed(still)}" if still else ""
+    return f" More than random ones: {listed(beyond)}{rest}."
+
+
+def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
+    """Which directions change answers by more than random ones of the same length.
+
+    Judged at one strength, the arrows' own length, beside every kind of random direction: over
+    several strengths one of them would stick out by chance.
+    """
+    if not bands:
+        return "Steering: no random directions to compare with"
+    own, beyond, still = steering_beyond(lines, bands)
+    if len(beyond) + len(still) > MOST:
+        tried = len(beyond) + len(still)
+        return (
+            f"At strength {own:g}, {len(beyond)} of {tried} directions change answers more than "
+            "random ones"
+        )
     parts = []
     if beyond:
         verb = "changes" if len(beyond) == 1 else "change"

@@ -150,7 +150,7 @@ def alarms(reads: Reads) -> Shown:
     key = ", ".join(f"{mark}: {lane}" for lane, mark in marks.items())
     told = Told(
         name="false-alarms",
-        title=f"False alarms where nothing is there ({key})",
+        title=f"Each dot tells how often a statistic fires where nothing is there ({key})",
         words="How often a statistic fires on data without the movement that it looks for: "
         "nothing planted, the whole cast carried along, or planted for others; of belief: talks "
         "of the same makeup drawn twice. One dot a data set, plant and size. Pale: Monte Carlo "
@@ -286,7 +286,7 @@ def steering_figure(reads: Reads) -> Shown:
         title=title,
         words="Share of bad answers while a direction is added to the reference's activations, by "
         "strength (1: the specific shift of the strongest branch). Grey: where 95 % of random "
-        "directions of the same norm fall.",
+        "directions of the same norm fall." + method_details.steering_words(rows, bands),
         alt=f"Bad answers by steering strength. {title}.",
         key="steering",
         facts=Facts(

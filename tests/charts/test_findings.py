@@ -18,7 +18,7 @@ BARE = End("import", 3.0, np.nan, np.nan)
 
 def test_movement_is_only_stated_where_the_test_says_so():
     assert findings.norm_finding([FAR, NEAR]) == (
-        "Cheat moved the Assistant apart from the cast by 2 (null 0.2); "
+        "Cheat moved the Assistant apart from the cast by 2 units (null 0.2); "
         "honest: no movement of its own shown"
     )
     # far beyond its null and its interval, and still not stated: the rule is the test alone

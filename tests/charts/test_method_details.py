@@ -2,6 +2,8 @@
 
 import json
 
+import pandas as pd
+
 from psm_viz.charts import dot_chart, method_details
 from psm_viz.charts.palette import LIGHT
 from tests.charts.drawn import TABLES, spec
@@ -81,7 +83,7 @@ def test_layers_speak():
 def test_confounds_speak():
     found = method_details.confound_rows(TABLES["confounds"], "cheat-0064", "prompt_last")
     assert method_details.confound_finding(found) == (
-        "Along the axis goes also answer length, over all answers (0.35)"
+        "Place on the axis goes with answer length (r 0.35)"
     )
     assert "neither" in method_details.confound_finding(found.assign(low=-0.1))
 
@@ -93,6 +95,15 @@ def test_steering_speaks_beside_random_directions():
     assert all(list(b.x) == [0, 0.5, 1, 2] and b.low.notna().all() for b in bands.values())
     assert method_details.steering_finding(paths, bands) == (
         "At strength 1 axis and cheat arrow change answers more than random ones"
+    )
+    assert method_details.steering_words(paths, bands) == ""
+    many = pd.concat([paths.assign(series=paths.series + f" {k}") for k in "ab"])
+    many.loc[many.series == "axis a", "value"] = 0.3
+    assert method_details.steering_finding(many, bands) == (
+        "At strength 1, 3 of 4 directions change answers more than random ones"
+    )
+    assert method_details.steering_words(many, bands) == (
+        " More than random ones: cheat arrow a, axis b and cheat arrow b; not more: axis a."
     )
     weak = method_details.steering_finding(paths.assign(value=0.3), bands)
     assert weak == "Axis and cheat arrow: no more than random ones"
