@@ -40,9 +40,11 @@ INTERVAL = "95 %, last questions and topics drawn anew, then talks"
 DEFINED = (
     "A checkpoint is a saved step of training. At each of them the Assistant held the same {held} "
     "talks: {k} questions {how}. Each dot is a talk{drawn}, placed among those of the {people} "
-    "personas, the characters this model can play{redder}. Below, belief: how likely the words are "
-    "to be each kin's, read {way}. Heavy line: the kins who act badly together; tint: 95 % "
-    "interval; grey: what no change would do. Between saved steps places are interpolated."
+    "personas, the characters this model can play, together its cast{redder}. Below, belief: how "
+    "likely the words are to be those of each kin, a group of like families, read {way}. The "
+    "reference is the checkpoint {reference}, with which all are compared. Heavy line: the kins "
+    "who act badly together; tint: 95 % interval, where the mean would lie in 19 of 20 repeats; "
+    "grey: what no change would do. Between saved steps places are interpolated."
 )
 REDDER = "; the redder a dot, the more of its answers were bad"
 
@@ -124,6 +126,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         people=len(study.cast.personas),
         redder="" if odds_figures.speak(study) else REDDER,
         way=WAYS[way],
+        reference=m.reference,
     )
     missing = [b for b in every.course.branches if b not in few.course.branches]
     if missing:

@@ -244,7 +244,8 @@ def unfolding_figure(reads: Reads, checkpoint: str, talk: int) -> Figure:
         name=f"belief-{checkpoint}-{talk}",
         title=f"It sounds like: {best['name']}, {best.mass:.0%}",
         words=f"Belief: how likely each kin is to have said this, after so many answers, read "
-        f"{WAYS[way]}. Before any answer all families count alike.",
+        f"{WAYS[way]}. A kin: a group of like families. The reference: {study.manifest.reference}. "
+        "Before any answer all families count alike.",
         alt=f"Belief over kins after 0 to {answers} answers; at the end "
         f"{best['name']} {best.mass:.0%}.",
         key="unfolding",

@@ -31,13 +31,14 @@ EXPLAINED = (
     "Each pale dot is a talk, {k} questions answered {how} by one of {n} personas, the "
     "characters that this model can play; talks that read alike lie close together. {colour} dots: "
     "talks of the Assistant, told nothing about whom to play, at one checkpoint (a saved state of "
-    "training)."
+    "training). All personas together are the cast; like families of them are a kin."
 )
 EXPLAINED_BY_BELIEF = (
     "Each pale dot is one of {n} personas, the characters that this model can play, told whom to "
     "play; those whose inner states are alike lie close together. {colour} dots: talks of the "
     "Assistant, {k} questions answered {how}, told nothing about whom to play, at one checkpoint "
-    "(a saved state of training); each lies among the characters who would say the same."
+    "(a saved state of training); each lies among the characters who would say the same. All "
+    "personas together are the cast; like families of them are a kin."
 )
 
 
