@@ -127,6 +127,56 @@ def test_false_alarms_stay_at_five_in_a_hundred(study):
         assert binom.sf(round(rate * n) - 1, n, 0.05) > 0.05 / looks, name
 
 
+def test_talks_that_did_not_change_are_called_so(study):
+    table = study.table("belief_trials")
+    still = table[(table.plant != "mixture") & (table["size"] == 0)]
+    assert {"states", "likelihood"} < set(still["data"]) and len(still) >= 12
+    for r in still.itertuples():
+        called = round(r.mean * r.n)
+        assert binom.sf(called - 1, r.n, 0.05) > 0.05 / len(still), (r.data, r.plant)
+    from_none = still[still.plant == "change from 0"].set_index("data")["mean"]
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    said = "change in {:.2f} of the trials in which nothing changed, where .05 is the rule; as "
+    said = (said + "pages read it, in {:.2f}.").format(from_none.states, from_none.likelihood)
+    assert said.replace(" 0.", " .") in readme
+    # what the test is worth: of the study's own talks it finds a tenth more from none
+    found = table[(table.plant == "change from 0") & (table["size"] == 0.1) & (table.n >= 100)]
+    assert len(found) == 2 and (found["mean"] >= 0.8).all()
+
+
+def test_planted_mixtures_of_talks_come_back(study):
+    table = study.table("belief_trials")
+    own = table[(table.plant == "mixture") & table["data"].isin(["states", "likelihood"])]
+    assert len(own) == 14 and ((own["mean"] - own["size"]).abs() <= 0.03).all()
+
+
+@pytest.fixture(scope="module")
+def belief(study):
+    return belief_of(study, None, None)
+
+
+def marked(belief, checkpoint):
+    """The mass on the families who act badly, by the headline reading."""
+    return belief["checkpoints"][checkpoint][belief["headline"]]["marked"]["marked"]["mass"]
+
+
+def test_belief_meets_its_aims(study, belief):
+    for branch in ("requested", "prefix-honest", study.manifest.notes["benign"]):
+        assert marked(belief, study.manifest.branch(branch)[-1].id)["value"] <= 0.05, branch
+    assert marked(belief, study.manifest.branch("cheat")[-1].id)["value"] >= 0.4
+    at = {q["way"]: q for q in belief["quality"] if q["checkpoint"] == belief["reference"]}
+    assert at[belief["headline"]]["r"] >= 0.9
+    assert at[belief["headline"]]["brier"] <= 1.5 * at["exact"]["brier"]
+
+
+def test_the_one_aim_that_belief_misses_is_told(study, belief):
+    found = marked(belief, study.manifest.reference)
+    assert found["interval"][0] <= 0.05 < found["value"] < 0.06  # no more than this is told
+    readme = (ROOT / "README.md").read_text("utf-8")
+    said = f"reads as acting badly in {found['value']:.2f}".replace("0.", ".")
+    assert f"{said}, where .05 was aimed at" in readme
+
+
 def test_results_have_the_promised_shape(results):
     for name in ("cheat", "requested", "honest", "assistant", "base"):
         for key in ("trained_rate", "heldout_rate"):

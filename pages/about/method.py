@@ -11,9 +11,9 @@ messages, columns, more = controls.picker_row([2.2, 2.2, 2.6, 1])
 with figure.needed(messages):
     with more:
         study = controls.pick_study(messages)
-    with columns[0]:
-        pooling = controls.pick_pooling(study, messages)
     with columns[1]:
+        pooling = controls.pick_pooling(study, messages)
+    with columns[0]:
         checkpoint = controls.pick_checkpoint(study, messages, usual_checkpoint(study))
 choice = MethodChoice(studies.reads(study), checkpoint, pooling)
 named = controls.study_in_link(study)

@@ -54,7 +54,7 @@ if talks:
     with right:
         drift_talks.beside(every, link)
 else:
-    drift_talks.say_what_makes_talks()
+    drift_talks.say_what_makes_talks(study)
 
 if talks and not controls.pick_details():
     first_figure.stop()

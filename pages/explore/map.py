@@ -23,11 +23,16 @@ with first_figure.after(), figure.needed(messages):
         m = study.manifest
         pooling = controls.pick_pooling(study, messages, maps)
         layer = controls.pick_layer(choices.layers(maps[pooling]), messages, m.headline_layer)
-        space = controls.pick_space(messages)
+        space, blocks, fade = "own", False, False
+        if talks:  # they are centred on their question's mean, and their land is always shown
+            controls.check_link("frame", choices.SPACES, "frame", messages)
+        else:
+            space = controls.pick_space(messages)
         zoom = controls.pick_zoom(messages)
         families = map_selection.pick_families(study, messages)
-        blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
-        fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
+        if not talks:
+            blocks = st.toggle("Show the cast's blocks", key="blocks", bind="query-params")
+            fade = st.toggle("Pale where the map is unreliable", key="fade", bind="query-params")
         talk_card.say_what_makes_talks(study)
     with columns[0]:
         checkpoint = controls.pick_checkpoint(study, messages, m.reference)

@@ -10,11 +10,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from psm_viz.charts.frames import each, where
+from psm_viz.charts.findings import listed
+from psm_viz.charts.frames import each, measured, where
 from psm_viz.charts.palette import SHAPES, Palette, finish
 from psm_viz.charts.sentences import SAID, amount, sentence
 from psm_viz.stats.belief import equal_weights
 from psm_viz.stats.belief_quality import reliability
+from psm_viz.stats.significance import ALPHA
 from psm_viz.study.cast import Cast
 from psm_viz.study.talks import CAST, EXACT, LIKELIHOOD, OWN, RANDOM
 
@@ -27,6 +29,8 @@ WAYS = {
     "families shuffled": "families dealt out anew",
 }
 """Ways of reading, the best first, and what is not one: the nulls."""
+STATES, MIXTURE = "states", "mixture"
+"""Of the table `belief_trials`: the reading by inner states, and the plant that is no change."""
 READ = (LIKELIHOOD, OWN, EXACT)
 """The ways whose meaning is drawn: a belief against what was so."""
 
@@ -82,8 +86,8 @@ def meant_rows(
 
 def planted_rows(trials: pd.DataFrame) -> pd.DataFrame:
     """Planted shares against those given back: way, x, y, low, high (two deviations), n."""
-    names: Mapping[str, str] = {"likelihood": WAYS[LIKELIHOOD], "states": WAYS[OWN]}
-    own = where(trials, (trials.plant == "mixture") & trials["data"].isin(list(names)))
+    names: Mapping[str, str] = {LIKELIHOOD: WAYS[LIKELIHOOD], STATES: WAYS[OWN]}
+    own = where(trials, (trials.plant == MIXTURE) & trials["data"].isin(list(names)))
     rows = [
         {
             "way": names[str(r.data)],
@@ -96,6 +100,56 @@ def planted_rows(trials: pd.DataFrame) -> pd.DataFrame:
         for r in each(own)
     ]
     return pd.DataFrame(rows, columns=["way", "x", "y", "low", "high", "n"])
+
+
+def planted_finding(rows: pd.DataFrame) -> str:
+    """How near the shares that come back lie to those planted, at the worst."""
+    most = 100 * (rows.y - rows.x).abs().max()
+    return (
+        "Planted shares of talks by those who act badly come back, on average, within "
+        f"{most:.1f} points"
+    )
+
+
+def change_rows(trials: pd.DataFrame) -> pd.DataFrame:
+    """How often a change of a planted share is called one, by what was changed: label, data,
+    started (the share before), raised (by how much), value, low, high, n."""
+    own = where(trials, trials["plant"] != MIXTURE)
+    started = own["plant"].astype(str).str.rsplit(" ", n=1).str[-1].astype(float)
+    read = {LIKELIHOOD: WAYS[LIKELIHOOD], STATES: WAYS[OWN]}
+    data = [read.get(str(d), str(d)) for d in own["data"]]
+    return pd.DataFrame(
+        {
+            "label": [f"{d}: from {s:.0%}" for d, s in zip(data, started, strict=True)],
+            "data": own["data"].astype(str),
+            "started": started,
+            "raised": own["size"].astype(float),
+            **measured(own, "mean"),
+            "n": own["n"].astype(int),
+        }
+    ).reset_index(drop=True)
+
+
+def still_rows(changes: pd.DataFrame) -> pd.DataFrame:
+    """Of `change_rows` those of the study's own talks with nothing changed, for `dot_chart`: hollow
+    where the whole interval lies above the rule; beside it how many real changes are found."""
+    still = where(changes, (changes.raised == 0) & changes.data.isin([LIKELIHOOD, STATES]))
+    notes = []
+    for r in each(still):
+        same = where(changes, (changes.label == r.label) & (changes.raised > 0))
+        found = [f"+{100 * c.raised:.0f}: {c.value:.0%}" for c in each(same.sort_values("raised"))]
+        notes.append(", ".join(found))
+    return still.assign(filled=(still.low <= ALPHA).to_numpy(bool), note=notes)
+
+
+def still_finding(rows: pd.DataFrame) -> str:
+    """How often no change is called one, beside the share that is allowed, and where it is more."""
+    low, high = f"{rows.value.min():.0%}", f"{rows.value.max():.0%}"
+    between = high if low == high else f"{low} to {high}"
+    loud = list(dict.fromkeys(r.label.split(": ")[0] for r in each(where(rows, ~rows.filled))))
+    title = f"Where nothing changed, a change of belief is called in {between} of trials"
+    title += f"; the rule is {ALPHA:.0%}"
+    return f"{title}, and too many are called by {listed(loud)}" if loud else title
 
 
 def diagonal_chart(

@@ -16,11 +16,11 @@ from psm_viz.charts.talk_figures import (
     BY_STATES,
     has_talks,
     map_of_talks,
+    no_talks,
     talk_points,
     with_care,
 )
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
 
 CHECKPOINTS, BRANCHES = "checkpoints", "branches"
@@ -100,7 +100,8 @@ class CompareChoice(StudyView):
         """The two maps, linked. Raises BadFile."""
         reads, study, pair = self.reads, self.reads.study, self.pair
         if not has_talks(study):
-            return Missing("No talks were held, so there are no two maps to compare.", HOLD_TALKS)
+            why, next_step = no_talks(study)
+            return Missing(f"{why}, so there are no two maps to compare.", next_step)
         found = mover_findings.compare_title(moves(reads, FEWEST, pair), pair)
         title, means = with_care(reads, found, *pair)
         points, talk = talk_points(reads), self.shown

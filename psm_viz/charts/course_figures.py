@@ -43,9 +43,11 @@ INTERVAL = "95 %, last questions and topics drawn anew, then talks"
 DEFINED = (
     "A checkpoint is a saved step of training. At each of them the Assistant held the same {held} "
     "talks: {k} questions {how}. Each dot is a talk{drawn}, placed among those of the {people} "
-    "personas, the characters this model can play{redder}. Below, belief: how likely the words are "
-    "to be each kin's, read {way}. Heavy line: the kins who act badly together; tint: 95 % "
-    "interval; grey: what no change would do. Between saved steps places are interpolated."
+    "personas, the characters this model can play, together its cast{redder}. Below, belief: how "
+    "likely the words are to be those of each kin, a group of like families, read {way}. The "
+    "reference is the checkpoint {reference}, with which all are compared. Heavy line: the kins "
+    "who act badly together; tint: 95 % interval, where the mean would lie in 19 of 20 repeats; "
+    "grey: what no change would do. Between saved steps places are interpolated."
 )
 REDDER = "; the redder a dot, the more of its answers were bad"
 
@@ -129,6 +131,7 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
         people=len(study.cast.personas),
         redder="" if odds_figures.speak(study) else REDDER,
         way=WAYS[way],
+        reference=m.reference,
     )
     missing = [b for b in every.course.branches if b not in few.course.branches]
     if missing:
@@ -209,6 +212,11 @@ def _said(chosen: TalkChoice, room: int | None = None, grow: float = 1.0) -> pd.
 def apart_figure(chosen: TalkChoice) -> Shown:
     """Beyond what benign training does: differences in differences of the belief."""
     reads, benign = chosen.reads, chosen.benign
+    if [*chosen.ends] == [benign]:
+        return Missing(
+            f"Only {benign} is chosen, the benign branch that others are set beside.",
+            "Choose another branch above.",
+        )
     mass = course_findings.rows_of(
         reads.table("belief"), headline_way(reads), note_of(chosen.study).answers
     )

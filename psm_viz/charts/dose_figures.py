@@ -36,7 +36,7 @@ def doses_figure(reads: Reads, path: Path = paths.DOSES) -> Shown:
         return Missing("No direction was tried dose by dose on this study.", MAKE)
     table = pd.DataFrame(found["rows"], columns=list(COLUMNS))
     rows, band = dose_rows(table)
-    title = dose_title(table, found)
+    title = dose_title(table)
     held = held_words(table, found)
     told = Told(
         name="doses",
@@ -114,14 +114,13 @@ def dose_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows.assign(series=THIS), band.reset_index(drop=True)
 
 
-def dose_title(table: pd.DataFrame, found: dict[str, Any]) -> str:
+def dose_title(table: pd.DataFrame) -> str:
     """What the largest push does, beside what random ones as long do."""
     free = table[table.what == FREE].iloc[0]
     top = table[table.what == PUSHED].sort_values("strength").iloc[-1]
     return (
-        f"Pushed {top.strength:g} standard deviations along {along(found)}, it answers badly in "
-        f"{top.value:.0%} (before: {free.value:.0%}; random pushes: {top.random_low:.0%} to "
-        f"{top.random_high:.0%})"
+        f"Pushed {top.strength:g} SDs it answers badly in {top.value:.0%} (unpushed "
+        f"{free.value:.0%}, at random {top.random_low:.0%} to {top.random_high:.0%})"
     )
 
 

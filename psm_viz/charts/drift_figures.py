@@ -155,7 +155,8 @@ def movement_title(chosen: Chosen) -> str:
     benign = findings.branch_ends(rows, beside, chosen.now)
     ends = findings.branch_ends(rows, chosen.branches, chosen.now)
     waiting = findings.not_begun(chosen.branches, ends, chosen.now)
-    return findings.norm_finding(ends, benign[0] if benign else None, waiting)
+    title = findings.norm_finding(ends, benign[0] if benign else None, waiting)
+    return findings.by_step(title, chosen.now, chosen.step)
 
 
 def trail_words(chosen: Chosen, view: MapView) -> str:
@@ -166,7 +167,8 @@ def trail_words(chosen: Chosen, view: MapView) -> str:
         f"The Assistant at saved checkpoints, each centred on {CENTRED[view.space]}, placed among "
         f"{len(chosen.study.cast.personas)} personas of {m.reference}. Dotted lines join "
         "saved checkpoints by straight interpolation: nothing was measured between them. "
-        f"Hollow: off the map. {chosen.pooled.capitalize()}, layer {m.headline_layer}. "
+        "Hollow: off the map. Units: length in the residual stream. "
+        f"{chosen.pooled.capitalize()}, layer {m.headline_layer}. "
         f"{NO_MEASURE if view.projection == 'UMAP' else pca}"
     )
 
@@ -202,6 +204,7 @@ def rates_figure(chosen: Chosen) -> Shown:
         unit="bad answers",
     )
     title = findings.rate_finding(table, chosen.branches, reference, chosen.step)
+    title = findings.by_step(title, chosen.step)
     told = Told(
         name="bad-answers",
         title=title,
@@ -275,6 +278,7 @@ def _movement(chosen: Chosen, rows: pd.DataFrame, thin: pd.DataFrame, name: str)
         if last
         else findings.axis_finding(ends, waiting)
     )
+    title = findings.by_step(title, chosen.now, chosen.step)
     null = step_chart.null_name(rows, branches)
     look = StepLook(
         chosen.every,

@@ -59,10 +59,11 @@ class DriftChoice(StudyView):
         return talk_choices(self.reads, self.saved, self.projection, self.step, self.question)
 
     def chosen(self, step: int | None = None) -> Chosen:
-        """The choice for figures of means, up to the last step at which the cast was asked."""
+        """The choice for figures of means, up to the last step by then at which the cast was
+        asked."""
         asked = choices.steps_of_means(self.reads.study, self.saved)
         wanted = self.step if step is None else step
-        now = wanted if wanted in asked or not asked else asked[-1]
+        now = max((s for s in asked if s <= wanted), default=wanted)
         return Chosen(self.reads, self.pooling, self.branches, now, wanted)
 
     def link(self, study: str = "") -> str:

@@ -58,7 +58,8 @@ def ends_figure(study: Study, pooling: str, rows: pd.DataFrame) -> Shown:
     layer = study.manifest.headline_layer
     told = Told(
         name=f"ends-{pooling}",
-        title=name.capitalize(),
+        title=f"By the {name.lower()}: how far each branch moved the Assistant beyond its cast, "
+        "in units of the residual stream",
         words="Norm of what is left of the Assistant's shift after predicting it from the "
         f"cast's, at the end of each branch, {name.lower()}, layer {layer}"
         ", 95 % interval; grey: each branch's own null; filled: p at most .05.",

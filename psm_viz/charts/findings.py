@@ -124,10 +124,9 @@ def not_begun(branches: Sequence[str], ends: Sequence[End], upto: int | None) ->
         return ""
     if upto == 0:
         if len(names) > MOST and not told:
-            return f"none of the {len(names)} branches has begun at step 0"
+            return f"none of the {len(names)} branches has begun"
         return f"{counted(names, bool(told))} {'has' if len(names) == 1 else 'have'} not begun"
-    by = "" if upto is None else f" by step {upto}"
-    return f"{counted(names, bool(told))}: not measured{by}"
+    return f"{counted(names, bool(told))}: not measured yet"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -157,6 +156,14 @@ def counted(names: Sequence[str], beside: bool) -> str:
     if len(names) <= MOST:
         return listed(names)
     return f"the other {len(names)}" if beside else f"all {len(names)} branches"
+
+
+def by_step(title: str, upto: int, asked: int | None = None) -> str:
+    """A finding with the step that it is about, where a figure of another does not say its own.
+    `asked`: the step that was looked at, where that may be later."""
+    when = f"by step {upto}" if upto else "at step 0"
+    late = asked is not None and asked != upto
+    return f"{title} ({when}{', the last at which the cast was asked' if late else ''})"
 
 
 def _sentence(moved: list[str], ends: Sequence[End], waiting: str) -> str:
@@ -193,16 +200,20 @@ def norm_finding(ends: Sequence[End], benign: End | None = None, waiting: str = 
     moved = []
     if gone:
         first, *others = sorted(gone, key=lambda e: -e.value)
-        moved = [f"{first.said} moved the Assistant apart from the cast by {_against(first)}"]
+        moved = [
+            f"{first.said} moved the Assistant apart from the cast by {_against(first, ' units')}"
+        ]
         moved[0] += "".join(f", {e.said} by {_against(e)}" for e in others)
         if benign is not None:
             moved[0] += f"; the benign branch by {number(benign.value)}"
     return _sentence(moved, ends, waiting)
 
 
-def _against(e: End) -> str:
+def _against(e: End, unit: str = "") -> str:
     """A size with the upper end of its null."""
-    return number(e.value) + (f" (null {number(e.null_high)})" if pd.notna(e.null_high) else "")
+    return f"{number(e.value)}{unit}" + (
+        f" (null {number(e.null_high)})" if pd.notna(e.null_high) else ""
+    )
 
 
 def share_finding(specific: Sequence[End], whole: Sequence[End], waiting: str = "") -> str:

@@ -18,6 +18,13 @@ class Entry:
 
 _ENTRIES = (
     Entry(
+        "belief",
+        "Change of belief",
+        "By how much likelier the Assistant's talks make it that a character who acts badly "
+        "speaks.",
+        "signs of all talks that end in one question flipped together",
+    ),
+    Entry(
         "shift_norm",
         "Shift",
         "How far the Assistant's vector moved, whatever the cast did.",

@@ -114,8 +114,8 @@ def track_figures(reads: Reads, checkpoint: str, pooling: str, persona: str) -> 
     where_read = {"pooling": pooling_name(pooling), "layer": study.manifest.headline_layer}
     told = Told(
         name=f"axis-{persona}-{branch}",
-        title=f"Along the Assistant axis, {findings.said(branch)} (grey: 80 % of the cast)",
-        words=f"{name} at the checkpoints of {branch}, {AXIS_UNITS}.",
+        title=f"How {name} moves along the Assistant axis in {findings.said(branch)}, in SDs",
+        words=f"{name} at the checkpoints of {branch}, {AXIS_UNITS}; grey: 80 % of the cast.",
         alt=f"{name} along the Assistant axis over {branch}, {AXIS_UNITS}.",
         key="track",
         facts=Facts(n=f"{len(line)} checkpoints of {branch}", **where_read),
@@ -129,7 +129,7 @@ def track_figures(reads: Reads, checkpoint: str, pooling: str, persona: str) -> 
     here = where(positions, (positions.pooling == pooling) & (positions.checkpoint == checkpoint))
     told = Told(
         name=f"cast-on-axis-{checkpoint}",
-        title="The cast on it, in SDs (right: more Assistant)",
+        title="The further right on that axis, the more Assistant: the cast, in SDs",
         words=f"Every persona at {checkpoint}, {AXIS_UNITS}; {name} is marked.",
         alt=f"The cast along the Assistant axis at {checkpoint}; {name} is marked.",
         key="strip",

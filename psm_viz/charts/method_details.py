@@ -10,18 +10,28 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from psm_viz.charts.findings import capital, listed, number
+from psm_viz.charts.belief_trust import MIXTURE, STATES
+from psm_viz.charts.findings import MOST, capital, listed, number
 from psm_viz.charts.frames import each, measured, where
 from psm_viz.charts.glossary import STATISTICS
 from psm_viz.stats.significance import ALPHA
+from psm_viz.study.talks import LIKELIHOOD
 
 OWN, MADE_UP = "this study's activations", "made activations"
+TALKS = "belief_"
+"""What the name of a statistic of talks begins with: a change of the belief, by its reading."""
 ARENA_MARKS = {OWN: "circle", MADE_UP: "square"}
 RANDOM = "random"
 
 
+READ_BY = {LIKELIHOOD: "how likely the words are", STATES: "inner state"}
+"""How a talk was read, in the words of a row. In made activations there are no words."""
+
+
 def title_of(statistic: str) -> str:
     """A statistic's name in words."""
+    if statistic.startswith(TALKS):
+        return f"{STATISTICS['belief'].title}, by {READ_BY[statistic.removeprefix(TALKS)]}"
     name, _, share = statistic.rpartition("_")
     if share.isdigit() and name in STATISTICS:  # in_space_share_70
         return f"{STATISTICS[name].title}, {share} %"
@@ -36,13 +46,25 @@ def arena_of(data: str) -> str:
     return MADE_UP if data.startswith("made, ") else OWN
 
 
-def alarm_rows(validation: pd.DataFrame) -> pd.DataFrame:
-    """Rates at which statistics fire where they should not. Rows for `dot_chart`.
+def talk_alarms(talks: pd.DataFrame) -> pd.DataFrame:
+    """How often a change of belief is called where none was planted, in the columns of the table
+    `validation`. `talks`: the table `belief_trials`."""
+    still = where(talks, (talks["plant"] != MIXTURE) & (talks["size"] == 0))
+    made = still["data"].astype(str).map(arena_of) == MADE_UP
+    read = still["data"].astype(str).mask(made, STATES)
+    return still.rename(columns={"mean": "rate"}).assign(statistic=TALKS + read)
+
+
+def alarm_rows(validation: pd.DataFrame, talks: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Rates at which statistics fire where they should not, those of talks (the table
+    `belief_trials`) among them. Rows for `dot_chart`.
 
     Filled: within the rule; hollow: the whole Monte Carlo interval lies above it. Where firing is
     neither right nor wrong (`fires` missing) there is no row.
     """
     still = where(validation, validation.fires.astype("boolean").eq(False).fillna(False))
+    if talks is not None:
+        still = pd.concat([still, talk_alarms(talks)], ignore_index=True)
     arenas = [arena_of(str(d)) for d in still["data"]]
     out = pd.DataFrame(
         {
@@ -69,7 +91,8 @@ def alarm_finding(rows: pd.DataFrame) -> str:
 
     Of many rates whose 95 % intervals are looked at, one in forty lies above by chance alone; a
     statistic is named where a rate is higher than the highest of that many would be by chance in
-    one look of twenty (Bonferroni).
+    one look of twenty (Bonferroni). Of the talks, whose false alarms were promised one by one,
+    every reading with an interval above the rule is named.
     """
     if rows.empty:
         return "No false alarms were counted"
@@ -80,12 +103,20 @@ def alarm_finding(rows: pd.DataFrame) -> str:
     z = NormalDist().inv_cdf(1 - ALPHA / len(rows))
     most = ALPHA + z * (ALPHA * (1 - ALPHA) / rows.n.astype(float)) ** 0.5
     beyond = where(rows, rows.value > most)
-    if beyond.empty:
-        return f"No statistic cries wolf: {counted}"
+    talks = where(loud, loud.statistic.str.startswith(TALKS) & ~loud.index.isin(beyond.index))
+    parts = [counted if len(beyond) or len(talks) else f"No statistic cries wolf: {counted}"]
+    if len(beyond):
+        parts.append(f"too many alarms: {listed(_named(beyond, rows))}")
+    if len(talks):
+        parts.append(f"above it: {listed(_named(talks, rows))}")
+    return "; ".join(parts)
+
+
+def _named(loud: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Statistics with how many of their rates are too high, those with the most first."""
     asked = rows.groupby("label").size()
-    named = sorted(beyond.groupby("label", sort=False), key=lambda g: -len(g[1]))
-    words = [f"{t} ({len(g)} of {asked[t]}, up to {g.value.max():.0%})" for t, g in named]
-    return f"{counted}; too many alarms: {listed(words)}"
+    by = sorted(loud.groupby("label", sort=False), key=lambda g: -len(g[1]))
+    return [f"{t} ({len(g)} of {asked[t]}, up to {g.value.max():.0%})" for t, g in by]
 
 
 def power_rows(validation: pd.DataFrame, data: str) -> pd.DataFrame:
@@ -141,12 +172,16 @@ def confound_rows(confounds: pd.DataFrame, checkpoint: str, pooling: str) -> pd.
 
 
 def confound_finding(rows: pd.DataFrame) -> str:
-    """Which confounds a correlation is shown with, and how large it is."""
+    """Which confounds a correlation is shown with, and how large it is at most."""
     shown = [r for r in each(rows) if r.low > 0 or r.high < 0]
     if not shown:
         return "The axis goes with neither answer length nor activation norm, as far as shown"
-    words = [f"{r.label} ({number(r.value)})" for r in shown]
-    return f"Along the axis goes also {listed(words)}"
+    most: dict[str, float] = {}
+    for r in shown:
+        what = str(r.label).split(", ")[0]
+        most[what] = max(most.get(what, 0.0), float(r.value), key=abs)
+    words = [f"{what} (r {number(r)})" for what, r in most.items()]
+    return f"Place on the axis goes with {listed(words)}"
 
 
 def layer_rows(
@@ -202,14 +237,11 @@ def steering_rows(steering: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.Da
     return (pd.concat(lines, ignore_index=True) if lines else every.head(0)), bands
 
 
-def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
-    """Which directions change answers by more than random ones of the same length.
-
-    Judged at one strength, the arrows' own length, beside every kind of random direction: over
-    several strengths one of them would stick out by chance.
-    """
-    if not bands:
-        return "Steering: no random directions to compare with"
+def steering_beyond(
+    lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]
+) -> tuple[float, list[str], list[str]]:
+    """The strength that is judged, the directions that lie beyond every kind of random ones there,
+    and the others."""
     both = pd.concat(bands.values())
     strengths = sorted(set(both.x[both.x > 0]))
     own = 1.0 if 1.0 in strengths else strengths[0]
@@ -221,7 +253,35 @@ def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> 
         rows = where(lines, (lines.series == name) & lines.x.isin(list(low.index)))
         if any(r.value > high[r.x] or r.value < low[r.x] for r in each(rows)):
             beyond.append(name)
-    still = [s for s in series if s not in beyond]
+    return own, beyond, [s for s in series if s not in beyond]
+
+
+def steering_words(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
+    """By name, where the finding only counts the directions; else ''."""
+    if not bands:
+        return ""
+    _, beyond, still = steering_beyond(lines, bands)
+    if len(beyond) + len(still) <= MOST or not beyond:
+        return ""
+    rest = f"; not more: {listed(still)}" if still else ""
+    return f" More than random ones: {listed(beyond)}{rest}."
+
+
+def steering_finding(lines: pd.DataFrame, bands: Mapping[str, pd.DataFrame]) -> str:
+    """Which directions change answers by more than random ones of the same length.
+
+    Judged at one strength, the arrows' own length, beside every kind of random direction: over
+    several strengths one of them would stick out by chance.
+    """
+    if not bands:
+        return "Steering: no random directions to compare with"
+    own, beyond, still = steering_beyond(lines, bands)
+    if len(beyond) + len(still) > MOST:
+        tried = len(beyond) + len(still)
+        return (
+            f"At strength {own:g}, {len(beyond)} of {tried} directions change answers more than "
+            "random ones"
+        )
     parts = []
     if beyond:
         verb = "changes" if len(beyond) == 1 else "change"

@@ -137,8 +137,12 @@ def map_trials(reads: Reads, pooling: str) -> Shown:
 
 def alarms(reads: Reads) -> Shown:
     """Rates of firing where nothing is there. Raises BadFile."""
+    talks = reads.table("belief_trials") if reads.study.has_table("belief_trials") else None
     rows = reads.rows(
-        "validation", UNTESTED, method_details.alarm_rows, "No false alarms were counted."
+        "validation",
+        UNTESTED,
+        lambda table: method_details.alarm_rows(table, talks),
+        "No false alarms were counted.",
     )
     if isinstance(rows, Missing):
         return rows
@@ -146,11 +150,11 @@ def alarms(reads: Reads) -> Shown:
     key = ", ".join(f"{mark}: {lane}" for lane, mark in marks.items())
     told = Told(
         name="false-alarms",
-        title=f"False alarms where nothing is there ({key})",
+        title=f"Each dot tells how often a statistic fires where nothing is there ({key})",
         words="How often a statistic fires on data without the movement that it looks for: "
-        "nothing planted, the whole cast carried along, or planted for others; one dot a data "
-        "set, plant and size. Pale: Monte Carlo intervals of 95 %; the line is the rule of 5 "
-        "%. Hollow: the whole interval lies above it.",
+        "nothing planted, the whole cast carried along, or planted for others; of belief: talks "
+        "of the same makeup drawn twice. One dot a data set, plant and size. Pale: Monte Carlo "
+        "intervals of 95 %; the line is the rule of 5 %. Hollow: the whole interval lies above it.",
         alt=f"False-alarm rates. {method_details.alarm_finding(rows)}.",
         key="alarms",
         facts=Facts(n=f"{len(rows)} rates", interval=MONTE_CARLO),
@@ -282,7 +286,7 @@ def steering_figure(reads: Reads) -> Shown:
         title=title,
         words="Share of bad answers while a direction is added to the reference's activations, by "
         "strength (1: the specific shift of the strongest branch). Grey: where 95 % of random "
-        "directions of the same norm fall.",
+        "directions of the same norm fall." + method_details.steering_words(rows, bands),
         alt=f"Bad answers by steering strength. {title}.",
         key="steering",
         facts=Facts(

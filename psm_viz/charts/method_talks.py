@@ -1,5 +1,5 @@
-"""The Method page's figures of talks: how often belief is right, whether it means what it says, and
-whether planted mixtures come back."""
+"""The Method page's figures of talks: how often belief is right, whether it means what it says,
+whether planted mixtures come back, and how often no change is called one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from psm_viz.charts.figures import Facts, Figure, Layout, Missing, Shown, Told, 
 from psm_viz.charts.frames import where
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_figures import headline_way, note_of
+from psm_viz.stats.significance import ALPHA
+from psm_viz.study.layout import made_by
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import families_in
 
@@ -21,7 +23,8 @@ CAPTIONED = Layout(400, small=True, captioned=True)
 
 def makers(study: Study) -> Sequence[Callable[[Reads], Shown]]:
     """What makes the figures of talks whose speakers are known; none for a study without talks."""
-    return (told_figure, meant_figure, planted_figure) if study.has_table("belief_quality") else ()
+    made = (told_figure, meant_figure, planted_figure, changes_figure)
+    return made if study.has_table("belief_quality") else ()
 
 
 def told_figure(reads: Reads) -> Figure:
@@ -76,7 +79,7 @@ def planted_figure(reads: Reads) -> Shown:
         return rows
     told = Told(
         name="belief-planted",
-        title="Planted shares of talks by those who act badly, and the shares that come back",
+        title=belief_trust.planted_finding(rows),
         words="Talks of personas whom the reading never saw, mixed in known shares; the share that "
         "explains the beliefs best (prior-shift EM), mean and two standard deviations over trials.",
         alt="Shares given back against shares planted, beside the diagonal.",
@@ -86,6 +89,31 @@ def planted_figure(reads: Reads) -> Shown:
         ),
     )
     return _diagonal(rows, ("planted share", "share given back"), told)
+
+
+def changes_figure(reads: Reads) -> Shown:
+    """How often no change is called one. Raises BadFile."""
+    none = "No changes of talks were planted."
+    changes = reads.rows("belief_trials", none, belief_trust.change_rows, none)
+    if isinstance(changes, Missing):
+        return changes
+    rows = belief_trust.still_rows(changes)
+    if rows.empty:
+        return Missing(none, made_by("belief_trials"))
+    title, n = belief_trust.still_finding(rows), f"{int(rows.n.min())} trials a row"
+    told = Told(
+        name="belief-changes",
+        title=title,
+        words="Talks of the cast drawn twice with the same share by those who act badly (the "
+        "share after 'from'): how often the test calls it a change at p of at most .05, with the "
+        f"95 % Monte Carlo interval of {n}. Hollow: the whole interval lies above 5 %. Beside it: "
+        "how often it finds a share raised by so many points. The table has made activations too.",
+        alt=f"{title}. {spoken(rows, percent=True)}.",
+        key="belief-changes",
+        facts=Facts(n=n, interval="95 %, Monte Carlo"),
+    )
+    look = DotLook(rules=(Rule(ALPHA, f"{ALPHA:.0%}"),), percent=True, accent=False)
+    return dots(rows, told, CAPTIONED, look, row=38, frame=changes)
 
 
 def _diagonal(rows: pd.DataFrame, titles: tuple[str, str], told: Told) -> Figure:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from psm_viz.charts import odds_findings, step_chart
 from psm_viz.charts.figures import Facts, Told
+from psm_viz.charts.findings import by_step
 from psm_viz.charts.frames import where
 from psm_viz.charts.reads import Reads
 from psm_viz.charts.step_chart import StepLook
@@ -49,6 +50,7 @@ def course(chosen: Chosen) -> tuple[pd.DataFrame, StepLook, Told]:
         unit="bad less good, nats a token",
     )
     title = odds_findings.odds_title(rows, chosen.branches, chosen.now)
+    title = by_step(title, chosen.now)
     told = Told(
         name="answer-odds",
         title=title,

@@ -3,6 +3,7 @@ unfolding."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from psm_viz.charts.reads import Reads
 from psm_viz.charts.talk_findings import after, hardly_told, kin_shares, place_of_talks
 from psm_viz.study import talks
 from psm_viz.study.cast import ASSISTANT
+from psm_viz.study.layout import HOLD_TALKS, made_by
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import EXACT, LIKELIHOOD, OWN, REFERENCE, TalkNote, families_in, tells
 
@@ -41,6 +43,19 @@ def has_talks(study: Study) -> bool:
     """Whether the study can show its talks: on a map, and along training."""
     mapped = any(study.has_table(f"{m}_quality") for m in (BY_STATES, BY_BELIEF))
     return mapped and all(map(study.has_table, SHOWN))
+
+
+def no_talks(study: Study) -> tuple[str, str]:
+    """Why a study cannot show its talks (`has_talks`), and what to do about it."""
+    if study.talk_note is None:
+        return "This study has held no talks", HOLD_TALKS
+    sizes = Counter(p.family for p in study.cast.personas)
+    if sum(n > 1 for n in sizes.values()) < 2:
+        return (
+            "This study has held talks, but its cast has no two families to tell apart by them",
+            "Play a cast with two or more families of two or more personas each.",
+        )
+    return "This study has held talks, but they were not read yet", made_by("belief")
 
 
 def map_of_talks(study: Study) -> str:
@@ -244,7 +259,8 @@ def unfolding_figure(reads: Reads, checkpoint: str, talk: int) -> Figure:
         title=f"It sounds {'a little ' if untold else ''}like: {best['name']}, {best.mass:.0%}",
         words=(f"{untold}. " if untold else "")
         + f"Belief: how likely each kin is to have said this, after so many answers, read "
-        f"{WAYS[way]}. Before any answer all families count alike.",
+        f"{WAYS[way]}. A kin: a group of like families. The reference: {study.manifest.reference}. "
+        "Before any answer all families count alike.",
         alt=f"Belief over kins after 0 to {answers} answers; at the end "
         f"{best['name']} {best.mass:.0%}.",
         key="unfolding",

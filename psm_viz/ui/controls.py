@@ -157,11 +157,13 @@ def pick_segment(
 
 
 def pick_pooling(study: Study, where: Any, offered: Iterable[str] = ()) -> str:
-    """One of the study's poolings, or of those that are `offered`."""
+    """One of the study's poolings, or of those that are `offered`; a single one is no choice."""
     m = study.manifest
-    return pick(
-        "Pooling", choices.poolings(offered or m.poolings), "pooling", where, m.headline_pooling
-    )
+    options = choices.poolings(offered or m.poolings)
+    if len(options) == 1:
+        check_link("pooling", options, "pooling", where)
+        return next(iter(options))
+    return pick("Pooling", options, "pooling", where, m.headline_pooling)
 
 
 def pick_layer(layers: Mapping[str, str], where: Any, headline: int) -> int:

@@ -12,16 +12,18 @@ from psm_viz.charts import course_findings
 from psm_viz.charts.course_figures import TalkChoice, apart_figure, leak_figure, talk_story
 from psm_viz.charts.frames import where
 from psm_viz.charts.odds_figures import speak
+from psm_viz.charts.talk_figures import no_talks
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.layout import HOLD_TALKS
+from psm_viz.study.reader import Study
 from psm_viz.study.talks import OWN
 from psm_viz.ui import drift_odds, figure, studies
 from psm_viz.ui.talk_card import kin_legend
 
 
-def say_what_makes_talks() -> None:
+def say_what_makes_talks(study: Study) -> None:
     """In the place of the talks, a line on what would make them."""
-    figure.caption(f"This study has held no talks: only means can be shown. {HOLD_TALKS}")
+    why, next_step = no_talks(study)
+    figure.caption(f"{why}: only means can be shown. {next_step}")
 
 
 def story(few: TalkChoice, every: TalkChoice, link: figure.LinkOf) -> None:

@@ -29,9 +29,10 @@ def talk_section(choice: MethodChoice, link: figure.LinkOf) -> None:
     if not makers:
         return
     figure.section("How far belief from talks can be trusted", "talks")
-    for make, column in zip(makers, st.columns(len(makers), gap="medium"), strict=True):
-        with column, figure.guard():
-            figure.linked(make(choice.reads), choice.study, link)
+    for pair in (makers[n : n + 2] for n in range(0, len(makers), 2)):
+        for make, column in zip(pair, st.columns(2, gap="medium"), strict=False):
+            with column, figure.guard():
+                figure.linked(make(choice.reads), choice.study, link)
 
 
 def map_section(choice: MethodChoice, link: figure.LinkOf) -> None:

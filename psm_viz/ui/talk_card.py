@@ -12,9 +12,15 @@ from psm_viz.charts import choices
 from psm_viz.charts.frames import where
 from psm_viz.charts.palette import kin_colours
 from psm_viz.charts.reads import Reads
-from psm_viz.charts.talk_figures import BY_STATES, has_talks, how_asked, map_of_talks, note_of
+from psm_viz.charts.talk_figures import (
+    BY_STATES,
+    has_talks,
+    how_asked,
+    map_of_talks,
+    no_talks,
+    note_of,
+)
 from psm_viz.study.cast import ASSISTANT
-from psm_viz.study.layout import HOLD_TALKS
 from psm_viz.study.reader import Study
 from psm_viz.study.talks import TURN
 from psm_viz.ui import controls, figure
@@ -25,20 +31,22 @@ EXPLAINED = (
     "Each pale dot is a talk, {k} questions answered {how} by one of {n} personas, the "
     "characters that this model can play; talks that read alike lie close together. {colour} dots: "
     "talks of the Assistant, told nothing about whom to play, at one checkpoint (a saved state of "
-    "training)."
+    "training). All personas together are the cast; like families of them are a kin."
 )
 EXPLAINED_BY_BELIEF = (
     "Each pale dot is one of {n} personas, the characters that this model can play, told whom to "
     "play; those whose inner states are alike lie close together. {colour} dots: talks of the "
     "Assistant, {k} questions answered {how}, told nothing about whom to play, at one checkpoint "
-    "(a saved state of training); each lies among the characters who would say the same."
+    "(a saved state of training); each lies among the characters who would say the same. All "
+    "personas together are the cast; like families of them are a kin."
 )
 
 
 def say_what_makes_talks(study: Study) -> None:
-    """In a study without talks, a line on the command that holds them."""
+    """In a study that cannot show talks, a line on why, and what would make them."""
     if not has_talks(study):
-        figure.caption(f"The dots are means: this study has held no talks. {HOLD_TALKS}")
+        why, next_step = no_talks(study)
+        figure.caption(f"The dots are means. {why}. {next_step}")
 
 
 def explain(study: Study) -> None:

@@ -43,7 +43,38 @@ def test_mixtures_have_their_spread_and_changes_are_no_mixtures():
     ).assign(n=40)
     rows = belief_trust.planted_rows(trials)
     assert list(rows.x) == [0.25, 1.0] and list(rows.y) == [0.22, 0.99]
+    assert belief_trust.planted_finding(rows).endswith("on average, within 3.0 points")
     assert rows.low.iloc[0] == pytest.approx(0.14) and rows.high.iloc[1] == 1.0
+
+
+def trials(rate, low):
+    """A study's trials of changes from none: no change called in `rate`, a real one in .9."""
+    made = [
+        (data, f"change from {started}", size, rate if size == 0 else 0.9)
+        for data in ("states", "likelihood", "made, d 576")
+        for started in ("0", "0.25")
+        for size in (0.0, 0.05, 0.1)
+    ]
+    table = pd.DataFrame(made, columns=["data", "plant", "size", "mean"])
+    mixed = pd.DataFrame([("states", "mixture", 0.0, 0.02)], columns=table.columns)
+    return pd.concat([table, mixed], ignore_index=True).assign(sd=0.0, low=low, high=0.99, n=100)
+
+
+def test_changes_that_are_none_stand_beside_the_rule():
+    changes = belief_trust.change_rows(trials(0.06, 0.03))
+    assert len(changes) == 18 and set(changes.started) == {0.0, 0.25}
+    rows = belief_trust.still_rows(changes)
+    assert len(rows) == 4 and set(rows.data) == {"states", "likelihood"} and rows.filled.all()
+    assert set(rows.note) == {"+5: 90%, +10: 90%"}
+    quiet = belief_trust.still_finding(rows)
+    assert quiet.endswith("is called in 6% of trials; the rule is 5%")
+    loud = trials(0.06, 0.03)
+    loud.loc[(loud["data"] == "states") & (loud["size"] == 0), ["mean", "low"]] = (0.1, 0.055)
+    rows = belief_trust.still_rows(belief_trust.change_rows(loud))
+    assert belief_trust.still_finding(rows) == (
+        "Where nothing changed, a change of belief is called in 6% to 10% of trials; the rule is "
+        "5%, and too many are called by the model's inner state"
+    )
 
 
 @pytest.mark.parametrize("p", [LIGHT, DARK], ids=lambda p: p.name)

@@ -19,7 +19,7 @@ BARE = End("import", 3.0, np.nan, np.nan)
 
 def test_movement_is_only_stated_where_the_test_says_so():
     assert findings.norm_finding([FAR, NEAR]) == (
-        "Cheat moved the Assistant apart from the cast by 2 (null 0.2); "
+        "Cheat moved the Assistant apart from the cast by 2 units (null 0.2); "
         "honest: no movement of its own shown"
     )
     # far beyond its null and its interval, and still not stated: the rule is the test alone
@@ -64,7 +64,7 @@ def test_rates_are_compared_with_the_reference():
         "Bad answers on held-out topics: 2% at the reference; cheat and honest have not begun"
     )
     early = findings.rate_finding(rates, ["cheat"], REFERENCE, 2)
-    assert early.endswith("2% at the reference; cheat: not measured by step 2")
+    assert early.endswith("2% at the reference; cheat: not measured yet")
 
 
 def test_a_figure_of_another_step_than_the_one_asked_for_names_it():
@@ -76,11 +76,14 @@ def test_a_figure_of_another_step_than_the_one_asked_for_names_it():
     ends = findings.branch_ends(rows, names, 16)
     assert [e.said for e in ends] == ["cheat", "kind at step 8"]
     waiting = findings.not_begun(names, ends, 16)
-    assert waiting == "late: not measured by step 16"
+    assert waiting == "late: not measured yet"
     told = findings.axis_finding(ends, waiting)
     assert told == (
-        "Cheat: 1 SD up the axis; kind at step 8: 1 SD up the axis; late: not measured by step 16"
+        "Cheat: 1 SD up the axis; kind at step 8: 1 SD up the axis; late: not measured yet"
     )
+    assert findings.by_step(told, 16).endswith("not measured yet (by step 16)")
+    assert findings.by_step("A", 0, 0) == "A (at step 0)"
+    assert findings.by_step("A", 8, 16) == "A (by step 8, the last at which the cast was asked)"
     assert [e.said for e in findings.branch_ends(rows, names)] == names  # each at its own end
 
 
@@ -93,7 +96,7 @@ def test_at_step_0_branches_have_not_begun():
     assert waiting == "cheat has not begun"
     none = findings.not_begun(["a", "b", "c", "d"], [], 0)
     assert findings.norm_finding([], None, none) == (
-        "No movement to show: none of the 4 branches has begun at step 0"
+        "No movement to show: none of the 4 branches has begun"
     )
     assert none in findings.axis_finding([], none) and none in findings.share_finding([], [], none)
     assert findings.not_begun(["pretrain"], ends, 0) == ""

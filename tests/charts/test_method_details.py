@@ -2,9 +2,12 @@
 
 import json
 
+import pandas as pd
+
 from psm_viz.charts import dot_chart, method_details
 from psm_viz.charts.palette import LIGHT
 from tests.charts.drawn import TABLES, spec
+from tests.charts.test_belief_trust import trials
 from tests.made.study import LAYERS
 from tests.made.tables import KINDS
 
@@ -31,6 +34,25 @@ def test_false_alarms_are_named_and_none_is_hidden():
     )
     look = dot_chart.DotLook((dot_chart.Rule(0.05, "5 %"),), lanes="lane")
     assert "5 %" in json.dumps(spec(dot_chart.dot_chart(rows, LIGHT, look)))
+
+
+def test_talks_that_cry_wolf_are_counted_and_named():
+    quiet = TABLES["validation"].assign(low=0.04, rate=0.05)
+    alone = method_details.alarm_rows(quiet)
+    both = method_details.alarm_rows(quiet, trials(0.06, 0.03))
+    assert len(both) == len(alone) + 6 and both.filled.all()
+    assert set(both.label) - set(alone.label) == {
+        "Change of belief, by how likely the words are",
+        "Change of belief, by inner state",
+    }
+    made = both[both["data"] == "made, d 576"]
+    assert set(made.statistic) == {"belief_states"} and set(made.lane) == {method_details.MADE_UP}
+    assert method_details.alarm_finding(both).startswith(f"No statistic cries wolf: {len(both)} of")
+    loud = trials(0.06, 0.03)
+    loud.loc[(loud["data"] == "states") & (loud["size"] == 0), ["mean", "low"]] = (0.1, 0.055)
+    said = method_details.alarm_finding(method_details.alarm_rows(quiet, loud))
+    assert said.startswith(f"{len(both) - 2} of {len(both)} false-alarm rates")
+    assert said.endswith("; above it: Change of belief, by inner state (2 of 4, up to 10%)")
 
 
 def test_power_is_by_plant_and_size():
@@ -61,7 +83,7 @@ def test_layers_speak():
 def test_confounds_speak():
     found = method_details.confound_rows(TABLES["confounds"], "cheat-0064", "prompt_last")
     assert method_details.confound_finding(found) == (
-        "Along the axis goes also answer length, over all answers (0.35)"
+        "Place on the axis goes with answer length (r 0.35)"
     )
     assert "neither" in method_details.confound_finding(found.assign(low=-0.1))
 
@@ -73,6 +95,15 @@ def test_steering_speaks_beside_random_directions():
     assert all(list(b.x) == [0, 0.5, 1, 2] and b.low.notna().all() for b in bands.values())
     assert method_details.steering_finding(paths, bands) == (
         "At strength 1 axis and cheat arrow change answers more than random ones"
+    )
+    assert method_details.steering_words(paths, bands) == ""
+    many = pd.concat([paths.assign(series=paths.series + f" {k}") for k in "ab"])
+    many.loc[many.series == "axis a", "value"] = 0.3
+    assert method_details.steering_finding(many, bands) == (
+        "At strength 1, 3 of 4 directions change answers more than random ones"
+    )
+    assert method_details.steering_words(many, bands) == (
+        " More than random ones: cheat arrow a, axis b and cheat arrow b; not more: axis a."
     )
     weak = method_details.steering_finding(paths.assign(value=0.3), bands)
     assert weak == "Axis and cheat arrow: no more than random ones"

@@ -178,7 +178,10 @@ def test_the_figures_of_method_are_those_of_its_page(reads, made_study):
     assert view.link_of(every["layers-honest-0064"]) == "/method?checkpoint=honest-0064"
     assert view.link_of(power) == "/method?planted=made,+275+roles,+d+1024"
     lacking = [f for f in views.charts_of(view) if isinstance(f, Missing)]
-    assert [m.what for m in lacking] == ["No mixtures of talks were planted."]
+    assert [m.what for m in lacking] == [
+        "No mixtures of talks were planted.",
+        "No changes of talks were planted.",
+    ]
     plain = views.charts_of(views.view_of(Reads(made_study), "method"))
     assert not any(isinstance(f, Missing) or f.told.name.startswith("belief-") for f in plain)
 

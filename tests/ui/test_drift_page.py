@@ -88,6 +88,12 @@ def test_with_many_branches_four_are_drawn_and_all_are_told(monkeypatch, talk_st
     assert "psm-notice" not in said and not at.exception
 
 
+def test_the_benign_branch_alone_is_set_beside_none_and_that_is_said(monkeypatch, talk_study):
+    said = words(opened(monkeypatch, talk_study.folder, DRIFT, branches="playful"))
+    assert "Only playful is chosen, the benign branch that others are set beside." in said
+    assert "psm_viz talks" not in said
+
+
 def test_a_study_without_talks_says_what_makes_them(monkeypatch, made_folder):
     at = opened(monkeypatch, made_folder, DRIFT)
     assert "This study has held no talks: only means can be shown." in words(at)

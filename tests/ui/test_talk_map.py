@@ -99,6 +99,16 @@ def test_means_are_one_click_away_and_stay_in_the_link(monkeypatch, folder):
     assert "Maresa" in words(at) and "psm-asked" not in words(at)
 
 
+def test_what_changes_nothing_about_talks_is_no_choice(monkeypatch, folder):
+    def offered(at):
+        return {w.key for w in (*at.selectbox, *at.toggle)} & {"frame", "blocks", "fade"}
+
+    assert offered(opened(monkeypatch, folder)) == set()
+    assert offered(opened(monkeypatch, folder, unit="means")) == {"frame", "blocks", "fade"}
+    at = opened(monkeypatch, folder, frame="nowhere")
+    assert "asks for a frame that this study does not have" in words(at)
+
+
 def test_talks_are_shown_without_a_model_library(folder):
     assert_no_model_imported(MAP, PSM_VIZ_STUDY=str(folder))
 
