@@ -107,7 +107,7 @@ def weights_of(study: Study, weights: str | None, branches: dict[str, str]) -> S
     """Where the weights of a study's checkpoints lie, as far as they are here. Raises BadInput."""
     from psm_viz.engine.checkpoint_tree import Source, from_models
     from psm_viz.engine.keep_branch import weights_beside
-    from psm_viz.engine.weights import holds_weights
+    from psm_viz.engine.weight_files import holds_weights
 
     m = study.manifest
     tops = [Path(weights)] if weights else [weights_beside(study.folder), paths.MODELS]

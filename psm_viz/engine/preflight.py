@@ -25,7 +25,7 @@ from psm_viz.engine.prompts import Words
 from psm_viz.engine.room import disk_here, memory_here
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import ANSWERS, check_talkable
-from psm_viz.engine.weights import holds_weights, weight_files
+from psm_viz.engine.weight_files import holds_weights, weight_files
 from psm_viz.errors import BadInput, PsmVizError
 from psm_viz.study.cast import ASSISTANT, Cast, Question
 from psm_viz.study.manifest import AGAIN, MAIN
@@ -227,7 +227,7 @@ def _configs(source: Source) -> tuple[dict[str, Any], list[str]]:
     for checkpoint in source.checkpoints:
         name = source.folders[checkpoint.id]
         try:
-            found[checkpoint.id] = config_of(name, revision=source.revision, base=base)
+            found[checkpoint.id] = config_of(name, base=base)
         except PsmVizError as e:
             wrong.append(f"{checkpoint.id}: {e.problem}".rstrip("."))
     return found, wrong
