@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.engine.open_model import pinned, place_of
-from psm_viz.errors import BadInput, PsmVizError
+from psm_viz.errors import PsmVizError
+from psm_viz.study.formats.checkpoint_names import check_branch
 from psm_viz.study.manifest import Checkpoint, checkpoint_id
 
 STEP = re.compile(r"checkpoint-(\d+)")
@@ -37,8 +38,7 @@ def from_models(model: str, branches: dict[str, str], revision: str | None = Non
     out = [Checkpoint(reference, "reference", 0, None)]
     folders = {reference: pinned(model, revision) if revision else _known(model)}
     for name, folder in branches.items():
-        if name == "reference":
-            raise BadInput("A branch is called 'reference'.", "Give it another name.")
+        check_branch(name, branches)
         parent = reference
         for step, place in _saves(folder):
             c = Checkpoint(checkpoint_id(name, step), name, step, parent)
