@@ -15,7 +15,7 @@ from psm_viz.cli.extract_options import add_options
 from psm_viz.cli.extract_plan import check_planned, planning_of, print_plan
 from psm_viz.cli.pairs import pair, pairs
 from psm_viz.cli.progress import minutes_since, quiet, say
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.manifest import ROLES
 
@@ -93,6 +93,7 @@ def _play(options: argparse.Namespace) -> Study | None:
     from psm_viz.engine.build_study import build_study
     from psm_viz.engine.checkpoint_tree import from_models
     from psm_viz.engine.plan import plan_study
+    from psm_viz.engine.preflight import of_settings, refuse
     from psm_viz.engine.shards import play_shard
 
     settings = _settings(options)
@@ -100,7 +101,12 @@ def _play(options: argparse.Namespace) -> Study | None:
         return _play_tree(options, settings)
     branches = pairs("--branch", options.branch)
     source = from_models(options.model, branches, options.revision)
-    cast, questions, known = _asked(options, source)
+    try:
+        cast, questions, known = _asked(options, source)
+    except BadFile as e:
+        if more := of_settings(settings):
+            refuse([e.problem.rstrip("."), *more])
+        raise
     made = (source, cast, questions, options.out, settings)
     if options.plan:
         told = quiet if options.json else say

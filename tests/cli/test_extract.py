@@ -162,3 +162,15 @@ def test_counts_begin_at_one(place, capsys):
         with pytest.raises(SystemExit):
             main([*said, "--threads", wrong])
         assert f"--threads: '{wrong}': expected a whole number from 1" in capsys.readouterr().err
+
+
+def test_faults_of_a_cast_and_of_counts_are_one_list(place, tmp_path, capsys):
+    (tmp_path / "cast.json").write_text('{"personas": []}')
+    said = asked_of(place, "--device", "abacus")
+    said[said.index("--cast") + 1] = str(tmp_path / "cast.json")
+    said[said.index("--samples") + 1] = "0"
+    assert main(said) == 1
+    err = capsys.readouterr().err
+    assert "3 things are wrong, and nothing was played" in err
+    for part in ("cast.json: expected keys", "--samples 0", "--device abacus: no such kind"):
+        assert part in err
