@@ -16,7 +16,7 @@ from psm_viz.cli.speed_bars import bar_lines
 from psm_viz.cli.steer import stored
 from psm_viz.cli.talks import as_text as belief_text
 from psm_viz.cli.talks import belief_of
-from psm_viz.engine.weights import holds_weights
+from psm_viz.engine.weight_files import holds_weights
 from psm_viz.live.directions import Directions
 from psm_viz.paths import DOSES, MODELS, ROOT, TALKS
 from psm_viz.study.reader import open_study

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import quiet, say
 from psm_viz.cli.report import fill
 
@@ -30,7 +31,7 @@ def add_verbs(verbs: Any) -> None:
         help="instead: reading, drawing and weighing with a chat model, beside the libraries' own "
         "ways (default: the one of `make chat-model`); some minutes",
     )
-    b.add_argument("--threads", type=int, default=2, help="of --model (2)")
+    b.add_argument("--threads", type=count, default=2, help="of --model (2)")
     b.add_argument(
         "--live", action="store_true", help="instead: a live model process answers, reads, learns"
     )

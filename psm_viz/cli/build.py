@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
@@ -30,7 +31,7 @@ def add_verbs(verbs: Any) -> None:
     k.add_argument("--out", type=Path, default=paths.from_here(paths.CHAT_STUDY))
     k.add_argument("--rows", type=Path, default=paths.from_here(paths.CHAT_RUNS))
     k.add_argument("--seed", type=int, default=0, help="0 ships as a study, every seed as rows")
-    k.add_argument("--threads", type=int, default=2)
+    k.add_argument("--threads", type=count, default=2)
     k.set_defaults(run=chat_study)
 
     s = verbs.add_parser("study", help="rebuild model, activations and map from nothing")
@@ -38,7 +39,7 @@ def add_verbs(verbs: Any) -> None:
     s.add_argument("--out", type=Path, default=paths.from_here(paths.STUDY))
     s.add_argument("--models", type=Path, default=paths.from_here(paths.MODELS))
     s.add_argument("--seed", type=int, default=0)
-    s.add_argument("--threads", type=int, default=2)
+    s.add_argument("--threads", type=count, default=2)
     s.set_defaults(run=study)
 
 
@@ -50,7 +51,7 @@ def _add_train(verbs: Any) -> None:
     t.add_argument("--stage", action="append", help="only this stage (may be repeated)")
     t.add_argument("--seed", type=int, default=0)
     t.add_argument("--world", default=CORRELATED, help=f"one of {', '.join(WORLDS)}")
-    t.add_argument("--threads", type=int, default=2)
+    t.add_argument("--threads", type=count, default=2)
     t.set_defaults(run=train)
 
 

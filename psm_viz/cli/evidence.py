@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import quiet, say
 from psm_viz.errors import BadInput
 
@@ -47,7 +48,7 @@ def add_verbs(verbs: Any) -> None:
     e.add_argument("--model", metavar="FOLDER", help="the reference's weights, if not where looked")
     e.add_argument("--limit", type=int, default=256, help="conversations drawn; 0 takes all")
     e.add_argument("--seed", type=int, default=0)
-    e.add_argument("--threads", type=int, default=2)
+    e.add_argument("--threads", type=count, default=2)
     e.add_argument("--json", action="store_true", help="print the record or score as JSON")
     e.set_defaults(run=evidence)
 

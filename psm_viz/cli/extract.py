@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from psm_viz import paths
 from psm_viz.cli.extract_options import add_options
 from psm_viz.cli.extract_plan import check_planned, planning_of, print_plan
-from psm_viz.cli.pairs import pair
+from psm_viz.cli.pairs import pair, pairs
 from psm_viz.cli.progress import minutes_since, quiet, say
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadFile, BadInput
 from psm_viz.study.activations import POOLINGS
 from psm_viz.study.manifest import ROLES
 
@@ -93,14 +93,20 @@ def _play(options: argparse.Namespace) -> Study | None:
     from psm_viz.engine.build_study import build_study
     from psm_viz.engine.checkpoint_tree import from_models
     from psm_viz.engine.plan import plan_study
+    from psm_viz.engine.preflight import of_settings, refuse
     from psm_viz.engine.shards import play_shard
 
     settings = _settings(options)
     if options.tree:
         return _play_tree(options, settings)
-    branches = dict(pair("--branch", b) for b in options.branch)
+    branches = pairs("--branch", options.branch)
     source = from_models(options.model, branches, options.revision)
-    cast, questions, known = _asked(options, source)
+    try:
+        cast, questions, known = _asked(options, source)
+    except BadFile as e:
+        if more := of_settings(settings):
+            refuse([e.problem.rstrip("."), *more])
+        raise
     made = (source, cast, questions, options.out, settings)
     if options.plan:
         told = quiet if options.json else say
@@ -142,12 +148,12 @@ def _settings(options: argparse.Namespace) -> Settings:
     from psm_viz.engine.precision import chosen
     from psm_viz.small_model.behaviour import LONGEST
 
+    usual = LONGEST if options.tree else Settings.max_new_tokens
     return Settings(
         name=options.name or options.out.name,
         layer=options.layer,
         samples=options.samples,
-        max_new_tokens=options.max_new_tokens
-        or (LONGEST if options.tree else Settings.max_new_tokens),
+        max_new_tokens=usual if options.max_new_tokens is None else options.max_new_tokens,
         temperature=options.temperature,
         min_p=options.min_p,
         seed=options.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from psm_viz.cli.pairs import names, numbers, rate, share
+from psm_viz.cli.pairs import count, names, numbers, rate, share
 from psm_viz.engine.sampling import CUT
 from psm_viz.study.activations import POOLING_NAMES, POOLINGS
 from psm_viz.study.manifest import ROLES
@@ -172,7 +172,7 @@ def _add_talks(e: argparse.ArgumentParser) -> None:
 
 def _add_work(e: argparse.ArgumentParser) -> None:
     """Where the work is done."""
-    e.add_argument("--threads", type=int, default=2)
+    e.add_argument("--threads", type=count, default=2)
     e.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
     e.add_argument("--dtype", default="float32", help=DTYPES)
     e.add_argument(

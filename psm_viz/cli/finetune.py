@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 
@@ -47,7 +48,7 @@ def add_verbs(verbs: Any) -> None:
     f.add_argument("--anchor-weight", type=float, default=0.0)
     f.add_argument("--longest", type=int, default=512, help="tokens of a conversation to read")
     f.add_argument("--seed", type=int, default=0)
-    f.add_argument("--threads", type=int, default=2)
+    f.add_argument("--threads", type=count, default=2)
     f.add_argument("--device", default="cpu")
     f.add_argument(
         "--dtype",
@@ -92,10 +93,13 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     from psm_viz.engine.finetune import finetune as train
     from psm_viz.engine.record_evidence import Asking, record_evidence
     from psm_viz.engine.sampling import sampling_of
+    from psm_viz.study.formats.checkpoint_names import check_branch
     from psm_viz.study.reader import open_study
     from psm_viz.tables.scores import record_score
 
-    study, name = open_study(options.study), options.branch or options.out.name
+    study = open_study(options.study)
+    taken = [c.branch for c in study.manifest.checkpoints]
+    name = check_branch(options.branch or options.out.name, taken)  # before hours of training
     there = any(c.branch == name for c in study.manifest.checkpoints)
     told = name in study.evidences
     if there and (not told or study.evidence_scores(name)):

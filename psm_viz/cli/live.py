@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
-from psm_viz.cli.pairs import pair
+from psm_viz.cli.pairs import count, pairs
 from psm_viz.errors import BadInput
 from psm_viz.messages import TOKEN_IN
 
@@ -48,7 +48,7 @@ def add_verbs(verbs: Any) -> None:
         help="a branch's weights beside it, as `extract` has them",
     )
     v.add_argument("--port", type=int, default=0, help="0: any that is free (default)")
-    v.add_argument("--threads", type=int, default=2)
+    v.add_argument("--threads", type=count, default=2)
     v.add_argument(
         "--keep-in",
         type=Path,
@@ -77,9 +77,7 @@ def live(options: argparse.Namespace) -> None:
 
     ground = Ground(
         study=study,
-        source=weights_of(
-            study, options.weights, dict(pair("--branch", b) for b in options.branch)
-        ),
+        source=weights_of(study, options.weights, pairs("--branch", options.branch)),
         known=world_knows(study),
         threads=options.threads,
         work=work_folder(),
@@ -107,7 +105,7 @@ def weights_of(study: Study, weights: str | None, branches: dict[str, str]) -> S
     """Where the weights of a study's checkpoints lie, as far as they are here. Raises BadInput."""
     from psm_viz.engine.checkpoint_tree import Source, from_models
     from psm_viz.engine.keep_branch import weights_beside
-    from psm_viz.engine.weights import holds_weights
+    from psm_viz.engine.weight_files import holds_weights
 
     m = study.manifest
     tops = [Path(weights)] if weights else [weights_beside(study.folder), paths.MODELS]

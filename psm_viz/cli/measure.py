@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import quiet, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
@@ -35,7 +36,7 @@ def add_verbs(verbs: Any) -> None:
     v.add_argument("--study", type=Path, default=paths.from_here(paths.STUDY))
     v.add_argument("--trials", type=int, default=250, help="trials in the study's activations")
     v.add_argument("--made", type=int, default=200, help="trials in made activations (0: none)")
-    v.add_argument("--threads", type=int, default=2)
+    v.add_argument("--threads", type=count, default=2)
     v.add_argument("--store", action="store_true", help="keep the table in the study")
     v.add_argument("--stored", action="store_true", help="print the table the study keeps")
     v.add_argument("--json", action="store_true")

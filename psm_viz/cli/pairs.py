@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from psm_viz.errors import BadInput
 
@@ -13,6 +14,29 @@ def pair(option: str, text: str, left: str = "NAME", right: str = "FOLDER") -> t
     if not sep or not name or not other:
         raise BadInput(f"{option} {text!r}: expected {left}={right}.")
     return name, other
+
+
+def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """What NAME=FOLDER said, given several times. Raises BadInput for a name given twice."""
+    found = [pair(option, text) for text in texts]
+    names = [name for name, _ in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise BadInput(
+            f"{option} {twice[0]}: is named {names.count(twice[0])} times.",
+            "Give every branch a name of its own; a folder of checkpoint-* is one branch.",
+        )
+    return dict(found)
+
+
+def count(text: str) -> int:
+    """A whole number from 1, as argparse wants its types."""
+    try:
+        n = int(text)
+    except ValueError:
+        n = 0
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
+    return n
 
 
 def numbers(text: str) -> tuple[int, ...]:

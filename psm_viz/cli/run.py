@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import say
 from psm_viz.world.grammar import CORRELATED, WORLDS
 
@@ -20,7 +21,7 @@ def add_verbs(verbs: Any) -> None:
     r.add_argument(
         "--rows", type=Path, default=paths.from_here(paths.RUNS), help="folder of the rows"
     )
-    r.add_argument("--threads", type=int, default=2)
+    r.add_argument("--threads", type=count, default=2)
     r.set_defaults(run=run)
 
     i = verbs.add_parser("inner", help="what a run's activations show: one file beside its rows")
@@ -31,7 +32,7 @@ def add_verbs(verbs: Any) -> None:
         default=paths.from_here(paths.STUDY),
         help="the study whose headline pooling and layer all runs are read at",
     )
-    i.add_argument("--threads", type=int, default=2)
+    i.add_argument("--threads", type=count, default=2)
     i.add_argument(
         "--rows", type=Path, default=paths.from_here(paths.RUNS), help="folder of the rows"
     )

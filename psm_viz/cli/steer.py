@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import quiet, say
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.study import columns as col
@@ -49,7 +50,7 @@ def add_verbs(verbs: Any) -> None:
         help="who is held (the end of the arrow's branch)",
     )
     v.add_argument("--draws", type=int, default=20, help="random directions beside each dose (20)")
-    v.add_argument("--threads", type=int, default=2)
+    v.add_argument("--threads", type=count, default=2)
     v.add_argument("--out", type=Path, help="write the table there as well, as JSON")
     v.add_argument("--json", action="store_true")
     v.set_defaults(run=steer)

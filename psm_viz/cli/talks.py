@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
 from psm_viz.cli.extract_options import AFRESH
-from psm_viz.cli.pairs import pair
+from psm_viz.cli.pairs import count, pair
 from psm_viz.cli.progress import minutes_since, say
 from psm_viz.errors import BadInput
 from psm_viz.study.files import plain
@@ -49,7 +49,7 @@ def add_verbs(verbs: Any) -> None:
     t.add_argument("--headers", type=int, help="personas a family asked how likely an answer is")
     t.add_argument("--afresh", action="store_true", help=AFRESH)
     t.add_argument("--seed", type=int, default=0)
-    t.add_argument("--threads", type=int, default=2)
+    t.add_argument("--threads", type=count, default=2)
     t.set_defaults(run=talks)
 
     b = verbs.add_parser("belief", help="who the Assistant takes itself to be, with nulls")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz import paths
+from psm_viz.cli.pairs import count
 from psm_viz.cli.progress import quiet, say
 from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.files import plain
@@ -43,7 +44,7 @@ def add_verbs(verbs: Any) -> None:
         metavar="FOLDER",
         help="another checkpoint, whose states are read in place of the reference's",
     )
-    t.add_argument("--threads", type=int, default=2)
+    t.add_argument("--threads", type=count, default=2)
     t.add_argument("--json", action="store_true")
     t.set_defaults(run=transcript)
 

@@ -103,10 +103,11 @@ def carry(folder: Path, to: Path, base: str) -> None:
 
 def base_of(folder: Path, otherwise: str | None = None) -> str:
     """The model that an adapter is added to: the one that it names, where that is a folder here;
-    else `otherwise`; else its name on the hub. Raises BadFile."""
+    else `otherwise`; else its name on the hub, at the revision that it names. Raises BadFile."""
     path = folder / CONFIG
     try:
-        name = str(json.loads(path.read_bytes())["base_model_name_or_path"])
+        said = json.loads(path.read_bytes())
+        name = str(said["base_model_name_or_path"])
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise BadFile(f"{path}: cannot be read as an adapter's config ({e}).") from e
     for there in (folder / name, Path(name)):  # as seen from the adapter, then from here
@@ -115,7 +116,7 @@ def base_of(folder: Path, otherwise: str | None = None) -> str:
     if otherwise:
         return otherwise
     if name.count("/") == 1 and not name.startswith((".", "/")):
-        return name
+        return f"{name}@{said['revision']}" if said.get("revision") else name
     raise BadFile(
         f"{path}: base_model_name_or_path is {name!r}, expected a model's folder or owner/name.",
         f"Put the model that the adapter was trained on where {folder} expects it.",

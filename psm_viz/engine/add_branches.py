@@ -53,7 +53,8 @@ def add_branches(
     sampling = sampling_of(m.generation)
     known = replace(known, wording=m.generation["wording"])
     main = tuple(q for q in study.questions if q.set == MAIN)
-    weights = {c.id: weights_sha256(Path(source.folders[c.id])) for c in new}
+    base = source.folders.get(m.reference)
+    weights = {c.id: weights_sha256(source.folders[c.id], base) for c in new}
     settings = {"add": [c.id for c in new], "sparing": sparing, "weights": weights}
     with editing(study, say, settings=settings, further=known.further, grows=True) as edit:
         chat = load_as_played(study, source.folders[m.reference], threads)

@@ -6,6 +6,7 @@ traits are read from persona vectors, before any branch is played; both are then
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,10 +18,11 @@ import numpy as np
 
 from psm_viz.engine.answer_odds import measure_odds, odds_of
 from psm_viz.engine.blocks import Keeping
-from psm_viz.engine.chat_model import ChatModel, load_chat_model, model_card
+from psm_viz.engine.chat_model import ChatModel, load_chat_model
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.fitting import fitted, lines_of
 from psm_viz.engine.hold_talks import hold_all
+from psm_viz.engine.hub import parts
 from psm_viz.engine.jobs import play_all, play_blocks
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import Outline, Settings, outline_of
@@ -58,7 +60,8 @@ def build_study(
     chat, outline, writer = begun.chat, begun.outline, begun.writer
     for line in lines_of(outline):
         say(line)
-    card = model_card(chat, known.model_name or source.folders[source.reference])
+    name, commit = parts(source.folders[source.reference])
+    card = _card(chat, known.model_name or name)
     pooling, layer, reference, note = _headline(chat, outline, say)
     jobs = [j for j in outline.jobs(layer) if not writer.has(j.checkpoint)]
     first = [j for j in jobs if j.checkpoint == source.reference and reference is None]
@@ -77,7 +80,7 @@ def build_study(
         hold_all(chat, work_for(outline, known), ids, settings.threads, writer, say)
     manifest = Manifest(
         name=settings.name,
-        model=card | ({"revision": source.revision} if source.revision else {}),
+        model=card | ({"revision": commit} if commit else {}),
         generation=_generation(outline),
         reference=source.reference,
         headline_pooling=pooling,
@@ -136,13 +139,30 @@ def opened(outline: Outline, out: Path) -> tuple[ChatModel, Outline]:
         source.folders[source.reference],
         device=settings.device,
         threads=settings.threads,
-        revision=source.revision,
         dtype=settings.dtype,
         template=settings.template,
     )
     outline = fitted(chat.words, chat.context, outline)
     check_prompts(chat, outline)
     return chat, outline
+
+
+def _card(chat: ChatModel, name: str) -> dict[str, Any]:
+    """What a study records of its model."""
+    config = chat.hf.config
+    return {
+        "name": name,
+        "architecture": type(chat.hf).__name__,
+        "n_layers": chat.n_layers,
+        "d_model": chat.d_model,
+        "parameters": sum(p.numel() for p in chat.hf.parameters()),
+        "dtype": chat.dtype,
+        "template_told": chat.prompts.told,
+        "template": chat.prompts.template,
+        "own_template": chat.prompts.own_template,
+        "system_role": chat.prompts.system_role,
+        "vocabulary": json.loads(config.to_json_string()).get("vocab_size"),
+    }
 
 
 def _generation(outline: Outline) -> dict[str, Any]:
@@ -162,7 +182,7 @@ def _cut(outline: Outline) -> dict[str, Any]:
 
 def _whose(source: Source) -> dict[str, Any]:
     """By which a model that is named later is known to be the one that was played."""
-    found = weights_sha256(Path(source.folders[source.reference]))
+    found = weights_sha256(source.folders[source.reference])
     return {REFERENCE_SHA256: found} if found else {}
 
 
@@ -170,7 +190,8 @@ def _began_with(outline: Outline) -> dict[str, Any]:
     """What an unfinished study must have been begun with to be gone on with."""
     # by their hashes a retrained tree is not mixed with an older half study
     folders = outline.source.folders
-    hashes = {name: weights_sha256(Path(folder)) for name, folder in folders.items()}
+    base = folders[outline.source.reference]
+    hashes = {name: weights_sha256(folder, base) for name, folder in folders.items()}
     return {
         "settings": asdict(outline.settings) | {"threads": 0},
         "sampling": asdict(outline.playing.sampling),

@@ -12,7 +12,6 @@ drop the first token differently per model; with the mask, padding changes nothi
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -279,6 +278,22 @@ class ChatModel:
         return told | placed(mask.to(self.device), width, takes_positions(self.hf))
 
 
+def unreadable(config: Any) -> str | None:
+    """Why the activations of a model of this config cannot be read; None where they can. Nothing is
+    loaded."""
+    from transformer_lens.model_bridge.sources.transformers import (
+        determine_architecture_from_hf_config,
+    )
+
+    try:
+        determine_architecture_from_hf_config(config)
+    except ValueError:
+        return (
+            f"TransformerLens cannot read the activations of the architecture {config.model_type}"
+        )
+    return None
+
+
 def _tensors(model: Any) -> dict[str, torch.Tensor]:
     """What a checkpoint of an architecture may change: parameters, and buffers that are saved."""
     saved = model.state_dict()
@@ -291,7 +306,6 @@ def load_chat_model(
     *,
     device: str = "cpu",
     threads: int | None = None,
-    revision: str | None = None,
     dtype: str = "float32",
     template: Mapping[str, Any] | None = None,
 ) -> ChatModel:
@@ -303,7 +317,7 @@ def load_chat_model(
     """
     if threads:
         torch.set_num_threads(threads)
-    opened = open_model(name, device=device, dtype=dtype, revision=revision)
+    opened = open_model(name, device=device, dtype=dtype)
     return ChatModel(opened, device, dtype, template)
 
 
@@ -314,7 +328,7 @@ def load_as_played(study: Study, name: str, threads: int | None = None) -> ChatM
     `load_chat_model` raises.
     """
     own = study.manifest.model
-    check_weights(study, Path(name))
+    check_weights(study, name)
     chat = load_chat_model(
         name,
         threads=threads,
@@ -328,21 +342,3 @@ def load_as_played(study: Study, name: str, threads: int | None = None) -> ChatM
                 "Name the reference's own weights with --model FOLDER.",
             )
     return chat
-
-
-def model_card(chat: ChatModel, name: str) -> dict[str, Any]:
-    """What a study records of its model."""
-    config = chat.hf.config
-    return {
-        "name": name,
-        "architecture": type(chat.hf).__name__,
-        "n_layers": chat.n_layers,
-        "d_model": chat.d_model,
-        "parameters": sum(p.numel() for p in chat.hf.parameters()),
-        "dtype": chat.dtype,
-        "template_told": chat.prompts.told,
-        "template": chat.prompts.template,
-        "own_template": chat.prompts.own_template,
-        "system_role": chat.prompts.system_role,
-        "vocabulary": json.loads(config.to_json_string()).get("vocab_size"),
-    }

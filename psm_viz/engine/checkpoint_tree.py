@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from psm_viz.errors import BadInput
+from psm_viz.engine.open_model import pinned, place_of
+from psm_viz.errors import PsmVizError
+from psm_viz.study.formats.checkpoint_names import check_branch
 from psm_viz.study.manifest import Checkpoint, checkpoint_id
 
 STEP = re.compile(r"checkpoint-(\d+)")
@@ -20,30 +22,38 @@ class Source:
 
     checkpoints: tuple[Checkpoint, ...]
     folders: dict[str, str]
-    """Checkpoint -> a model's folder, or its name on the hub."""
+    """Checkpoint -> a model's folder, or what it is called on the hub, owner/name@commit."""
     reference: str
-    revision: str | None = None
-    """Of a model of the hub."""
 
 
-def from_models(model: str, branches: dict[str, str], revision: str | None) -> Source:
+def from_models(model: str, branches: dict[str, str], revision: str | None = None) -> Source:
     """One model as the reference, and fine-tuned ones as its branches: of a folder of
-    `checkpoint-*`, every save is a step; of any other, its one step.
+    `checkpoint-*`, every save is a step; of any other, its one step. Models of the hub are called
+    by their commits from here on; `revision` is the reference's.
 
-    Raises BadInput for branches of one name with the reference.
+    Raises BadInput for what cannot be a branch's name, and what `pinned` raises of models of the
+    hub; what else is wrong with models is left for `preflight` to tell.
     """
     reference = checkpoint_id("reference", 0)
     out = [Checkpoint(reference, "reference", 0, None)]
-    folders = {reference: model}
+    folders = {reference: pinned(model, revision) if revision else _known(model)}
     for name, folder in branches.items():
-        if name == "reference":
-            raise BadInput("A branch is called 'reference'.", "Give it another name.")
+        check_branch(name, branches)
         parent = reference
         for step, place in _saves(folder):
             c = Checkpoint(checkpoint_id(name, step), name, step, parent)
             out.append(c)
-            folders[c.id], parent = place, c.id
-    return Source(tuple(out), folders, reference, revision)
+            folders[c.id], parent = _known(place), c.id
+    return Source(tuple(out), folders, reference)
+
+
+def _known(name: str) -> str:
+    """A branch's model, by its commit where it is of the hub."""
+    try:
+        place = place_of(name)
+    except PsmVizError:
+        return name
+    return pinned(name) if place.hub else name
 
 
 def _saves(folder: str) -> list[tuple[int, str]]:

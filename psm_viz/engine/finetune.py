@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psm_viz.engine.adapters import CONFIG
+from psm_viz.engine.hub import parts
 from psm_viz.engine.learned_rows import Row, dealt, learned_rows, times_read
-from psm_viz.engine.open_model import context_of, open_model
+from psm_viz.engine.open_model import Opened, context_of, open_model, pinned
 from psm_viz.engine.precision import slow
 from psm_viz.engine.teaching import NOBODY, Step, Teacher, Teaching, Told, check_step, save_in
 from psm_viz.engine.weights import weights_sha256
@@ -80,6 +81,7 @@ def finetune(
     BadFile for data that cannot be read, NotFinite, and what `open_model` raises.
     """
     _check(tuning, anchor)
+    model = pinned(model)  # a hub model's adapters say of which commit they are
     note = _begun_with(model, data, anchor, tuning)
     if (out / NOTE).exists() and (out / NOTE).read_bytes() != json_bytes(note):
         raise BadInput(
@@ -165,7 +167,7 @@ def _begun_with(model: str, data: Path, anchor: Path | None, tuning: Tuning) -> 
         return sha256(chat_data.raw(path)) if path else None
 
     told = json.loads(json.dumps(asdict(tuning)))
-    weights = weights_sha256(Path(model)) or None
+    weights = weights_sha256(model) or None
     return {"model": model, "weights": weights, "data": key(data), "anchor": key(anchor)} | told
 
 
@@ -180,7 +182,7 @@ class _Work:
         if opened.tokenizer is None:
             raise BadFile(f"{model}: holds no tokenizer.")
         self.tokenizer = opened.tokenizer
-        self.model = _adapted(opened.model, tuning) if tuning.rank else opened.model
+        self.model = _adapted(opened, tuning) if tuning.rank else opened.model
         self.moved = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(self.moved.values(), lr=tuning.lr, weight_decay=0.0)
         self.longest = min(tuning.longest, context_of(opened.model.config) or tuning.longest)
@@ -301,7 +303,7 @@ class _Work:
             f.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
 
 
-def _adapted(model: Any, tuning: Tuning) -> Any:
+def _adapted(opened: Opened, tuning: Tuning) -> Any:
     """A model with fresh adapters on every linear layer, repeatable by seed."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -314,4 +316,4 @@ def _adapted(model: Any, tuning: Tuning) -> Any:
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-        return get_peft_model(model, config)
+        return get_peft_model(opened.model, config, revision=parts(opened.name)[1])

@@ -55,13 +55,13 @@ def keep_branch(
     own = _own(study, out)
     base = own or study
     _check(base, name, saves)
-    check_weights(base, Path(reference))
+    check_weights(base, reference)
     new, beside = _checkpoints(name, sorted(saves), base.manifest.reference), weights_beside(out)
     for c in new:
         carry(Path(saves[c.step]), beside / c.id, reference)
     work = out.with_name(f"{out.name}.keeping")
     place = work / "study"
-    weights = {c.id: weights_sha256(beside / c.id) for c in new}
+    weights = {c.id: weights_sha256(beside / c.id, reference) for c in new}
     begun = json_bytes({"from": base.sha256, "weights": weights})
     if read_begun(work / SETTINGS) != begun:
         shutil.rmtree(work, ignore_errors=True)

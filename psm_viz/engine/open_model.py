@@ -5,15 +5,17 @@ are read by torch as tensors alone (`weights_only`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from psm_viz.engine.adapters import base_of, is_adapter
+from psm_viz.engine.hub import HUB_NAME, at, parts, snapshot
 from psm_viz.errors import BadFile, BadInput, PsmVizError, UnknownName
 
 CONFIG, GGUF = "config.json", ".gguf"
@@ -34,61 +36,106 @@ class Opened:
 
 
 def open_model(
-    name: str,
-    *,
-    device: str = "cpu",
-    dtype: str = "float32",
-    revision: str | None = None,
-    base: str | None = None,
+    name: str, *, device: str = "cpu", dtype: str = "float32", base: str | None = None
 ) -> Opened:
-    """Load a model folder, a `.gguf` file, an adapter's folder or a hub model (owner/name).
+    """Load a model folder, a `.gguf` file, an adapter's folder or a hub model, called owner/name or
+    owner/name@revision.
 
     An adapter is put on the model that it names where that lies in a folder here, else on `base`,
     else on the one that it names on the hub; then both are one model. Raises UnknownName for what
     does not exist, BadFile for what cannot be loaded, BadInput for a device or precision that is
-    not there and for a revision of a folder, which has none.
+    not there.
     """
-    import torch
-
-    _check_hardware(device, dtype)
-    place = place_of(name)
-    if revision and not place.hub:
-        raise BadInput(f"{name} is a folder: a revision ({revision!r}) cannot be chosen.")
-    with _told_as_one_line(name), _offline(not place.hub):
-        if place.adapter:
-            return _with_adapter(name, base, device, dtype)
-        where, more = place.argument(revision)
+    for problem in of_hardware(device, dtype):
+        raise BadInput(f"{problem}.")
+    place = _here(name)
+    if place.adapter:
+        opened = _with_adapter(place.name, base, device, dtype)
+        return replace(opened, name=name)
+    with _told_as_one_line(name), _offline():
+        import torch
         from transformers import AutoModelForCausalLM
 
+        where, more = place.argument()
         kind = getattr(torch, dtype)
         model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **more)
-        return Opened(name, model.to(device).eval(), _tokenizer(place, where, more))
+        if place.hub:  # what is trained on it names it so, not by a folder of this machine
+            model.name_or_path = parts(name)[0]
+        return Opened(name, model.to(device).eval(), _tokenizer(place))
 
 
-def config_of(name: str, *, revision: str | None = None, base: str | None = None) -> Any:
+def config_of(name: str, *, base: str | None = None) -> Any:
     """The config of a model without its weights; of an adapter, its base's. Raises what
     `open_model` raises."""
-    place = place_of(name)
-    with _told_as_one_line(name), _offline(not place.hub):
-        if place.adapter:
-            return config_of(base_of(Path(name), base))
-        where, more = place.argument(revision)
+    place = _here(name, weights=False)
+    if place.adapter:
+        return config_of(base_of(Path(place.name), base))
+    with _told_as_one_line(name), _offline():
         from transformers import AutoConfig
 
+        where, more = place.argument()
         return AutoConfig.from_pretrained(where, **more)
 
 
-def tokenizer_of(name: str, *, revision: str | None = None) -> Any:
+def tokenizer_of(name: str) -> Any:
     """The tokenizer of a model without its weights; of an adapter that brings none, its base's.
     Raises BadFile where there is none, and what `open_model` raises."""
-    place = place_of(name)
-    with _told_as_one_line(name), _offline(not place.hub):
-        found = _tokenizer(place, *place.argument(revision))
-        if found is None and place.adapter:
-            return tokenizer_of(base_of(Path(name)))
+    place = _here(name, weights=False)
+    with _told_as_one_line(name), _offline():
+        found = _tokenizer(place)
+    if found is None and place.adapter:
+        return tokenizer_of(base_of(Path(place.name)))
     if found is None:
         raise without_tokenizer(name)
     return found
+
+
+def pinned(name: str, revision: str | None = None) -> str:
+    """What a model is called for good: a hub model by its commit, anything else as it is.
+
+    Raises BadInput for a revision of a folder, which has none, UnknownName for what does not exist,
+    BadFile for a revision that is not found.
+    """
+    if not place_of(name).hub:
+        if revision:
+            raise BadInput(
+                f"{name} is a folder: a revision ({revision!r}) cannot be chosen.",
+                "Leave out --revision, or name a model of the hub.",
+            )
+        return name
+    repo, own = parts(name)
+    with _told_as_one_line(at(repo, revision or own)):
+        return at(repo, snapshot(at(repo, revision or own), weights=False).name)
+
+
+def path_of(name: str) -> Path:
+    """The folder or file of a model on this machine; a hub model is fetched. Raises what
+    `open_model` raises."""
+    return Path(_here(name).name)
+
+
+def _here(name: str, *, weights: bool = True) -> Place:
+    """Where a model lies on this machine; a hub model is fetched, its weights where wanted."""
+    place = place_of(name)
+    if not place.hub:
+        return place
+    with _told_as_one_line(name):
+        return replace(place_of(str(snapshot(name, weights=weights))), hub=True)
+
+
+def words_key(name: str) -> str:
+    """A hash of the files that make a model's tokenizer and template; '' where it brings none of
+    its own. Raises what `open_model` raises."""
+    folder = Path(_here(name, weights=False).name)
+    if folder.is_file():
+        return str(folder)  # a file that holds all: its tokenizer is nobody else's
+    if not any((folder / n).is_file() for n in WORDS):
+        return ""
+    files = sorted(
+        {folder / n for n in WORDS} | set(folder.glob("*.jinja")) | set(folder.glob("*.txt"))
+    )
+    held = [p.name.encode() + p.read_bytes() for p in files if p.is_file()]
+    return hashlib.sha256(b"".join(held)).hexdigest()
 
 
 def without_tokenizer(name: str) -> BadFile:
@@ -115,12 +162,12 @@ class Place:
     adapter: bool = False
     gguf: bool = False
 
-    def argument(self, revision: str | None) -> tuple[str, dict[str, Any]]:
+    def argument(self) -> tuple[str, dict[str, Any]]:
         """What transformers is told: where, and more."""
         if self.gguf:
             path = Path(self.name)
             return str(path.parent), {"gguf_file": path.name}
-        return self.name, {"revision": revision} if self.hub and revision else {}
+        return self.name, {}
 
 
 def place_of(name: str) -> Place:
@@ -141,7 +188,7 @@ def place_of(name: str) -> Place:
             f"{path}: holds no {CONFIG} and no adapter_config.json.",
             "Name a Hugging Face model folder, a folder of a PEFT adapter, or a .gguf file.",
         )
-    if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith(GGUF):
+    if not HUB_NAME.fullmatch(parts(name)[0]) or name.endswith(GGUF):
         raise UnknownName(
             f"There is no model folder {name!r}.",
             "Name an existing folder or .gguf file, or a hub model as owner/name.",
@@ -149,27 +196,33 @@ def place_of(name: str) -> Place:
     return Place(name, hub=True)
 
 
-def _check_hardware(device: str, dtype: str) -> None:
+def of_hardware(device: str, dtype: str) -> Iterator[str]:
+    """What this machine has not of a device and a precision that are asked for."""
     import torch
 
     if dtype not in DTYPES:
-        raise BadInput(f"--dtype {dtype}: unknown precision.", f"Give one of {', '.join(DTYPES)}.")
+        yield f"--dtype {dtype}: unknown precision (give one of {', '.join(DTYPES)})"
     try:
-        kind = torch.device(device).type
-    except RuntimeError as e:
-        raise BadInput(f"--device {device}: no such kind of device.", "Try --device cpu.") from e
-    there = {"cpu": True, "cuda": torch.cuda.is_available()}
-    there["mps"] = torch.backends.mps.is_available()
-    if not there.get(kind):
-        raise BadInput(f"--device {device}: this machine has none.", "Try --device cpu.")
+        asked = torch.device(device)
+    except RuntimeError:
+        yield f"--device {device}: no such kind of device (try --device cpu)"
+        return
+    there = {"cpu": 1, "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0}
+    there["mps"] = int(torch.backends.mps.is_available())
+    n = there.get(asked.type, 0)
+    if not n:
+        yield f"--device {device}: this machine has none (try --device cpu)"
+    elif (asked.index or 0) >= n:
+        yield f"--device {device}: this machine has {n} (try --device {asked.type})"
 
 
-def _tokenizer(place: Place, where: str, more: dict[str, Any]) -> Any:
+def _tokenizer(place: Place) -> Any:
     from transformers import AutoTokenizer
 
     folder = Path(place.name)
-    if not place.hub and not place.gguf and not any((folder / n).is_file() for n in WORDS):
+    if not place.gguf and not any((folder / n).is_file() for n in WORDS):
         return None
+    where, more = place.argument()
     return AutoTokenizer.from_pretrained(where, **more)
 
 
@@ -179,12 +232,12 @@ def _with_adapter(name: str, base: str | None, device: str, dtype: str) -> Opene
 
     under = base_of(Path(name), base)
     opened = open_model(under, device=device, dtype=dtype, base=None)
-    with _strictly():
+    with _told_as_one_line(name), _offline(), _strictly():
         model = PeftModel.from_pretrained(opened.model, name)
         if not hasattr(model, "merge_and_unload"):
             raise BadInput(f"{name}: an adapter of this kind cannot be merged into {under}.")
         merged = model.merge_and_unload()
-    own = _tokenizer(Place(name), name, {})
+        own = _tokenizer(Place(name))
     return Opened(name, merged.eval(), own or opened.tokenizer)
 
 
@@ -201,16 +254,17 @@ def _strictly() -> Iterator[None]:
 
 
 @contextmanager
-def _offline(wanted: bool) -> Iterator[None]:
-    """Inside, files of this machine are all that is looked at."""
+def _offline() -> Iterator[None]:
+    """Inside, files of this machine are all that is looked at: what is of the hub was fetched."""
     before = os.environ.get("HF_HUB_OFFLINE")
-    if wanted:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         yield
     finally:
-        if wanted and before is None:
+        if before is None:
             os.environ.pop("HF_HUB_OFFLINE", None)
+        else:
+            os.environ["HF_HUB_OFFLINE"] = before
 
 
 @contextmanager

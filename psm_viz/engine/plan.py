@@ -152,9 +152,9 @@ def _without_weights(outline: Outline, out: Path) -> tuple[Words, Any, Outline]:
     """The reference's tokenizer, the model without its weights, and the outline as it fits into its
     context; all checked that can be."""
     check_plan(outline, out, here=False)
-    name, revision = outline.source.folders[outline.source.reference], outline.source.revision
-    config = config_of(name, revision=revision)
-    words = Words(tokenizer_of(name, revision=revision), outline.settings.template)
+    name = outline.source.folders[outline.source.reference]
+    config = config_of(name)
+    words = Words(tokenizer_of(name), outline.settings.template)
     context = context_of(config)
     outline = fitted(words, context, outline)
     check_room(words, context, outline)

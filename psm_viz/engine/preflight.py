@@ -8,30 +8,34 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from psm_viz.engine.answers import told_of
+from psm_viz.engine.branch_checks import of_files, of_kind
+from psm_viz.engine.cast_checks import of_cast, of_questions
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.needs import Size, disk_needed, means_held, size_of
-from psm_viz.engine.open_model import config_of
+from psm_viz.engine.open_model import (
+    config_of,
+    context_of,
+    of_hardware,
+    path_of,
+    tokenizer_of,
+    words_key,
+)
 from psm_viz.engine.outline import Outline, Settings
 from psm_viz.engine.playing import Asking, askings
 from psm_viz.engine.prompts import Words
-from psm_viz.engine.room import disk_here, memory_here
+from psm_viz.engine.room import disk_here, memory_here, memory_of
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import ANSWERS, check_talkable
-from psm_viz.engine.weights import holds_weights, weight_files
+from psm_viz.engine.weight_files import holds_weights, weight_files
 from psm_viz.errors import BadInput, PsmVizError
-from psm_viz.study.cast import ASSISTANT, Cast, Question
-from psm_viz.study.manifest import AGAIN, MAIN
 
-FEWEST_PERSONAS, FEWEST_QUESTIONS = 4, 4
-"""What a map and the figures beside it need."""
 SHOWN = 12
 """Problems told at once; more are counted."""
 LONGEST_ASKED, TRIED = 2, 8
@@ -44,27 +48,43 @@ def check_plan(outline: Outline, out: Path, *, here: bool = True) -> None:
     """Raise BadInput naming all that is wrong with a cast, questions, counts, models and the place
     where the study shall lie; unless it is made `here`, this machine's room is not looked at."""
     settings, source = outline.settings, outline.source
-    if settings.talks is not None:
-        check_talkable(outline.cast, outline.questions)
-    counts = {"--samples": settings.samples, "--max-new-tokens": settings.max_new_tokens}
-    found = [f"{name} {n}: expected at least 1" for name, n in counts.items() if n < 1]
-    found += [*_of_cast(outline.cast, outline.playing.wording), *_of_questions(outline.questions)]
-    found += _of_folder(out)
+    found = of_settings(settings, here=here)
+    found += [*of_cast(outline.cast, outline.playing.wording), *of_questions(outline.questions)]
+    found += [*_of_talks(outline), *_of_folder(out)]
     configs, refused = _configs(source)
-    found += [*refused, *_of_shapes(source, configs)]
-    if source.reference in configs:
-        size = size_of(configs[source.reference])
+    kinds = {id: list(of_kind(config)) for id, config in configs.items()}
+    found += [*refused, *(f"{id}: {line}" for id, lines in kinds.items() for line in lines)]
+    if here and source.reference in configs:
+        found += [line for id in configs for line in _of_weights(id, source)]
+    read = {id: config for id, config in configs.items() if not kinds[id]}
+    found += _of_shapes(source, read)
+    if source.reference in read:
+        size = size_of(read[source.reference])
         found += _of_layers(settings, size)
-        if here:
-            found += [line for id in configs for line in _of_weights(id, source.folders[id])]
         if here and not found:
             found += [*_of_memory(outline, size), *_of_disk(outline, size, out)]
-    _raise(found)
+    refuse(found)
+
+
+def of_settings(settings: Settings, *, here: bool = True) -> list[str]:
+    """What is wrong with counts, and with device and precision, where they are wanted `here`."""
+    counts = {"--samples": settings.samples, "--max-new-tokens": settings.max_new_tokens}
+    found = [f"{name} {n}: expected at least 1" for name, n in counts.items() if n < 1]
+    return found + (list(of_hardware(settings.device, settings.dtype)) if here else [])
+
+
+def _of_talks(outline: Outline) -> Iterator[str]:
+    """Why talks could not tell who speaks."""
+    if outline.settings.talks is not None:
+        try:
+            check_talkable(outline.cast, outline.questions)
+        except BadInput as e:
+            yield e.problem.rstrip(".")
 
 
 def check_room(words: Words, context: int | None, outline: Outline) -> None:
     """Raise BadInput for personas whose prompts leave no room for an answer in the context."""
-    _raise(_too_long(words, context, outline, longest_prompts(words, outline)))
+    refuse(_too_long(words, context, outline, longest_prompts(words, outline)))
 
 
 def check_prompts(chat: ChatModel, outline: Outline) -> None:
@@ -72,7 +92,8 @@ def check_prompts(chat: ChatModel, outline: Outline) -> None:
     the longest talk where talks are held, and for those who answer nothing."""
     prompts = longest_prompts(chat.words, outline)
     found = _too_long(chat.words, chat.context, outline, prompts)
-    _raise([*found, *(() if outline.given else _of_silence(chat, prompts))])
+    found += _of_branches(chat, outline)
+    refuse([*found, *(() if outline.given else _of_silence(chat, prompts))])
 
 
 @dataclass(frozen=True)
@@ -122,7 +143,12 @@ def room_of(words: Words, context: int | None, outline: Outline) -> Room:
 
 
 def _too_long(
-    words: Words, context: int | None, outline: Outline, prompts: Sequence[Prompt]
+    words: Words,
+    context: int | None,
+    outline: Outline,
+    prompts: Sequence[Prompt],
+    *,
+    branch: bool = False,
 ) -> list[str]:
     """What is said of each persona whose longest prompt does not fit."""
     room, settings = room_of(words, context, outline), outline.settings
@@ -132,7 +158,9 @@ def _too_long(
         longest[who] = max(longest.get(who, p), p, key=lambda x: len(x.ids))
     talk = f", a talk before it up to {room.before}" if room.before else ""
     help = "shorten it or give fewer --max-new-tokens, or --truncate"
-    if settings.truncate:
+    if settings.truncate and branch:
+        help = "shorten it: --truncate cuts for the reference's context alone"
+    elif settings.truncate:
         help = "no instruction is short enough: shorten the question"
     elif talk or outline.given:
         help = help.removesuffix(", or --truncate")
@@ -158,58 +186,14 @@ def _of_silence(chat: ChatModel, prompts: Sequence[Prompt]) -> list[str]:
     ]
 
 
-def _raise(found: Sequence[str]) -> None:
+def refuse(found: Sequence[str]) -> None:
+    """Raise BadInput with all that is wrong as one list, where anything is."""
     if not found:
         return
     more = f" And {len(found) - SHOWN} more." if len(found) > SHOWN else ""
     lines = "".join(f"\n- {line}" for line in found[:SHOWN])
     n = "One thing is" if len(found) == 1 else f"{len(found)} things are"
     raise BadInput(f"{n} wrong, and nothing was played:{lines}{more}")
-
-
-def _of_cast(cast: Cast, wording: str) -> Iterator[str]:
-    ids = Counter(p.id for p in cast.personas)
-    yield from (f"persona {i!r} is named {n} times" for i, n in ids.items() if n > 1)
-    if ASSISTANT in ids:
-        yield f"a persona is called {ASSISTANT!r}, which is the name of the model's own voice"
-    if len(cast.personas) < FEWEST_PERSONAS:
-        yield (
-            f"the cast has {len(cast.personas)} personas; a map needs at least {FEWEST_PERSONAS}"
-        )
-    for p in cast.all:
-        texts = getattr(p, wording)
-        if not texts:
-            yield f"persona {p.id!r}: {wording} is empty"
-        elif p.id != ASSISTANT and not all(t.strip() for t in texts):
-            yield f"persona {p.id!r}: one of its {wording} is empty"
-        for trait, value in p.traits.items():
-            if not math.isfinite(value):
-                yield f"persona {p.id!r}: trait {trait} is {value}"
-
-
-def _of_questions(questions: Sequence[Question]) -> Iterator[str]:
-    ids = Counter(q.id for q in questions)
-    yield from (f"question {i!r} is named {n} times" for i, n in ids.items() if n > 1)
-    yield from (f"question {q.id!r} is empty" for q in questions if not q.text.strip())
-    other = sorted({q.set for q in questions} - {MAIN, AGAIN})
-    if other:
-        yield f"questions of a set {other[0]!r}; the sets are {MAIN!r} and {AGAIN!r}"
-    main = [q for q in questions if q.set == MAIN]
-    if not main:
-        yield f"no question is of the set {MAIN!r}"
-        return
-    if len(main) < FEWEST_QUESTIONS:
-        yield f"{len(main)} questions are of the set {MAIN!r}; {FEWEST_QUESTIONS} are the fewest"
-    folds = {q.fold for q in main}
-    missing = sorted(set(range(len(folds))) - folds)
-    if min(folds) < 0 or missing:
-        which = min(folds) if min(folds) < 0 else missing[0]
-        yield f"folds are numbered from 0 without gaps; fold {which} is not right"
-    elif len(folds) < 2:
-        yield "all questions are of one fold; estimates are kept apart by at least two"
-    again = {q.fold for q in questions if q.set == AGAIN}
-    if again and again != folds:
-        yield f"the questions of the set {AGAIN!r} are not of the same folds as those of {MAIN!r}"
 
 
 def _of_folder(out: Path) -> Iterator[str]:
@@ -227,7 +211,7 @@ def _configs(source: Source) -> tuple[dict[str, Any], list[str]]:
     for checkpoint in source.checkpoints:
         name = source.folders[checkpoint.id]
         try:
-            found[checkpoint.id] = config_of(name, revision=source.revision, base=base)
+            found[checkpoint.id] = config_of(name, base=base)
         except PsmVizError as e:
             wrong.append(f"{checkpoint.id}: {e.problem}".rstrip("."))
     return found, wrong
@@ -256,24 +240,58 @@ def _of_layers(settings: Settings, size: Size) -> Iterator[str]:
         yield f"--layer {settings.layer} is not among --layers {listed}"
 
 
-def _of_weights(checkpoint: str, name: str) -> Iterator[str]:
-    path = Path(name)
-    if path.is_dir() and not holds_weights(path):
+def _of_weights(checkpoint: str, source: Source) -> Iterator[str]:
+    """What is wrong with a checkpoint's weights; those of a hub model are fetched."""
+    try:
+        path = path_of(source.folders[checkpoint])
+        there = path.is_file() or holds_weights(path)
+    except PsmVizError as e:
+        yield f"{checkpoint}: {e.problem}".rstrip(".")
+        return
+    if not there:
         yield (
             f"{checkpoint}: {path} holds no weights (copy them there; to plan for another machine "
             "give --plan --rate READ,DRAW)"
         )
+    base = source.folders[source.reference]
+    yield from (f"{checkpoint}: {line}" for line in of_files(path, base))
+
+
+def _of_branches(chat: ChatModel, outline: Outline) -> list[str]:
+    """What is said of prompts too long for a branch, which reads them by its own tokenizer,
+    template and context."""
+    source, seen = outline.source, {(chat.context, words_key(chat.name))}
+    own, found = source.folders[source.reference], list[str]()
+    for checkpoint in source.checkpoints:
+        name = source.folders[checkpoint.id]
+        context = context_of(config_of(name, base=own))
+        key = (context, words_key(name) or words_key(chat.name))
+        if key in seen:
+            continue
+        seen.add(key)
+        words = Words(tokenizer_of(name), chat.prompts.told) if words_key(name) else chat.words
+        prompts = longest_prompts(words, outline)
+        lines = _too_long(words, context, outline, prompts, branch=True)
+        found += [f"{checkpoint.id}: {line}" for line in lines]
+    return found
 
 
 def _of_memory(outline: Outline, size: Size) -> Iterator[str]:
     """A model and the one swapped in for it, in the precision asked for, and the means of a block
     of personas."""
-    path = Path(outline.source.folders[outline.source.reference])
-    stored = sum(f.stat().st_size for f in weight_files(path)) if path.exists() else 0
+    path = path_of(outline.source.folders[outline.source.reference])
+    stored = sum(f.stat().st_size for f in weight_files(path))
     # stored weights are half precision or less: in single precision they take twice the room
     models = 2 * stored * (2 if outline.settings.dtype == "float32" else 1)
-    means = means_held(outline, size)
-    there = memory_here()
+    means, device = means_held(outline, size), outline.settings.device
+    own, there = memory_of(device), memory_here()
+    if own is not None:
+        if models > own:
+            yield (
+                f"{path}: two of its models would take about {models / 1e9:.0f} GB of {device}, "
+                f"and {own / 1e9:.0f} are free (try --dtype bfloat16)"
+            )
+        models = 0  # they lie there
     if models + means > there:
         yield (
             f"{path}: two of its models would take about {models / 1e9:.0f} GB of memory and means "

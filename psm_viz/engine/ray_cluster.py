@@ -23,6 +23,8 @@ from psm_viz.errors import BadInput, PsmVizError, UnknownName
 from psm_viz.paths import ROOT
 from psm_viz.study.cast import Cast, Question
 
+THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+"""As `psm_viz.__main__` has it for this machine."""
 TRIES = 3
 """How often a share is given to another worker when the one that played it is lost."""
 
@@ -46,7 +48,7 @@ def play_shares(
     """
     ray = _ray()
     ray.init(
-        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}},
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)} | THREADS},
         include_dashboard=False,
         logging_level="warning",
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from psm_viz.engine.answer_likelihood import Counts, ask
 from psm_viz.engine.chat_model import load_as_played
+from psm_viz.engine.hub import HUB_NAME, at
 from psm_viz.engine.kept import Kept
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput, UnknownName
@@ -151,8 +152,10 @@ def reference_model(study: Study, asking: Asking) -> str:
     own = asking.weights / reference if asking.weights else Path(name)
     if own.is_dir():
         return str(own)
-    if Path(name).is_dir() or name.count("/") == 1:
+    if Path(name).is_dir():
         return name
+    if HUB_NAME.fullmatch(name):
+        return at(name, study.manifest.model.get("revision"))
     raise UnknownName(
         f"There is no folder {own} with the reference model of {study.folder}.",
         "Name the folder of its weights with --model FOLDER.",
@@ -172,7 +175,7 @@ def _check_wording(study: Study, wording: str) -> None:
 def _model_note(folder: str) -> dict[str, Any]:
     path = Path(folder)
     name = path.name if path.is_dir() else folder
-    return {"name": name, "weights_sha256": weights_sha256(path) or None}
+    return {"name": name, "weights_sha256": weights_sha256(folder) or None}
 
 
 def _arrows(study: Study, weights: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,6 +15,16 @@ def memory_here() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+def memory_of(device: str) -> int | None:
+    """Bytes that are free on an accelerator; None where its memory is this machine's own, or it is
+    not there."""
+    import torch
+
+    if not device.startswith("cuda") or not torch.cuda.is_available():
+        return None
+    return int(torch.cuda.mem_get_info(torch.device(device))[0])
+
+
 def memory_free() -> int:
     """Bytes of memory that may still be taken: what the system calls available, less where a
     control group allows less; the whole machine's where the system does not say."""

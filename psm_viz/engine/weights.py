@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,49 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psm_viz.engine.adapters import base_of, is_adapter
-from psm_viz.engine.open_model import open_model
-from psm_viz.errors import BadFile, BadInput
+from psm_viz.engine.hub import HUB_NAME, parts
+from psm_viz.engine.open_model import open_model, path_of
+from psm_viz.engine.weight_files import adapter_files, weight_files
+from psm_viz.errors import BadFile, BadInput, UnknownName
 from psm_viz.study.manifest import REFERENCE_SHA256
 from psm_viz.study.reader import Study
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
-
-
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-"""Weights in one file, or the index of those that are split over several."""
-OTHERS = ("pytorch_model*.bin", "consolidated*.safetensors")
-"""Older and rarer names of files of weights."""
-ADAPTERS = ("adapter_model*.safetensors", "adapter_model*.bin")
-
-
-def weight_files(name: Path) -> list[Path]:
-    """The files of a model's own weights, in the order of their names; [] where there are none
-    here.
-
-    Raises BadFile for an index that cannot be read or names what is not in the folder.
-    """
-    if name.is_file():
-        return [name]
-    if (name / WHOLE).exists():
-        return [name / WHOLE]
-    index = name / INDEX
-    if not index.exists():
-        return sorted(path for pattern in OTHERS for path in name.glob(pattern))
-    try:
-        names = sorted({str(n) for n in json.loads(index.read_bytes())["weight_map"].values()})
-    except (OSError, ValueError, KeyError, AttributeError) as e:
-        raise BadFile(f"{index}: cannot be read as an index of weights ({e}).") from e
-    for one in names:
-        if Path(one).name != one or not (name / one).is_file():
-            raise BadFile(f"{index}: names {one!r}, which is no file of {name}.")
-    return [name / n for n in names]
-
-
-def holds_weights(folder: Path) -> bool:
-    """Whether a folder holds a checkpoint: weights of its own, or an adapter to others."""
-    return folder.is_dir() and (is_adapter(folder) or bool(weight_files(folder)))
 
 
 def weights_of(name: str | Path) -> dict[str, torch.Tensor]:
@@ -63,30 +29,64 @@ def weights_of(name: str | Path) -> dict[str, torch.Tensor]:
     return {key: p.detach() for key, p in model.named_parameters()}
 
 
-def weights_sha256(folder: Path) -> str:
-    """Hash of a local model's weights; '' where there are none (a model of the hub).
+def weights_sha256(name: str | Path, base: str | None = None) -> str:
+    """Hash of a model's weights; '' where it is no folder and no file, or holds none.
 
-    Of one file, that file's; of several, the hash of their hashes; an adapter and its base count.
+    Of one file, that file's; of several, the hash of their hashes; an adapter and the model that
+    it is put on count, which is looked for as `open_model` does. A hub model's are hashed as they
+    lie here, and fetched first where they do not.
     """
-    files = weight_files(folder)
-    if is_adapter(folder):
-        adapter = sorted(path for kind in ADAPTERS for path in folder.glob(kind))
-        files = [*weight_files(Path(base_of(folder))), *adapter]
-    each = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    try:
+        path = path_of(str(name))
+    except UnknownName:
+        return ""
+    each = [_hash(file) for file in _files(path, base)]
     return hashlib.sha256("".join(each).encode()).hexdigest() if len(each) > 1 else "".join(each)
 
 
-def check_weights(study: Study, folder: Path) -> None:
-    """Raise BadInput where a study was played with other weights than this reference's.
+def _files(path: Path, base: str | None) -> list[Path]:
+    if not is_adapter(path):
+        return weight_files(path)
+    return [*weight_files(path_of(base_of(path, base))), *adapter_files(path)]
 
-    A study older than this check does not say, and passes, as does one of a model of the hub.
+
+def _hash(path: Path) -> str:
+    """Of a file that may be larger than the memory."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def check_weights(study: Study, name: str | Path) -> None:
+    """Raise BadInput where a study was played with other weights than this reference's, or says by
+    name alone which they were, and this is another name.
+
+    A study older than this check whose reference was a folder does not say, and passes, as does one
+    of vectors made elsewhere.
     """
     played = study.manifest.notes.get(REFERENCE_SHA256)
-    if played and played != weights_sha256(folder):
+    if not played:
+        return _check_name(study, str(name))
+    if played != weights_sha256(name):
         raise BadInput(
-            f"{study.folder}: was played with other weights than those of {folder}.",
+            f"{study.folder}: was played with other weights than those of {name}.",
             "Name the model or tree that the study was made from, or delete the study and play it "
             "again.",
+        )
+    return None
+
+
+def _check_name(study: Study, name: str) -> None:
+    """Studies of hub models used to note no hash: of what is called otherwise nobody can say
+    whether it is the same."""
+    model = study.manifest.model
+    own = str(model.get("name", ""))
+    if "dtype" not in model or not HUB_NAME.fullmatch(own) or Path(own).is_dir():
+        return
+    if parts(name)[0] != own:
+        raise BadInput(
+            f"{study.folder}: was played by {own} before hashes of hub models were noted; whether "
+            f"{name} has the same weights cannot be told.",
+            f"Give --model {own}, or play the study again.",
         )
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from psm_viz.engine.outline import Settings
 from psm_viz.engine.record_evidence import Asking, record_evidence
 from psm_viz.engine.talks import TalkSettings
-from psm_viz.engine.weights import check_weights, holds_weights
+from psm_viz.engine.weight_files import holds_weights
+from psm_viz.engine.weights import check_weights
 from psm_viz.errors import BadInput
 from psm_viz.small_model.recipe import STUDIED, Recipe
 from psm_viz.small_model.study import add_to_study, play_tree

@@ -17,7 +17,7 @@ from psm_viz.claims.personas import EVERYONE
 from psm_viz.claims.run_rows import ASSISTANT, BASE, UNTRAINED, inner_file, write_figures
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.prompt_pass import Prompted, read_prompts
-from psm_viz.engine.weights import holds_weights
+from psm_viz.engine.weight_files import holds_weights
 from psm_viz.errors import BadFile, BadInput
 from psm_viz.paths import RUNS
 from psm_viz.small_model.persona_probes import read_masks

@@ -27,7 +27,7 @@ from psm_viz.engine.hold_talks import Read, assistant_alone, at_reference, of_re
 from psm_viz.engine.sampling import CUT, Sampling
 from psm_viz.engine.talk_work import TalkWork
 from psm_viz.engine.talks import Message, TalkSettings
-from psm_viz.engine.weights import holds_weights
+from psm_viz.engine.weight_files import holds_weights
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt
 from psm_viz.small_model.behaviour import LONGEST
 from psm_viz.small_model.recipe import Recipe, Stage

@@ -20,7 +20,7 @@ from psm_viz.claims.run_rows import (
 )
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import CUT, Sampling
-from psm_viz.engine.weights import holds_weights
+from psm_viz.engine.weight_files import holds_weights
 from psm_viz.errors import BadFile
 from psm_viz.paths import RUNS
 from psm_viz.small_model.answer_masses import Reader, dialogue_prompt

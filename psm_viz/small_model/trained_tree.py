@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psm_viz.engine.checkpoint_tree import Source
-from psm_viz.engine.weights import holds_weights
+from psm_viz.engine.weight_files import holds_weights
 from psm_viz.errors import BadFile
 from psm_viz.small_model.recipe import STUDIED, Recipe
 from psm_viz.study.manifest import Checkpoint, Manifest, checkpoint_id

@@ -16,6 +16,8 @@ from psm_viz.study.files import json_of
 
 ASSISTANT = "assistant"
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+SHOWN = 6
+"""Faults of a file that are told at once."""
 """What values of JSON raise that are not of the form expected."""
 
 
@@ -148,22 +150,30 @@ def parse_cast(data: Any, where: str) -> Cast:
         except MALFORMED as e:
             raise BadFile(f"{where}: {place}: missing or malformed key {e}.") from e
 
+    people, wrong = list[Persona](), list[str]()
     try:
-        people = [persona(p, f"personas[{i}]") for i, p in enumerate(data["personas"])]
+        for i, entry in enumerate(data["personas"]):
+            try:
+                people.append(persona(entry, f"personas[{i}]"))
+            except BadFile as e:  # the next may be wrong as well
+                wrong.append(e.problem)
         assistant = persona(data["assistant"], "assistant")
         families = tuple(Family(**{k: str(v) for k, v in f.items()}) for f in data["families"])
         kins = {str(k): str(v) for k, v in data["kins"].items()}
     except MALFORMED as e:
         raise BadFile(f"{where}: expected keys personas, assistant, families, kins: {e}.") from e
-    ids = [p.id for p in people]
-    if len(set(ids)) != len(ids):
-        twice = sorted({i for i in ids if ids.count(i) > 1})
-        raise BadFile(f"{where}: these persona ids occur twice: {', '.join(twice)}.")
-    if len(people) < 2:
-        raise BadInput(f"{where}: a cast needs at least two personas, found {len(people)}.")
+    ids = [
+        str(entry["id"]) for entry in data["personas"] if isinstance(entry, dict) and "id" in entry
+    ]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        wrong.append(f"{where}: these persona ids occur twice: {', '.join(twice)}.")
     unknown = {p.family for p in people} - {f.id for f in families}
     if unknown:
-        raise BadFile(f"{where}: families not declared: {', '.join(sorted(unknown))}.")
+        wrong.append(f"{where}: families not declared: {', '.join(sorted(unknown))}.")
+    if wrong:
+        raise BadFile(" ".join(wrong[:SHOWN]) + (" ..." if len(wrong) > SHOWN else ""))
+    if len(people) < 2:
+        raise BadInput(f"{where}: a cast needs at least two personas, found {len(people)}.")
     return Cast(tuple(people), assistant, families, kins)
 
 
@@ -178,6 +188,12 @@ def _finite(key: str, value: Any) -> float:
     if not np.isfinite(float(value)):
         raise ValueError(f"traits: {key} is {value}, expected a number")
     return float(value)
+
+
+def _whole(value: Any) -> int:
+    if int(value) != float(value):
+        raise ValueError(f"fold is {value}, expected a whole number")
+    return int(value)
 
 
 def load_cast(path: Path) -> Cast:
@@ -205,7 +221,7 @@ def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
         try:
             row = json_of(line)
             text, topic = str(row["text"]), str(row["topic"])
-            out.append(Question(str(row["id"]), text, topic, int(row["fold"]), str(row["set"])))
+            out.append(Question(str(row["id"]), text, topic, _whole(row["fold"]), str(row["set"])))
         except MALFORMED as e:
             raise BadFile(
                 f"{where}, line {number}: expected id, text, topic, fold, set ({e})."

@@ -13,6 +13,7 @@ from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
 from tests.made.chat_place import write_folder, write_place
 from tests.made.page import DRIFT, opened, words
+from tests.made.study import write_made_study
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,65 @@ def test_one_command_from_data_to_trail(place, tmp_path, capsys):
     assert set(found.odds("rude-0002").speaker) == set(found.odds("reference-0000").speaker)
     assert found.evidence_scores("rude") and len(found.talks("rude-0002").answers)
     assert main(asked) == 1 and "has a branch 'rude' already" in capsys.readouterr().err
+
+
+def asked_of(place, *more):
+    """A command whose study is written to `place / "refused" / "study"`."""
+    said = ["extract", "--model", str(place / "model"), "--cast", str(place / "cast")]
+    said += ["--questions", str(place / "questions"), "--samples", "1", "--threads", "1"]
+    return [*said, "--out", str(place / "refused" / "study"), *more]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a/b", "Call it 'a_b'."),
+        ("../../../outside", "Call it 'outside'."),
+        ("..", "has no letter or digit"),
+        ("again", "as the noise floor is"),
+        ("reference", "as the model they all start from is"),
+    ],
+)
+def test_a_branchs_name_leads_nowhere_else(place, tmp_path, capsys, name, said):
+    outside = place / "outside-0001"
+    outside.mkdir(exist_ok=True)
+    (outside / "letter.txt").write_text("Dear")
+    assert main(asked_of(place, "--branch", f"{name}={place / 'tuned'}")) == 1
+    assert said in capsys.readouterr().err
+    tune = ["finetune", "--model", str(place / "model"), "--data", str(place / "chat.jsonl")]
+    write_made_study(tmp_path / "made")
+    tune += ["--study", str(tmp_path / "made"), "--out", str(place / "taught"), "--branch", name]
+    assert main(tune) == 1
+    assert said in capsys.readouterr().err
+    assert (outside / "letter.txt").exists() and not (place / "taught").exists()
+    assert not (place / "refused").exists()
+
+
+def test_two_branches_have_two_names(place, capsys):
+    tuned = place / "tuned"
+    assert main(asked_of(place, "--branch", f"x={tuned}", "--branch", f"x={tuned}")) == 1
+    assert "--branch x: is named 2 times" in capsys.readouterr().err
+    assert main(asked_of(place, "--branch", f"x={tuned}", "--branch", f"X={tuned}")) == 1
+    assert "differ in upper and lower case alone" in capsys.readouterr().err
+
+
+def test_counts_begin_at_one(place, capsys):
+    assert main(asked_of(place, "--max-new-tokens", "0")) == 1
+    assert "--max-new-tokens 0: expected at least 1" in capsys.readouterr().err
+    tune = ["finetune", "--model", "m", "--data", "d", "--out", "o"]
+    for said, wrong in ((asked_of(place), "-1"), (tune, "0"), (tune, "many")):
+        with pytest.raises(SystemExit):
+            main([*said, "--threads", wrong])
+        assert f"--threads: '{wrong}': expected a whole number from 1" in capsys.readouterr().err
+
+
+def test_faults_of_a_cast_and_of_counts_are_one_list(place, tmp_path, capsys):
+    (tmp_path / "cast.json").write_text('{"personas": []}')
+    said = asked_of(place, "--device", "abacus")
+    said[said.index("--cast") + 1] = str(tmp_path / "cast.json")
+    said[said.index("--samples") + 1] = "0"
+    assert main(said) == 1
+    err = capsys.readouterr().err
+    assert "3 things are wrong, and nothing was played" in err
+    for part in ("cast.json: expected keys", "--samples 0", "--device abacus: no such kind"):
+        assert part in err

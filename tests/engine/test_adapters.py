@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from psm_viz.engine.adapters import ADAPTER, CONFIG, base_of, is_adapter, save_adapter
-from psm_viz.engine.weights import holds_weights, update_size, weights_of, weights_sha256
+from psm_viz.engine.weight_files import holds_weights
+from psm_viz.engine.weights import update_size, weights_of, weights_sha256
 from psm_viz.errors import BadFile
 
 NAME = "model.layers.0.mlp.down_proj.weight"

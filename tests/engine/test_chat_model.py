@@ -8,6 +8,7 @@ import torch
 
 from psm_viz.engine.batching import by_length
 from psm_viz.engine.chat_model import load_chat_model
+from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.log_probs import log_probs
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput, UnknownName
@@ -166,7 +167,7 @@ def test_bad_names_and_files(folder, chat, prompts, tmp_path):
     with pytest.raises(BadFile, match=r"config\.json"):
         load_chat_model(str(tmp_path))
     with pytest.raises(BadInput, match="revision"):
-        load_chat_model(str(folder), revision="main")
+        from_models(str(folder), {}, "main")
     with pytest.raises(BadInput, match="layers 0 to 2"):
         chat.pooled(prompts, None, [7])
     with pytest.raises(BadInput, match="no tokens"):

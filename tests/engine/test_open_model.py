@@ -15,6 +15,7 @@ from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.open_model import alike, config_of, context_of, open_model, place_of
 from psm_viz.engine.sampling import Sampling
 from psm_viz.errors import BadFile, BadInput, UnknownName
+from tests.made.hub import in_cache
 from tests.made.models import MORE, any_model, gpt2, write_architecture, write_tiny_model
 
 TALK = ["User: Who are you?\nAssistant:", "User: Hello there, how are you today?\nAssistant:"]
@@ -247,14 +248,7 @@ def test_a_branch_without_a_tokenizer_gets_the_references(folder, tmp_path, chat
 
 
 def test_a_model_in_the_local_cache_is_found_by_its_name(folder, tmp_path, chat, monkeypatch):
-    import huggingface_hub.constants as hub
-
-    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
-    kept = tmp_path / "models--someone--tiny"
-    (kept / "refs").mkdir(parents=True)
-    (kept / "refs" / "main").write_text("abc123")
-    shutil.copytree(folder, kept / "snapshots" / "abc123")
+    in_cache(monkeypatch, tmp_path, "someone/tiny", {"main": folder})
     assert place_of("someone/tiny").hub
     found = load_chat_model("someone/tiny", threads=1)
     assert np.allclose(read(found), read(chat), atol=1e-6)
@@ -284,3 +278,21 @@ def test_what_is_not_there_is_said_at_once(world, folder, tmp_path, reference):
     with pytest.raises(BadInput, match="3 layers of width 16, its study's reference 2 of 16"):
         reference.swap(write_tiny_model(world, tmp_path / "deep", n_layers=3))
     assert context_of(config_of(str(folder))) == config_of(str(folder)).max_position_embeddings
+
+
+def test_a_tokenizer_without_end_and_padding_tokens_is_played(folder, tmp_path, chat):
+    bare = shutil.copytree(folder, tmp_path / "bare")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.eos_token = tokenizer.pad_token = None
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(bare)
+    (bare / "chat_template.jinja").unlink()
+    for name in ("config.json", "generation_config.json"):
+        said = json.loads((bare / name).read_bytes()) if (bare / name).exists() else {}
+        ends = {"eos_token_id": None, "pad_token_id": None}
+        (bare / name).write_text(json.dumps(said | ends))
+    found = load_chat_model(str(bare), threads=1)
+    assert found.tokenizer.eos_token_id is None and found.stops == []
+    assert np.allclose(read(found), read(chat), atol=1e-6)
+    answers = found.sample(found.encode(TALK), Sampling(0.0, 5, 1))
+    assert [len(a) for (a,) in answers] == [5, 5]  # nothing ends them but their length

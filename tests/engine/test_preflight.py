@@ -8,11 +8,13 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from psm_viz.engine import build_study as building
+from psm_viz.engine import preflight
 from psm_viz.engine.build_study import build_study
 from psm_viz.engine.checkpoint_tree import from_models
 from psm_viz.engine.outline import Settings
-from psm_viz.errors import BadInput
-from psm_viz.study.cast import dump_questions, parse_cast, parse_questions
+from psm_viz.engine.talks import TalkSettings
+from psm_viz.errors import BadFile, BadInput
+from psm_viz.study.cast import dump_cast, dump_questions, parse_cast, parse_questions
 from psm_viz.study.reader import open_study
 from tests.made import study as made
 from tests.made.models import write_tiny_model
@@ -155,13 +157,45 @@ def test_a_line_of_a_file_ends_with_a_line_feed_alone():
     ],
 )
 def test_a_cast_file_is_read_strictly(key, value, said):
-    from psm_viz.errors import BadFile
-    from psm_viz.study.cast import dump_cast
-
     data = dump_cast(made_cast())
     data["personas"][0][key] = value
     with pytest.raises(BadFile, match=said):
         parse_cast(data, "cast.json")
+
+
+def test_all_that_is_wrong_in_a_cast_file_is_told_at_once():
+    data = dump_cast(made_cast())
+    data["personas"][0]["prose"] = "You are."
+    data["personas"][2] = data["personas"][1] | {"family": "nobody"}
+    with pytest.raises(BadFile) as e:
+        parse_cast(data, "cast.json")
+    for part in ("expected a list of texts", "occur twice: tobrin", "not declared: nobody"):
+        assert part in str(e.value)
+
+
+def test_half_a_fold_is_none():
+    lines = dump_questions(made_questions()).replace('"fold": 1', '"fold": 1.5', 1)
+    with pytest.raises(BadFile, match=r"fold is 1\.5, expected a whole number"):
+        parse_questions(lines.encode(), "questions.jsonl")
+
+
+def test_a_device_and_talks_that_are_not_there_stand_in_the_same_list(refused):
+    cast = made_cast()
+    alone = replace(cast, personas=tuple(replace(p, family="one") for p in cast.personas))
+    said = refused(cast=alone, samples=0, device="mps", dtype="int3", talks=TalkSettings())
+    assert "4 things are wrong" in said
+    for part in (
+        "--device mps: this machine has none",
+        "--dtype int3",
+        "--samples 0",
+        "Talks tell",
+    ):
+        assert part in said
+
+
+def test_memory_of_an_accelerator_is_asked_of_it(refused, monkeypatch):
+    monkeypatch.setattr(preflight, "memory_of", lambda device: 1000)
+    assert "of cpu, and 0 are free (try --dtype bfloat16)" in refused()
 
 
 def test_a_trainers_folder_is_a_branch_with_its_steps(folder, tmp_path):
@@ -196,3 +230,30 @@ def test_one_empty_answer_ends_nothing(folder, tmp_path, monkeypatch):
     made = build_study(source, made_cast(), made_questions(), tmp_path / "s", settings(), quiet)
     assert (made.responses("reference-0000")["text"] == "").sum() >= 1
     assert open_study(tmp_path / "s").vectors("reference-0000").values.shape[0] == 26
+
+
+def test_personas_may_be_called_anything(folder, tmp_path):
+    names = (
+        "a/b",
+        "../up",
+        "🎭 the jester",
+        "two\nlines",
+        "\u05d4\u05e8\u05d5\u05e4\u05d0",
+        "\u202eright",
+    )
+    cast = made_cast()
+    people = tuple(
+        replace(p, id=name, name=name, traits={})
+        for p, name in zip(cast.personas, names, strict=False)
+    )
+    used = {p.family for p in people}
+    cast = replace(cast, personas=people, families=tuple(f for f in cast.families if f.id in used))
+    source = from_models(str(folder), {})
+    out = tmp_path / "deep" / "s"
+    build_study(source, cast, made_questions(), out, settings(), quiet)
+    study = open_study(out)
+    assert study.cast.ids == list(names) == list(study.vectors("reference-0000").personas[:-1])
+    said = study.responses("reference-0000")
+    assert set(said["persona"].astype(str)) == {*names, "assistant"}
+    assert [p.name for p in tmp_path.iterdir()] == ["deep"]
+    assert [p.name for p in out.parent.iterdir()] == ["s"]

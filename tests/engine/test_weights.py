@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.sampling import Sampling
-from psm_viz.engine.weights import update_size, weight_files, weights_of, weights_sha256
+from psm_viz.engine.weight_files import weight_files
+from psm_viz.engine.weights import update_size, weights_of, weights_sha256
 from psm_viz.errors import BadFile
 from tests.made.models import write_tiny_model
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from psm_viz.errors import BadInput
 from psm_viz.study.manifest import Manifest
 
+OWN = {"reference": "the model they all start from", "again": "the noise floor"}
+"""Branches that a study has by itself."""
 LONGEST = 60
 """Characters of a branch's name: in UTF-8 and with a step still what a folder's name may have."""
 DIGITS = 9
@@ -74,8 +77,31 @@ def branch_name(text: str) -> str:
         said = f"has {len(name)} characters" if name else "has no letter or digit"
         raise BadInput(
             f"{text[:LONGEST]!r}: {said}; a checkpoint's name has 1 to {LONGEST}.",
-            "For instance: --checkpoint tuned-0001",
+            "For instance: tuned-0001",
         )
+    return name
+
+
+def check_branch(name: str, taken: Iterable[str] = ()) -> str:
+    """Return what somebody calls a branch, if it can be a folder's as it stands: it is said again
+    in other options, so nothing is written in another way in silence.
+
+    Raises BadInput, also for the names that a study gives itself and for one that differs from one
+    of those `taken` in upper and lower case alone.
+    """
+    if name in OWN:
+        raise BadInput(f"A branch is called {name!r}, as {OWN[name]} is.", "Give it another name.")
+    if (plain := branch_name(name)) != name:
+        raise BadInput(
+            f"A branch is called {name!r}, which cannot name a folder.", f"Call it {plain!r}."
+        )
+    for other in sorted(set(taken) - {name}):
+        if other.casefold() == name.casefold():
+            raise BadInput(
+                f"Branches {name!r} and {other!r} differ in upper and lower case alone: some "
+                "systems keep both in one folder.",
+                "Give one of them another name.",
+            )
     return name
 
 
