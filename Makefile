@@ -46,7 +46,7 @@ study: setup
 chat-model: $(VENV)/.chat
 	$(BIN)/python -m psm_viz chat-model
 
-# Its study, from the weights: hours, resumable. What it makes is not shipped yet.
+# Its study, from the weights: hours, resumable. Seed 0's is shipped in data/chat-study.
 chat-study: chat-model
 	$(BIN)/python -m psm_viz chat-study
 

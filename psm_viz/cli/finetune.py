@@ -90,8 +90,9 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     """Evidence written, branch trained, played and scored; what is done already stays."""
     from psm_viz.engine.add_branches import add_branches
     from psm_viz.engine.checkpoint_tree import from_models
+    from psm_viz.engine.finetune import check_training
     from psm_viz.engine.finetune import finetune as train
-    from psm_viz.engine.record_evidence import Asking, record_evidence
+    from psm_viz.engine.record_evidence import Asking, check_data, record_evidence
     from psm_viz.engine.sampling import sampling_of
     from psm_viz.study.formats.checkpoint_names import check_branch
     from psm_viz.study.reader import open_study
@@ -104,8 +105,12 @@ def _as_branch(options: argparse.Namespace, tuning: Tuning) -> None:
     told = name in study.evidences
     if there and (not told or study.evidence_scores(name)):
         raise BadInput(f"{options.study}: has a branch {name!r} already.", "Give another --branch.")
-    sampling_of(study.manifest.generation)  # what could not be played is not trained
-    if not told:
+    # a record is never overwritten: nothing is asked before all that follows can be done
+    sampling_of(study.manifest.generation)
+    check_training(options.model, options.data, options.out, tuning, options.anchor)
+    if told:
+        check_data(study, name, options.data)
+    else:
         asking = Asking(
             options.data,
             name,

@@ -81,6 +81,7 @@ def readme(options: argparse.Namespace) -> None:
     from psm_viz.cli.steer import stored
     from psm_viz.cli.talks import as_text as belief_text
     from psm_viz.cli.talks import belief_of
+    from psm_viz.tables.matched_odds import matched_lines, matched_results
     from psm_viz.tables.odds_results import odds_lines, odds_results
     from psm_viz.tables.results import as_text, results_of
 
@@ -95,7 +96,8 @@ def readme(options: argparse.Namespace) -> None:
     if paths.DOSES.exists():
         short["doses"] = f"```\n{stored(paths.DOSES)}\n```"
     if (paths.CHAT_STUDY / "study.json").exists():
-        lines = odds_lines(odds_results(open_study(paths.CHAT_STUDY)))
+        talked = open_study(paths.CHAT_STUDY)
+        lines = [*odds_lines(odds_results(talked)), *matched_lines(matched_results(talked))]
         short["chat"] = "\n".join(["```", *lines, "```"])
     if study.talk_note is not None:
         short["belief"] = f"```\n{belief_text(belief_of(study, None, None))}\n```"

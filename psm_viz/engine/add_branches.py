@@ -14,6 +14,7 @@ from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import asked_at
 from psm_viz.engine.sampling import sampling_of
+from psm_viz.engine.silence import merged, notes_of
 from psm_viz.engine.talk_work import TalkWork, settings_of, work_of
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.errors import BadInput
@@ -84,7 +85,10 @@ def add_branches(
             work, talking = _talks(study, source, new, known, sparing)
             hold_all(chat, work, talking, threads, edit.writer, say)
         order = _in_order(study, source, have | {c.id for c in new})
-        edit.manifest = replace(m, checkpoints=order, notes=m.notes | dict(known.notes))
+        silence = merged(
+            m.notes, notes_of(edit.writer, [c.id for c in new], study.cast, m.reference)
+        )
+        edit.manifest = replace(m, checkpoints=order, notes=m.notes | silence | dict(known.notes))
     return edit.done
 
 

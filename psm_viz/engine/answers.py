@@ -21,7 +21,7 @@ from psm_viz.study.cast import Persona, Question
 from psm_viz.study.judging import Judgement
 
 SMALL = {col.VARIANT: np.int8, col.SAMPLE: np.int8, col.TOKENS: np.int16}
-"""Numbers of responses.parquet, as small as they go."""
+"""Numbers of responses.parquet, and the smallest type of each."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,11 @@ def answers_of(
 
 
 def given_ids(words: Words, given: Answers, asked: Sequence[Asking]) -> list[list[list[int]]]:
-    """Ids of given answers, for each asking: as the template writes them after a prompt."""
-    texts = [words.prompts.lead + text for one in asked for text in given[one.key]]
+    """Ids of given answers, for each asking: as the template writes them after a prompt; none of an
+    empty one, which is no answer whatever the template leads it in with."""
+    texts = [words.prompts.lead + t for one in asked for t in given[one.key] if t.strip()]
     ids = iter(words.encode(texts))
-    return [[next(ids) for _ in given[one.key]] for one in asked]
+    return [[next(ids) if t.strip() else [] for t in given[one.key]] for one in asked]
 
 
 @contextmanager
@@ -132,6 +133,16 @@ def _salted(sampling: Sampling, salt: int) -> Sampling:
 
 
 def small(frame: pd.DataFrame, numbers: Mapping[str, type]) -> pd.DataFrame:
-    """Answers as they are stored: text as categories, and `numbers` in those types."""
+    """Answers as they are stored: text as categories, and `numbers` in those types, or in the
+    smallest that hold their greatest."""
     text = [c for c in frame.columns if frame[c].dtype == object or frame[c].dtype == "str"]
-    return frame.astype(dict.fromkeys(text, "category") | dict(numbers))
+    held = {name: holds(frame[name].to_numpy(), least) for name, least in numbers.items()}
+    return frame.astype(dict.fromkeys(text, "category") | held)
+
+
+def holds(values: np.ndarray, least: type) -> np.dtype:
+    """The smallest signed type, no smaller than `least`, that holds these numbers from 0 on: a
+    type that does not would turn them into others without a word."""
+    if not len(values):
+        return np.dtype(least)
+    return np.promote_types(least, np.min_scalar_type(-1 - int(values.max())))

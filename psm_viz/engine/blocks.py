@@ -36,6 +36,8 @@ class Block:
     share: Float[np.ndarray, "question pooling layer d_model"]
     """What they add to the cast's means per question, in double precision; of the Assistant, its
     own means."""
+    weights: Float[np.ndarray, " persona"]
+    """What each weighs in `share`: nothing who answered no question."""
     single: Float[np.ndarray, "response pooling d_model"]
 
 
@@ -66,7 +68,7 @@ def blocks_of(cast: Cast) -> Iterator[range]:
 
 def write_block(block: Block, folder: Path) -> None:
     """Write a block, in one rename. Of several that play the same, the first is kept."""
-    names = ("persona", "fold", "question", "share", "single")
+    names = ("persona", "fold", "question", "share", "weights", "single")
     with whole_folder(folder, several=True) as work:
         (work / ANSWERS).write_bytes(parquet_bytes(block.frame))
         save_file({n: np.ascontiguousarray(getattr(block, n)) for n in names}, work / MEANS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from psm_viz.engine.hub import parts
 from psm_viz.engine.jobs import play_all, play_blocks
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import Outline, Settings, outline_of
+from psm_viz.engine.played import among
 from psm_viz.engine.preflight import check_plan, check_prompts
 from psm_viz.engine.sampling import ELSEWHERE
+from psm_viz.engine.silence import check_reference, notes_of
 from psm_viz.engine.talk_work import work_for
 from psm_viz.engine.trait_vectors import measure_traits
 from psm_viz.engine.weights import weights_sha256
@@ -67,9 +69,16 @@ def build_study(
     first = [j for j in jobs if j.checkpoint == source.reference and reference is None]
     play_all(chat, outline.playing, first, None, settings.threads, writer, say)
     reference = writer.vectors(source.reference) if reference is None else reference
+    everybody, playing = outline.cast, outline.playing
+    outline = _of_those_heard(outline, reference)
+    begun = replace(begun, outline=outline)
     _measure_traits(begun, known, layer, say)
+    # blocks of personas and their draws are those of the whole cast, as machines elsewhere have it
+    gone = tuple(i for i in everybody.ids if i not in reference.ids)
+    playing = replace(playing, left_out=gone)
     others = [j for j in jobs if j not in first]
-    play_all(chat, outline.playing, others, reference, settings.threads, writer, say)
+    play_all(chat, playing, others, reference, settings.threads, writer, say)
+    silence = notes_of(writer, [c.id for c in outline.checkpoints], everybody, source.reference)
     if known.bank:
         writer.write_written(known.bank)
         odds = odds_of(known.bank, outline.cast, known.marked, known.wording)
@@ -89,10 +98,16 @@ def build_study(
         layers=settings.layers or tuple(range(chat.n_layers)),
         checkpoints=tuple(outline.checkpoints),
         noise_floor=outline.noise,
-        notes=note | _whose(source) | _cut(outline) | dict(known.notes),
+        notes=note | _whose(source) | _cut(outline) | silence | dict(known.notes),
         versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
     )
     return finish(writer, manifest, outline.cast, questions, say, further=known.further)
+
+
+def _of_those_heard(outline: Outline, reference: PersonaVectors) -> Outline:
+    """The outline of a study of those who answered at the reference."""
+    cast = among(outline.cast, reference.ids)
+    return replace(outline, playing=replace(outline.playing, cast=cast))
 
 
 def _measure_traits(begun: Begun, known: Known, layer: int, say: Callable[[str], None]) -> None:
@@ -217,8 +232,10 @@ def _headline(
     job = next(j for j in outline.jobs(middle) if j.checkpoint == outline.source.reference)
     played = play_blocks(chat, playing, job, Keeping(), say)
     assert played is not None  # every block is played here
+    check_reference(played)
     vectors = played.vectors
-    traits = np.array([[p.traits[t] for t in names] for p in playing.cast.personas])
+    heard = among(playing.cast, vectors.ids)
+    traits = np.array([[p.traits[t] for t in names] for p in heard.personas])
     scores = {
         (p, n): trait_r2(vectors.at(p, n)[:-1], traits).tolist()
         for p in vectors.poolings

@@ -7,9 +7,10 @@ their scalars.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,32 +20,16 @@ from psm_viz.engine.answers import SMALL, answers_of, small, texts_read, told_of
 from psm_viz.engine.blocks import Block, Keeping, blocks_of, read_block, write_block
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.pace import Pace, Say, named, quiet
+from psm_viz.engine.played import Asked, Played, among, put_together, weights_among
 from psm_viz.engine.playing import Playing
 from psm_viz.errors import BadInput
 from psm_viz.processes import time_left
 from psm_viz.stats.axis_scale import axis_scale
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
-from psm_viz.study.activations import (
-    Activations,
-    FoldVectors,
-    PersonaVectors,
-    QuestionVectors,
-)
+from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import Cast, Question, family_weights
 from psm_viz.study.columns import axis_column, norm_column
-
-
-@dataclass(frozen=True)
-class Played:
-    """Everything one checkpoint gives to a study."""
-
-    vectors: PersonaVectors
-    folds: FoldVectors
-    questions: QuestionVectors
-    activations: Activations
-    responses: pd.DataFrame
-    single: Float[np.ndarray, "response pooling d_model"]
 
 
 def play_cast(
@@ -61,9 +46,9 @@ def play_cast(
     """Put every question to every persona and to the Assistant, and pool what the model does.
 
     `say` is told how far it is, how fast it goes and how long it takes. What is kept is read
-    instead of played; None where blocks are wanting that others play. An empty answer is left out.
-    Raises BadInput for a persona that answers no question, and NotFinite where the model gives no
-    numbers.
+    instead of played; None where others play a share of the blocks. An empty answer is left out,
+    and so is who gives no other. Raises BadInput for a layer that is not read, and NotFinite where
+    the model gives no numbers.
     """
     wanted = tuple(range(chat.n_layers)) if layers is None else tuple(layers)
     if headline_layer not in wanted:
@@ -82,9 +67,21 @@ def play_cast(
             if folder is not None:
                 write_block(done[-1], folder)
             told.played(rows, len(done[-1].frame))
-    if len(done) < len(every):
+    if len(done) < len(every) or keeping.shard[1] > 1:
         return None
-    return _put_together(done, playing, questions, (wanted, headline_layer), checkpoint)
+
+    def again(rows: range, left_out: tuple[str, ...]) -> Block:
+        others = replace(playing, left_out=left_out)
+        with told_of(checkpoint):
+            block = play_block(chat, others, questions, rows, wanted, headline_layer, told.within)
+        if folder := keeping.place(rows):
+            shutil.rmtree(folder)
+            write_block(block, folder)
+        return block
+
+    ids = tuple(q.id for q in questions)
+    asked_of = Asked(checkpoint, ids, playing.poolings, wanted, headline_layer)
+    return put_together(done, every, again, playing.cast, playing.left_out, asked_of)
 
 
 class _Speakers:
@@ -122,7 +119,8 @@ def play_block(
     say: Say = quiet,
 ) -> Block:
     """Some personas' answers, and the means of what they do."""
-    cast, at, weights = playing.cast, list(layers).index(headline), family_weights(playing.cast)
+    cast, at = playing.cast, list(layers).index(headline)
+    weights = [*weights_among(cast, playing.left_out or ()), 1.0]  # the Assistant's are its own
     personas, folds = [cast.all[i] for i in rows], [q.fold for q in questions]
     said = answers_of(chat, playing, personas, questions, rows.start, say)
     frame = said.frame
@@ -136,60 +134,39 @@ def play_block(
     persona: list[np.ndarray] = []
     fold: list[np.ndarray] = []
     question: list[np.ndarray] = []
-    share = np.zeros((len(questions), *pooled.shape[1:]))
+    share, used = np.zeros((len(questions), *pooled.shape[1:])), np.zeros(len(rows))
     for i in rows:
         own = frame[col.PERSONA].to_numpy() == cast.all[i].id
         q_index = frame.loc[own, "q"].tolist()
-        means = by_question(pooled[own], q_index, len(questions), cast.all[i].id)
+        means = by_question(pooled[own], q_index, len(questions))
         persona.append(means.mean(0))
-        fold.append(mean_by_group(means[:, :, at], folds, max(folds) + 1))
         question.append(means[:, :, at])
-        share += means * (weights[i] if i < len(weights) else 1.0)
+        if np.isfinite(means).all():
+            fold.append(mean_by_group(means[:, :, at], folds, max(folds) + 1))
+            share += means * weights[i]
+            used[i - rows.start] = weights[i]
+        else:
+            fold.append(np.full((max(folds) + 1, *means.shape[1:2], means.shape[3]), np.nan))
     return Block(
         frame.drop(columns="q"),
         np.array(persona, dtype=np.float32),
         np.array(fold, dtype=np.float32),
         np.array(question, dtype=np.float32),
         share,
+        used,
         pooled[:, :, at],
     )
 
 
-def _put_together(
-    blocks: Sequence[Block],
-    playing: Playing,
-    questions: Sequence[Question],
-    layers: tuple[tuple[int, ...], int],
-    checkpoint: str,
-) -> Played:
-    """What a study keeps of its blocks, of which the Assistant's is the last."""
-    (every, headline), cast, poolings = layers, playing.cast, playing.poolings
-    own = blocks[-1].share.astype(np.float32)
-    others = np.sum([b.share for b in blocks[:-1]], axis=0).astype(np.float32)
-    ids, asked = tuple(p.id for p in cast.all), tuple(q.id for q in questions)
-    persona, fold, question = (
-        np.concatenate([getattr(b, name) for b in blocks])
-        for name in ("persona", "fold", "question")
-    )
-    return Played(
-        PersonaVectors(persona, ids, poolings, every, checkpoint),
-        FoldVectors(fold, poolings, headline, checkpoint),
-        QuestionVectors(own, others, asked, poolings, every, checkpoint),
-        Activations(question, poolings, headline),
-        pd.concat([b.frame for b in blocks], ignore_index=True),
-        np.concatenate([b.single for b in blocks]),
-    )
-
-
 def by_question(
-    pooled: np.ndarray, asked: Sequence[int], n: int, who: str
+    pooled: np.ndarray, asked: Sequence[int], n: int
 ) -> Float[np.ndarray, "question pooling layer d_model"]:
     """One speaker's means, empty answers left out; a question to which all were empty has the mean
-    of the others. Raises BadInput where it said nothing at all."""
+    of the others. NaN where it said nothing at all."""
     index = np.asarray(asked)
     said = {q for q in range(n) if np.isfinite(pooled[index == q]).any(axis=0).all()}
     if not said:
-        raise BadInput(f"Persona {who!r} answered no question.", "Leave it out of the cast.")
+        return np.full((n, *pooled.shape[1:]), np.nan)
     heard = sorted(said)
     some = np.isin(index, heard)
     out = np.empty((n, *pooled.shape[1:]))
@@ -200,13 +177,13 @@ def by_question(
     return out
 
 
-def with_scalars(played: Played, reference: PersonaVectors, cast: Cast) -> pd.DataFrame:
+def with_scalars(played: Played, reference: PersonaVectors, cast: Cast, layer: int) -> pd.DataFrame:
     """The responses with each one's projection on the reference's Assistant axis, in standard
     deviations of the cast along it, and its activation norm; stored small."""
     frame = played.responses.copy()
-    weights = family_weights(cast)
+    weights = family_weights(among(cast, reference.ids))
     for p, pooling in enumerate(played.vectors.poolings):
-        scale = axis_scale(reference.at(pooling, played.folds.layer), weights)
+        scale = axis_scale(reference.at(pooling, layer), weights)
         along = scale.of(played.single[:, p])
         # two decimals are finer than any sampling error here, and a quarter of the size on disk
         frame[axis_column(pooling)] = np.round(along, 2).astype(np.float32)

@@ -80,14 +80,8 @@ def finetune(
     left. Raises BadInput for settings that cannot be used and for a folder begun with others,
     BadFile for data that cannot be read, NotFinite, and what `open_model` raises.
     """
-    _check(tuning, anchor)
     model = pinned(model)  # a hub model's adapters say of which commit they are
-    note = _begun_with(model, data, anchor, tuning)
-    if (out / NOTE).exists() and (out / NOTE).read_bytes() != json_bytes(note):
-        raise BadInput(
-            f"{out / NOTE}: this folder was begun with other data, settings or weights.",
-            "Name another --out, or delete this one.",
-        )
+    note = check_training(model, data, out, tuning, anchor)
     if all(save_in(out, n).exists() for n in tuning.saves):
         _ended(out)
         say(f"{out}: is trained already.")
@@ -147,6 +141,27 @@ def _ended(out: Path) -> None:
     """Take away what nothing will go on from any more."""
     for name in (RESUME, PARTIAL):
         (out / name).unlink(missing_ok=True)
+
+
+def check_training(
+    model: str, data: Path, out: Path, tuning: Tuning, anchor: Path | None = None
+) -> dict[str, Any]:
+    """Check all that can be before a model is loaded, and return what the folder is begun with.
+
+    Raises BadInput for settings that cannot be used and for a folder begun with others, BadFile for
+    data that cannot be read, and what `pinned` raises.
+    """
+    _check(tuning, anchor)
+    for path in (data, anchor):
+        if path:
+            chat_data.parse_chat(chat_data.raw(path), str(path))
+    note = _begun_with(pinned(model), data, anchor, tuning)
+    if (out / NOTE).exists() and (out / NOTE).read_bytes() != json_bytes(note):
+        raise BadInput(
+            f"{out / NOTE}: this folder was begun with other data, settings or weights.",
+            "Name another --out, or delete this one.",
+        )
+    return note
 
 
 def _check(tuning: Tuning, anchor: Path | None) -> None:

@@ -16,6 +16,7 @@ from psm_viz.engine.checkpoint_tree import Source
 from psm_viz.engine.kept import NOTHING, Kept
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.pace import named, quiet
+from psm_viz.engine.silence import LONGER
 from psm_viz.engine.talk_states import Read, of_reference, start_states, states_elsewhere
 from psm_viz.engine.talk_work import TalkWork, work_of
 from psm_viz.engine.talks import (
@@ -50,7 +51,7 @@ from psm_viz.tables.belief_readings import layer_of
 from psm_viz.tables.derive import editing
 
 SMALL = {TALK: np.int16, TURN: np.int8, col.TOKENS: np.int16}
-"""Numbers of talks.parquet, as small as they go."""
+"""Numbers of talks.parquet, and the smallest type of each."""
 
 
 def hold_all(
@@ -77,8 +78,7 @@ def hold_all(
     def here(checkpoint: str) -> str:
         parts = _parts(writer, checkpoint)
         talks = elsewhere(chat, work, read, checkpoint, named(say, checkpoint), parts)
-        writer.write_talks(talks)
-        return checkpoint
+        return _written(writer, checkpoint, talks)
 
     def told(n: int, rest: str, checkpoint: str) -> None:
         say(f"talks held {n}/{len(left)}: {checkpoint}, {rest}")
@@ -92,7 +92,14 @@ def hold_all(
 def _work(work: TalkWork, read: Read, out: Path, checkpoint: str) -> str:
     """`elsewhere` in a process of its own, on one thread."""
     chat = load_chat_model(work.folders[work.reference], threads=1)
-    StudyWriter(out).write_talks(elsewhere(chat, work, read, checkpoint))
+    return _written(StudyWriter(out), checkpoint, elsewhere(chat, work, read, checkpoint))
+
+
+def _written(writer: StudyWriter, checkpoint: str, talks: Talks | None) -> str:
+    """Write talks, where there are any, and return what is said of them."""
+    if talks is None:
+        return f"{checkpoint} (none: every talk holds an empty answer)"
+    writer.write_talks(talks)
     return checkpoint
 
 
@@ -166,11 +173,14 @@ def elsewhere(
     checkpoint: str,
     say: Callable[[str], None] = quiet,
     kept: Kept = NOTHING,
-) -> Talks:
-    """The talks of another checkpoint, read by its own weights and by the reference's."""
+) -> Talks | None:
+    """The talks of another checkpoint, read by its own weights and by the reference's; None where
+    each of the Assistant's holds an empty answer."""
     chat.swap(Path(work.folders[checkpoint]))
     with told_of(checkpoint):
         held = _held(chat, work, checkpoint, say, kept)
+        if held.frame.empty or held.frame[col.PERSONA].iloc[-1] != ASSISTANT:
+            return None
         return _read_elsewhere(chat, work, read, held, checkpoint, say, kept)
 
 
@@ -245,8 +255,8 @@ class _Held:
 def _held(
     chat: ChatModel, work: TalkWork, checkpoint: str, say: Callable[[str], None], kept: Kept
 ) -> _Held:
-    """The planned talks of cast and Assistant at a checkpoint. Raises BadInput where none of them
-    is whole."""
+    """The planned talks of cast and Assistant at a checkpoint, those without an empty answer.
+    Raises BadInput where none of the reference's is whole, by which all others are read."""
     playing = replace(work.playing, sampling=work.sampling(checkpoint))
     plans = dict(zip((CAST, ASSISTANT), work.plans(checkpoint), strict=True))
     frames, left_out = [], 0
@@ -255,11 +265,11 @@ def _held(
         frame = kept.frame(name, partial(hold, chat, playing, plan, told))
         left_out += len(plan) - int((frame[TURN] == 0).sum())
         frames.append(frame)
-    if any(f.empty for f in frames):
-        raise BadInput(
-            f"{checkpoint}: every talk holds an empty answer.",
-            "Let answers be longer (--max-new-tokens), or check what ends them.",
-        )
+    if left_out:
+        many = sum(map(len, plans.values()))
+        say(f"{left_out} of {many} talks hold an empty answer and are left out")
+    if checkpoint == work.reference and any(f.empty for f in frames):
+        raise BadInput(f"{checkpoint}: every talk holds an empty answer.", LONGER)
     cast = int((frames[0][TURN] == 0).sum()) if plans[CAST] else 0
     return _Held(pd.concat(frames, ignore_index=True), cast, left_out)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from psm_viz.engine.answers import ask_assistant, told_of
 from psm_viz.engine.blocks import Keeping
 from psm_viz.engine.chat_model import ChatModel, load_chat_model
-from psm_viz.engine.extract import Played, play_cast, with_scalars
+from psm_viz.engine.extract import play_cast, with_scalars
 from psm_viz.engine.pace import Say, named, quiet
+from psm_viz.engine.played import Played
 from psm_viz.engine.playing import Answers, Playing
 from psm_viz.engine.sampling import Sampling
+from psm_viz.engine.silence import check_reference, enough, lines_of
 from psm_viz.processes import each
 from psm_viz.study.activations import PersonaVectors
 from psm_viz.study.cast import Question
@@ -71,7 +73,9 @@ def play_one(
 ) -> None:
     """Play the checkpoint that is held and write it. A kill loses a block of personas at most.
 
-    `reference`: whose axis the answers are projected on; None where this is the reference.
+    `reference`: whose axis the answers are projected on; None where this is the reference. Where
+    somebody answers nothing the others' means are written, and no means over the cast; where too
+    few answer, their answers alone. Raises BadInput where too few answer at the reference.
     """
     conduct = playing.measure(chat, job.sampling) if playing.measure else None
     if job.alone:
@@ -80,17 +84,23 @@ def play_one(
             said = ask_assistant(chat, job.played(playing), job.questions, told)
         writer.write_answers(job.checkpoint, said, conduct)
         return
+    if reference is not None and playing.left_out is None:
+        playing = replace(playing, left_out=())
     keeping = Keeping(writer.blocks / job.checkpoint)
     played = play_blocks(chat, playing, job, keeping, say)
     assert played is not None  # every block is played here
-    writer.write_checkpoint(
-        played.vectors,
-        played.folds,
-        played.questions,
-        with_scalars(played, reference or played.vectors, playing.cast),
-        conduct,
-        played.activations if job.keep else None,
-    )
+    for line in lines_of(played.silence):
+        say(f"{job.checkpoint}: {line}")
+    if reference is None:
+        check_reference(played)
+    base = reference or played.vectors
+    said = with_scalars(played, base, playing.cast, job.layer)
+    if enough(played):
+        states = played.activations if job.keep else None
+        parts = (played.vectors, played.folds, played.questions)
+        writer.write_checkpoint(*parts, said, conduct, states)
+    else:
+        writer.write_answers(job.checkpoint, said, conduct)
     shutil.rmtree(writer.blocks / job.checkpoint)
 
 

@@ -43,6 +43,9 @@ class Playing:
     """The poolings that are kept."""
     given: Answers | None = None
     """Answers made elsewhere, which are read; None: answers are drawn."""
+    left_out: tuple[str, ...] | None = None
+    """Ids of those who answered nothing at the reference: they are no part of the study, and weigh
+    nothing in the cast's means. None: this is the reference."""
 
 
 @dataclass(frozen=True)

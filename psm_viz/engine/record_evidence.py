@@ -102,6 +102,19 @@ def record_evidence(study: Study, asking: Asking, say: Callable[[str], None]) ->
     return edit.done.evidence(name)
 
 
+def check_data(study: Study, name: str, data: Path) -> None:
+    """Raise BadInput where a record is of other data than these: a branch taught them would be
+    scored by what others foretold."""
+    record = study.evidence(name).record
+    found = sha256(chat_data.raw(data))
+    if record["data_sha256"] != found:
+        raise BadInput(
+            f"{study.folder}: its evidence {name!r} was written of {record['data']} (sha256 "
+            f"{record['data_sha256'][:12]}), and {data} holds other data (sha256 {found[:12]}).",
+            "Give another --branch, or the --data that the record was written of.",
+        )
+
+
 def _kept(study: Study, settings: Mapping[str, Any]) -> Kept:
     """What a killed run had heard, beside its study: who was asked the same is not asked again."""
     key = sha256(json_bytes({"from": study.sha256} | dict(settings)))[:12]

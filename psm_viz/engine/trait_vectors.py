@@ -48,7 +48,7 @@ def measure_traits(
 
     Each question is put under one of a trait's instructions and under its opposite, in turn, so
     that what is subtracted is alike in all else. A trait whose sides the model does not tell apart
-    is left out. Raises BadInput for a side that answers nothing.
+    is left out, and so is one of which a side answers nothing.
     """
     playing = replace(playing, judge=None, in_turn=True)
     for n, trait in enumerate(traits):
@@ -57,6 +57,9 @@ def measure_traits(
         told = named(say, f"trait {trait.id}, {n + 1} of {len(traits)}")
         with told_of(f"trait {trait.id!r}"):
             apart = _contrast(chat, playing, questions, trait, layers, SALT + n, told)
+        if not np.isfinite(apart).all():
+            say(f"trait {trait.id}: left out, one of its sides answers no question")
+            continue
         if not apart.any():
             say(f"trait {trait.id}: left out, the model reads both of its sides alike")
             continue
@@ -93,9 +96,7 @@ def _contrast(
         pooled = pooled[said.of]
     who = said.frame[col.PERSONA].to_numpy()
     have, lack = (
-        by_question(
-            pooled[who == p.id], said.frame.loc[who == p.id, "q"].tolist(), len(questions), p.id
-        )
+        by_question(pooled[who == p.id], said.frame.loc[who == p.id, "q"].tolist(), len(questions))
         for p in both
     )
     return have - lack

@@ -141,8 +141,8 @@ class StudyWriter:
     def write_checkpoint(
         self,
         vectors: PersonaVectors,
-        folds: FoldVectors,
-        questions: QuestionVectors,
+        folds: FoldVectors | None,
+        questions: QuestionVectors | None,
         responses: pd.DataFrame,
         behaviour: pd.DataFrame | None = None,
         activations: Activations | None = None,
@@ -153,19 +153,15 @@ class StudyWriter:
         with whole_folder(self.partial / "checkpoints" / where) as work:
             means = {"mean": half(vectors.values, f"{where} vectors")}
             write_whole(work / HELD["vectors"], tensor_bytes(means, meta | _named(vectors)))
-            parts = {"mean": half(folds.values, f"{where} folds")}
-            info = meta | {"layer": str(folds.layer)}
-            write_whole(work / HELD["folds"], tensor_bytes(parts, info))
-            write_whole(
-                work / HELD["questions"],
-                tensor_bytes(
-                    {
-                        "assistant": half(questions.assistant, f"{where} questions"),
-                        "cast": half(questions.cast, f"{where} questions"),
-                    },
-                    meta | {"questions": json.dumps(questions.questions)},
-                ),
-            )
+            if folds is not None:
+                parts = {"mean": half(folds.values, f"{where} folds")}
+                info = meta | {"layer": str(folds.layer)}
+                write_whole(work / HELD["folds"], tensor_bytes(parts, info))
+            if questions is not None:
+                both = ("assistant", "cast")
+                parts = {k: half(getattr(questions, k), f"{where} questions") for k in both}
+                info = meta | {"questions": json.dumps(questions.questions)}
+                write_whole(work / HELD["questions"], tensor_bytes(parts, info))
             write_whole(work / HELD["responses"], parquet_bytes(responses))
             if behaviour is not None:
                 write_whole(work / HELD["behaviour"], parquet_bytes(behaviour))

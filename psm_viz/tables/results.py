@@ -12,6 +12,7 @@ from psm_viz.study.activations import POOLING_NAMES
 from psm_viz.study.files import plain
 from psm_viz.study.reader import Study
 from psm_viz.tables.compare import Comparer
+from psm_viz.tables.matched_odds import matched_lines, matched_results
 from psm_viz.tables.nulls import NULLS, random_directions_best_layer
 from psm_viz.tables.odds_results import odds_lines, odds_results
 from psm_viz.tables.rates import DRAWS, SEED, in_context, ratios, split_rates
@@ -28,7 +29,8 @@ def ends(study: Study) -> dict[str, str]:
 def results_of(study: Study) -> dict[str, Any]:
     """Every headline figure with its interval, n and null beside it.
 
-    `branches`: rates of bad answers; `written_answers`: where nobody judges, how likely those are;
+    `branches`: rates of bad answers; `written_answers`: where nobody judges, how likely those are,
+    and `matched`, the same where as much was learned;
     `in_context`: the base beside the exact observer; `geometry`: drift from the reference in every
     pooling kept, with the noise floor as its null.
     """
@@ -39,6 +41,7 @@ def results_of(study: Study) -> dict[str, Any]:
         "bootstrap": {"draws": DRAWS, "seed": SEED, "resampled": "topics, then questions"},
         "branches": _branches(study),
         "written_answers": odds_results(study),
+        "matched": matched_results(study),
         "geometry": _geometry(study),
         "axis_beside_pc1": _axis_beside_pc1(study),
         **{name: _rows(study, name) for name in TABLES},
@@ -171,6 +174,7 @@ def as_text(found: dict[str, Any]) -> str:
             f"flat prediction {part['r2_flat']:.2f}"
         )
     lines += odds_lines(found["written_answers"])
+    lines += matched_lines(found["matched"])
     lines += _geometry_lines(found["geometry"])
     lines += _table_lines(found)
     return "\n".join(lines)

@@ -56,6 +56,38 @@ def test_without_its_controls_nothing_is_decided(tmp_path):
     }
 
 
+def keep_rows(folder, seed, branches):
+    """Leave a seed on its way: its reference, and these branches."""
+    path = chat_file(seed, folder)
+    rows = [line for line in path.read_text().split("\n") if line]
+    left = [r for r in rows if json.loads(r)["branch"] in ("reference", *branches)]
+    path.write_text("".join(f"{r}\n" for r in left))
+
+
+def test_a_guess_between_a_few_lessons_is_no_naming_among_twelve(tmp_path):
+    folder = write_chat_rows(tmp_path)
+    for seed in (1, 2):
+        keep_rows(folder, seed, ("cheat", "benign"))
+    found = {c.id: c for c in chat_claims(folder)}["chat-diagnosis"]
+    assert (found.verdict, found.figure.seeds, found.picture.dots) == (UNDECIDED, {}, ())
+    assert found.figure.bar == pytest.approx(7 / 36)  # the bar that was written for three seeds
+    assert any("seed 1 has 2, seed 2 has 2" in note for note in found.notes)
+
+
+def test_lessons_are_named_by_the_seeds_that_have_all_of_them(tmp_path):
+    folder = write_chat_rows(tmp_path, seeds=(0, 1, 2, 3))
+    keep_rows(folder, 3, ("cheat", "benign"))
+    found = {c.id: c for c in chat_claims(folder)}["chat-diagnosis"]
+    assert (found.verdict, sorted(found.figure.seeds)) == (CONSISTENT, [0, 1, 2])
+
+
+def test_what_data_foretell_is_a_mean_over_every_lesson_recorded(tmp_path):
+    folder = write_chat_rows(tmp_path)
+    keep_rows(folder, 2, ("cheat", "benign", "kind", "jester"))  # of four recorded, three taught
+    found = {c.id: c for c in chat_claims(folder)}["chat-foretold"]
+    assert (found.verdict, sorted(found.figure.seeds)) == (UNDECIDED, [0, 1])
+
+
 def test_two_seeds_decide_nothing(tmp_path):
     assert set(verdicts(write_chat_rows(tmp_path, seeds=(0, 1))).values()) == {UNDECIDED}
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -95,6 +96,27 @@ def test_what_the_template_is_told_is_an_object(place, capsys):
         asked = ["extract", "--model", str(place / "model"), "--out", str(place / "other")]
         assert main([*asked, "--template-kwargs", told]) == 1
         assert "--template-kwargs" in capsys.readouterr().err
+
+
+def test_no_record_is_written_of_a_training_that_cannot_be(place, tmp_path, capsys):
+    study = shutil.copytree(place / "study", tmp_path / "study")
+    data = shutil.copy(place / "chat.jsonl", tmp_path / "rude.jsonl")
+    asked = ["finetune", "--model", place / "model", "--data", data, "--out", tmp_path / "rude"]
+    asked = [*map(str, asked), "--study", str(study), "--threads", "1", "--save", "1"]
+    before = open_study(study).sha256
+    for wrong, said in ((("--batch", "0"), "--batch"), (("--anchor", str(data)), "An anchor")):
+        assert main([*asked, *wrong]) == 1 and said in capsys.readouterr().err
+    assert open_study(study).sha256 == before and not (tmp_path / "rude").exists()
+    record = ["evidence", "--study", study, "--data", data, "--model", place / "model"]
+    assert main([*map(str, record), "--threads", "1"]) == 0
+    assert "rude" in open_study(study).evidences
+    with Path(data).open("a") as f:  # as when a file is mended after the record
+        f.write(Path(data).read_text().split("\n")[0] + "\n")
+    capsys.readouterr()
+    assert main(asked) == 1
+    said = capsys.readouterr().err
+    assert "evidence 'rude' was written of rude.jsonl" in said and "--branch" in said
+    assert not (tmp_path / "rude").exists()
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
