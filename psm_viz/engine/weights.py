@@ -37,7 +37,7 @@ def weights_sha256(name: str | Path, base: str | None = None) -> str:
     lie here, and fetched first where they do not.
     """
     try:
-        path = path_of(str(name))
+        path = Path(name) if Path(name).exists() else path_of(str(name))
     except UnknownName:
         return ""
     each = [_hash(file) for file in _files(path, base)]

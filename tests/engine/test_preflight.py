@@ -252,7 +252,7 @@ def test_personas_may_be_called_anything(folder, tmp_path):
     out = tmp_path / "deep" / "s"
     build_study(source, cast, made_questions(), out, settings(), quiet)
     study = open_study(out)
-    assert study.cast.ids == list(names) == list(study.vectors("reference-0000").personas[:-1])
+    assert study.cast.ids == list(names) == list(study.vectors("reference-0000").ids[:-1])
     said = study.responses("reference-0000")
     assert set(said["persona"].astype(str)) == {*names, "assistant"}
     assert [p.name for p in tmp_path.iterdir()] == ["deep"]

@@ -41,7 +41,7 @@ def test_weights_in_several_files_are_the_same_weights(chat, folder, sharded):
     assert np.allclose(read(load_chat_model(str(sharded), threads=1)), read(chat), atol=1e-6)
     assert update_size(whole, split) == pytest.approx(0, abs=1e-9)
     assert weights_sha256(sharded) not in ("", weights_sha256(folder))
-    assert weights_sha256(sharded.parent) == ""  # none at all, as of a model of the hub
+    assert weights_sha256(sharded.parent) == ""  # none at all
 
 
 def test_they_are_swapped_in_from_several_files(world, sharded, tmp_path):
