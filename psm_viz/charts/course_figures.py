@@ -172,7 +172,7 @@ def _care(reads: Reads, chosen: TalkChoice) -> str:
     whole, counts = note_of(chosen.study).assistant, reads.table("belief")
     for c, own in counts.groupby("checkpoint").talks.max().items():
         if c in held and own < whole:
-            words += f" At {c} {whole - own} of them left out, an answer being empty."
+            words += f" At {c} {whole - own} of them left out for an empty answer."
     return words
 
 

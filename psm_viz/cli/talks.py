@@ -230,7 +230,7 @@ def as_text(said: dict[str, Any]) -> str:
     brief = said["marked"] and len(said["checkpoints"]) > 1
     lines += ["", *(_brief(said) if brief else _every_kin(said))]
     for checkpoint, n in said["left_out"].items():
-        lines.append(f"{checkpoint}: {n} talks are left out, an answer of theirs being empty.")
+        lines.append(f"{checkpoint}: {n} of its talks left out for an empty answer.")
     return "\n".join(lines)
 
 

@@ -107,7 +107,7 @@ def test_belief_says_what_was_left_out_and_where_nobody_is_told(folder, tmp_path
     copy = altered(folder, tmp_path / "study", "belief_quality", guessed)
     status, out, err = says(capsys, "belief", "--study", copy)
     assert status == 0, err
-    assert "cheat-0008: 2 talks are left out, an answer of theirs being empty." in out
+    assert "cheat-0008: 2 of its talks left out for an empty answer." in out
     marked = [line for line in out.splitlines() if line.endswith("(*)")]
     assert len(marked) == 1 and marked[0].strip().startswith("cheat-0064")
     assert "(*) Talks of this checkpoint hardly tell who speaks" in out
