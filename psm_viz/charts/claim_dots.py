@@ -31,6 +31,8 @@ from psm_viz.claims.verdict import Picture
 
 SEED_GAP, LANE, OBSERVER_LANE, GROUP_GAP, HEAD = 7, 16, 16, 10, 18
 """Pixels: between seeds, of a lane besides its seeds, of an observer, between groups, above all."""
+MANY, CLOSE = 2, 0.55
+"""With more series than this in a group, seeds and lanes stand so much closer."""
 Bounds = Mapping[tuple[str, str], tuple[float, float]]
 """(group, series) -> 95 % interval of its mean."""
 
@@ -69,14 +71,16 @@ def lanes_of(rows: pd.DataFrame, bounds: Bounds) -> Lanes:
     means: list[dict[str, Any]] = []
     centres: dict[str, float] = {}
     top = float(HEAD)
+    close = CLOSE if rows.series.nunique() > MANY else 1.0
+    gap, lane_height = close * SEED_GAP, close * LANE
     for group in map(str, dict.fromkeys(rows.group)):
         start = top
         for name in map(str, dict.fromkeys(rows.series)):
             own = where(rows, (rows.group == group) & (rows.series == name))
             seeds = where(own, own.seed.notna()).sort_values("seed")
             if len(seeds):
-                high = LANE + SEED_GAP * (len(seeds) - 1)
-                place |= {at: top + LANE / 2 + n * SEED_GAP for n, at in enumerate(seeds.index)}
+                high = lane_height + gap * (len(seeds) - 1)
+                place |= {at: top + lane_height / 2 + n * gap for n, at in enumerate(seeds.index)}
                 low, up = bounds.get((group, name), (float("nan"), float("nan")))
                 edge = max([float(seeds.value.max()), *([up] if up == up else [])])
                 lane = {"group": group, "series": name, "mean": float(seeds.value.mean())}

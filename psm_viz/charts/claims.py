@@ -74,7 +74,7 @@ def claim_table(claims: Sequence[Claim]) -> pd.DataFrame:
             row |= {f"bar, seed {s}": own.get(s) for s in seeds}
             rows.append(row | {"verdict": c.verdict})
         for b in c.beside:
-            row = {"id": c.id, "claim": c.title, "part": "beside", "figure": b.name, "unit": b.unit}
+            row = {"id": c.id, "claim": c.title, "part": "beside", "figure": b.said, "unit": b.unit}
             row |= {"value": b.mean, **_interval(b)}
             row |= {f"seed {s}": b.seeds.get(s) for s in seeds}
             rows.append(row | {"verdict": c.verdict})

@@ -107,7 +107,8 @@ def changes_figure(reads: Reads) -> Shown:
         words="Talks of the cast drawn twice with the same share by those who act badly (the "
         "share after 'from'): how often the test calls it a change at p of at most .05, with the "
         f"95 % Monte Carlo interval of {n}. Hollow: the whole interval lies above 5 %. Beside it: "
-        "how often it finds a share raised by so many points. The table has made activations too.",
+        "the smallest rise of the share, in points, that is found four times in five, and how "
+        "often. The table has made activations too.",
         alt=f"{title}. {spoken(rows, percent=True)}.",
         key="belief-changes",
         facts=Facts(n=n, interval="95 %, Monte Carlo"),

@@ -66,7 +66,7 @@ def beliefs_after(runs: Runs, branches: Sequence[str]) -> tuple[Beside, ...]:
             found = {s: read_by(v[branch], way) for s, v in ends.items() if branch in v}
             seeds = {s: x for s, x in found.items() if x is not None}
             if seeds:
+                said = f"belief in those who act badly, talks after {branch}"
                 by = f"the {name or 'headline reading'}"
-                said = f"belief in those who act badly, talks after {branch}, by {by}"
-                out.append(Beside(said, seeds, "belief"))
+                out.append(Beside(said, seeds, "belief", by))
     return tuple(out)

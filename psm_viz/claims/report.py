@@ -186,7 +186,7 @@ def _measure(m: Measure) -> dict[str, Any]:
 def _beside(b: Beside) -> dict[str, Any]:
     i = b.interval
     return {
-        "name": b.name,
+        "name": b.said,
         "unit": b.unit,
         "value": None if np.isnan(b.mean) else b.mean,
         "low": i.low if i else None,
@@ -250,10 +250,10 @@ def _lines_of(claims: Sequence[Claim]) -> list[str]:
 def _beside_line(b: Beside) -> str:
     each = _each(b.seeds, "{:.3f}".format)
     if np.isnan(b.mean):
-        return f"{b.name}: none"
+        return f"{b.said}: none"
     i = b.interval
     band = f" [{i.low:.3f}, {i.high:.3f}; {i.over}]" if i else ""
-    return f"{b.name}: {b.mean:.3f}{band} ({each})"
+    return f"{b.said}: {b.mean:.3f}{band} ({each})"
 
 
 def verdict_rows(runs: Runs) -> str:

@@ -128,6 +128,13 @@ class Beside:
     name: str
     seeds: dict[int, float]
     unit: str = "rate"
+    by: str = ""
+    """How it was read, where the same figure stands there read in other ways too."""
+
+    @property
+    def said(self) -> str:
+        """Its name, with how it was read."""
+        return f"{self.name}, by {self.by}" if self.by else self.name
 
     @property
     def mean(self) -> float:

@@ -113,10 +113,10 @@ def validation_table(
     low, high (Wilson 95 %: Monte Carlo error), n. Raises BadInput where the study keeps too few
     activations to split.
     """
-    if min(trials, made_trials) < 0 or threads < 1:
+    if min(trials, made_trials) < 0:
         raise BadInput(
-            f"{trials} and {made_trials} trials on {threads} threads cannot be run.",
-            "Give --trials and --made at least 0 and --threads at least 1.",
+            f"{trials} and {made_trials} trials cannot be run.",
+            "Give --trials and --made at least 0.",
         )
     wanted = [(name, trials) for name in arenas(study)]
     wanted += [(f"made, {r} roles, d {d}", made_trials // share) for r, d, share in MADE]

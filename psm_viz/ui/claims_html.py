@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 
 from psm_viz.charts import bar_strips
 from psm_viz.charts.claim_marks import OBSERVER
@@ -15,6 +16,7 @@ from psm_viz.claims.verdict import (
     CONSISTENT,
     ENOUGH,
     UNDECIDED,
+    Beside,
     Claim,
     Measure,
     passed,
@@ -204,15 +206,20 @@ def aside_html(claim: Claim) -> str:
     if not claim.beside:
         return ""
     rows = ""
-    for b in claim.beside:
-        i = b.interval
-        ranged = f" ({number(i.low)} to {number(i.high)} over {i.over})" if i else ""
-        mean = f"{number(b.mean)}{ranged}" if b.seeds else "not measured yet"
-        rows += f"<li>{escape(capital(b.name))}: {mean}</li>"
+    for name, same in groupby(claim.beside, key=lambda b: b.name):
+        figures = "; ".join(map(_aside_figure, same))
+        rows += f"<li>{escape(capital(name))}: {escape(figures)}</li>"
     return (
-        '<div class="psm-aside"><p><b>Beside it.</b> No verdict rests on these means over seeds '
-        f"(95 % interval).</p><ul>{rows}</ul></div>"
+        '<div class="psm-aside"><p><b>Beside it.</b> No verdict rests on these: means over seeds '
+        f"(95 % interval over new seeds).</p><ul>{rows}</ul></div>"
     )
+
+
+def _aside_figure(b: Beside) -> str:
+    if not b.seeds:
+        return "not measured yet"
+    i, by = b.interval, f" by {b.by}" if b.by else ""
+    return f"{number(b.mean)}{by}" + (f" ({number(i.low)} to {number(i.high)})" if i else "")
 
 
 def measure_html(m: Measure, minor: bool = False) -> str:

@@ -65,7 +65,7 @@ def test_changes_that_are_none_stand_beside_the_rule():
     assert len(changes) == 18 and set(changes.started) == {0.0, 0.25}
     rows = belief_trust.still_rows(changes)
     assert len(rows) == 4 and set(rows.data) == {"states", "likelihood"} and rows.filled.all()
-    assert set(rows.note) == {"+5: 90%, +10: 90%"}
+    assert set(rows.note) == {"+5: 90%"}
     quiet = belief_trust.still_finding(rows)
     assert quiet.endswith("is called in 6% of trials; the rule is 5%")
     loud = trials(0.06, 0.03)

@@ -119,9 +119,9 @@ def test_belief_is_told_by_every_reading_that_the_rows_have(folder):
     readings = {"", "own states", "reference's states", "exact observer"}
     assert {name for group, name in series if group == "cheat"} == readings
     assert {name for group, name in series if group == "before"} == readings
-    said = [b.name for b in found["requested"].beside]
+    said = [b.said for b in found["requested"].beside]
     assert len(said) == 8 and all(b.unit == "belief" for b in found["requested"].beside)
     after = "belief in those who act badly, talks after requested, by the reference's states"
     assert after in said
-    cheat = {b.name: b for b in found["long"].beside}[after.replace("requested", "cheat")]
+    cheat = {b.said: b for b in found["long"].beside}[after.replace("requested", "cheat")]
     assert cheat.mean == pytest.approx(0.6, abs=0.05) and cheat.interval.over == "new seeds"

@@ -49,13 +49,20 @@ def test_odd_claims_are_said_in_words():
 def test_what_a_verdict_does_not_say_stands_on_its_card():
     plain = MADE["narrow"]
     assert not claims_html.aside_html(plain) and "But:" not in claims_html.head_html(plain)
-    beside = (Beside("the base < that", {0: 0.1, 1: 0.2, 2: 0.3}), Beside("unread", {}))
+    seeds = {0: 0.1, 1: 0.2, 2: 0.3}
+    read = [Beside("belief", seeds, by=by) for by in ("the words", "the states")]
+    beside = (Beside("the base < that", seeds), Beside("unread", {}), *read)
     claim = replace(plain, beside=beside, caveat="the base does it too.", answer="it does")
     assert "<b>But:</b> the base does it too." in claims_html.head_html(claim)
     said = claims_html.aside_html(claim)
     assert "The base &lt; that: 0.2 (" in said and "over new seeds)" in said
     assert "Unread: not measured yet" in said and "No verdict rests on" in said
+    # the same figure read in several ways is one line
+    assert said.count("<li>") == 3 and said.count("Belief:") == 1
+    assert "0.2 by the words (" in said and "; 0.2 by the states (" in said
     assert "The claim: it does" in claims_html.table_html([claim])
     table = claim_table([claim])
-    assert list(table[table.part == "beside"].figure) == ["the base < that", "unread"]
+    assert list(table[table.part == "beside"].figure) == [
+        *("the base < that", "unread", "belief, by the words", "belief, by the states")
+    ]
     assert claim.verdict == plain.verdict
