@@ -14,6 +14,7 @@ from psm_viz.paths import ROOT
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
 from psm_viz.tables.derive import stale
+from psm_viz.tables.matched_odds import matched_lines, matched_results
 from psm_viz.tables.odds_results import odds_lines
 from psm_viz.tables.results import results_of
 from tests.made.page import COMPARE, opened, words
@@ -66,6 +67,9 @@ def test_results_are_the_table_of_written_answers(study):
     assert len(lines) == 3 + len(found) and "nan" not in "".join(lines)
     readme = (ROOT / "README.md").read_text("utf-8")
     block = readme.split("<!-- chat: begin -->\n")[1].split("<!-- chat: end -->")[0]
+    beside = matched_lines(matched_results(study))
+    assert any("no step matches" in line for line in beside)
+    lines += beside
     assert block.strip() == "\n".join(["```", *lines, "```"])
 
 

@@ -60,16 +60,9 @@ def add_branches(
     with editing(study, say, settings=settings, further=known.further, grows=True) as edit:
         chat = load_as_played(study, source.folders[m.reference], threads)
         whole = asked_at(new, m.reference, None, m.generation.get("ask", "all"))
+        how = (m.headline_layer, main, sampling)
         jobs = [
-            Job(
-                source.folders[c.id],
-                c.id,
-                m.headline_layer,
-                main,
-                sampling,
-                alone=c.id not in whole,
-                layers=m.layers,
-            )
+            Job(source.folders[c.id], c.id, *how, alone=c.id not in whole, layers=m.layers)
             for c in new
             if not edit.writer.has(c.id)
         ]
@@ -85,9 +78,8 @@ def add_branches(
             work, talking = _talks(study, source, new, known, sparing)
             hold_all(chat, work, talking, threads, edit.writer, say)
         order = _in_order(study, source, have | {c.id for c in new})
-        silence = merged(
-            m.notes, notes_of(edit.writer, [c.id for c in new], study.cast, m.reference)
-        )
+        found = notes_of(edit.writer, [c.id for c in new], study.cast, m.reference)
+        silence = merged(m.notes, found)
         edit.manifest = replace(m, checkpoints=order, notes=m.notes | silence | dict(known.notes))
     return edit.done
 

@@ -71,6 +71,10 @@ def test_a_link_to_what_is_not_there_is_one_message_each(monkeypatch, talk_study
 def test_a_study_without_talks_compares_the_rest(monkeypatch, made_folder):
     at = opened(monkeypatch, made_folder, COMPARE, moved="personas")
     said = words(at)
-    assert "No talks were held" in said and "personas moved" in said and "psm-notice" not in said
+    assert (
+        "This study has held no talks, so there are no two maps" in said
+        and "personas moved" in said
+        and "psm-notice" not in said
+    )
     at = opened(monkeypatch, made_folder, COMPARE)
     assert "so no belief can be compared" in words(at)
