@@ -119,7 +119,8 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
     rows = reads.once(("course", *drawn), lambda: course_rows(few))
     mass = course_findings.rows_of(reads.table("belief"), way, note.answers)
     begun = [b for b in every.ends if follows(m, b)]
-    told_ends = {b: e for b, e in every.ends.items() if e[0] not in untold_at(reads, [e[0]])}
+    untold = untold_at(reads, [c for c, _ in every.ends.values()])
+    told_ends = {b: e for b, e in every.ends.items() if e[0] not in untold}
     found = course_findings.course_title(mass, told_ends or every.ends, m.reference, few.who, begun)
     title, means = with_care(reads, found)
     n = int(rows.dots.groupby("branch").size().max()) if len(rows.dots) else 0
@@ -165,10 +166,10 @@ def talk_story(few: TalkChoice, every: TalkChoice) -> Figure:
 
 def _care(reads: Reads, chosen: TalkChoice) -> str:
     """What the caption says of checkpoints that are no characters yet, and of talks left out."""
-    held = {c: None for b in chosen.course.branches for c in chosen.course.at(b).values()}
+    held = [c for b in chosen.course.branches for c in chosen.course.at(b).values()]
     words = ""
     if untold := untold_at(reads, held):
-        words += f" Hardly to be told who speaks: talks at {listed(untold)}."
+        words += f" Hardly to be told who speaks: talks at {listed([*untold])}."
     whole, counts = note_of(chosen.study).assistant, reads.table("belief")
     for c, own in counts.groupby("checkpoint").talks.max().items():
         if c in held and own < whole:

@@ -40,8 +40,6 @@ def odds_title(rows: pd.DataFrame, branches: Sequence[str], upto: int | None) ->
         parts.append(f"{counted(still, bool(moved))}: no change shown")
     if waiting := not_begun(branches, ends, upto):
         parts.append(waiting)
-    if not parts:
-        return "Written answers were not weighed for these branches"
     return f"Bad answers beside good ones, on topics not trained: {'; '.join(parts)}"
 
 

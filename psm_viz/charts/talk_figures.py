@@ -166,20 +166,19 @@ def told_right(reads: Reads, way: str, checkpoint: str = "") -> tuple[float, flo
     return (float(own.kin.iloc[0]), float(own.kin_chance.iloc[0])) if len(own) else None
 
 
-def untold_at(reads: Reads, checkpoints: Iterable[str]) -> list[str]:
-    """The checkpoints at which the headline reading hardly tells who speaks."""
+def untold_at(reads: Reads, checkpoints: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """The checkpoints at which the headline reading hardly tells who speaks, with how often it
+    does (`told_right`)."""
     way = headline_way(reads)
     found = {c: told_right(reads, way, c) for c in checkpoints}
-    return [c for c, told in found.items() if told is not None and not tells(*told)]
+    return {c: told for c, told in found.items() if told is not None and not tells(*told)}
 
 
 def untold_speakers(reads: Reads, *checkpoints: str) -> str:
     """The finding where the headline reading hardly tells who speaks, at the reference or at one of
     some other checkpoints; '' where it does."""
     m = reads.study.manifest
-    for c in untold_at(reads, dict.fromkeys((m.reference, *checkpoints))):
-        told = told_right(reads, headline_way(reads), c)
-        assert told is not None
+    for c, told in untold_at(reads, (m.reference, *checkpoints)).items():
         return hardly_told(*told, when="" if c == m.reference else after(m.checkpoint(c)))
     return ""
 

@@ -66,10 +66,11 @@ def blocks_of(cast: Cast) -> Iterator[range]:
     yield range(n, n + 1)
 
 
-def write_block(block: Block, folder: Path) -> None:
-    """Write a block, in one rename. Of several that play the same, the first is kept."""
+def write_block(block: Block, folder: Path, *, anew: bool = False) -> None:
+    """Write a block, in one rename. Of several that play the same, the first is kept; `anew`, this
+    takes its place."""
     names = ("persona", "fold", "question", "share", "weights", "single")
-    with whole_folder(folder, several=True) as work:
+    with whole_folder(folder, several=not anew) as work:
         (work / ANSWERS).write_bytes(parquet_bytes(block.frame))
         save_file({n: np.ascontiguousarray(getattr(block, n)) for n in names}, work / MEANS)
 

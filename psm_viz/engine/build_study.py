@@ -26,7 +26,6 @@ from psm_viz.engine.hub import parts
 from psm_viz.engine.jobs import play_all, play_blocks
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import Outline, Settings, outline_of
-from psm_viz.engine.played import among
 from psm_viz.engine.preflight import check_plan, check_prompts
 from psm_viz.engine.sampling import ELSEWHERE
 from psm_viz.engine.silence import check_reference, notes_of
@@ -35,7 +34,7 @@ from psm_viz.engine.trait_vectors import measure_traits
 from psm_viz.engine.weights import weights_sha256
 from psm_viz.stats.vectors import trait_r2
 from psm_viz.study.activations import RESPONSE, PersonaVectors
-from psm_viz.study.cast import Cast, Question
+from psm_viz.study.cast import Cast, Question, among
 from psm_viz.study.manifest import REFERENCE_SHA256, Manifest
 from psm_viz.study.reader import Study
 from psm_viz.study.writer import StudyWriter

@@ -7,7 +7,6 @@ their scalars.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from psm_viz.engine.answers import SMALL, answers_of, small, texts_read, told_of
 from psm_viz.engine.blocks import Block, Keeping, blocks_of, read_block, write_block
 from psm_viz.engine.chat_model import ChatModel
 from psm_viz.engine.pace import Pace, Say, named, quiet
-from psm_viz.engine.played import Asked, Played, among, put_together, weights_among
+from psm_viz.engine.played import Asked, Played, put_together, weights_among
 from psm_viz.engine.playing import Playing
 from psm_viz.errors import BadInput
 from psm_viz.processes import time_left
@@ -28,7 +27,7 @@ from psm_viz.stats.axis_scale import axis_scale
 from psm_viz.stats.vectors import mean_by_group
 from psm_viz.study import columns as col
 from psm_viz.study.activations import PersonaVectors
-from psm_viz.study.cast import Cast, Question, family_weights
+from psm_viz.study.cast import Cast, Question, among, family_weights
 from psm_viz.study.columns import axis_column, norm_column
 
 
@@ -75,8 +74,7 @@ def play_cast(
         with told_of(checkpoint):
             block = play_block(chat, others, questions, rows, wanted, headline_layer, told.within)
         if folder := keeping.place(rows):
-            shutil.rmtree(folder)
-            write_block(block, folder)
+            write_block(block, folder, anew=True)
         return block
 
     ids = tuple(q.id for q in questions)

@@ -4,7 +4,7 @@ question is left out of it and named."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from psm_viz.engine.blocks import Block
 from psm_viz.study import columns as col
 from psm_viz.study.activations import Activations, FoldVectors, PersonaVectors, QuestionVectors
-from psm_viz.study.cast import ASSISTANT, Cast, family_weights
+from psm_viz.study.cast import ASSISTANT, Cast, among, family_weights
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,6 @@ class Asked:
     poolings: tuple[str, ...]
     layers: tuple[int, ...]
     headline: int
-
-
-def among(cast: Cast, ids: Sequence[str]) -> Cast:
-    """The cast's personas of these ids."""
-    known = set(ids)
-    return replace(cast, personas=tuple(p for p in cast.personas if p.id in known))
 
 
 def silent_in(block: Block, rows: range, cast: Cast) -> list[str]:

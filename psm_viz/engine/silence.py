@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from psm_viz.engine.cast_checks import FEWEST_PERSONAS
 from psm_viz.engine.played import Played, Silence
 from psm_viz.errors import BadInput
 from psm_viz.study import columns as col
@@ -18,8 +19,6 @@ from psm_viz.study.writer import StudyWriter
 SILENT, EMPTY = "silent", "empty_answers"
 """Notes of a study: checkpoint -> ids of those who answered nothing there; checkpoint -> how many
 answers were empty, and of how many."""
-FEWEST = 4
-"""Personas of whom a map can be made, and with whom a checkpoint's are compared."""
 LONGER = "Let answers be longer (--max-new-tokens), or check what ends them."
 
 
@@ -39,7 +38,7 @@ def lines_of(found: Silence) -> list[str]:
 
 def enough(played: Played) -> bool:
     """Whether the Assistant answered, and so many personas that means over them say something."""
-    return played.vectors.ids[-1:] == (ASSISTANT,) and len(played.vectors.ids) > FEWEST
+    return played.vectors.ids[-1:] == (ASSISTANT,) and len(played.vectors.ids) > FEWEST_PERSONAS
 
 
 def check_reference(played: Played) -> None:
@@ -50,7 +49,11 @@ def check_reference(played: Played) -> None:
     found = played.silence
     n = len([i for i in played.vectors.ids if i != ASSISTANT])
     own = "the Assistant answers no question" if ASSISTANT in found.silent else ""
-    few = f"{n} personas answer any question, and {FEWEST} are needed" if n < FEWEST else ""
+    few = (
+        f"{n} personas answer any question, and {FEWEST_PERSONAS} are needed"
+        if n < FEWEST_PERSONAS
+        else ""
+    )
     said = ", and ".join(x for x in (own, few) if x)
     name = played.vectors.checkpoint
     raise BadInput(f"{name}: {said} ({found.empty} of {found.answers} answers are empty).", LONGER)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psm_viz.errors import UnknownName
-from psm_viz.study.cast import Cast
+from psm_viz.study.cast import Cast, among
 
 PROMPT, RESPONSE = "prompt_last", "response_mean"
 POOLINGS = (PROMPT, RESPONSE)
@@ -74,8 +74,7 @@ class PersonaVectors:
 
 def common_cast(cast: Cast, vectors: Iterable[PersonaVectors]) -> Cast:
     """The cast's personas that all these checkpoints have vectors of, in the cast's order."""
-    held = [set(v.ids) for v in vectors]
-    return replace(cast, personas=tuple(p for p in cast.personas if all(p.id in h for h in held)))
+    return among(cast, set(cast.ids).intersection(*(v.ids for v in vectors)))
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -229,6 +229,12 @@ def parse_questions(data: bytes, where: str) -> tuple[Question, ...]:
     if not out:
         raise BadFile(f"{where}: holds no question.")
     return tuple(out)
+
+
+def among(cast: Cast, ids: Collection[str]) -> Cast:
+    """The cast's personas of these ids, in its order."""
+    known = set(ids)
+    return replace(cast, personas=tuple(p for p in cast.personas if p.id in known))
 
 
 def family_weights(cast: Cast) -> Float[np.ndarray, " role"]:

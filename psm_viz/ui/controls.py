@@ -160,18 +160,22 @@ def pick_pooling(study: Study, where: Any, offered: Iterable[str] = ()) -> str:
     """One of the study's poolings, or of those that are `offered`; a single one is no choice."""
     m = study.manifest
     options = choices.poolings(offered or m.poolings)
-    if len(options) == 1:
-        check_link("pooling", options, "pooling", where)
-        return next(iter(options))
-    return pick("Pooling", options, "pooling", where, m.headline_pooling)
+    return _pick_of_several("Pooling", options, "pooling", where, m.headline_pooling)
 
 
 def pick_layer(layers: Mapping[str, str], where: Any, headline: int) -> int:
     """One of the layers that have a map; a single one is no choice."""
-    if len(layers) == 1:
-        check_link("layer", layers, "layer", where)
-        return int(next(iter(layers)))
-    return int(pick("Layer", layers, "layer", where, str(headline)))
+    return int(_pick_of_several("Layer", layers, "layer", where, str(headline)))
+
+
+def _pick_of_several(
+    label: str, options: Mapping[str, str], key: str, where: Any, default: str
+) -> str:
+    """`pick`, where there is more than one to choose from; a link to another is told anyway."""
+    if len(options) == 1:
+        check_link(key, options, key, where)
+        return next(iter(options))
+    return pick(label, options, key, where, default)
 
 
 def pick_checkpoint(study: Study, where: Any, default: str) -> str:

@@ -95,13 +95,12 @@ def check_branch(name: str, taken: Iterable[str] = ()) -> str:
         raise BadInput(
             f"A branch is called {name!r}, which cannot name a folder.", f"Call it {plain!r}."
         )
-    for other in sorted(set(taken) - {name}):
-        if other.casefold() == name.casefold():
-            raise BadInput(
-                f"Branches {name!r} and {other!r} differ in upper and lower case alone: some "
-                "systems keep both in one folder.",
-                "Give one of them another name.",
-            )
+    if other := _other_case(name, taken):
+        raise BadInput(
+            f"Branches {name!r} and {other!r} differ in upper and lower case alone: some "
+            "systems keep both in one folder.",
+            "Give one of them another name.",
+        )
     return name
 
 
@@ -111,9 +110,14 @@ def _plain(text: str) -> str:
 
 
 def _check_case(name: str, study: Manifest) -> None:
-    for known in sorted({c.branch for c in study.checkpoints} - {name}):
-        if known.casefold() == name.casefold():
-            raise BadInput(
-                f"{name}: differs from the study's branch {known} in upper and lower case alone.",
-                f"Say {known} for that branch, or choose another name.",
-            )
+    if known := _other_case(name, (c.branch for c in study.checkpoints)):
+        raise BadInput(
+            f"{name}: differs from the study's branch {known} in upper and lower case alone.",
+            f"Say {known} for that branch, or choose another name.",
+        )
+
+
+def _other_case(name: str, taken: Iterable[str]) -> str | None:
+    """The first of the names taken that differs from this one in upper and lower case alone."""
+    others = sorted(set(taken) - {name})
+    return next((o for o in others if o.casefold() == name.casefold()), None)
