@@ -13,6 +13,7 @@ from psm_viz.engine.hold_talks import hold_all
 from psm_viz.engine.jobs import Job, play_all
 from psm_viz.engine.known import ANY, Known
 from psm_viz.engine.outline import asked_at
+from psm_viz.engine.preflight import check_models
 from psm_viz.engine.sampling import sampling_of
 from psm_viz.engine.silence import merged, notes_of
 from psm_viz.engine.talk_work import TalkWork, settings_of, work_of
@@ -42,7 +43,7 @@ def add_branches(
     With `sparing` talks are held at the branches' ends alone, a part of the Assistant's (`SPARED`).
     Tables that need the model are made anew. A killed run goes on after its last finished
     checkpoint. Raises BadInput, before any model is loaded, for branches that the tree has not or
-    the study has.
+    the study has, and for files of which no model can be played beside the reference.
     """
     m = study.manifest
     have = {c.id for c in m.checkpoints}
@@ -51,6 +52,7 @@ def add_branches(
     if missing or not new:
         what = f"has no branch {sorted(missing)[0]!r}" if missing else "brings nothing new"
         raise BadInput(f"The tree {what}.", "Name branches that `train` made and the study lacks.")
+    check_models(source, new)
     sampling = sampling_of(m.generation)
     known = replace(known, wording=m.generation["wording"])
     main = tuple(q for q in study.questions if q.set == MAIN)

@@ -35,6 +35,7 @@ from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import ANSWERS, check_talkable
 from psm_viz.engine.weight_files import holds_weights, weight_files
 from psm_viz.errors import BadInput, PsmVizError
+from psm_viz.study.manifest import Checkpoint
 
 SHOWN = 12
 """Problems told at once; more are counted."""
@@ -51,19 +52,21 @@ def check_plan(outline: Outline, out: Path, *, here: bool = True) -> None:
     found = of_settings(settings, here=here)
     found += [*of_cast(outline.cast, outline.playing.wording), *of_questions(outline.questions)]
     found += [*_of_talks(outline), *_of_folder(out)]
-    configs, refused = _configs(source)
-    kinds = {id: list(of_kind(config)) for id, config in configs.items()}
-    found += [*refused, *(f"{id}: {line}" for id, lines in kinds.items() for line in lines)]
-    if here and source.reference in configs:
-        found += [line for id in configs for line in _of_weights(id, source)]
-    read = {id: config for id, config in configs.items() if not kinds[id]}
-    found += _of_shapes(source, read)
+    read, wrong = _of_models(source, here=here)
+    found += wrong
     if source.reference in read:
         size = size_of(read[source.reference])
         found += _of_layers(settings, size)
         if here and not found:
             found += [*_of_memory(outline, size), *_of_disk(outline, size, out)]
     refuse(found)
+
+
+def check_models(source: Source, new: Sequence[Checkpoint]) -> None:
+    """Raise BadInput naming all that is wrong with the files of new checkpoints, which shall be
+    played beside the reference."""
+    reference = next(c for c in source.checkpoints if c.id == source.reference)
+    refuse(_of_models(Source((reference, *new), source.folders, source.reference), here=True)[1])
 
 
 def of_settings(settings: Settings, *, here: bool = True) -> list[str]:
@@ -202,6 +205,18 @@ def _of_folder(out: Path) -> Iterator[str]:
     above = next((p for p in out.absolute().parents if p.exists()), Path("/"))
     if not os.access(above, os.W_OK):
         yield f"{above} cannot be written to; name another --out"
+
+
+def _of_models(source: Source, *, here: bool) -> tuple[dict[str, Any], list[str]]:
+    """The configs of checkpoints whose models can be read, and what is wrong with all; weights are
+    looked at where they are wanted `here`."""
+    configs, found = _configs(source)
+    kinds = {id: list(of_kind(config)) for id, config in configs.items()}
+    found += [f"{id}: {line}" for id, lines in kinds.items() for line in lines]
+    if here and source.reference in configs:
+        found += [line for id in configs for line in _of_weights(id, source)]
+    read = {id: config for id, config in configs.items() if not kinds[id]}
+    return read, [*found, *_of_shapes(source, read)]
 
 
 def _configs(source: Source) -> tuple[dict[str, Any], list[str]]:

@@ -24,6 +24,8 @@ from psm_viz.study.writer import StudyWriter
 from psm_viz.world.judging import BankJudge
 from tests.made.activations import CHECKPOINTS, REFERENCE
 
+NEW = Checkpoint("playful-0004", "playful", 4, REFERENCE)
+
 
 @pytest.fixture
 def study(known_folder, tmp_path, world, monkeypatch):
@@ -40,10 +42,10 @@ def study(known_folder, tmp_path, world, monkeypatch):
     return writer.finish(replace(old.manifest, notes=notes), old.cast, old.questions)
 
 
-def source_of(world, *more, seed=0):
-    """A tree with the study's checkpoints and more, whose folders do not matter."""
+def source_of(world, *more, seed=0, folder=None):
+    """A tree with the study's checkpoints and more; all in one folder, where one matters."""
     checkpoints = (*CHECKPOINTS[:-1], *more)
-    folders = {c.id: f"nowhere/{c.id}" for c in checkpoints}
+    folders = {c.id: str(folder or f"nowhere/{c.id}") for c in checkpoints}
     return TrainedTree(checkpoints, folders, REFERENCE, world=world, seed=seed)
 
 
@@ -51,9 +53,13 @@ def refused(study, source, branches):
     with pytest.raises(BadInput) as e:
         add_to_study(source, study.folder, branches, 1, print)
     assert e.value.next_step
-    assert open_study(study.folder).sha256 == study.sha256
-    assert not study.folder.with_name("known.partial").exists()
+    assert nothing_begun(study)
     return e.value.problem
+
+
+def nothing_begun(study):
+    begun = study.folder.with_name("known.partial").exists()
+    return open_study(study.folder).sha256 == study.sha256 and not begun
 
 
 def test_a_study_of_another_world(study, world):
@@ -76,14 +82,30 @@ def test_a_branch_that_the_study_has(study, world):
     assert "nothing new" in refused(study, source_of(world), ["moved", "contracted"])
 
 
-def test_a_new_branch_gets_as_far_as_the_model(study, world):
-    new = Checkpoint("playful-0004", "playful", 4, REFERENCE)
+def test_a_new_branch_gets_as_far_as_the_model(study, world, tiny_folder):
+    source = source_of(world, NEW, folder=tiny_folder)
     with pytest.raises(AssertionError, match="a model was loaded"):
-        add_to_study(source_of(world, new), study.folder, ["playful"], 1, print)
+        add_to_study(source, study.folder, ["playful"], 1, print)
     assert open_study(study.folder).sha256 == study.sha256
     # what was begun is kept for the same branch and for no other work
     with pytest.raises(BadInput, match="unfinished extraction"):
         StudyWriter(study.folder).begin_from(study)
+
+
+def test_what_is_wrong_with_a_new_branchs_files_is_one_list(study, world, tiny_folder, tmp_path):
+    late = Checkpoint("playful-0008", "playful", 8, NEW.id)
+    source = source_of(world, NEW, late, folder=tiny_folder)
+    cut = shutil.copytree(tiny_folder, tmp_path / "cut") / "model.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-100])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    source.folders.update({NEW.id: str(cut.parent), late.id: str(empty)})
+    with pytest.raises(BadInput) as e:
+        add_to_study(source, study.folder, ["playful"], 1, print)
+    assert nothing_begun(study)
+    problem = e.value.problem
+    assert "2 things are wrong, and nothing was played" in problem
+    assert f"{NEW.id}: {cut}" in problem and f"{late.id}: {empty}: holds no config.json" in problem
 
 
 def test_what_is_sent_to_other_processes_arrives_and_judges_alike(world):
