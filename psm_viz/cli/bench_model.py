@@ -145,7 +145,9 @@ def _weighing(chat: ChatModel, texts: Texts, sizes: Sizes) -> list[Side]:
         return sum(len(found) for found in log_probs(chat, *of(weighed, k), batch=ROWS))
 
     def plain(weighed: Weighed, k: int) -> int:
-        return rivals.log_probs(*of(weighed, k))
+        rows, wanted = of(weighed, k)
+        batches = [slice(b, b + sizes.batch) for b in range(0, len(rows), sizes.batch)]
+        return sum(rivals.log_probs(rows[b], wanted[b]) for b in batches)
 
     return [
         Side(WEIGHED, partial(ours, texts.questions), n / 2),

@@ -29,8 +29,9 @@ class Sizes:
     """Prompts of a batch that it reads in the order in which they come."""
     answered: int = 12
     """Prompts a round that are answered; one of them by `generate` answer by answer."""
-    weighed: int = 18
-    """Texts a round that are weighed."""
+    weighed: int = 36
+    """Texts a round that are weighed, half of the questions that a study has: a header is read once
+    for all of them, as in a study. The rival reads them in batches of `batch`."""
     rounds: int = 2
     """Rounds of answers and weights."""
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0))

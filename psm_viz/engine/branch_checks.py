@@ -122,7 +122,7 @@ def of_kind(config: Any) -> Iterator[str]:
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         yield (
             f"transformers has no model of the type {config.model_type} that goes on with a text "
-            "(AutoModelForCausalLM); of one for pictures and text, save the language model alone"
+            "by itself (AutoModelForCausalLM)"
         )
     elif why := unreadable(config):
         yield why

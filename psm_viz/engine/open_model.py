@@ -16,9 +16,12 @@ from typing import Any
 
 from psm_viz.engine.adapters import base_of, is_adapter
 from psm_viz.engine.hub import HUB_NAME, at, parts, snapshot
+from psm_viz.engine.text_part import load_text_part, text_config
 from psm_viz.errors import BadFile, BadInput, PsmVizError, UnknownName
 
 CONFIG, GGUF = "config.json", ".gguf"
+TEMPLATE = "chat_template.json"
+"""Where models of pictures and text had their template, which tokenizers do not look for."""
 DTYPES = ("float32", "bfloat16", "float16")
 """Precisions in which a model can be held."""
 WORDS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -39,7 +42,7 @@ def open_model(
     name: str, *, device: str = "cpu", dtype: str = "float32", base: str | None = None
 ) -> Opened:
     """Load a model folder, a `.gguf` file, an adapter's folder or a hub model, called owner/name or
-    owner/name@revision.
+    owner/name@revision. Of one that takes pictures or sound too, its language model is loaded.
 
     An adapter is put on the model that it names where that lies in a folder here, else on `base`,
     else on the one that it names on the hub; then both are one model. Raises UnknownName for what
@@ -54,19 +57,23 @@ def open_model(
         return replace(opened, name=name)
     with _told_as_one_line(name), _offline():
         import torch
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoConfig, AutoModelForCausalLM
 
         where, more = place.argument()
         kind = getattr(torch, dtype)
-        model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **more)
+        told = None if place.gguf else AutoConfig.from_pretrained(where)
+        if told is None or text_config(told) is told:
+            model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **more)
+        else:
+            model = load_text_part(where, kind)
         if place.hub:  # what is trained on it names it so, not by a folder of this machine
             model.name_or_path = parts(name)[0]
         return Opened(name, model.to(device).eval(), _tokenizer(place))
 
 
 def config_of(name: str, *, base: str | None = None) -> Any:
-    """The config of a model without its weights; of an adapter, its base's. Raises what
-    `open_model` raises."""
+    """The config of a model without its weights; of an adapter, its base's, and of a model that
+    takes pictures too, its language model's. Raises what `open_model` raises."""
     place = _here(name, weights=False)
     if place.adapter:
         return config_of(base_of(Path(place.name), base))
@@ -74,7 +81,7 @@ def config_of(name: str, *, base: str | None = None) -> Any:
         from transformers import AutoConfig
 
         where, more = place.argument()
-        return AutoConfig.from_pretrained(where, **more)
+        return text_config(AutoConfig.from_pretrained(where, **more))
 
 
 def tokenizer_of(name: str) -> Any:
@@ -223,7 +230,11 @@ def _tokenizer(place: Place) -> Any:
     if not place.gguf and not any((folder / n).is_file() for n in WORDS):
         return None
     where, more = place.argument()
-    return AutoTokenizer.from_pretrained(where, **more)
+    found = AutoTokenizer.from_pretrained(where, **more)
+    own = folder / TEMPLATE
+    if found.chat_template is None and not place.gguf and own.is_file():
+        found.chat_template = json.loads(own.read_text("utf-8"))["chat_template"]
+    return found
 
 
 def _with_adapter(name: str, base: str | None, device: str, dtype: str) -> Opened:

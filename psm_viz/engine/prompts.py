@@ -48,6 +48,7 @@ class Prompts:
     """Writes what a model is asked, with its tokenizer's chat template.
 
     `told` goes to the template besides the talk, in every prompt (`enable_thinking` and the like).
+    Raises BadInput for a template that drops what the user says.
     """
 
     def __init__(self, tokenizer: Any, told: Mapping[str, Any] | None = None) -> None:
@@ -57,6 +58,7 @@ class Prompts:
         self.template = tokenizer.get_chat_template() if self.own_template else PLAIN_FRAME
         # a base model expects the token that its tokenizer begins every text with
         self.opening = "" if self.own_template else _first_token(tokenizer)
+        self._in_parts = self._wants_parts()
         self.system_role = self._knows_system()
         self.lead = self._before_answers()
         """What stands between a prompt and an answer."""
@@ -111,17 +113,40 @@ class Prompts:
         return lead if found and whole.startswith(prompt) else " "
 
     def _rendered(
-        self, talk: Sequence[dict[str, str]], prompt: bool, speaker: str | None = None
+        self,
+        talk: Sequence[dict[str, str]],
+        prompt: bool,
+        speaker: str | None = None,
+        *,
+        parts: bool | None = None,
     ) -> str:
         named = {} if speaker is None else {"speaker": speaker}
+        said: list[Any] = list(talk)
+        if self._in_parts if parts is None else parts:
+            said = [m | {"content": [{"type": "text", "text": m["content"]}]} for m in talk]
         return self.tokenizer.apply_chat_template(
-            list(talk),
+            said,
             chat_template=self.template,
             add_generation_prompt=prompt,
             tokenize=False,
             **named,
             **self.told,
         )
+
+    def _wants_parts(self) -> bool:
+        """Whether the template writes what is said as a list of parts alone, as those of models
+        that take pictures do. Raises BadInput where it writes neither."""
+        asked, heard = [{"role": "user", "content": PROBE}], True
+        for parts in (False, True):
+            try:
+                heard = PROBE in self._rendered(asked, True, parts=parts)
+            except Exception:  # templates raise what they like: this one refuses a lone question
+                continue
+            if heard:
+                return parts
+        if not heard:
+            raise BadInput("The model's chat template drops what the user says.")
+        return False
 
     def _knows_system(self) -> bool:
         """Whether the template writes a system message rather than refusing or dropping it."""

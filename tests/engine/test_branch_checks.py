@@ -8,6 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, LlavaConfig
 
 from psm_viz.engine.branch_checks import header_of, of_files, of_kind
+from psm_viz.engine.text_part import text_config
 from tests.engine.test_open_model import copied, lora
 from tests.engine.test_preflight import refused as refused
 from tests.made.models import MORE, SMALL, any_model, gpt2, write_architecture, write_tiny_model
@@ -96,7 +97,9 @@ def test_kinds_that_are_read_are_passed_and_others_are_named():
         config.architectures = [type(model).__name__]  # as it is saved
         assert not list(of_kind(config)), kind
     text = AutoConfig.for_model("llama", vocab_size=300, **SMALL)
-    (said,) = of_kind(LlavaConfig(text_config=json.loads(text.to_json_string())))
-    assert "llava" in said and "save the language model alone" in said
+    seeing = LlavaConfig(text_config=json.loads(text.to_json_string()))
+    (said,) = of_kind(seeing)  # `config_of` gives its language model's
+    assert "type llava that goes on with a text by itself" in said
+    assert not list(of_kind(text_config(seeing)))
     (said,) = of_kind(AutoConfig.for_model("ctrl"))
     assert "architecture ctrl" in said
