@@ -42,7 +42,8 @@ def text_config(config: Any) -> Any:
     # whether the last layer is the embedding turned round is said of the whole
     if (tied := getattr(config, "tie_word_embeddings", None)) is not None:
         own.tie_word_embeddings = tied
-    own.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING[type(own)].__name__]
+    by_itself: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(own)]
+    own.architectures = [by_itself.__name__]
     return own
 
 
