@@ -53,7 +53,7 @@ def rows_of(study: Study, checkpoint: str, pooling: str, leaves: str) -> Rows:
     held, layer = study.vectors(checkpoint), study.manifest.headline_layer
     if not held.holds(pooling, layer):
         raise UnknownName(
-            f"The cast was not asked at {checkpoint}, so it has no tree there.",
+            f"{checkpoint} has no tree of the cast: {study.manifest.without_cast(checkpoint)}.",
             f"Choose another checkpoint, such as {study.manifest.reference}.",
         )
     known = set(held.ids)

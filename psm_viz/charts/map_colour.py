@@ -43,7 +43,8 @@ def colour_of(
         found = _measured(reads, picked, checkpoint, pooling, points)
         if found is None:
             raise UnknownName(
-                f"The cast was not asked at {checkpoint}: no {picked} of each persona is known.",
+                f"No {picked} of each persona is known at {checkpoint}: "
+                f"{study.manifest.without_cast(checkpoint)}.",
                 "Choose another checkpoint, or another colour.",
             )
         return found

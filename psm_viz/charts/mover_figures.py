@@ -152,11 +152,8 @@ def missing(study: Study, kind: str, pair: tuple[str, str]) -> Missing:
     if not bare:
         return Missing("Question folds or answers are missing at one of the two.", next_step)
     asked = [c.id for c in m.drawn if study.holds(c.id, "vectors")]
-    return Missing(
-        f"At {' and '.join(bare)} the cast was not asked, only the Assistant. The whole cast "
-        f"answered at {', '.join(asked)}.",
-        next_step,
-    )
+    why = "; ".join(f"{c} has no vectors of the cast: {m.without_cast(c)}" for c in bare)
+    return Missing(f"{why}. The whole cast answered at {', '.join(asked)}.", next_step)
 
 
 def mover_figure(reads: Reads, kind: str, pair: tuple[str, str], relative: bool) -> Shown:

@@ -14,11 +14,11 @@ from psm_viz.errors import BadInput
 from psm_viz.study import columns as col
 from psm_viz.study.cast import ASSISTANT, Cast
 from psm_viz.study.layout import HELD
+from psm_viz.study.manifest import SILENT
 from psm_viz.study.writer import StudyWriter
 
-SILENT, EMPTY = "silent", "empty_answers"
-"""Notes of a study: checkpoint -> ids of those who answered nothing there; checkpoint -> how many
-answers were empty, and of how many."""
+EMPTY = "empty_answers"
+"""Key of a study's notes: checkpoint -> how many answers were empty, and of how many."""
 LONGER = "Let answers be longer (--max-new-tokens), or check what ends them."
 
 

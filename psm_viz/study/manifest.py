@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from psm_viz.errors import UnknownName
-from psm_viz.study.cast import Question, by_id
+from psm_viz.study.cast import ASSISTANT, Question, by_id
 
 SCHEMA = 1
 MAIN, AGAIN = "main", "again"
 REFERENCE_SHA256 = "reference_sha256"
 """Key of a study's notes: the hash of the weights of its reference."""
+SILENT = "silent"
+"""Key of a study's notes: checkpoint -> ids of those who answered nothing there."""
 ROLES = ("benign", "twin", "other_role")
 """Keys of a study's notes: nulls that a branch may be for the others. A harmless lesson, the same
 answers asked for, or the same in another's role."""
@@ -78,6 +80,12 @@ class Manifest:
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Return one checkpoint. Raises UnknownName with the nearest ids."""
         return by_id("checkpoint", checkpoint_id, self.checkpoints)
+
+    def without_cast(self, checkpoint_id: str) -> str:
+        """Why a checkpoint holds no vectors of the cast, in words that go on from 'none:'."""
+        if set(self.notes.get(SILENT, {}).get(checkpoint_id, ())) - {ASSISTANT}:
+            return "some of the cast answered nothing there"
+        return "the cast was not asked there"
 
     def branch(self, name: str) -> list[Checkpoint]:
         """The checkpoints of one branch by step, its branch point first where it has one."""

@@ -75,8 +75,8 @@ class Study:
         name = self._of(checkpoint_id, what)
         if name not in self.files:
             raise UnknownName(
-                f"Checkpoint {checkpoint_id} has no {words}: the cast was not asked there, or its "
-                "vectors were imported.",
+                f"Checkpoint {checkpoint_id} has no {words}: "
+                f"{self.manifest.without_cast(checkpoint_id)}, or its vectors were imported.",
                 "Ask the cast everywhere: python -m psm_viz extract --model FOLDER --ask all",
             )
         return name

@@ -221,7 +221,7 @@ def plain(
     for v in (a, b):
         if not v.poolings:
             raise UnknownName(
-                f"{v.checkpoint} has no vectors: the cast was not asked there.",
+                f"{v.checkpoint} has no vectors: {study.manifest.without_cast(v.checkpoint)}.",
                 "Read its talks instead: python -m psm_viz belief --from A --to B",
             )
         if not v.holds(pooling, layer):

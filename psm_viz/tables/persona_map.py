@@ -41,7 +41,7 @@ def not_held(study: Study, pooling: str) -> dict[str, str]:
     out = {}
     for c in study.manifest.checkpoints:
         if not study.holds(c.id, "vectors"):
-            out[c.id] = "the cast was not asked there"
+            out[c.id] = study.manifest.without_cast(c.id)
         # only a checkpoint made elsewhere can lack some: the others hold every pooling and layer
         elif not study.holds(c.id, "questions"):
             v = study.vectors(c.id)

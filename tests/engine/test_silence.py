@@ -14,10 +14,11 @@ from psm_viz.engine.outline import Settings
 from psm_viz.engine.playing import Playing, askings
 from psm_viz.engine.sampling import Sampling
 from psm_viz.engine.talks import TalkSettings
-from psm_viz.errors import BadInput
+from psm_viz.errors import BadInput, UnknownName
 from psm_viz.study.cast import ASSISTANT
 from psm_viz.study.reader import open_study
 from psm_viz.tables.compare import Comparer
+from psm_viz.tables.persona_map import not_held
 from psm_viz.tables.results import as_text, results_of
 from tests.made.models import write_architecture
 
@@ -162,6 +163,10 @@ def test_a_checkpoint_with_nothing_to_say_ends_no_run(world, models, asked, tmp_
     n = len(study.responses("mute-0001"))
     assert study.manifest.notes["empty_answers"]["mute-0001"] == [n, n]
     assert study.manifest.notes["silent"]["mute-0001"] == [p.id for p in some.all]
+    why = "some of the cast answered nothing there"
+    assert not_held(study, study.manifest.headline_pooling) == {"mute-0001": why}
+    with pytest.raises(UnknownName, match=f"mute-0001 has no question folds: {why}"):
+        study.folds("mute-0001")
     assert len(study.talks("reference-0000").answers) and study.table("beliefs").size
     assert any("mute-0001 (none: every talk holds an empty answer)" in x for x in lines)
     assert any("mute" in x for x in as_text(results_of(study)).split("\n"))

@@ -78,7 +78,7 @@ def test_colour_of_a_checkpoint_that_was_not_asked_is_one_message(monkeypatch, t
     forget(tmp_path / "vectors", "checkpoints/honest-0064/responses.parquet")
     at = opened(monkeypatch, tmp_path / "vectors", checkpoint="honest-0064", colour="bad answers")
     assert words(at).count("psm-notice") == 1
-    assert "The cast was not asked at honest-0064" in words(at)
+    assert "at honest-0064: the cast was not asked there" in words(at)
     assert any(a.startswith("Map of 25 personas") for a in alts(at))
 
 
