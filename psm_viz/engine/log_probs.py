@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +62,20 @@ def log_probs(
     """log P(token | all tokens before it) at every row's wanted places: [wanted], in nats.
 
     What all rows begin with is read once, and so is what several of them have before their first
-    wanted token, where the architecture keeps a cache that can be repeated. Batches are sorted by
-    length; logits are made at the wanted places only, since a whole batch's would fill the memory.
+    wanted token, where the architecture keeps a cache that can be repeated; what follows the last
+    wanted one is not read. Batches are sorted by length; logits are made at the wanted places only,
+    since a whole batch's would fill the memory.
     `tick` counts rows. Raises BadInput for a wanted first token, and NotFinite.
     """
     if any(w[0] for w in wanted if len(w)):
         raise BadInput("The first token of a text has nothing before it to predict it from.")
     out = [np.empty(0) for _ in rows]
-    firsts = {i: int(np.flatnonzero(w)[0]) for i, w in enumerate(wanted) if np.any(w)}
+    places = {i: np.flatnonzero(w) for i, w in enumerate(wanted)}
+    firsts = {i: int(at[0]) for i, at in places.items() if len(at)}
+    lasts = {i: int(places[i][-1]) for i in firsts}
+    rows = [rows[i][: lasts[i] + 1] if i in lasts else [] for i in range(len(rows))]
     with torch.inference_mode():
-        opening = _opening(chat, rows, list(firsts.values()))
+        opening = _opening(chat, [rows[i] for i in firsts], list(firsts.values()))
         n = len(opening.tokens)
         stems: dict[tuple[int, ...], list[int]] = {}
         for i, first in firsts.items():
@@ -79,13 +83,14 @@ def log_probs(
             stems.setdefault(tuple(rows[i][n : first - 1]), []).append(i)
         if opening.cache is not None and len(stems) * SHARED <= len(firsts) and () not in stems:
             parts = _by_stem(chat, opening, stems, batch)
-            tick(len(rows) - len(firsts), 0)
         else:
-            parts = _by_row(chat, opening, rows, batch)
+            parts = _by_row(chat, opening, {i: rows[i] for i in firsts}, batch)
+        tick(len(rows) - len(firsts), 0)
         for own, before, skip in parts:
             own_rows = [rows[i][k:] for i, k in zip(own, skip, strict=True)]
-            own_wanted = [wanted[i][k:] for i, k in zip(own, skip, strict=True)]
-            for i, found in zip(own, score_after(chat, own_rows, own_wanted, before), strict=True):
+            own_wanted = [wanted[i][k : len(rows[i])] for i, k in zip(own, skip, strict=True)]
+            said = score_after(chat, own_rows, own_wanted, before, grow=False)
+            for i, found in zip(own, said, strict=True):
                 if np.isnan(found).any():
                     raise chat.no_numbers("log-probabilities", i)
                 out[i] = found
@@ -98,11 +103,12 @@ Part = tuple[list[int], Read, list[int]]
 
 
 def _by_row(
-    chat: ChatModel, opening: Opening, rows: Sequence[list[int]], batch: int
+    chat: ChatModel, opening: Opening, rows: Mapping[int, list[int]], batch: int
 ) -> Iterator[Part]:
     """Batches of rows of like length, after the opening."""
-    n = len(opening.tokens)
-    for own in by_length(rows, batch):
+    n, places = len(opening.tokens), list(rows)
+    for some in by_length([*rows.values()], batch):
+        own = [places[k] for k in some]
         lengths = torch.full((len(own),), n, device=chat.device)
         yield own, Read(opening.repeated(len(own)), lengths), [n] * len(own)
 
@@ -133,10 +139,19 @@ def _by_stem(
 
 
 def score_after(
-    chat: ChatModel, rows: Sequence[list[int]], wanted: Wanted, before: Read
+    chat: ChatModel,
+    rows: Sequence[list[int]],
+    wanted: Wanted,
+    before: Read,
+    *,
+    grow: bool = True,
 ) -> list[np.ndarray]:
-    """log p of the wanted tokens of a batch, after what was read of it, whose cache grows by the
-    batch: [wanted] of each row, in nats. A row's first token cannot be wanted."""
+    """log p of the wanted tokens of a batch, after what was read of it: [wanted] of each row, in
+    nats. A row's first token cannot be wanted.
+
+    What was read grows by the batch; without `grow` the longest rows' last tokens are not read,
+    from which nothing is predicted.
+    """
     # Padded on the right, so that positions count from the first token in every architecture;
     # what comes later changes no causal model's earlier tokens.
     width = max(map(len, rows))
@@ -149,10 +164,11 @@ def score_after(
     if not len(at[0]):
         return [np.empty(0) for _ in rows]
     told: dict[str, Any] = {}
+    read = ids if grow else ids[:, :-1]
     if before.mask is not None:
-        mask = torch.cat([before.mask, torch.ones_like(ids)], 1)
-        told = placed(mask, width, takes_positions(chat.hf))
-    logits = _logits_at(chat, ids, at, before.cache, told)
+        mask = torch.cat([before.mask, torch.ones_like(read)], 1)
+        told = placed(mask, read.shape[1], takes_positions(chat.hf))
+    logits = _logits_at(chat, read, at, before.cache, told)
     said = _of_tokens(logits, ids[:, 1:][at])
     return [p.numpy() for p in said.double().cpu().split(keep[:, 1:].sum(1).tolist())]
 

@@ -71,6 +71,25 @@ def test_what_all_rows_begin_with_changes_no_figure(architecture):
         assert np.allclose(found, log_probs(architecture, [row], [w])[0], atol=1e-4)
 
 
+def test_nothing_is_read_from_which_no_wanted_token_is_predicted(architecture):
+    rng = np.random.default_rng(4)
+    opening = rng.integers(4, 900, 7).tolist()
+    rows = [opening + rng.integers(4, 900, n).tolist() for n in (8, 8, 12)]
+    wanted = [[False] * 9 + [True] * 3 + [False] * (len(r) - 12) for r in rows]
+    wanted[2] = [False] * len(rows[2])
+    read = []
+    body = architecture.hf.get_input_embeddings()
+    hook = body.register_forward_pre_hook(lambda _, x: read.append(tuple(x[0].shape)))
+    found = log_probs(architecture, rows, wanted)
+    hook.remove()
+    # the opening, then of each of two rows all but its last wanted token
+    windows = architecture.hf.config.model_type == "gemma2"  # which reads the opening again
+    assert read == [(1, 7), (2, 11) if windows else (2, 4)]
+    for row, w, own in zip(rows, wanted, found, strict=True):
+        whole = log_probs(architecture, [row], [w])[0]
+        assert len(own) == sum(w) and np.allclose(own, whole, atol=1e-4)
+
+
 def asked_and_answered(answers=3):
     """Prompts of several lengths with a common opening, some answers each."""
     rng = np.random.default_rng(2)

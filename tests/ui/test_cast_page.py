@@ -49,7 +49,9 @@ def test_a_checkpoint_without_vectors_says_so_in_the_trees_place(
     forget(folder, "checkpoints/honest-0064/vectors.safetensors")
     at = opened(monkeypatch, folder, CAST, checkpoint="honest-0064")
     assert "psm-notice" not in words(at)
-    assert "has no tree of the cast: the cast was not asked there" in words(at) and "Ask about answers" in words(at)
+    assert "has no tree of the cast: the cast was not asked there" in words(
+        at
+    ) and "Ask about answers" in words(at)
 
 
 def test_who_would_say_this_names_the_readiest(monkeypatch, wide_folder):
