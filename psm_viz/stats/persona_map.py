@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from psm_viz.errors import BadInput
 from psm_viz.stats.checks import finite
+from psm_viz.stats.kept_umap import umap_class
 from psm_viz.stats.vectors import cast_mean, cosines
 
 
@@ -150,9 +151,7 @@ def fit_rows(
     with warnings.catch_warnings():
         # umap says that a seed makes it single-threaded, which is what a frozen map wants
         warnings.simplefilter("ignore")
-        from umap import UMAP
-
-        xy = UMAP(
+        xy = umap_class()(
             n_neighbors=n_neighbors,
             min_dist=settings.min_dist,
             spread=settings.spread,
