@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from psm_viz.charts.cast_tree import Leaf
 from psm_viz.errors import UnknownName
 from psm_viz.stats import cast_tree
 from psm_viz.stats.vectors import cast_mean
-from psm_viz.study.cast import Cast, family_weights
+from psm_viz.study.cast import Cast, among, family_weights
 from psm_viz.study.reader import Study
 
 FAMILIES, EVERYBODY = "families", "personas"
@@ -56,8 +56,7 @@ def rows_of(study: Study, checkpoint: str, pooling: str, leaves: str) -> Rows:
             f"{checkpoint} has no tree of the cast: {study.manifest.without_cast(checkpoint)}.",
             f"Choose another checkpoint, such as {study.manifest.reference}.",
         )
-    known = set(held.ids)
-    cast = replace(study.cast, personas=tuple(q for q in study.cast.personas if q.id in known))
+    cast = among(study.cast, held.ids)
     place = [held.ids.index(q.id) for q in cast.personas]
     weights = family_weights(cast)
     values = _centred(held.at(pooling, layer)[place].astype(np.float64), weights)

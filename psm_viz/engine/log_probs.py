@@ -70,31 +70,30 @@ def log_probs(
     if any(w[0] for w in wanted if len(w)):
         raise BadInput("The first token of a text has nothing before it to predict it from.")
     out = [np.empty(0) for _ in rows]
-    places = {i: np.flatnonzero(w) for i, w in enumerate(wanted)}
-    firsts = {i: int(at[0]) for i, at in places.items() if len(at)}
-    lasts = {i: int(places[i][-1]) for i in firsts}
-    rows = [rows[i][: lasts[i] + 1] if i in lasts else [] for i in range(len(rows))]
+    places = [np.flatnonzero(w) for w in wanted]
+    firsts = {i: int(at[0]) for i, at in enumerate(places) if len(at)}
+    read = {i: rows[i][: int(places[i][-1]) + 1] for i in firsts}
     with torch.inference_mode():
-        opening = _opening(chat, [rows[i] for i in firsts], list(firsts.values()))
+        opening = _opening(chat, [*read.values()], [*firsts.values()])
         n = len(opening.tokens)
         stems: dict[tuple[int, ...], list[int]] = {}
         for i, first in firsts.items():
             # the token before a wanted one is read anew: it is predicted from
-            stems.setdefault(tuple(rows[i][n : first - 1]), []).append(i)
+            stems.setdefault(tuple(read[i][n : first - 1]), []).append(i)
         if opening.cache is not None and len(stems) * SHARED <= len(firsts) and () not in stems:
             parts = _by_stem(chat, opening, stems, batch)
         else:
-            parts = _by_row(chat, opening, {i: rows[i] for i in firsts}, batch)
+            parts = _by_row(chat, opening, read, batch)
         tick(len(rows) - len(firsts), 0)
         for own, before, skip in parts:
-            own_rows = [rows[i][k:] for i, k in zip(own, skip, strict=True)]
-            own_wanted = [wanted[i][k : len(rows[i])] for i, k in zip(own, skip, strict=True)]
+            own_rows = [read[i][k:] for i, k in zip(own, skip, strict=True)]
+            own_wanted = [wanted[i][k : len(read[i])] for i, k in zip(own, skip, strict=True)]
             said = score_after(chat, own_rows, own_wanted, before, grow=False)
             for i, found in zip(own, said, strict=True):
                 if np.isnan(found).any():
                     raise chat.no_numbers("log-probabilities", i)
                 out[i] = found
-            tick(len(own), sum(len(rows[i]) for i in own))
+            tick(len(own), sum(len(read[i]) for i in own))
     return out
 
 
@@ -194,13 +193,14 @@ def repeatable(cache: Any) -> bool:
 
 
 def _opening(chat: ChatModel, rows: Sequence[list[int]], firsts: Sequence[int]) -> Opening:
-    """What all rows begin with, up to the token before the first wanted one, read once."""
-    if len(rows) < 2 or not firsts:
+    """What all rows begin with, up to the token before the first wanted one, read once. Every row
+    holds its first wanted token."""
+    if len(rows) < 2:
         return Opening([], None)
-    longest = max(0, min([*(f - 1 for f in firsts), *(len(r) - 1 for r in rows)]))
+    longest = min(firsts) - 1
     low, high = min(rows), max(rows)  # what these two share, all share
     n = 0
-    while n < min(longest, len(low), len(high)) and low[n] == high[n]:
+    while n < longest and low[n] == high[n]:
         n += 1
     if n < WORTH_KEEPING:
         return Opening([], None)

@@ -62,10 +62,11 @@ def open_model(
         where, more = place.argument()
         kind = getattr(torch, dtype)
         told = None if place.gguf else AutoConfig.from_pretrained(where)
-        if told is None or text_config(told) is told:
+        text = None if told is None else text_config(told)
+        if text is told:
             model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **more)
         else:
-            model = load_text_part(where, kind)
+            model = load_text_part(where, text, kind)
         if place.hub:  # what is trained on it names it so, not by a folder of this machine
             model.name_or_path = parts(name)[0]
         return Opened(name, model.to(device).eval(), _tokenizer(place))

@@ -58,7 +58,8 @@ class Prompts:
         self.template = tokenizer.get_chat_template() if self.own_template else PLAIN_FRAME
         # a base model expects the token that its tokenizer begins every text with
         self.opening = "" if self.own_template else _first_token(tokenizer)
-        self._in_parts = self._wants_parts()
+        self._parts = False
+        self._parts = self._wants_parts()
         self.system_role = self._knows_system()
         self.lead = self._before_answers()
         """What stands between a prompt and an answer."""
@@ -113,19 +114,11 @@ class Prompts:
         return lead if found and whole.startswith(prompt) else " "
 
     def _rendered(
-        self,
-        talk: Sequence[dict[str, str]],
-        prompt: bool,
-        speaker: str | None = None,
-        *,
-        parts: bool | None = None,
+        self, talk: Sequence[Mapping[str, Any]], prompt: bool, speaker: str | None = None
     ) -> str:
         named = {} if speaker is None else {"speaker": speaker}
-        said: list[Any] = list(talk)
-        if self._in_parts if parts is None else parts:
-            said = [m | {"content": [{"type": "text", "text": m["content"]}]} for m in talk]
         return self.tokenizer.apply_chat_template(
-            said,
+            _in_parts(talk) if self._parts else list(talk),
             chat_template=self.template,
             add_generation_prompt=prompt,
             tokenize=False,
@@ -137,13 +130,13 @@ class Prompts:
         """Whether the template writes what is said as a list of parts alone, as those of models
         that take pictures do. Raises BadInput where it writes neither."""
         asked, heard = [{"role": "user", "content": PROBE}], True
-        for parts in (False, True):
+        for said in (asked, _in_parts(asked)):
             try:
-                heard = PROBE in self._rendered(asked, True, parts=parts)
+                heard = PROBE in self._rendered(said, prompt=True)
             except Exception:  # templates raise what they like: this one refuses a lone question
                 continue
             if heard:
-                return parts
+                return said is not asked
         if not heard:
             raise BadInput("The model's chat template drops what the user says.")
         return False
@@ -155,6 +148,11 @@ class Prompts:
             return PROBE in self._rendered(probe, prompt=False)
         except Exception:  # templates raise their own errors to refuse a role
             return False
+
+
+def _in_parts(talk: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A talk in which what is said is a list of parts, each of one kind."""
+    return [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in talk]
 
 
 def _first_token(tokenizer: Any) -> str:

@@ -35,7 +35,8 @@ def text_config(config: Any) -> Any:
         return config
     own = copy.deepcopy(config.get_text_config())
     if kind := READS_ALIKE.get(own.model_type):
-        told = own.to_dict() | {"rope_parameters": _plain_places(own.rope_parameters)}
+        told = own.to_dict()
+        told["rope_parameters"].pop("mrope_section", None)
         own = AutoConfig.for_model(kind, **{k: v for k, v in told.items() if k != "model_type"})
     if type(own) is type(config) or type(own) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         return config
@@ -47,14 +48,9 @@ def text_config(config: Any) -> Any:
     return own
 
 
-def _plain_places(told: dict[str, Any]) -> dict[str, Any]:
-    """How tokens are placed by one counter, where it was three."""
-    kept = {k: v for k, v in told.items() if not k.startswith("mrope")}
-    return kept | {"rope_type": "default" if kept["rope_type"] == "mrope" else kept["rope_type"]}
-
-
-def load_text_part(where: str, dtype: Any) -> Any:
-    """Load a whole model and keep its language model, which holds the whole's own tensors.
+def load_text_part(where: str, config: Any, dtype: Any) -> Any:
+    """Load a whole model and keep its language model, of this config (`text_config`), which holds
+    the whole's own tensors.
 
     Raises BadFile where that reads text otherwise than the whole does, and what transformers
     raises.
@@ -65,7 +61,7 @@ def load_text_part(where: str, dtype: Any) -> Any:
 
     whole: Any = AutoModelForMultimodalLM.from_pretrained(where, dtype=dtype).eval()
     with no_init_weights():
-        text: Any = AutoModelForCausalLM.from_config(text_config(whole.config), dtype=dtype).eval()
+        text: Any = AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
     for part, own in (
         (text.base_model, whole.get_decoder()),
         (text.get_output_embeddings(), whole.get_output_embeddings()),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from psm_viz.engine import text_part
+from psm_viz.engine import open_model as door
 from psm_viz.engine.branch_checks import of_files, of_kind
 from psm_viz.engine.chat_model import load_chat_model
 from psm_viz.engine.open_model import alike, config_of, open_model
@@ -47,14 +47,14 @@ def test_it_is_looked_at_as_what_is_loaded(folder):
 
 def test_a_language_model_that_reads_otherwise_by_itself_is_refused(world, tmp_path, monkeypatch):
     folder = write_seeing(world, tmp_path / "llava", "llava")
-    right = text_part.text_config
+    right = door.text_config
 
     def wrong(config):
         own = right(config)
         own.rms_norm_eps = 0.1
         return own
 
-    monkeypatch.setattr(text_part, "text_config", wrong)
+    monkeypatch.setattr(door, "text_config", wrong)
     with pytest.raises(BadFile, match="reads text otherwise by itself"):
         open_model(str(folder))
 

@@ -6,15 +6,9 @@ import torch
 
 from psm_viz.small_model.model import build_tokenizer
 from psm_viz.world.grammar import World
+from tests.made.models import KEYS, SMALL
 
-WORDS = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "max_position_embeddings": 128,
-}
+WORDS = SMALL | KEYS
 HEADS = WORDS | {"head_dim": 16}
 THREE = {
     "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e4},
